@@ -1,0 +1,200 @@
+//! What can go wrong, in three kinds, and the one line that ends a start that cannot work.
+//!
+//! A `Refused` is an expected "no" with a stable code; `Unavailable` means that PostgreSQL (or another
+//! part that recovers by itself) is away; everything else is `Broken`. `http::respond` turns them into
+//! a status, `live::session` into an error frame; both log them once. Nothing here knows of HTTP.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request or a frame was not carried out.
+#[derive(Debug)]
+pub enum Error {
+    Refused(Box<Refusal>),
+    Unavailable(Unavailable),
+    Broken(Broken),
+}
+
+/// An expected "no": `code` is stable and for programs, `detail` is one sentence for people.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub because: Because,
+    pub code: &'static str,
+    pub detail: Cow<'static, str>,
+    pub faults: Vec<Fault>,
+    pub retry_after: Option<Duration>,
+}
+
+/// The class of a refusal; the edges give it a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    Malformed,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    TooLarge,
+    UnsupportedMedia,
+    Invalid,
+    UpgradeRequired,
+    TooMany,
+    Busy,
+}
+
+/// A field that breaks a rule, and which.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    pub field: Cow<'static, str>,
+    pub detail: Cow<'static, str>,
+}
+
+/// Something that we need is away and comes back by itself.
+#[derive(Debug)]
+pub struct Unavailable {
+    pub what: &'static str,
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A defect of ours or of the machine.
+#[derive(Debug)]
+pub struct Broken {
+    pub what: &'static str,
+    pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Fault {
+    pub fn new(field: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: field.into(), detail: detail.into() }
+    }
+}
+
+impl Refusal {
+    pub fn new(
+        because: Because,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Refusal {
+        Refusal { because, code, detail: detail.into(), faults: Vec::new(), retry_after: None }
+    }
+}
+
+impl Error {
+    pub fn refused(
+        because: Because,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Refusal::new(because, code, detail).into()
+    }
+
+    pub fn malformed(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::refused(Because::Malformed, code, detail)
+    }
+
+    /// One body for no token, a bad one, an expired one and a revoked one.
+    pub fn unauthenticated() -> Self {
+        Self::refused(Because::Unauthenticated, "unauthenticated", "Log in first.")
+    }
+
+    pub fn forbidden(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::refused(Because::Forbidden, code, detail)
+    }
+
+    /// The same answer for what does not exist and for what the viewer may not see.
+    pub fn not_found() -> Self {
+        Self::refused(Because::NotFound, "not_found", "There is nothing here that you can see.")
+    }
+
+    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::refused(Because::Conflict, code, detail)
+    }
+
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        let mut refusal =
+            Refusal::new(Because::Invalid, "invalid", "Some values break a rule; see errors.");
+        refusal.faults = faults;
+        refusal.into()
+    }
+
+    pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        let mut refusal = Refusal::new(Because::TooMany, "rate_limited", detail);
+        refusal.retry_after = Some(retry_after);
+        refusal.into()
+    }
+
+    /// More work than this machine takes on now; the caller may come back after `retry_after`.
+    pub fn busy(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        let mut refusal = Refusal::new(Because::Busy, "busy", detail);
+        refusal.retry_after = Some(retry_after);
+        refusal.into()
+    }
+
+    pub fn unavailable(
+        what: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable(Unavailable { what, cause: Some(cause.into()) })
+    }
+
+    pub fn broken(
+        what: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Broken(Broken { what, cause: Some(cause.into()) })
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, cause) = match self {
+            Self::Refused(refusal) => return write!(f, "{}: {}", refusal.code, refusal.detail),
+            Self::Unavailable(u) => (u.what, &u.cause),
+            Self::Broken(b) => (b.what, &b.cause),
+        };
+        f.write_str(what)?;
+        let mut next = cause.as_deref().map(|c| c as &(dyn std::error::Error + 'static));
+        while let Some(error) = next {
+            write!(f, ": {error}")?;
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A start that cannot work: one line that names the thing and the remedy, and the exit status
+/// (1, or 2 for wrong usage).
+#[derive(Debug)]
+pub struct Fatal {
+    pub message: String,
+    pub status: u8,
+}
+
+impl Fatal {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 1 }
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 2 }
+    }
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fatal {}

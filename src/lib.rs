@@ -1,0 +1,5 @@
+//! snug: a chat server for small machines.
+
+pub mod error;
+pub mod ids;
+pub mod limits;
