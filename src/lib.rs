@@ -3,3 +3,6 @@
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod message;
+pub mod text;
+pub mod wire;

@@ -45,6 +45,132 @@ pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// JSON nested deeper than this is refused; our own bodies are flat.
 pub const JSON_DEPTH_MAX: usize = 16;
 
+// ---- sockets ----
+
+/// What waits for one reader: past it the reader is too slow, is closed and resumes. A `welcome` of
+/// 2,001 chats (160 KiB) fits; the bytes are shared between readers.
+pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
+/// Frames are counted too, since many small ones cost more than their bytes.
+pub const OUTBOX_CHUNKS_MAX: usize = 1_024;
+/// Below this a replay reads on.
+pub const OUTBOX_LOW_BYTES: usize = 32 * 1024;
+/// Slices of one vectored write; the kernel takes up to 1,024.
+pub const WRITE_SLICES_MAX: usize = 64;
+/// The scratch buffer of a shard, in which frames are parsed.
+pub const SCRATCH_BYTES: usize = 64 * 1024;
+/// What a shard has been told and has not yet taken up, in bytes; publishing waits beyond it.
+pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// A replay longer than this is answered by `reset`.
+pub const REPLAY_MESSAGES_MAX: i64 = 1_000;
+/// Messages of one read of a replay.
+pub const REPLAY_PAGE_ROWS: i64 = 100;
+/// Frames of one read of a replay; what is beyond is read again.
+pub const REPLAY_PAGE_BYTES_MAX: usize = 128 * 1024;
+/// Pairs in `?after=` on `/ws`.
+pub const RESUME_PAIRS_MAX: usize = 100;
+/// Reads for sockets that run at once, so that requests find connections in the pool.
+pub const SOCKET_READS_MAX: usize = 6;
+/// A socket whose chats cannot be read for so long is told to come back later.
+pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
+/// A message that has begun must be complete by then.
+pub const MESSAGE_READ_SECS_MAX: u32 = 10;
+/// Fragments of one message; more are a way to keep us busy.
+pub const MESSAGE_FRAGMENTS_MAX: u32 = 1_024;
+/// Silence after which a socket is pinged, and how long it may then stay silent.
+pub const PING_AFTER_SECS: u32 = 25;
+pub const PONG_WITHIN_SECS: u32 = 10;
+/// A reader that takes nothing for so long is cut.
+pub const WRITE_STALL_SECS_MAX: u32 = 10;
+/// After our close frame the peer's is awaited so long, so that no reset eats ours.
+pub const CLOSE_DRAIN_SECS: u32 = 1;
+/// Control frames a second of one socket.
+pub const CONTROL_FRAMES_PER_SEC_MAX: u16 = 50;
+/// Refused frames in a row after which a socket is closed.
+pub const OFFENCES_MAX: u8 = 50;
+/// Drafts of one socket that wait for their commit; beyond it frames are refused.
+pub const SOCKET_DRAFTS_MAX: u16 = 512;
+/// The largest close reason.
+pub const CLOSE_REASON_BYTES_MAX: usize = 123;
+
+// ---- accounts ----
+
+/// OWASP's cheat sheet and ASVS 5 both allow this smallest setting: 12 MiB, three passes.
+pub const HASH_MEMORY_KIB: u32 = 12 * 1024;
+pub const HASH_PASSES: u32 = 3;
+/// Hashings that wait for a core; beyond it sign-ups and logins are told to come back.
+pub const HASH_QUEUE_MAX: usize = 64;
+/// No answer about a session is older: a revoked one is dead everywhere by then.
+pub const SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
+/// Sessions that are remembered; each costs about 200 bytes.
+pub const SESSIONS_CACHED_MAX: usize = 32_768;
+/// Difference of clocks that a token's times may have.
+pub const TOKEN_LEEWAY_SECS: u64 = 2;
+/// The epoch changes only when a backup is restored.
+pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
+pub const USER_AGENT_CHARS_MAX: usize = 200;
+
+// ---- rates, each as a burst and the time in which one more is allowed ----
+
+pub const MESSAGE_RATE: Rate = Rate::new(20, Duration::from_millis(100));
+pub const LOGIN_FAILURES_PER_PAIR: Rate = Rate::new(5, Duration::from_secs(12));
+pub const LOGIN_FAILURES_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(3));
+pub const SIGNUPS_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(60));
+pub const INVITE_TRIES_PER_USER: Rate = Rate::new(10, Duration::from_secs(6));
+/// Remembered at once; whoever has more addresses than this is not limited by address anyway.
+pub const RATE_KEYS_MAX: usize = 65_536;
+
+/// How often something may happen: `burst` times at once, then once every `period`.
+#[derive(Debug, Clone, Copy)]
+pub struct Rate {
+    pub burst: u32,
+    pub period: Duration,
+}
+
+impl Rate {
+    const fn new(burst: u32, period: Duration) -> Self {
+        Self { burst, period }
+    }
+}
+
+// ---- read positions ----
+
+/// Read positions are written at most so often per user and chat.
+pub const READ_PAUSE: Duration = Duration::from_secs(1);
+/// Positions of one statement.
+pub const READ_BATCH_MAX: usize = 500;
+/// Positions that wait to be written; beyond it the oldest news wins, since the next read repeats it.
+pub const READS_PENDING_MAX: usize = 100_000;
+
+// ---- PostgreSQL ----
+
+/// Readers and short writes; the private PostgreSQL allows 20 connections, the lane has one of its own.
+pub const POOL_CONNECTIONS_MAX: usize = 12;
+/// A request that finds no connection by then is told to come back: within the contract's 2 s.
+pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
+pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A remote database that vanished is noticed by then.
+pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
+/// Migrations may rewrite tables; a deadline of their own.
+pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+
+// ---- the lane ----
+
+/// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
+pub const BATCH_DRAFTS_MAX: usize = 512;
+/// Characters of one transaction, so that a batch of long messages stays small too.
+pub const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Drafts that wait for the lane; beyond it senders are told to try again.
+pub const LANE_DRAFTS_MAX: usize = 8_192;
+/// Past this a commit's outcome counts as unknown and is settled on a fresh connection.
+pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Past this the senders of an unsettled batch are told `unavailable`.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
+/// Between attempts to reach a database that is away.
+pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;

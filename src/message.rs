@@ -1,0 +1,103 @@
+//! What a chat, a draft and a message are: the nouns that `store`, `chat` and `wire` share.
+//!
+//! Plain values without behaviour; the rules for their text are in `text`, their JSON in `wire`.
+
+use crate::ids::{ChatId, MessageId, Seq, UserId};
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// The three kinds of chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChatType {
+    General,
+    Private,
+    Room,
+}
+
+impl ChatType {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::General => "general",
+            Self::Private => "private",
+            Self::Room => "room",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "general" => Some(Self::General),
+            "private" => Some(Self::Private),
+            "room" => Some(Self::Room),
+            _ => None,
+        }
+    }
+}
+
+/// The signed-in user on whose behalf a call runs, and the session by which they signed in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Viewer {
+    pub user_id: UserId,
+    pub username: Box<str>,
+    pub session: SessionId,
+}
+
+/// 128 random bits that name a sign-in; base64url text in tokens and in the database.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub [u8; 16]);
+
+impl SessionId {
+    pub fn from_text(text: &str) -> Option<Self> {
+        use base64::Engine;
+        let mut bytes = [0; 16];
+        let written =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (written == 16).then_some(Self(bytes))
+    }
+
+    pub fn text(self) -> String {
+        use base64::Engine;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+/// Never the id itself: whoever reads a log must not be able to name a session.
+impl std::fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionId(..)")
+    }
+}
+
+/// A message that is validated and not yet stored.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub chat_id: ChatId,
+    pub sender: Arc<Viewer>,
+    pub content: Box<str>,
+    pub client_id: Option<Box<str>>,
+}
+
+/// A message that is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    pub id: MessageId,
+    pub seq: Seq,
+    pub chat_id: ChatId,
+    pub chat_type: ChatType,
+    pub sender_id: UserId,
+    /// The other side of a private chat; `None` in the others.
+    pub receiver_id: Option<UserId>,
+    pub username: Box<str>,
+    pub content: Box<str>,
+    pub timestamp: Timestamp,
+    pub client_id: Option<Box<str>>,
+}
+
+/// How far a chat goes, and how far one user has read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub chat_id: ChatId,
+    pub chat_type: ChatType,
+    pub last_seq: Seq,
+    pub read_seq: Seq,
+}

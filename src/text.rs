@@ -1,0 +1,231 @@
+//! The rules for what people write: names, passwords, addresses, messages, room names.
+//!
+//! Pure; called by the edges once for each value. A rule that is broken is one sentence that says how
+//! to write it instead.
+
+use crate::limits::{
+    CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX, SEARCH_CHARS_MAX,
+    USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+};
+
+/// Why a message's content is refused; the names are the contract's error codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContentFault {
+    Empty,
+    TooLong,
+    Invalid,
+}
+
+impl ContentFault {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "content_empty",
+            Self::TooLong => "content_too_long",
+            Self::Invalid => "content_invalid",
+        }
+    }
+
+    pub fn detail(self) -> &'static str {
+        match self {
+            Self::Empty => "Write something: a message needs at least one character.",
+            Self::TooLong => "A message has at most 4,000 characters.",
+            Self::Invalid => "A message cannot contain the NUL character.",
+        }
+    }
+}
+
+/// The content without trailing white space, 1 to 4,000 characters without NUL.
+pub fn content(raw: &str) -> Result<&str, ContentFault> {
+    let text = raw.trim_end();
+    if text.is_empty() {
+        Err(ContentFault::Empty)
+    } else if longer_than(text, CONTENT_CHARS_MAX) {
+        Err(ContentFault::TooLong)
+    } else if text.contains('\0') {
+        Err(ContentFault::Invalid)
+    } else {
+        Ok(text)
+    }
+}
+
+/// 1 to 64 characters of `!`–`~`.
+pub fn is_client_id(text: &str) -> bool {
+    (1..=CLIENT_ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+pub const CLIENT_ID_RULE: &str = "A client_id has 1 to 64 characters from ! to ~.";
+
+pub fn username(text: &str) -> Result<&str, &'static str> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+    if !(USERNAME_CHARS_MIN..=USERNAME_CHARS_MAX).contains(&text.len())
+        || !text.bytes().all(allowed)
+    {
+        return Err("Use 3 to 32 of the characters A–Z, a–z, 0–9, _ . and -.");
+    }
+    if is_reserved(text) {
+        return Err("Names like deleted-7 stand for deleted accounts; choose another.");
+    }
+    Ok(text)
+}
+
+/// `deleted-<id>` is what a deleted user's messages are shown under; nobody may pose as one.
+fn is_reserved(name: &str) -> bool {
+    name.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("deleted-"))
+        && name.len() > 8
+        && name[8..].bytes().all(|b| b.is_ascii_digit())
+}
+
+/// 8 to 128 characters, any; neither trimmed nor cut.
+pub fn password(text: &str) -> Result<&str, &'static str> {
+    let chars = text.chars().take(PASSWORD_CHARS_MAX + 1).count();
+    if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
+        Ok(text)
+    } else {
+        Err("Use 8 to 128 characters.")
+    }
+}
+
+pub fn email(text: &str) -> Result<&str, &'static str> {
+    let fits = text.len() <= EMAIL_CHARS_MAX && !text.chars().any(char::is_control);
+    let options = email_address::Options::default().without_display_text();
+    if fits && email_address::EmailAddress::parse_with_options(text, options).is_ok() {
+        Ok(text)
+    } else {
+        Err("Write an e-mail address like ada@example.org.")
+    }
+}
+
+/// A room's name after trimming: 1 to 80 visible characters in one line.
+pub fn room_name(raw: &str) -> Result<&str, &'static str> {
+    let text = raw.trim();
+    if text.is_empty() || longer_than(text, ROOM_NAME_CHARS_MAX) {
+        Err("A room's name has 1 to 80 characters.")
+    } else if text.chars().any(|c| c.is_control() || is_deceptive(c)) {
+        Err("A room's name cannot contain control, invisible or direction-changing characters.")
+    } else {
+        Ok(text)
+    }
+}
+
+pub fn room_description(raw: &str) -> Result<&str, &'static str> {
+    let text = raw.trim();
+    if longer_than(text, ROOM_DESCRIPTION_CHARS_MAX) {
+        Err("A description has at most 500 characters.")
+    } else if text.contains('\0') {
+        Err("A description cannot contain the NUL character.")
+    } else {
+        Ok(text)
+    }
+}
+
+pub fn search(text: &str) -> Result<&str, &'static str> {
+    if text.is_empty() || longer_than(text, SEARCH_CHARS_MAX) || text.contains('\0') {
+        Err("Search for 1 to 32 characters.")
+    } else {
+        Ok(text)
+    }
+}
+
+/// The text with what `LIKE` takes for a wildcard escaped by a backslash.
+pub fn like_escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+/// How deep the arrays and objects of this JSON text nest; strings are passed over.
+pub fn json_depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
+    for &b in json {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Bidirectional controls and zero-width characters, by which one name is made to look like another.
+fn is_deceptive(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+}
+
+fn longer_than(text: &str, chars_max: usize) -> bool {
+    text.len() > chars_max && text.chars().nth(chars_max).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_trimmed_at_its_end_and_bounded_in_characters() {
+        assert_eq!(content("  hi \n\t"), Ok("  hi"));
+        assert_eq!(content(" \n"), Err(ContentFault::Empty));
+        let longest = "𝄞".repeat(4_000);
+        assert_eq!(content(&longest), Ok(longest.as_str()));
+        assert_eq!(content(&"x".repeat(4_001)), Err(ContentFault::TooLong));
+        assert_eq!(content("a\0b"), Err(ContentFault::Invalid));
+    }
+
+    #[test]
+    fn names_are_ascii_and_never_those_of_deleted_users() {
+        for good in ["ada", "A.b-c_9", "deleted-", "deleted-x"] {
+            assert!(username(good).is_ok(), "{good}");
+        }
+        for bad in ["ab", "a b c", "adä", "ada\u{202E}", "deleted-7", "Deleted-12", &"x".repeat(33)]
+        {
+            assert!(username(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_counted_in_characters() {
+        assert!(password("ääääääää").is_ok());
+        assert!(password("short").is_err());
+        assert!(password(&"x".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn addresses_are_checked_for_syntax() {
+        for good in ["ada@example.org", "a+b@x.co"] {
+            assert!(email(good).is_ok(), "{good}");
+        }
+        for bad in ["", "ada", "ada@", "@x.org", "a b@x.org", "Ada <ada@example.org>"] {
+            assert!(email(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn room_names_show_what_they_are() {
+        assert_eq!(room_name("  Tea & cake "), Ok("Tea & cake"));
+        assert!(room_name("\u{200B}").is_err());
+        assert!(room_name("a\nb").is_err());
+    }
+
+    #[test]
+    fn depth_passes_over_strings() {
+        assert_eq!(json_depth(br#"{"a":[1,"]]}}[[",{"b":2}]}"#), 3);
+        assert_eq!(json_depth(br#""\"[[[""#), 0);
+    }
+
+    #[test]
+    fn wildcards_are_escaped() {
+        assert_eq!(like_escaped(r"50%_\"), r"50\%\_\\");
+    }
+}
