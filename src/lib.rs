@@ -4,5 +4,6 @@ pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod store;
 pub mod text;
 pub mod wire;

@@ -1,0 +1,41 @@
+-- The viewer's chats ($1), latest activity first (a chat without messages counts from when it began),
+-- after the chat $2 in that order, or only the chat $4; $3 is the limit. The last message, where there
+-- is one, comes along. private_chats keys, room_members_user_idx, chats_pkey, messages_pkey.
+with own as (
+    select id, null::bigint as other_id, null::text as name, null::timestamptz as began_at
+    from chats where chat_type = 'general'
+    union all
+    select chat_id, user_high, null, created_at from private_chats where user_low = $1
+    union all
+    select chat_id, user_low, null, created_at from private_chats where user_high = $1
+    union all
+    select m.room_id, null, r.name, coalesce(m.decided_at, r.created_at)
+    from room_members m join chat_rooms r on r.id = m.room_id
+    where m.user_id = $1 and m.is_approved
+), standing as (
+    select c.id as chat_id, c.chat_type, c.last_seq, coalesce(p.read_seq, 0) as read_seq, o.other_id,
+        o.name, greatest(o.began_at, t.timestamp, '-infinity') as active_at
+    from own o
+    join chats c on c.id = o.id
+    left join read_positions p on p.user_id = $1 and p.chat_id = c.id
+    left join messages t
+        on t.chat_type = c.chat_type and t.chat_id = c.id and t.seq = c.last_seq
+    where $4::bigint is null or c.id = $4
+), page as (
+    select s.* from standing s
+    where $2::bigint is null
+        or (s.active_at, s.chat_id) < (select a.active_at, a.chat_id from standing a where a.chat_id = $2)
+    order by s.active_at desc, s.chat_id desc
+    limit $3::bigint
+)
+select p.chat_id, p.chat_type, p.last_seq, p.read_seq, p.other_id,
+    coalesce(p.name, case when p.other_id is null then 'General'
+        else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
+    end) as name,
+    m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp,
+    case when m.draft_key like 'c%' then substr(m.draft_key, 2) end as client_id,
+    coalesce((select u.username from users u where u.id = m.sender_id), 'deleted-' || m.sender_id)
+        as username
+from page p
+left join messages m on m.chat_type = p.chat_type and m.chat_id = p.chat_id and m.seq = p.last_seq
+order by p.active_at desc, p.chat_id desc

@@ -1,0 +1,2 @@
+-- The present epoch of the history.
+select epoch from meta

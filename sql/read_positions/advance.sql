@@ -1,0 +1,20 @@
+-- Moves read positions forward, never past the chat's last number, of users in reach of the chats;
+-- answers those that moved. Ordered like the lane's, so that the two cannot wait for each other.
+-- read_positions_pkey, chats_pkey.
+insert into read_positions as p (user_id, chat_id, read_seq)
+select n.user_id, n.chat_id, least(max(n.seq), max(c.last_seq))
+from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as n (user_id, chat_id, seq)
+join chats c on c.id = n.chat_id and (
+    c.chat_type = 'general'
+    or c.chat_type = 'private' and exists (
+        select from private_chats d where d.chat_id = c.id and n.user_id in (d.user_low, d.user_high)
+    )
+    or c.chat_type = 'room' and exists (
+        select from room_members m where m.room_id = c.id and m.user_id = n.user_id and m.is_approved
+    )
+)
+group by n.user_id, n.chat_id
+order by 1, 2
+on conflict (user_id, chat_id) do update set read_seq = excluded.read_seq
+where p.read_seq < excluded.read_seq
+returning user_id, chat_id, read_seq

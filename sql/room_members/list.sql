@@ -1,0 +1,10 @@
+-- Members of a room by id, after $3, as the member $1 sees them. room_members_pkey, users_pkey.
+select m.user_id, coalesce(u.username, 'deleted-' || m.user_id) as username,
+    m.user_id = r.creator_id as is_creator
+from chat_rooms r
+join room_members me on me.room_id = r.id and me.user_id = $1 and me.is_approved
+join room_members m on m.room_id = r.id and m.is_approved and m.user_id > $3
+left join users u on u.id = m.user_id
+where r.id = $2
+order by m.user_id
+limit $4

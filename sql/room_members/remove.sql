@@ -1,0 +1,2 @@
+-- Ends a membership; one may ask again. room_members_pkey.
+delete from room_members where room_id = $1 and user_id = $2 and is_approved

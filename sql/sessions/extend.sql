@@ -1,0 +1,2 @@
+-- More time for a session that still lives. sessions_pkey.
+update sessions set expires_at = $2 where id = $1 and revoked_at is null and expires_at > now()

@@ -1,0 +1,3 @@
+-- Ends all sessions of the user $1 but $2; answers which. sessions_user_idx.
+update sessions set revoked_at = now() where user_id = $1 and id <> $2 and revoked_at is null
+returning id

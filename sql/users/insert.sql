@@ -1,0 +1,11 @@
+-- A new account, whose reading of the general chat begins where that chat is now. No row when the
+-- name or the address is taken (users_username_key, users_email_key).
+with new_user as (
+    insert into users (username, email, password_hash) values ($1, $2, $3)
+    on conflict do nothing
+    returning id, created_at
+), position as (
+    insert into read_positions (user_id, chat_id, read_seq)
+    select u.id, c.id, c.last_seq from new_user u, chats c where c.chat_type = 'general'
+)
+select id, created_at from new_user

@@ -1,0 +1,118 @@
+//! The table `chat_rooms`: rooms, who made them, and the links that invite to them.
+
+use super::{Store, changed_in, maybe_in, room_members::MemberState, sql, timestamp};
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, UserId};
+use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
+use jiff::Timestamp;
+
+/// A room as a member sees it.
+#[derive(Debug)]
+pub struct Room {
+    pub room_id: ChatId,
+    pub name: String,
+    pub description: String,
+    pub creator_id: UserId,
+    pub created_at: Timestamp,
+    pub members: i64,
+    /// Path and code; shown to the creator only.
+    pub invite_link: String,
+}
+
+/// What an invite link shows to one who follows it.
+pub struct Invite {
+    pub room_id: ChatId,
+    pub name: String,
+    pub description: String,
+    pub creator_id: UserId,
+    pub creator_name: String,
+    pub invite_link: String,
+    /// How the viewer stands with the room, if they ever asked.
+    pub state: Option<MemberState>,
+}
+
+impl Store {
+    /// `None` when the creator has as many rooms as one may have. `link` makes the invite link's path
+    /// from the room's id.
+    pub async fn insert_room(
+        &self,
+        creator: UserId,
+        name: &str,
+        description: &str,
+        link: impl FnOnce(ChatId) -> String,
+    ) -> Result<Option<(ChatId, String)>> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        maybe_in(&transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
+        let counts = maybe_in(&transaction, sql!("chat_rooms/count"), &[&creator.0]).await?;
+        if counts.is_some_and(|row| {
+            row.get::<_, i64>("created") >= ROOMS_PER_CREATOR_MAX
+                || row.get::<_, i64>("joined") >= ROOMS_PER_USER_MAX
+        }) {
+            return Ok(None);
+        }
+        let row = maybe_in(&transaction, sql!("chats/insert"), &[&"room"]).await?;
+        let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
+        let room_id = ChatId(row.get("id"));
+        let invite_link = link(room_id);
+        changed_in(
+            &transaction,
+            sql!("chat_rooms/insert"),
+            &[&room_id.0, &creator.0, &name, &description, &invite_link],
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(Some((room_id, invite_link)))
+    }
+
+    /// `None` for whoever is not a member.
+    pub async fn room(&self, viewer: UserId, room_id: ChatId) -> Result<Option<Room>> {
+        let row = self.maybe(sql!("chat_rooms/find"), &[&viewer.0, &room_id.0]).await?;
+        Ok(row.map(|row| Room {
+            room_id: ChatId(row.get("id")),
+            name: row.get("name"),
+            description: row.get("description"),
+            creator_id: UserId(row.get("creator_id")),
+            created_at: timestamp(&row, "created_at"),
+            members: row.get("members"),
+            invite_link: row.get("invite_link"),
+        }))
+    }
+
+    /// Anyone may ask; the caller compares the link before it shows anything.
+    pub async fn invite(&self, viewer: UserId, room_id: ChatId) -> Result<Option<Invite>> {
+        let row = self.maybe(sql!("chat_rooms/invite"), &[&viewer.0, &room_id.0]).await?;
+        row.map(|row| {
+            let state =
+                row.get::<_, Option<&str>>("state").map(MemberState::from_name).transpose()?;
+            Ok(Invite {
+                room_id: ChatId(row.get("id")),
+                name: row.get("name"),
+                description: row.get("description"),
+                creator_id: UserId(row.get("creator_id")),
+                creator_name: row.get("creator_name"),
+                invite_link: row.get("invite_link"),
+                state,
+            })
+        })
+        .transpose()
+    }
+
+    /// False when it is not the viewer's own room.
+    pub async fn set_invite_link(
+        &self,
+        viewer: UserId,
+        room_id: ChatId,
+        link: &str,
+    ) -> Result<bool> {
+        let changed =
+            self.changed(sql!("chat_rooms/rotate"), &[&viewer.0, &room_id.0, &link]).await?;
+        Ok(changed == 1)
+    }
+
+    /// Who made the room; `None` when the viewer is not a member of it.
+    pub async fn room_creator(&self, viewer: UserId, room_id: ChatId) -> Result<Option<UserId>> {
+        let row = self.maybe(sql!("chat_rooms/creator"), &[&viewer.0, &room_id.0]).await?;
+        Ok(row.map(|row| UserId(row.get("creator_id"))))
+    }
+}

@@ -1,0 +1,79 @@
+//! The table `chats`: what every chat has, whatever its kind.
+
+use super::{Store, messages, sql};
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, Seq, UserId};
+use crate::message::{ChatType, Message, Standing};
+use tokio_postgres::Row;
+
+/// A chat as its viewer's list shows it.
+#[derive(Debug, Clone)]
+pub struct ChatRow {
+    pub standing: Standing,
+    /// The other side of a private chat.
+    pub other_id: Option<UserId>,
+    pub name: String,
+    pub last_message: Option<Message>,
+}
+
+impl Store {
+    /// Every chat of the viewer, by id.
+    pub async fn standings(&self, viewer: UserId) -> Result<Vec<Standing>> {
+        let rows = self.rows(sql!("chats/standings"), &[&viewer.0]).await?;
+        rows.iter().map(standing).collect()
+    }
+
+    /// One chat, if the viewer may see it.
+    pub async fn standing(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<Standing>> {
+        let row = self.maybe(sql!("chats/standing"), &[&viewer.0, &chat_id.0]).await?;
+        row.as_ref().map(standing).transpose()
+    }
+
+    pub async fn general_chat(&self) -> Result<ChatId> {
+        Ok(ChatId(self.one(sql!("chats/general"), &[]).await?.get("id")))
+    }
+
+    /// A page of the viewer's chats, latest activity first, after the chat `after` in that order.
+    pub async fn list_chats(
+        &self,
+        viewer: UserId,
+        after: Option<ChatId>,
+        limit: i64,
+    ) -> Result<Vec<ChatRow>> {
+        let (after, one) = (after.map(|id| id.0), None::<i64>);
+        let rows = self.rows(sql!("chats/list"), &[&viewer.0, &after, &limit, &one]).await?;
+        rows.iter().map(chat).collect()
+    }
+
+    /// The list's row of one chat, if the viewer may see it.
+    pub async fn chat(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<ChatRow>> {
+        let params = (None::<i64>, 1i64, Some(chat_id.0));
+        let row =
+            self.maybe(sql!("chats/list"), &[&viewer.0, &params.0, &params.1, &params.2]).await?;
+        row.as_ref().map(chat).transpose()
+    }
+}
+
+pub(super) fn chat_type(row: &Row) -> Result<ChatType> {
+    let name: &str = row.get("chat_type");
+    ChatType::from_name(name).ok_or_else(|| Error::broken("an unknown type of chat", name))
+}
+
+fn standing(row: &Row) -> Result<Standing> {
+    Ok(Standing {
+        chat_id: ChatId(row.get("chat_id")),
+        chat_type: chat_type(row)?,
+        last_seq: Seq(row.get("last_seq")),
+        read_seq: Seq(row.get("read_seq")),
+    })
+}
+
+fn chat(row: &Row) -> Result<ChatRow> {
+    let standing = standing(row)?;
+    Ok(ChatRow {
+        standing,
+        other_id: row.get::<_, Option<i64>>("other_id").map(UserId),
+        name: row.get("name"),
+        last_message: messages::message(row, standing.chat_id, standing.chat_type),
+    })
+}

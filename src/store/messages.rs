@@ -1,0 +1,276 @@
+//! The table `messages`: writing batches of drafts, reading pages of history.
+//!
+//! `Writer` is the lane's own connection and the only way in. A batch is one transaction of two
+//! statements sent in one go: the first locks the chats, the second, whose snapshot is therefore taken
+//! after the locks, does the rest (see `sql/messages/write.sql`).
+
+use super::{Store, chats, sql, timestamp};
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, MessageId, Seq, UserId};
+use crate::limits::{COMMIT_TIMEOUT, DATABASE_CONNECT_TIMEOUT};
+use crate::message::{ChatType, Draft, Message};
+use futures_util::future;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio_postgres::{Client, NoTls, Row, Statement};
+
+/// What became of one draft of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Stored by this batch.
+    Stored(Stored),
+    /// The same draft was stored before; this is what it got then.
+    Known(Stored),
+    /// Its key belongs to a message with other content.
+    KeyReused,
+    /// The sender may not write to that chat, or there is none.
+    Unreachable,
+}
+
+/// Where a draft went.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stored {
+    pub id: MessageId,
+    pub seq: Seq,
+    pub timestamp: Timestamp,
+    pub chat_type: ChatType,
+    pub receiver_id: Option<UserId>,
+}
+
+/// Why a batch gave no outcomes.
+#[derive(Debug)]
+pub enum WriteError {
+    /// PostgreSQL refused it: nothing was stored.
+    Failed(Error),
+    /// The answer did not come: it may have been stored or not.
+    Unknown(Error),
+}
+
+/// A server process of PostgreSQL: its number, and when it began, since numbers are used again.
+#[derive(Debug, Clone, Copy)]
+pub struct Backend {
+    pid: i32,
+    began: std::time::SystemTime,
+}
+
+/// The connection that writes messages.
+pub struct Writer {
+    client: Client,
+    lock: Statement,
+    write: Statement,
+    backend: Backend,
+}
+
+impl Writer {
+    pub async fn connect(store: &Store) -> Result<Self> {
+        let mut config = store.config.clone();
+        let options = config.get_options().unwrap_or_default().to_owned();
+        config.options(format!(
+            "{options} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+        ));
+        let connecting = async {
+            let (client, connection) = config.connect(NoTls).await?;
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(%error, "the writing connection ended");
+                }
+            });
+            let lock = client.prepare(sql!("messages/lock")).await?;
+            let write = client.prepare(sql!("messages/write")).await?;
+            let row = client.query_one(BACKEND, &[]).await?;
+            let backend = Backend { pid: row.get("pid"), began: row.get("backend_start") };
+            Ok(Self { client, lock, write, backend })
+        };
+        match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected,
+            Err(late) => Err(Error::unavailable("PostgreSQL", late)),
+        }
+    }
+
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Stores a batch whose (chat, sender, key) triples all differ; one outcome per draft, in order.
+    /// After `Unknown` this writer must be thrown away.
+    pub async fn store(&self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
+        let columns = Columns::of(drafts);
+        let mut chats: Vec<i64> = columns.chats.clone();
+        chats.sort_unstable();
+        chats.dedup();
+        let params = columns.params();
+        let batch = async {
+            // Joined futures are polled in this order, so the four requests leave in one go.
+            future::join4(
+                self.client.batch_execute("begin"),
+                self.client.query(&self.lock, &[&chats]),
+                self.client.query(&self.write, &params),
+                self.client.batch_execute("commit"),
+            )
+            .await
+        };
+        let Ok((begun, locked, written, committed)) =
+            tokio::time::timeout(COMMIT_TIMEOUT, batch).await
+        else {
+            return Err(WriteError::Unknown(Error::unavailable("PostgreSQL", "a commit is late")));
+        };
+        begun.map_err(write_error)?;
+        locked.map_err(write_error)?;
+        let rows = written.map_err(write_error)?;
+        committed.map_err(write_error)?;
+        outcomes(&rows, drafts.len()).map_err(WriteError::Failed)
+    }
+}
+
+const BACKEND: &str =
+    "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()";
+
+/// An error that PostgreSQL sent while the connection lives on is a refusal of the whole batch; all
+/// others leave open what happened.
+fn write_error(error: tokio_postgres::Error) -> WriteError {
+    let is_answer = error.as_db_error().is_some_and(|answer| {
+        use tokio_postgres::error::Severity;
+        !matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+    });
+    if is_answer { WriteError::Failed(error.into()) } else { WriteError::Unknown(error.into()) }
+}
+
+/// The drafts of a batch, as the arrays that the statement takes.
+struct Columns<'a> {
+    chats: Vec<i64>,
+    senders: Vec<i64>,
+    keys: Vec<&'a str>,
+    contents: Vec<&'a str>,
+    hashes: Vec<Vec<u8>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(drafts: &'a [(Draft, String)]) -> Self {
+        Self {
+            chats: drafts.iter().map(|(draft, _)| draft.chat_id.0).collect(),
+            senders: drafts.iter().map(|(draft, _)| draft.sender.user_id.0).collect(),
+            keys: drafts.iter().map(|(_, key)| key.as_str()).collect(),
+            contents: drafts.iter().map(|(draft, _)| &*draft.content).collect(),
+            hashes: drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect(),
+        }
+    }
+
+    fn params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 5] {
+        [&self.chats, &self.senders, &self.keys, &self.contents, &self.hashes]
+    }
+}
+
+/// The first 16 bytes of SHA-256: enough to tell one content from another for ever.
+fn content_hash(content: &str) -> Vec<u8> {
+    Sha256::digest(content.as_bytes())[..16].to_vec()
+}
+
+fn outcomes(rows: &[Row], drafts: usize) -> Result<Vec<Outcome>> {
+    let mut outcomes = vec![Outcome::Unreachable; drafts];
+    for row in rows {
+        let place: i64 = row.get("place");
+        let stored = Stored {
+            id: MessageId(row.get("id")),
+            seq: Seq(row.get("seq")),
+            timestamp: timestamp(row, "timestamp"),
+            chat_type: chats::chat_type(row)?,
+            receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
+        };
+        let (is_fresh, is_same) = (row.get("is_fresh"), row.get("is_same"));
+        outcomes[place as usize - 1] = match (is_fresh, is_same) {
+            (true, _) => Outcome::Stored(stored),
+            (false, true) => Outcome::Known(stored),
+            (false, false) => Outcome::KeyReused,
+        };
+    }
+    Ok(outcomes)
+}
+
+/// Which messages of a chat: at most `limit`, by distance from the end or by position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageQuery {
+    pub limit: i64,
+    pub from: PageStart,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageStart {
+    /// The newest, after passing over this many.
+    Offset(i64),
+    /// The newest of those before this one.
+    Before(Seq),
+    /// The oldest of those after this one.
+    After(Seq),
+}
+
+/// Messages of a chat, oldest first, and where the chat stood when they were read.
+#[derive(Debug)]
+pub struct Page {
+    pub messages: Vec<Message>,
+    pub last_seq: Seq,
+    pub has_more: bool,
+}
+
+impl Store {
+    /// `None` when the viewer may not see the chat, or it is not of this kind.
+    pub async fn history(
+        &self,
+        viewer: UserId,
+        chat_id: ChatId,
+        chat_type: ChatType,
+        query: PageQuery,
+    ) -> Result<Option<Page>> {
+        let statement = match chat_type {
+            ChatType::General => sql!("messages/history_general"),
+            ChatType::Private => sql!("messages/history_private"),
+            ChatType::Room => sql!("messages/history_room"),
+        };
+        let (mut offset, mut before, mut after) = (0, None, None);
+        match query.from {
+            PageStart::Offset(n) => offset = n,
+            PageStart::Before(seq) => before = Some(seq.0),
+            PageStart::After(seq) => after = Some(seq.0),
+        }
+        let rows = self
+            .rows(statement, &[&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after])
+            .await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let last_seq = Seq(first.get("last_seq"));
+        let messages: Vec<Message> =
+            rows.iter().filter_map(|row| message(row, chat_id, chat_type)).collect();
+        let has_more = match query.from {
+            PageStart::Offset(_) | PageStart::Before(_) => {
+                messages.first().is_some_and(|message| message.seq > Seq(1))
+            }
+            PageStart::After(_) => messages.last().is_some_and(|message| message.seq < last_seq),
+        };
+        Ok(Some(Page { messages, last_seq, has_more }))
+    }
+
+    /// Ends a server process of ours whose commit is not known, and waits until it is gone: only then
+    /// can what it did no longer change.
+    pub async fn end_backend(&self, backend: Backend) -> Result<bool> {
+        let row = self.maybe(END_BACKEND, &[&backend.pid, &backend.began]).await?;
+        Ok(row.is_none())
+    }
+}
+
+const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
+     where pid = $1 and backend_start = $2";
+
+/// The message of a row that may have none (`id` is null then).
+pub(super) fn message(row: &Row, chat_id: ChatId, chat_type: ChatType) -> Option<Message> {
+    let id: Option<i64> = row.get("id");
+    Some(Message {
+        id: MessageId(id?),
+        seq: Seq(row.get("seq")),
+        chat_id,
+        chat_type,
+        sender_id: UserId(row.get("sender_id")),
+        receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
+        username: row.get::<_, &str>("username").into(),
+        content: row.get::<_, &str>("content").into(),
+        timestamp: timestamp(row, "timestamp"),
+        client_id: row.get::<_, Option<&str>>("client_id").map(Box::from),
+    })
+}

@@ -1,0 +1,115 @@
+//! Brings the schema up to what this binary knows: numbered files, checksummed, one transaction each.
+//!
+//! Runs at start under a session lock, so that two processes that start together take turns and a
+//! crash leaves no lock behind. A database that is newer than the binary, or whose applied files
+//! differ from ours, is refused: nothing is guessed.
+
+use super::Store;
+use crate::error::Error;
+use crate::limits::MIGRATION_TIMEOUT;
+use sha2::{Digest, Sha256};
+use tokio_postgres::{Client, NoTls};
+
+/// Each file of `sql/migrations`, in order; the version is the place in this list.
+const MIGRATIONS: &[(&str, &str)] =
+    &[("0001_begin", include_str!("../../sql/migrations/0001_begin.sql"))];
+
+/// The advisory lock that migrating processes take turns by: "snug" in ASCII.
+const LOCK: i64 = 0x736e_7567;
+
+/// Why the schema could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error(
+        "the database is at schema version {found}, newer than this binary's {known}: run a newer snug"
+    )]
+    Newer { found: i32, known: i32 },
+    #[error(
+        "migration {0} was applied with other contents: this database belongs to another build of snug"
+    )]
+    Changed(&'static str),
+    #[error("migration {name} failed: {cause}")]
+    Failed { name: &'static str, cause: String },
+    #[error(transparent)]
+    Unavailable(Error),
+}
+
+impl Store {
+    /// Applies what is missing. `Unavailable` is worth trying again; the others are final.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        let mut config = self.config.clone();
+        config.options(format!(
+            "-c statement_timeout={} -c timezone=UTC -c client_min_messages=warning",
+            MIGRATION_TIMEOUT.as_millis()
+        ));
+        let (mut client, connection) = config.connect(NoTls).await.map_err(unavailable)?;
+        let connection = tokio::spawn(connection);
+        let migrated = migrate(&mut client).await;
+        drop(client);
+        // The lock goes with the connection; the next process must not meet it.
+        let _ended = connection.await;
+        migrated
+    }
+}
+
+async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
+    client.execute("select pg_advisory_lock($1)", &[&LOCK]).await.map_err(unavailable)?;
+    client
+        .batch_execute(
+            "create table if not exists schema_migrations (version integer primary key, \
+             name text not null, checksum text not null, applied_at timestamptz not null default now())",
+        )
+        .await
+        .map_err(|error| failed("the table of migrations", &error))?;
+    let rows = client
+        .query("select version, checksum from schema_migrations order by version", &[])
+        .await
+        .map_err(unavailable)?;
+    let found = rows.last().map_or(0, |row| row.get::<_, i32>("version"));
+    let known = MIGRATIONS.len() as i32;
+    if found > known {
+        return Err(MigrateError::Newer { found, known });
+    }
+    for (row, (name, text)) in rows.iter().zip(MIGRATIONS) {
+        if row.get::<_, &str>("checksum") != checksum(text) {
+            return Err(MigrateError::Changed(name));
+        }
+    }
+    for (index, (name, text)) in MIGRATIONS.iter().enumerate().skip(rows.len()) {
+        apply(client, index as i32 + 1, name, text).await.map_err(|error| failed(name, &error))?;
+        tracing::info!(migration = name, "applied");
+    }
+    Ok(())
+}
+
+async fn apply(
+    client: &mut Client,
+    version: i32,
+    name: &str,
+    text: &str,
+) -> Result<(), tokio_postgres::Error> {
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(text).await?;
+    transaction
+        .execute(
+            "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
+            &[&version, &name, &checksum(text)],
+        )
+        .await?;
+    transaction.commit().await
+}
+
+fn checksum(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unavailable(error: tokio_postgres::Error) -> MigrateError {
+    MigrateError::Unavailable(error.into())
+}
+
+fn failed(name: &'static str, error: &tokio_postgres::Error) -> MigrateError {
+    match error.as_db_error() {
+        Some(answer) => MigrateError::Failed { name, cause: answer.message().to_owned() },
+        None => MigrateError::Failed { name, cause: error.to_string() },
+    }
+}

@@ -1,0 +1,197 @@
+//! The only code that talks to PostgreSQL: a pool of connections, one file per table.
+//!
+//! Statements stand in `sql/<table>/<function>.sql`; the functions here run them and turn rows into
+//! values. Called by `chat`. Knows nothing of who is connected, of JSON or of HTTP.
+
+mod chat_rooms;
+mod chats;
+mod messages;
+mod migrate;
+mod private_chats;
+mod read_positions;
+mod room_members;
+mod sessions;
+mod settings;
+mod users;
+
+pub use chat_rooms::{Invite, Room};
+pub use chats::ChatRow;
+pub use messages::{Backend, Outcome, Page, PageQuery, PageStart, Stored, WriteError, Writer};
+pub use migrate::MigrateError;
+pub use private_chats::Opened;
+pub use read_positions::HasRead;
+pub use room_members::{Decided, Member, MemberState, Request, Requested};
+pub use sessions::Session;
+pub use settings::Unsafe;
+pub use users::{NewUser, User};
+
+use crate::error::{Error, Result};
+use crate::limits::{
+    DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT,
+    STATEMENT_TIMEOUT,
+};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{NoTls, Row};
+
+/// The text of `sql/<path>.sql`.
+macro_rules! sql {
+    ($path:literal) => {
+        include_str!(concat!("../../sql/", $path, ".sql"))
+    };
+}
+pub(crate) use sql;
+
+/// The database, as the rules see it.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    config: tokio_postgres::Config,
+}
+
+/// How much of the pool is in use.
+pub struct PoolState {
+    pub open: usize,
+    pub idle: usize,
+    pub waiting: usize,
+}
+
+impl Store {
+    /// Opens no connection yet: a database that is away is met again and again by whoever needs it.
+    pub fn new(mut config: tokio_postgres::Config) -> Self {
+        config
+            .application_name("snug")
+            .options(format!(
+                "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
+                 -c synchronous_commit=on -c timezone=UTC -c jit=off",
+                STATEMENT_TIMEOUT.as_millis()
+            ))
+            .connect_timeout(DATABASE_CONNECT_TIMEOUT)
+            .keepalives_idle(DATABASE_KEEPALIVE)
+            .tcp_user_timeout(DATABASE_KEEPALIVE);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config.clone(), NoTls, recycling);
+        let pool = Pool::builder(manager)
+            .max_size(POOL_CONNECTIONS_MAX)
+            .wait_timeout(Some(POOL_WAIT_TIMEOUT))
+            .create_timeout(Some(DATABASE_CONNECT_TIMEOUT))
+            .recycle_timeout(Some(DATABASE_CONNECT_TIMEOUT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("timeouts have a runtime");
+        Self { pool, config }
+    }
+
+    /// Whether PostgreSQL answers.
+    pub async fn ping(&self) -> Result<()> {
+        let client = self.client().await?;
+        client.simple_query("select 1").await?;
+        Ok(())
+    }
+
+    pub fn pool_state(&self) -> PoolState {
+        let status = self.pool.status();
+        PoolState { open: status.size, idle: status.available, waiting: status.waiting }
+    }
+
+    /// The present epoch of the history.
+    pub async fn epoch(&self) -> Result<String> {
+        let row = self.one(sql!("meta/epoch"), &[]).await?;
+        Ok(row.get("epoch"))
+    }
+
+    async fn client(&self) -> Result<Object> {
+        Ok(self.pool.get().await?)
+    }
+
+    async fn rows(
+        &self,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        let client = self.client().await?;
+        let prepared = client.prepare_cached(statement).await?;
+        Ok(client.query(&prepared, params).await?)
+    }
+
+    async fn maybe(
+        &self,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>> {
+        Ok(self.rows(statement, params).await?.into_iter().next())
+    }
+
+    async fn one(&self, statement: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Row> {
+        let row = self.maybe(statement, params).await?;
+        row.ok_or_else(|| {
+            Error::broken("a statement that always answers a row gave none", statement)
+        })
+    }
+
+    /// The number of rows that the statement changed.
+    async fn changed(
+        &self,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<u64> {
+        let client = self.client().await?;
+        let prepared = client.prepare_cached(statement).await?;
+        Ok(client.execute(&prepared, params).await?)
+    }
+}
+
+/// One row of a statement inside a transaction.
+async fn maybe_in(
+    transaction: &deadpool_postgres::Transaction<'_>,
+    statement: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Option<Row>> {
+    let prepared = transaction.prepare_cached(statement).await?;
+    Ok(transaction.query_opt(&prepared, params).await?)
+}
+
+async fn changed_in(
+    transaction: &deadpool_postgres::Transaction<'_>,
+    statement: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<u64> {
+    let prepared = transaction.prepare_cached(statement).await?;
+    Ok(transaction.execute(&prepared, params).await?)
+}
+
+/// A timestamp as PostgreSQL keeps it: microseconds.
+fn timestamp(row: &Row, column: &str) -> jiff::Timestamp {
+    let time: std::time::SystemTime = row.get(column);
+    jiff::Timestamp::try_from(time).unwrap_or_default()
+}
+
+fn system_time(timestamp: jiff::Timestamp) -> std::time::SystemTime {
+    timestamp.try_into().expect("both types span the years that tokens live in")
+}
+
+impl From<deadpool_postgres::PoolError> for Error {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => Self::unavailable("PostgreSQL", error),
+            other => Self::unavailable("the connection pool", other),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if !passes_by_itself(code) => Self::broken("a statement failed", error),
+            Some(_) | None => Self::unavailable("PostgreSQL", error),
+        }
+    }
+}
+
+/// Connection trouble, shutdown and start-up, resources that ran out, a statement cut off by its
+/// timeout, lost races: worth coming back for. PostgreSQL's Appendix A names the classes.
+fn passes_by_itself(code: &SqlState) -> bool {
+    let class = code.code().get(..2).unwrap_or_default();
+    matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
+}

@@ -1,0 +1,30 @@
+//! The table `read_positions`: how far each user has read each chat. It only grows.
+
+use super::{Store, sql};
+use crate::error::Result;
+use crate::ids::{ChatId, Seq, UserId};
+
+/// That a user has read a chat up to here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HasRead {
+    pub user_id: UserId,
+    pub chat_id: ChatId,
+    pub seq: Seq,
+}
+
+impl Store {
+    /// Moves positions forward, never past a chat's last number; answers those that moved. Chats out
+    /// of their user's reach are passed over.
+    pub async fn advance_read_positions(&self, reads: &[HasRead]) -> Result<Vec<HasRead>> {
+        let users: Vec<i64> = reads.iter().map(|read| read.user_id.0).collect();
+        let chats: Vec<i64> = reads.iter().map(|read| read.chat_id.0).collect();
+        let seqs: Vec<i64> = reads.iter().map(|read| read.seq.0).collect();
+        let rows = self.rows(sql!("read_positions/advance"), &[&users, &chats, &seqs]).await?;
+        let moved = |row: &tokio_postgres::Row| HasRead {
+            user_id: UserId(row.get("user_id")),
+            chat_id: ChatId(row.get("chat_id")),
+            seq: Seq(row.get("read_seq")),
+        };
+        Ok(rows.iter().map(moved).collect())
+    }
+}

@@ -1,0 +1,213 @@
+//! The table `room_members`: who asked to join a room, who was let in, who was not.
+
+use super::{Store, changed_in, maybe_in, sql, timestamp};
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, Seq, UserId};
+use crate::limits::{REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberState {
+    Pending,
+    Approved,
+    Denied,
+}
+
+pub struct Member {
+    pub user_id: UserId,
+    pub username: String,
+    pub is_creator: bool,
+}
+
+/// Somebody who asked to join, whatever came of it.
+pub struct Request {
+    pub user_id: UserId,
+    pub username: String,
+    pub requested_at: Timestamp,
+}
+
+/// What became of a request to join.
+pub enum Requested {
+    /// Asked now for the first time.
+    New,
+    /// Already in the table, in this state.
+    Standing(MemberState),
+    LimitReached,
+}
+
+/// What became of the creator's answer.
+pub enum Decided {
+    /// The state changed from this one; the chat's last number at that moment.
+    From(MemberState, Seq),
+    /// It already was so.
+    Already,
+    NobodyAsked,
+    LimitReached,
+}
+
+impl MemberState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "pending" => Ok(Self::Pending),
+            "approved" => Ok(Self::Approved),
+            "denied" => Ok(Self::Denied),
+            other => Err(Error::broken("an unknown state of a member", other)),
+        }
+    }
+}
+
+impl Store {
+    /// Members after this id; none for whoever is not a member.
+    pub async fn members(
+        &self,
+        viewer: UserId,
+        room_id: ChatId,
+        after: UserId,
+        limit: i64,
+    ) -> Result<Vec<Member>> {
+        let rows = self
+            .rows(sql!("room_members/list"), &[&viewer.0, &room_id.0, &after.0, &limit])
+            .await?;
+        let member = |row: &tokio_postgres::Row| Member {
+            user_id: UserId(row.get("user_id")),
+            username: row.get("username"),
+            is_creator: row.get("is_creator"),
+        };
+        Ok(rows.iter().map(member).collect())
+    }
+
+    /// Requests in this state, oldest first, for the room's creator.
+    pub async fn requests(
+        &self,
+        creator: UserId,
+        room_id: ChatId,
+        state: MemberState,
+        after: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<Request>> {
+        let after = after.map(|id| id.0);
+        let rows = self
+            .rows(
+                sql!("room_members/requests"),
+                &[&creator.0, &room_id.0, &state.name(), &after, &limit],
+            )
+            .await?;
+        let request = |row: &tokio_postgres::Row| Request {
+            user_id: UserId(row.get("user_id")),
+            username: row.get("username"),
+            requested_at: timestamp(row, "requested_at"),
+        };
+        Ok(rows.iter().map(request).collect())
+    }
+
+    /// How a user stands with a room; `None` for who never asked.
+    pub async fn member_state(&self, room_id: ChatId, user: UserId) -> Result<Option<MemberState>> {
+        let row = self.maybe(sql!("room_members/state"), &[&room_id.0, &user.0]).await?;
+        row.map(|row| MemberState::from_name(row.get("state"))).transpose()
+    }
+
+    /// Asks to join; the chat's row is locked, so that the open requests can be counted.
+    pub async fn request_to_join(&self, room_id: ChatId, user: UserId) -> Result<Requested> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        lock_chat(&transaction, room_id).await?;
+        if let Some(state) = state_in(&transaction, room_id, user).await? {
+            return Ok(Requested::Standing(state));
+        }
+        let pending =
+            maybe_in(&transaction, sql!("room_members/count_pending"), &[&room_id.0]).await?;
+        if pending.is_some_and(|row| row.get::<_, i64>(0) >= REQUESTS_PER_ROOM_MAX) {
+            return Ok(Requested::LimitReached);
+        }
+        changed_in(&transaction, sql!("room_members/request"), &[&room_id.0, &user.0]).await?;
+        transaction.commit().await?;
+        Ok(Requested::New)
+    }
+
+    /// Lets a user in. Reading begins at what is there now. The user's row is locked before the
+    /// chat's, so that their rooms can be counted.
+    pub async fn approve(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        maybe_in(&transaction, sql!("users/lock"), &[&vec![user.0]]).await?;
+        let last_seq = lock_chat(&transaction, room_id).await?;
+        let state = match state_in(&transaction, room_id, user).await? {
+            None => return Ok(Decided::NobodyAsked),
+            Some(MemberState::Approved) => return Ok(Decided::Already),
+            Some(state @ (MemberState::Pending | MemberState::Denied)) => state,
+        };
+        let counts = maybe_in(&transaction, sql!("chat_rooms/count"), &[&user.0]).await?;
+        if counts.is_some_and(|row| row.get::<_, i64>("joined") >= ROOMS_PER_USER_MAX) {
+            return Ok(Decided::LimitReached);
+        }
+        decide(&transaction, room_id, user, MemberState::Approved).await?;
+        changed_in(&transaction, sql!("read_positions/begin"), &[&user.0, &room_id.0, &last_seq.0])
+            .await?;
+        transaction.commit().await?;
+        Ok(Decided::From(state, last_seq))
+    }
+
+    /// Turns a request down. A member stays one: `From(Approved, _)` then changed nothing.
+    pub async fn deny(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let last_seq = lock_chat(&transaction, room_id).await?;
+        let state = match state_in(&transaction, room_id, user).await? {
+            None => return Ok(Decided::NobodyAsked),
+            Some(MemberState::Denied) => return Ok(Decided::Already),
+            Some(MemberState::Approved) => {
+                return Ok(Decided::From(MemberState::Approved, last_seq));
+            }
+            Some(MemberState::Pending) => MemberState::Pending,
+        };
+        decide(&transaction, room_id, user, MemberState::Denied).await?;
+        transaction.commit().await?;
+        Ok(Decided::From(state, last_seq))
+    }
+
+    /// Ends a membership under the chat's lock, so that no message of theirs slips in after. False
+    /// when they were no member.
+    pub async fn remove_member(&self, room_id: ChatId, user: UserId) -> Result<bool> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        lock_chat(&transaction, room_id).await?;
+        let removed =
+            changed_in(&transaction, sql!("room_members/remove"), &[&room_id.0, &user.0]).await?;
+        transaction.commit().await?;
+        Ok(removed == 1)
+    }
+}
+
+async fn lock_chat(transaction: &Transaction<'_>, chat_id: ChatId) -> Result<Seq> {
+    let row = maybe_in(transaction, sql!("chats/lock"), &[&chat_id.0]).await?;
+    row.map(|row| Seq(row.get("last_seq"))).ok_or_else(Error::not_found)
+}
+
+async fn state_in(
+    transaction: &Transaction<'_>,
+    room_id: ChatId,
+    user: UserId,
+) -> Result<Option<MemberState>> {
+    let row = maybe_in(transaction, sql!("room_members/state"), &[&room_id.0, &user.0]).await?;
+    row.map(|row| MemberState::from_name(row.get("state"))).transpose()
+}
+
+async fn decide(
+    transaction: &Transaction<'_>,
+    room_id: ChatId,
+    user: UserId,
+    state: MemberState,
+) -> Result<()> {
+    changed_in(transaction, sql!("room_members/decide"), &[&room_id.0, &user.0, &state.name()])
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! The table `users`: accounts.
+
+use super::{Store, sql, timestamp};
+use crate::error::Result;
+use crate::ids::UserId;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+/// An account with its password hash, which never leaves `chat::accounts`.
+pub struct User {
+    pub user_id: UserId,
+    pub username: String,
+    pub email: String,
+    pub password_hash: String,
+    pub created_at: Timestamp,
+}
+
+pub struct NewUser<'a> {
+    pub username: &'a str,
+    pub email: &'a str,
+    pub password_hash: &'a str,
+}
+
+impl Store {
+    /// `None` when the name or the address is taken, also by somebody who signs up at the same time.
+    pub async fn insert_user(&self, user: NewUser<'_>) -> Result<Option<UserId>> {
+        let row = self
+            .maybe(sql!("users/insert"), &[&user.username, &user.email, &user.password_hash])
+            .await?;
+        Ok(row.map(|row| UserId(row.get("id"))))
+    }
+
+    /// Whether the name, and whether the address, is taken.
+    pub async fn is_taken(&self, username: &str, email: &str) -> Result<(bool, bool)> {
+        let row = self.one(sql!("users/taken"), &[&username, &email]).await?;
+        Ok((row.get("username_taken"), row.get("email_taken")))
+    }
+
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
+        Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.map(user))
+    }
+
+    pub async fn user_by_id(&self, user_id: UserId) -> Result<Option<User>> {
+        Ok(self.maybe(sql!("users/by_id"), &[&user_id.0]).await?.map(user))
+    }
+
+    /// Ids and names: prefix matches first, then substring. `part` is escaped for `LIKE`.
+    pub async fn search_users(&self, part: &str, limit: i64) -> Result<Vec<(UserId, String)>> {
+        let rows = self.rows(sql!("users/search"), &[&part, &limit]).await?;
+        Ok(rows.iter().map(|row| (UserId(row.get("id")), row.get("username"))).collect())
+    }
+
+    /// Accounts after this id, oldest first.
+    pub async fn list_users(&self, after: UserId, limit: i64) -> Result<Vec<User>> {
+        let rows = self.rows(sql!("users/list"), &[&after.0, &limit]).await?;
+        Ok(rows.into_iter().map(user).collect())
+    }
+
+    /// False when the password was changed since `old_hash` was read.
+    pub async fn set_password(
+        &self,
+        user_id: UserId,
+        old_hash: &str,
+        new_hash: &str,
+    ) -> Result<bool> {
+        let changed =
+            self.changed(sql!("users/set_password"), &[&user_id.0, &old_hash, &new_hash]).await?;
+        Ok(changed == 1)
+    }
+}
+
+fn user(row: Row) -> User {
+    User {
+        user_id: UserId(row.get("id")),
+        username: row.get("username"),
+        email: row.get("email"),
+        password_hash: row.get("password_hash"),
+        created_at: timestamp(&row, "created_at"),
+    }
+}
