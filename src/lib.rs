@@ -4,6 +4,7 @@ pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod registry;
 pub mod store;
 pub mod text;
 pub mod wire;

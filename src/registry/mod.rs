@@ -1,0 +1,187 @@
+//! Who is connected: the only code that knows. Sharded by user, so that all sockets of a user meet in
+//! one place.
+//!
+//! A shard's maps belong to its worker alone; what others want it to know lies in its inbox, under one
+//! lock that is held for a push or a swap. `chat` publishes and tells through `Registry`; `live` owns
+//! a `Shard` per worker. Nothing here touches a socket or the database.
+
+mod inbox;
+mod outbox;
+mod seats;
+mod shard;
+
+pub use inbox::Inbox;
+pub use outbox::{Full, Outbox};
+pub use seats::{NoSeat, Seat, SeatLimits, Seats};
+pub use shard::{Chat, Shard};
+
+use crate::ids::{ChatId, Seq, UserId};
+use crate::message::{SessionId, Standing, Viewer};
+use crate::wire::Run;
+use bytes::Bytes;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+/// Names one connection for as long as it lives: where it is, and which of those that were there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConnectionId {
+    pub shard: u16,
+    pub index: u32,
+    pub generation: u32,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// `/ws`: everything the user takes part in, and the account's own events.
+    All,
+    One(ChatId),
+}
+
+/// A socket that has been upgraded and now belongs to a shard.
+pub struct Arrival {
+    pub stream: TcpStream,
+    /// What the client sent right behind its request.
+    pub early: Bytes,
+    pub viewer: Arc<Viewer>,
+    /// When the token ends, in seconds since 1970.
+    pub expires_at: i64,
+    pub scope: Scope,
+    pub resume: Resume,
+    pub seat: Seat,
+}
+
+/// From where a client wants to go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resume {
+    pub after: Vec<(ChatId, Seq)>,
+    pub epoch: Option<Box<str>>,
+}
+
+/// What a shard's worker is told.
+pub enum Event {
+    Arrived(Box<Arrival>),
+    Published(Arc<Run>),
+    /// The answer to a draft of this connection; none for a stored draft without a `client_id`.
+    Answered {
+        to: ConnectionId,
+        frame: Option<Bytes>,
+    },
+    /// The chats of a connection that asked for `welcome`, and the epoch they belong to.
+    Greeted {
+        to: ConnectionId,
+        standings: Vec<Standing>,
+        epoch: Arc<str>,
+    },
+    /// The chats of a connection once more, read after it began to follow them.
+    Confirmed {
+        to: ConnectionId,
+        standings: Vec<Standing>,
+    },
+    /// A piece of a replay: what comes after `from`, if anything, and where the chat stood.
+    Replayed {
+        to: ConnectionId,
+        chat_id: ChatId,
+        from: Seq,
+        run: Option<Run>,
+        last_seq: Seq,
+    },
+    /// The chat is out of this connection's reach.
+    Unreachable {
+        to: ConnectionId,
+        chat_id: ChatId,
+    },
+    /// What the connection asked for could not be read.
+    GaveUp {
+        to: ConnectionId,
+    },
+    Told {
+        user_id: UserId,
+        news: News,
+    },
+    SessionEnded {
+        user_id: UserId,
+        session: SessionId,
+    },
+    /// No more: everybody is sent away.
+    Stopped,
+}
+
+/// What concerns one user.
+pub enum News {
+    /// A frame for `/ws` only.
+    Account(Bytes),
+    /// The user has read this chat up to here, on another connection than `but`.
+    Read { chat_id: ChatId, seq: Seq, but: Option<ConnectionId>, frame: Bytes },
+    /// They take part in this chat from now on, beginning after `last_seq`.
+    Joined { chat_id: ChatId, last_seq: Seq, frame: Bytes },
+    /// They no longer take part.
+    Left { chat_id: ChatId, frame: Bytes },
+}
+
+/// Says things to the shards.
+#[derive(Clone)]
+pub struct Registry {
+    inboxes: Arc<[Arc<Inbox>]>,
+}
+
+impl Registry {
+    pub fn new(inboxes: Vec<Arc<Inbox>>) -> Self {
+        Self { inboxes: inboxes.into() }
+    }
+
+    pub fn arrive(&self, arrival: Arrival) {
+        self.inbox_of(arrival.viewer.user_id).push(Event::Arrived(Box::new(arrival)));
+    }
+
+    /// Tells every shard of these runs, then the connections of these answers. Waits while a shard is
+    /// behind by more than its inbox holds, never for a reader.
+    pub async fn publish(&self, runs: Vec<Arc<Run>>, answers: Vec<(ConnectionId, Option<Bytes>)>) {
+        let mut events: Vec<Vec<Event>> = self.inboxes.iter().map(|_| Vec::new()).collect();
+        for (to, frame) in answers {
+            events[usize::from(to.shard)].push(Event::Answered { to, frame });
+        }
+        for run in &runs {
+            for events in &mut events {
+                events.push(Event::Published(Arc::clone(run)));
+            }
+        }
+        for (inbox, events) in self.inboxes.iter().zip(events) {
+            inbox.push_all(events).await;
+        }
+    }
+
+    pub fn answer(&self, to: ConnectionId, frame: Option<Bytes>) {
+        self.post(to, Event::Answered { to, frame });
+    }
+
+    /// For what a connection asked for itself.
+    pub fn post(&self, to: ConnectionId, event: Event) {
+        self.inboxes[usize::from(to.shard)].push(event);
+    }
+
+    pub fn tell(&self, user_id: UserId, news: News) {
+        self.inbox_of(user_id).push(Event::Told { user_id, news });
+    }
+
+    pub fn end_session(&self, user_id: UserId, session: SessionId) {
+        self.inbox_of(user_id).push(Event::SessionEnded { user_id, session });
+    }
+
+    /// Sends everybody away; new arrivals too.
+    pub fn stop(&self) {
+        for inbox in self.inboxes.iter() {
+            inbox.push(Event::Stopped);
+        }
+    }
+
+    /// Connections and users online, over all shards.
+    pub fn online(&self) -> (usize, usize) {
+        let add = |(a, b), (c, d)| (a + c, b + d);
+        self.inboxes.iter().map(|inbox| inbox.online()).fold((0, 0), add)
+    }
+
+    fn inbox_of(&self, user_id: UserId) -> &Inbox {
+        &self.inboxes[user_id.0.unsigned_abs() as usize % self.inboxes.len()]
+    }
+}

@@ -1,0 +1,157 @@
+//! What waits for one reader: frames that the kernel would not take yet, bounded in bytes and pieces.
+//!
+//! Each piece holds whole frames; only the first may be partly written. A connection has one only
+//! while something waits.
+
+use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CHUNKS_MAX, WRITE_SLICES_MAX};
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+#[derive(Debug, Default)]
+pub struct Outbox {
+    pieces: VecDeque<Bytes>,
+    /// How much of the first piece is written.
+    written: usize,
+    bytes: usize,
+}
+
+/// The reader is too slow.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Outbox {
+    /// Whole frames, of which the first `written` bytes are on their way already.
+    pub fn push_begun(&mut self, frames: Bytes, written: usize) -> Result<(), Full> {
+        debug_assert!(self.pieces.is_empty(), "only the first piece may be begun");
+        self.written = written;
+        self.bytes = frames.len() - written;
+        self.pieces.push_back(frames);
+        self.fits()
+    }
+
+    pub fn push(&mut self, frames: Bytes) -> Result<(), Full> {
+        self.bytes += frames.len();
+        self.pieces.push_back(frames);
+        self.fits()
+    }
+
+    fn fits(&self) -> Result<(), Full> {
+        let fits = self.bytes <= OUTBOX_BYTES_MAX && self.pieces.len() <= OUTBOX_CHUNKS_MAX;
+        if fits { Ok(()) } else { Err(Full) }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// What to write next, as many slices as one call takes.
+    pub fn slices(&self) -> smallvec::SmallVec<[IoSlice<'_>; 8]> {
+        let mut skip = self.written;
+        let slice = |piece: &'_ Bytes| {
+            let from = std::mem::take(&mut skip);
+            (from, piece.len())
+        };
+        let ranges: smallvec::SmallVec<[(usize, usize); 8]> =
+            self.pieces.iter().take(WRITE_SLICES_MAX).map(slice).collect();
+        self.pieces
+            .iter()
+            .zip(ranges)
+            .map(|(piece, (from, to))| IoSlice::new(&piece[from..to]))
+            .collect()
+    }
+
+    /// The kernel took this many bytes.
+    pub fn advance(&mut self, mut taken: usize) {
+        self.bytes -= taken;
+        while let Some(first) = self.pieces.front() {
+            let left = first.len() - self.written;
+            if taken < left {
+                self.written += taken;
+                return;
+            }
+            taken -= left;
+            self.written = 0;
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Forgets all that has not begun: what remains is the rest of the frame in progress.
+    pub fn keep_begun(&mut self) {
+        let Some(first) = self.pieces.pop_front() else { return };
+        self.pieces.clear();
+        self.bytes = 0;
+        if self.written > 0 {
+            let end = frame_end(&first, self.written);
+            self.bytes = end - self.written;
+            self.pieces.push_back(first.slice(..end));
+        }
+    }
+}
+
+/// Where the frame ends in whose middle (or at whose end) `offset` lies.
+fn frame_end(frames: &[u8], offset: usize) -> usize {
+    let mut end = 0;
+    while end < offset {
+        let header = &frames[end..];
+        let (header_bytes, payload) = match header[1] & 127 {
+            126 => (4, usize::from(u16::from_be_bytes([header[2], header[3]]))),
+            127 => {
+                let length = header[2..10].try_into().map(u64::from_be_bytes);
+                (10, length.expect("eight bytes") as usize)
+            }
+            short => (2, usize::from(short)),
+        };
+        end += header_bytes + payload;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{ServerFrame, pong_frame, text_frame};
+
+    fn written(outbox: &Outbox) -> Vec<u8> {
+        outbox.slices().iter().flat_map(|slice| slice.to_vec()).collect()
+    }
+
+    #[test]
+    fn what_was_taken_is_not_written_again() {
+        let mut outbox = Outbox::default();
+        outbox.push_begun(Bytes::from_static(b"abcdef"), 2).expect("room");
+        outbox.push(Bytes::from_static(b"ghi")).expect("room");
+        assert_eq!(written(&outbox), b"cdefghi");
+        outbox.advance(5);
+        assert_eq!((written(&outbox), outbox.bytes()), (b"hi".to_vec(), 2));
+        outbox.advance(2);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn a_slow_reader_fills_it() {
+        let mut outbox = Outbox::default();
+        let frame = Bytes::from(vec![0; OUTBOX_BYTES_MAX / 2]);
+        assert_eq!(outbox.push(frame.clone()), Ok(()));
+        assert_eq!(outbox.push(frame.clone()), Ok(()));
+        assert_eq!(outbox.push(frame), Err(Full));
+    }
+
+    #[test]
+    fn only_the_frame_in_progress_is_kept_for_a_close() {
+        let frame = text_frame(&ServerFrame::Pong);
+        let (one, both) = (frame.len(), [frame.clone(), pong_frame(b"xyz")].concat());
+        for (begun, kept) in [(0, 0), (1, one - 1), (one, 0), (one + 1, both.len() - one - 1)] {
+            let mut outbox = Outbox::default();
+            outbox.push_begun(both.clone().into(), begun).expect("room");
+            outbox.push(frame.clone()).expect("room");
+            outbox.keep_begun();
+            assert_eq!(outbox.bytes(), kept, "{begun} bytes begun");
+            assert_eq!(written(&outbox).len(), kept);
+        }
+    }
+}

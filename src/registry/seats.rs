@@ -1,0 +1,101 @@
+//! How many sockets there are in all, per user and per address, and the bounds on them.
+
+use crate::ids::UserId;
+use rustc_hash::FxHashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+#[derive(Debug, Clone, Copy)]
+pub struct SeatLimits {
+    pub total: usize,
+    pub per_user: usize,
+    pub per_address: usize,
+}
+
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoSeat {
+    Total,
+    User,
+    Address,
+}
+
+pub struct Seats {
+    limits: SeatLimits,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    total: usize,
+    users: FxHashMap<UserId, u32>,
+    addresses: FxHashMap<IpAddr, u32>,
+}
+
+/// A place among the open sockets; dropping it gives it back.
+pub struct Seat {
+    seats: Arc<Seats>,
+    user_id: UserId,
+    address: IpAddr,
+}
+
+impl Seats {
+    pub fn new(limits: SeatLimits) -> Arc<Self> {
+        Arc::new(Self { limits, taken: Mutex::default() })
+    }
+
+    pub fn take(self: &Arc<Self>, user_id: UserId, address: IpAddr) -> Result<Seat, NoSeat> {
+        let mut taken = self.taken.lock().expect("no one panics while holding it");
+        let count = |n: Option<&u32>| n.copied().unwrap_or(0) as usize;
+        if taken.total >= self.limits.total {
+            return Err(NoSeat::Total);
+        }
+        if count(taken.users.get(&user_id)) >= self.limits.per_user {
+            return Err(NoSeat::User);
+        }
+        if count(taken.addresses.get(&address)) >= self.limits.per_address {
+            return Err(NoSeat::Address);
+        }
+        taken.total += 1;
+        *taken.users.entry(user_id).or_default() += 1;
+        *taken.addresses.entry(address).or_default() += 1;
+        Ok(Seat { seats: Arc::clone(self), user_id, address })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self.seats.taken.lock().expect("no one panics while holding it");
+        taken.total -= 1;
+        give_back(&mut taken.users, self.user_id);
+        give_back(&mut taken.addresses, self.address);
+    }
+}
+
+fn give_back<K: std::hash::Hash + Eq>(counts: &mut FxHashMap<K, u32>, key: K) {
+    if let std::collections::hash_map::Entry::Occupied(mut entry) = counts.entry(key) {
+        *entry.get_mut() -= 1;
+        if *entry.get() == 0 {
+            entry.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_is_given_back_when_dropped() {
+        let seats = Seats::new(SeatLimits { total: 3, per_user: 2, per_address: 2 });
+        let here: IpAddr = [127, 0, 0, 1].into();
+        let there: IpAddr = [127, 0, 0, 2].into();
+        let first = seats.take(UserId(1), here).ok().expect("a seat");
+        let _second = seats.take(UserId(1), there).ok().expect("a seat");
+        assert_eq!(seats.take(UserId(1), here).err(), Some(NoSeat::User));
+        let _third = seats.take(UserId(2), here).ok().expect("a seat");
+        assert_eq!(seats.take(UserId(3), there).err(), Some(NoSeat::Total));
+        drop(first);
+        assert!(seats.take(UserId(1), here).is_ok());
+    }
+}

@@ -1,0 +1,105 @@
+//! One slice of who is connected: who follows each chat, and which sockets each user has.
+//!
+//! Owned by one worker, so without a lock. Connections are named by their index in the worker's slab.
+//! An entry goes with its last connection.
+
+use crate::ids::{ChatId, Seq, UserId};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+use std::collections::hash_map::Entry;
+
+#[derive(Default)]
+pub struct Shard {
+    chats: FxHashMap<ChatId, Chat>,
+    users: FxHashMap<UserId, SmallVec<[u32; 2]>>,
+}
+
+/// A chat that somebody here follows.
+#[derive(Default)]
+pub struct Chat {
+    /// The chat's last number, as far as this shard has heard since somebody began to follow it;
+    /// exact once known, since everything published passes by here.
+    pub head: Option<Seq>,
+    pub followers: Vec<u32>,
+}
+
+impl Chat {
+    /// A reading of the chat's last number that began after the first follower was here.
+    pub fn heard(&mut self, last_seq: Seq) -> Seq {
+        let head = self.head.map_or(last_seq, |head| head.max(last_seq));
+        self.head = Some(head);
+        head
+    }
+}
+
+impl Shard {
+    pub fn chat(&mut self, chat_id: ChatId) -> Option<&mut Chat> {
+        self.chats.get_mut(&chat_id)
+    }
+
+    /// Adds a follower; answers its place among the chat's followers.
+    pub fn follow(&mut self, chat_id: ChatId, connection: u32) -> u32 {
+        let followers = &mut self.chats.entry(chat_id).or_default().followers;
+        followers.push(connection);
+        followers.len() as u32 - 1
+    }
+
+    /// Takes a follower out of its place; answers the one that moved there from the end, if any.
+    pub fn unfollow(&mut self, chat_id: ChatId, place: u32) -> Option<u32> {
+        let Entry::Occupied(mut entry) = self.chats.entry(chat_id) else { return None };
+        let followers = &mut entry.get_mut().followers;
+        followers.swap_remove(place as usize);
+        let moved = followers.get(place as usize).copied();
+        if followers.is_empty() {
+            entry.remove();
+        } else if followers.capacity() > 64 && followers.len() < followers.capacity() / 4 {
+            followers.shrink_to(followers.len() * 2);
+        }
+        moved
+    }
+
+    pub fn connect(&mut self, user_id: UserId, connection: u32) {
+        self.users.entry(user_id).or_default().push(connection);
+    }
+
+    pub fn disconnect(&mut self, user_id: UserId, connection: u32) {
+        if let Entry::Occupied(mut entry) = self.users.entry(user_id) {
+            entry.get_mut().retain(|other| *other != connection);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+    }
+
+    /// The user's connections here, copied: what is done with them may change the map.
+    pub fn connections_of(&self, user_id: UserId) -> SmallVec<[u32; 2]> {
+        self.users.get(&user_id).cloned().unwrap_or_default()
+    }
+
+    pub fn users(&self) -> usize {
+        self.users.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaving_tells_who_moved_into_the_place() {
+        let mut shard = Shard::default();
+        let chat = ChatId(1);
+        assert_eq!((0..3).map(|c| shard.follow(chat, c)).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(shard.unfollow(chat, 0), Some(2));
+        assert_eq!(shard.unfollow(chat, 1), None);
+        assert_eq!(shard.unfollow(chat, 0), None);
+        assert!(shard.chat(chat).is_none(), "the entry goes with its last follower");
+    }
+
+    #[test]
+    fn the_head_never_goes_back() {
+        let mut chat = Chat::default();
+        assert_eq!(chat.heard(Seq(5)), Seq(5));
+        assert_eq!(chat.heard(Seq(3)), Seq(5));
+    }
+}
