@@ -1,9 +1,11 @@
 //! snug: a chat server for small machines.
 
+pub mod chat;
 pub mod error;
 pub mod ids;
 pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod registry;
 pub mod store;
 pub mod text;

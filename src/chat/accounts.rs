@@ -1,0 +1,208 @@
+//! Accounts: signing up, logging in and out, passwords, finding people.
+
+use super::limiter::{Key, Subnet};
+use super::{Authenticated, Chat, to_the_end};
+use crate::error::{Error, Fault, Result};
+use crate::ids::UserId;
+use crate::limits::{
+    LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
+};
+use crate::message::{SessionId, Viewer};
+use crate::store::{NewUser, User};
+use crate::text;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A new account, its values within the rules.
+pub struct Signup {
+    pub username: String,
+    pub password: String,
+    pub email: String,
+}
+
+/// What somebody logs in with.
+pub struct Credentials {
+    pub username: String,
+    pub password: String,
+    pub user_agent: Option<String>,
+    pub from: Subnet,
+}
+
+/// A signed token and its session's user.
+#[derive(Debug)]
+pub struct Token {
+    pub access_token: String,
+    pub expires_in: Duration,
+    pub user_id: UserId,
+}
+
+const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
+const TOO_MANY_SIGNUPS: &str = "Too many accounts were made from your address; try again later.";
+
+impl Chat {
+    /// Checks for a taken name before it spends time on hashing.
+    pub async fn sign_up(self: &Arc<Self>, signup: Signup, from: Subnet) -> Result<UserId> {
+        self.refuse_taken(&signup).await?;
+        self.limiter.take(Key::Signups(from), SIGNUPS_PER_ADDRESS, TOO_MANY_SIGNUPS)?;
+        let Signup { username, password, email } = signup;
+        let password_hash = self.hasher.hash(password.clone()).await?;
+        let user = NewUser { username: &username, email: &email, password_hash: &password_hash };
+        match self.store.insert_user(user).await? {
+            Some(user_id) => Ok(user_id),
+            None => {
+                self.refuse_taken(&Signup { username, password, email }).await?;
+                Err(Error::broken("a new account", "refused as taken, which it is not"))
+            }
+        }
+    }
+
+    async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
+        match self.store.is_taken(&signup.username, &signup.email).await? {
+            (true, _) => {
+                Err(Error::conflict("username_taken", "This name is taken; choose another."))
+            }
+            (_, true) => Err(Error::conflict(
+                "email_taken",
+                "There is an account with this address already; log in instead.",
+            )),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// The same answer after the same time whether or not the user exists.
+    pub async fn log_in(self: &Arc<Self>, credentials: Credentials) -> Result<Token> {
+        let Credentials { username, password, user_agent, from } = credentials;
+        let pair = self.limiter.login_key(&username, from);
+        let address = Key::LoginFailures(from);
+        self.limiter.check(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+        self.limiter.check(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
+        let user = self.store.user_by_name(&username).await?;
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let fits = self.hasher.verify(password, hash).await?;
+        let Some(user) = user.filter(|_| fits) else {
+            self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+            self.limiter.take(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
+            return Err(bad_credentials());
+        };
+        self.begin_session(user.user_id, user_agent.as_deref(), self.terms.token_lifetime).await
+    }
+
+    /// A new session of this user, and its token.
+    pub async fn begin_session(
+        &self,
+        user_id: UserId,
+        user_agent: Option<&str>,
+        lifetime: Duration,
+    ) -> Result<Token> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|e| Error::broken("randomness", e.to_string()))?;
+        let session = SessionId(bytes);
+        let agent: Option<String> = user_agent
+            .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
+        let now = Timestamp::now();
+        let expires_at = now + lifetime;
+        self.store.insert_session(session, user_id, expires_at, agent.as_deref()).await?;
+        self.token(user_id, session, now, expires_at)
+    }
+
+    fn token(
+        &self,
+        user_id: UserId,
+        session: SessionId,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<Token> {
+        let (iat, exp) = (now.as_second(), expires_at.as_second());
+        let access_token = self.tokens.sign(user_id, session, iat, exp);
+        let access_token = access_token.map_err(|error| Error::broken("signing a token", error))?;
+        let expires_in = Duration::from_secs((exp - iat).unsigned_abs());
+        Ok(Token { access_token, expires_in, user_id })
+    }
+
+    /// A new token of the same session, with the full lifetime.
+    pub async fn renew(&self, viewer: &Viewer) -> Result<Token> {
+        let now = Timestamp::now();
+        let expires_at = now + self.terms.token_lifetime;
+        if !self.store.extend_session(viewer.session, expires_at).await? {
+            self.sessions.forget(viewer.session);
+            return Err(Error::unauthenticated());
+        }
+        self.token(viewer.user_id, viewer.session, now, expires_at)
+    }
+
+    /// Ends the viewer's session and closes its sockets.
+    pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            chat.store.revoke_session(viewer.session).await?;
+            chat.end_session(viewer.user_id, viewer.session);
+            Ok(())
+        })
+        .await
+    }
+
+    fn end_session(&self, user_id: UserId, session: SessionId) {
+        self.sessions.forget(session);
+        self.registry.end_session(user_id, session);
+    }
+
+    /// A new password; all other sessions of the user end. Failures count like failed logins.
+    pub async fn change_password(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        current: String,
+        new: String,
+        from: Subnet,
+    ) -> Result<()> {
+        let pair = self.limiter.login_key(&viewer.username, from);
+        self.limiter.check(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+        let user = self.user(&viewer).await?;
+        if !self.hasher.verify(current, Some(user.password_hash.clone())).await? {
+            self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+            let fault = Fault::new("current_password", "This is not your present password.");
+            return Err(Error::invalid(vec![fault]));
+        }
+        let hash = self.hasher.hash(new).await?;
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            if !chat.store.set_password(viewer.user_id, &user.password_hash, &hash).await? {
+                return Err(Error::conflict(
+                    "password_changed",
+                    "The password was changed elsewhere meanwhile; try again.",
+                ));
+            }
+            let ended = chat.store.revoke_other_sessions(viewer.user_id, viewer.session).await?;
+            for session in ended {
+                chat.end_session(viewer.user_id, session);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The viewer's own account.
+    pub async fn user(&self, viewer: &Viewer) -> Result<User> {
+        self.store.user_by_id(viewer.user_id).await?.ok_or_else(Error::unauthenticated)
+    }
+
+    /// People whose names begin with or contain `part`.
+    pub async fn find_people(&self, part: &str, limit: i64) -> Result<Vec<(UserId, String)>> {
+        self.store.search_users(&text::like_escaped(part), limit).await
+    }
+}
+
+fn bad_credentials() -> Error {
+    Error::refused(
+        crate::error::Because::Unauthenticated,
+        "bad_credentials",
+        "This name and password do not belong together.",
+    )
+}
+
+impl Authenticated {
+    /// Whether two tokens, or a token and a cookie, stand for the same user.
+    pub fn is_same_user(&self, other: &Self) -> bool {
+        self.viewer.user_id == other.viewer.user_id
+    }
+}

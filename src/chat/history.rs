@@ -1,0 +1,28 @@
+//! Pages of a chat's past, for its viewer.
+
+use super::Chat;
+use crate::error::{Error, Result};
+use crate::ids::ChatId;
+use crate::message::{ChatType, Viewer};
+use crate::store::{Page, PageQuery};
+use std::sync::Arc;
+
+pub struct History {
+    pub page: Page,
+    pub epoch: Arc<str>,
+}
+
+impl Chat {
+    /// Refused alike when the chat does not exist, is of another kind, or is out of reach.
+    pub async fn history(
+        &self,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        chat_type: ChatType,
+        query: PageQuery,
+    ) -> Result<History> {
+        let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
+        let page = page.ok_or_else(Error::not_found)?;
+        Ok(History { page, epoch: self.epoch().await? })
+    }
+}

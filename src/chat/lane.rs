@@ -1,0 +1,456 @@
+//! The lane: the one place where messages are committed and published, in that order.
+//!
+//! Drafts queue up while the last batch commits; whatever is there then is the next batch (group
+//! commit without a timer). A batch whose outcome is unknown is run again on a fresh connection, once
+//! the old one's server process is gone: the keys make that safe. One draft never fails its
+//! neighbours.
+
+use crate::chat::Posted;
+use crate::error::{Because, Error, Refusal};
+use crate::ids::{ChatId, Seq, UserId};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN,
+    SETTLE_TIMEOUT,
+};
+use crate::message::{Draft, Message};
+use crate::metrics::Metrics;
+use crate::registry::{ConnectionId, Registry};
+use crate::store::{Backend, Outcome, Store, Stored, WriteError, Writer};
+use crate::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Who is told what became of a draft.
+pub enum Reply {
+    Connection(ConnectionId),
+    Caller(oneshot::Sender<Result<Posted, Error>>),
+}
+
+/// Takes drafts for the lane's worker.
+pub struct Lane {
+    drafts: Mutex<Option<mpsc::Sender<Entry>>>,
+    worker: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    keys: Keys,
+    state: Arc<LaneState>,
+}
+
+/// What a watchdog wants to know: whether work that is there is being done.
+#[derive(Default)]
+pub struct LaneState {
+    /// Counts each turn of the worker.
+    pub turns: AtomicU64,
+    /// Drafts that wait or are being written.
+    pub waiting: AtomicU64,
+}
+
+struct Entry {
+    draft: Draft,
+    key: String,
+    reply: Reply,
+}
+
+/// There is no room in the queue, or the lane is closed.
+pub struct Refused;
+
+impl Lane {
+    pub fn begin(store: Store, registry: Registry, metrics: Arc<Metrics>) -> Self {
+        let (drafts, queue) = mpsc::channel(LANE_DRAFTS_MAX);
+        let state = Arc::<LaneState>::default();
+        let worker = Worker {
+            store,
+            registry,
+            metrics,
+            state: Arc::clone(&state),
+            connection: Connection::Never,
+        };
+        let worker = tokio::spawn(worker.run(queue));
+        Self {
+            drafts: Mutex::new(Some(drafts)),
+            worker: Mutex::new(Some(worker)),
+            keys: Keys::new(),
+            state,
+        }
+    }
+
+    pub fn push(&self, draft: Draft, reply: Reply) -> Result<(), Refused> {
+        let key = self.keys.of(draft.client_id.as_deref());
+        let drafts = self.drafts.lock().expect("no one panics while holding it");
+        let drafts = drafts.as_ref().ok_or(Refused)?;
+        drafts.try_send(Entry { draft, key, reply }).map_err(|_| Refused)?;
+        self.state.waiting.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    pub fn state(&self) -> Arc<LaneState> {
+        Arc::clone(&self.state)
+    }
+
+    /// Takes no more drafts and waits until those that are there are settled.
+    pub async fn close(&self) {
+        self.drafts.lock().expect("no one panics while holding it").take();
+        let worker = self.worker.lock().expect("no one panics while holding it").take();
+        if let Some(worker) = worker
+            && let Err(error) = worker.await
+        {
+            tracing::error!(%error, "the lane ended before its time");
+        }
+    }
+}
+
+/// Names drafts for the database: `c` and the client's own name, or `s` and one that no other draft of
+/// any process has.
+struct Keys {
+    process: u64,
+    next: AtomicU64,
+}
+
+impl Keys {
+    fn new() -> Self {
+        let process =
+            getrandom::u64().unwrap_or_else(|_| jiff::Timestamp::now().as_nanosecond() as u64);
+        Self { process, next: AtomicU64::new(0) }
+    }
+
+    fn of(&self, client_id: Option<&str>) -> String {
+        match client_id {
+            Some(client_id) => format!("c{client_id}"),
+            None => format!("s{:x}.{:x}", self.process, self.next.fetch_add(1, Relaxed)),
+        }
+    }
+}
+
+struct Worker {
+    store: Store,
+    registry: Registry,
+    metrics: Arc<Metrics>,
+    state: Arc<LaneState>,
+    connection: Connection,
+}
+
+/// The writing connection, or what became of the last one.
+enum Connection {
+    Never,
+    Up(Box<Writer>),
+    /// The outcome of its last batch is not known.
+    Doubtful(Backend),
+    /// Could not be opened; since then nothing was.
+    Down,
+}
+
+impl Worker {
+    async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
+        let mut waiting = Vec::new();
+        loop {
+            if waiting.is_empty() && queue.recv_many(&mut waiting, BATCH_DRAFTS_MAX).await == 0 {
+                return;
+            }
+            while waiting.len() < BATCH_DRAFTS_MAX {
+                let Ok(entry) = queue.try_recv() else { break };
+                waiting.push(entry);
+            }
+            let batch = next_batch(&mut waiting);
+            let count = batch.len() as u64;
+            self.settle(batch).await;
+            self.state.waiting.fetch_sub(count, Relaxed);
+            self.state.turns.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Answers every draft of the batch: stored, refused, or (past the deadline) not known.
+    async fn settle(&mut self, batch: Vec<Entry>) {
+        let began = Instant::now();
+        let drafts: Vec<(Draft, String)> =
+            batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
+        let mut is_retry = false;
+        let mut pause = RECONNECT_PAUSE_MIN;
+        loop {
+            let was_down = matches!(self.connection, Connection::Down);
+            match self.write(&drafts).await {
+                Ok(outcomes) => {
+                    self.metrics.committed(drafts.len(), began.elapsed());
+                    return self.publish(batch, outcomes, is_retry).await;
+                }
+                Err(WriteError::Failed(error)) if batch.len() == 1 => {
+                    return self.fail(batch, error);
+                }
+                Err(WriteError::Failed(error)) => {
+                    tracing::warn!(%error, drafts = batch.len(), "a batch failed; one by one now");
+                    return Box::pin(self.settle_one_by_one(batch)).await;
+                }
+                Err(WriteError::Unknown(error)) => {
+                    is_retry = true;
+                    if began.elapsed() >= SETTLE_TIMEOUT || was_down {
+                        return self.fail(batch, error);
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
+        }
+    }
+
+    async fn settle_one_by_one(&mut self, batch: Vec<Entry>) {
+        for entry in batch {
+            self.settle(vec![entry]).await;
+        }
+    }
+
+    /// One attempt at the batch, on the connection there is or a new one.
+    async fn write(&mut self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
+        let writer = match std::mem::replace(&mut self.connection, Connection::Down) {
+            Connection::Up(writer) => writer,
+            before => self.connect(before).await.map_err(WriteError::Unknown)?,
+        };
+        let written = writer.store(drafts).await;
+        self.connection = match &written {
+            Ok(_) | Err(WriteError::Failed(_)) => Connection::Up(writer),
+            Err(WriteError::Unknown(error)) => {
+                tracing::warn!(%error, "the outcome of a batch is not known; it is run again");
+                Connection::Doubtful(writer.backend())
+            }
+        };
+        written
+    }
+
+    /// A new connection; one in doubt is ended first, so that what it did can no longer change.
+    async fn connect(&mut self, before: Connection) -> Result<Box<Writer>, Error> {
+        if let Connection::Doubtful(backend) = before {
+            match self.store.end_backend(backend).await {
+                Ok(true) => {}
+                Ok(false) | Err(_) => {
+                    self.connection = Connection::Doubtful(backend);
+                    return Err(Error::unavailable(
+                        "PostgreSQL",
+                        "the last connection is still ending",
+                    ));
+                }
+            }
+        }
+        match Writer::connect(&self.store).await {
+            Ok(writer) => {
+                if matches!(before, Connection::Down | Connection::Doubtful(_)) {
+                    tracing::info!("messages can be stored again");
+                }
+                Ok(Box::new(writer))
+            }
+            Err(error) => {
+                if !matches!(before, Connection::Down) {
+                    tracing::warn!(%error, "messages cannot be stored for now");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// After the commit, and only then: followers see the messages, senders their answers. What a
+    /// repeated batch finds already stored may not have been published by the first try.
+    async fn publish(&self, batch: Vec<Entry>, outcomes: Vec<Outcome>, is_retry: bool) {
+        let mut messages: FxHashMap<ChatId, Vec<Message>> = FxHashMap::default();
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut callers = Vec::new();
+        for (entry, outcome) in batch.into_iter().zip(outcomes) {
+            let Entry { draft, reply, .. } = entry;
+            let posted = posted(&draft, outcome);
+            match &posted {
+                Ok(Posted::New(message)) => {
+                    self.metrics.messages.inc();
+                    messages.entry(message.chat_id).or_default().push(message.clone());
+                }
+                Ok(Posted::Known(message)) if is_retry => {
+                    messages.entry(message.chat_id).or_default().push(message.clone());
+                }
+                Ok(Posted::Known(_)) | Err(_) => {}
+            }
+            match reply {
+                Reply::Connection(to) => answers.push((to, answer(&draft, &posted))),
+                Reply::Caller(caller) => callers.push((caller, posted)),
+            }
+        }
+        self.registry.publish(runs(messages), answers).await;
+        for (caller, posted) in callers {
+            // Whoever asked may have left; the message is stored all the same.
+            let _left = caller.send(posted);
+        }
+    }
+
+    /// Nothing is known to be stored: sockets hear `unavailable`, callers the cause's kind.
+    fn fail(&self, batch: Vec<Entry>, error: Error) {
+        let is_broken = matches!(error, Error::Broken(_));
+        if is_broken {
+            tracing::error!(%error, "a draft could not be stored");
+        }
+        for Entry { draft, reply, .. } in batch {
+            match reply {
+                Reply::Connection(to) => {
+                    let refusal = unavailable();
+                    let frame =
+                        error_frame(&refusal, draft.client_id.as_deref(), Some(draft.chat_id));
+                    self.registry.answer(to, Some(frame));
+                }
+                Reply::Caller(caller) => {
+                    let cause = "the outcome is not known";
+                    let _left = caller.send(Err(Error::unavailable("PostgreSQL", cause)));
+                }
+            }
+        }
+    }
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(
+        Because::Busy,
+        "unavailable",
+        "The message may not have been stored; send it again with the same client_id.",
+    )
+}
+
+/// As many drafts as one transaction takes; of two with the same key the second waits for the next.
+fn next_batch(waiting: &mut Vec<Entry>) -> Vec<Entry> {
+    let mut keys: FxHashSet<(ChatId, UserId, String)> = FxHashSet::default();
+    let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
+    let mut bytes = 0;
+    for entry in waiting.drain(..) {
+        let Entry { draft, key, .. } = &entry;
+        let is_repeated = draft.client_id.is_some()
+            && !keys.insert((draft.chat_id, draft.sender.user_id, key.clone()));
+        // Whatever follows a draft that waits must not overtake it.
+        if is_repeated || bytes >= BATCH_BYTES_MAX || !later.is_empty() {
+            later.push(entry);
+        } else {
+            bytes += draft.content.len();
+            batch.push(entry);
+        }
+    }
+    *waiting = later;
+    batch
+}
+
+fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, Error> {
+    match outcome {
+        Outcome::Stored(stored) => Ok(Posted::New(message(draft, stored))),
+        Outcome::Known(stored) => Ok(Posted::Known(message(draft, stored))),
+        Outcome::KeyReused => Err(Error::conflict(
+            "client_id_reused",
+            "This client_id belongs to a message with other content; choose a new one.",
+        )),
+        Outcome::Unreachable => Err(Error::not_found()),
+    }
+}
+
+fn message(draft: &Draft, stored: Stored) -> Message {
+    Message {
+        id: stored.id,
+        seq: stored.seq,
+        chat_id: draft.chat_id,
+        chat_type: stored.chat_type,
+        sender_id: draft.sender.user_id,
+        receiver_id: stored.receiver_id,
+        username: draft.sender.username.clone(),
+        content: draft.content.clone(),
+        timestamp: stored.timestamp,
+        client_id: draft.client_id.clone(),
+    }
+}
+
+/// What the sending socket is told: nothing when it is stored and had no `client_id`.
+fn answer(draft: &Draft, posted: &Result<Posted, Error>) -> Option<bytes::Bytes> {
+    match posted {
+        Ok(Posted::New(message) | Posted::Known(message)) => {
+            let client_id = draft.client_id.as_deref()?;
+            Some(text_frame(&ServerFrame::Ack {
+                client_id,
+                chat_id: message.chat_id,
+                id: message.id,
+                seq: message.seq,
+                timestamp: Micros(message.timestamp),
+            }))
+        }
+        Err(Error::Refused(refusal)) => {
+            Some(error_frame(refusal, draft.client_id.as_deref(), Some(draft.chat_id)))
+        }
+        Err(Error::Unavailable(_) | Error::Broken(_)) => {
+            Some(error_frame(&unavailable(), draft.client_id.as_deref(), Some(draft.chat_id)))
+        }
+    }
+}
+
+/// The messages of each chat in order, as runs without a hole.
+fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
+    let mut runs = Vec::with_capacity(messages.len());
+    for mut messages in messages.into_values() {
+        messages.sort_unstable_by_key(|message| message.seq);
+        let consecutive = |a: &Message, b: &Message| a.seq.next() == b.seq;
+        runs.extend(messages.chunk_by(consecutive).filter_map(Run::of).map(Arc::new));
+    }
+    runs
+}
+
+/// How long a queue may stand still before the lane counts as stuck: longer than any batch takes.
+pub const STUCK_AFTER: Duration = Duration::from_secs(30);
+
+/// The last number of each run, for tests of order.
+#[cfg(test)]
+fn spans(runs: &[Arc<Run>]) -> Vec<(Seq, Seq)> {
+    runs.iter().map(|run| (run.first, run.last())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::MessageId;
+    use crate::message::{ChatType, SessionId, Viewer};
+
+    fn entry(content: &str, client_id: Option<&str>) -> Entry {
+        let sender =
+            Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) };
+        Entry {
+            draft: Draft {
+                chat_id: ChatId(1),
+                sender: Arc::new(sender),
+                content: content.into(),
+                client_id: client_id.map(Box::from),
+            },
+            key: client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}")),
+            reply: Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 }),
+        }
+    }
+
+    fn contents(entries: &[Entry]) -> Vec<&str> {
+        entries.iter().map(|entry| &*entry.draft.content).collect()
+    }
+
+    #[test]
+    fn a_repeated_key_and_all_behind_it_wait_for_the_next_batch() {
+        let mut waiting =
+            vec![entry("a", Some("1")), entry("b", None), entry("c", Some("1")), entry("d", None)];
+        assert_eq!(contents(&next_batch(&mut waiting)), ["a", "b"]);
+        assert_eq!(contents(&waiting), ["c", "d"]);
+        assert_eq!(contents(&next_batch(&mut waiting)), ["c", "d"]);
+        assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn runs_are_in_order_and_without_holes() {
+        let stored = |seq| Stored {
+            id: MessageId(seq),
+            seq: Seq(seq),
+            timestamp: jiff::Timestamp::UNIX_EPOCH,
+            chat_type: ChatType::General,
+            receiver_id: None,
+        };
+        let draft = entry("a", None).draft;
+        let messages = [3, 1, 2, 7].map(|seq| message(&draft, stored(seq))).to_vec();
+        let runs = runs(FxHashMap::from_iter([(ChatId(1), messages)]));
+        assert_eq!(spans(&runs), [(Seq(1), Seq(3)), (Seq(7), Seq(7))]);
+    }
+
+    #[test]
+    fn keys_of_our_own_never_repeat() {
+        let keys = Keys::new();
+        assert_ne!(keys.of(None), keys.of(None));
+        assert_eq!(keys.of(Some("x")), "cx");
+    }
+}

@@ -1,0 +1,132 @@
+//! The rules: what people can do, and what follows. One file per subject.
+//!
+//! Called by both edges with values that are already parsed; calls `store` and `registry`. Whatever
+//! commits and then tells somebody runs to its end, even when the client who asked has left.
+
+mod accounts;
+mod history;
+mod lane;
+mod limiter;
+mod overview;
+mod passwords;
+mod post;
+mod private;
+mod reads;
+mod resume;
+mod rooms;
+mod sessions;
+mod tokens;
+
+pub use accounts::{Credentials, Signup, Token};
+pub use history::History;
+use lane::Lane;
+pub use lane::{LaneState, STUCK_AFTER};
+pub use limiter::Subnet;
+pub use overview::Overview;
+pub use post::Posted;
+pub use private::PrivateChat;
+pub use resume::{Greeting, Piece};
+pub use rooms::{Join, Listed};
+pub use sessions::Authenticated;
+
+use crate::error::{Error, Result};
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::store::Store;
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// What the rules need to know of the configuration.
+pub struct Terms {
+    pub jwt_secret: Vec<u8>,
+    pub token_lifetime: Duration,
+    pub rate_limits: bool,
+    /// Threads that may hash passwords at once.
+    pub hashers: usize,
+}
+
+/// The rules and what they work on.
+pub struct Chat {
+    pub store: Store,
+    pub registry: Registry,
+    pub metrics: Arc<Metrics>,
+    terms: Terms,
+    lane: Lane,
+    hasher: passwords::Hasher,
+    tokens: tokens::Tokens,
+    sessions: sessions::Cache,
+    limiter: limiter::Limiter,
+    reads: reads::Reads,
+    resumes: tokio::sync::Semaphore,
+    epoch: Mutex<Option<(Arc<str>, Instant)>>,
+    general: tokio::sync::OnceCell<crate::ids::ChatId>,
+}
+
+impl Chat {
+    /// Begins the lane and the writing of read positions, which live as long as the returned value.
+    pub fn new(store: Store, registry: Registry, metrics: Arc<Metrics>, terms: Terms) -> Arc<Self> {
+        let lane = Lane::begin(store.clone(), registry.clone(), Arc::clone(&metrics));
+        let chat = Arc::new(Self {
+            hasher: passwords::Hasher::new(terms.hashers),
+            tokens: tokens::Tokens::new(&terms.jwt_secret),
+            sessions: sessions::Cache::default(),
+            limiter: limiter::Limiter::new(terms.rate_limits),
+            reads: reads::Reads::default(),
+            resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
+            epoch: Mutex::default(),
+            general: tokio::sync::OnceCell::new(),
+            store,
+            registry,
+            metrics,
+            terms,
+            lane,
+        });
+        tokio::spawn(reads::write(Arc::downgrade(&chat)));
+        chat
+    }
+
+    /// The present epoch of the history; at most a second old.
+    pub async fn epoch(&self) -> Result<Arc<str>> {
+        let cached = self.epoch.lock().expect("no one panics while holding it").clone();
+        if let Some((epoch, read_at)) = cached
+            && read_at.elapsed() < crate::limits::EPOCH_CACHE_AGE
+        {
+            return Ok(epoch);
+        }
+        let epoch: Arc<str> = self.store.epoch().await?.into();
+        *self.epoch.lock().expect("no one panics while holding it") =
+            Some((Arc::clone(&epoch), Instant::now()));
+        Ok(epoch)
+    }
+
+    /// Passwords that are being hashed or wait for it.
+    pub fn hashings(&self) -> usize {
+        self.hasher.waiting()
+    }
+
+    pub fn lane_state(&self) -> Arc<LaneState> {
+        self.lane.state()
+    }
+
+    /// Writes what is still to be written; nothing may be posted after. Within `limit`.
+    pub async fn finish(&self, limit: Duration) {
+        let finishing = async {
+            self.lane.close().await;
+            self.reads.flush(self).await;
+        };
+        if tokio::time::timeout(limit, finishing).await.is_err() {
+            tracing::warn!("some drafts could not be settled before the end");
+        }
+    }
+}
+
+/// Runs a call to its end, whether or not its caller waits for it.
+async fn to_the_end<T: Send + 'static>(
+    call: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(call).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::broken("a call ended before its time", error)),
+    }
+}

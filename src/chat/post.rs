@@ -1,0 +1,54 @@
+//! Posting a message: from a draft to its commit, for sockets and for HTTP.
+
+use super::limiter::Key;
+use super::{Chat, lane::Reply};
+use crate::error::{Because, Error, Refusal, Result};
+use crate::limits::MESSAGE_RATE;
+use crate::message::{Draft, Message, Viewer};
+use crate::registry::ConnectionId;
+use std::time::Duration;
+
+/// A message that is stored, now or by an earlier try.
+pub enum Posted {
+    New(Message),
+    Known(Message),
+}
+
+const TOO_FAST: &str = "You are writing faster than others can read; slow down.";
+
+impl Chat {
+    /// Stores a draft and answers after its commit.
+    pub async fn post(&self, draft: Draft) -> Result<Posted> {
+        self.pace(&draft.sender)?;
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.lane.push(draft, Reply::Caller(reply)).map_err(|_| lane_full())?;
+        answer.await.map_err(|_| stopping())?
+    }
+
+    /// Hands a draft of a socket to the lane, which answers that socket.
+    pub fn post_from(&self, connection: ConnectionId, draft: Draft) -> Result<(), Refusal> {
+        let refused = match self.pace(&draft.sender) {
+            Ok(()) => self.lane.push(draft, Reply::Connection(connection)).map_err(|_| lane_full()),
+            Err(error) => Err(error),
+        };
+        match refused {
+            Ok(()) => Ok(()),
+            Err(Error::Refused(refusal)) => Err(*refusal),
+            Err(Error::Unavailable(_) | Error::Broken(_)) => {
+                Err(Refusal::new(Because::Busy, "unavailable", "Send it again in a moment."))
+            }
+        }
+    }
+
+    fn pace(&self, sender: &Viewer) -> Result<()> {
+        self.limiter.take(Key::Messages(sender.user_id), MESSAGE_RATE, TOO_FAST)
+    }
+}
+
+fn lane_full() -> Error {
+    Error::too_many("The server is behind; send it again in a moment.", Duration::from_secs(1))
+}
+
+fn stopping() -> Error {
+    Error::busy("The server is stopping; send it again in a moment.", Duration::from_secs(2))
+}

@@ -1,0 +1,50 @@
+//! Private chats: two users, one chat, whoever asks first.
+
+use super::{Chat, to_the_end};
+use crate::error::{Error, Fault, Result};
+use crate::ids::{ChatId, UserId};
+use crate::message::Viewer;
+use crate::store::Opened;
+use std::sync::Arc;
+
+/// The private chat of a pair, and whether it is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrivateChat {
+    Created(ChatId),
+    Exists(ChatId),
+}
+
+impl Chat {
+    /// Opens the chat with another user and tells both sides when it is new.
+    pub async fn open_private_chat(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        other: UserId,
+    ) -> Result<PrivateChat> {
+        if other == viewer.user_id {
+            let fault = Fault::new("receiver_id", "Choose somebody else than yourself.");
+            return Err(Error::invalid(vec![fault]));
+        }
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            match chat.store.open_private_chat(viewer.user_id, other).await? {
+                Opened::Created(chat_id) => {
+                    chat.tell_added(viewer.user_id, chat_id).await;
+                    chat.tell_added(other, chat_id).await;
+                    Ok(PrivateChat::Created(chat_id))
+                }
+                Opened::Exists(chat_id) => Ok(PrivateChat::Exists(chat_id)),
+                Opened::NoSuchUser => Err(Error::refused(
+                    crate::error::Because::NotFound,
+                    "user_not_found",
+                    "There is no user with this id.",
+                )),
+                Opened::LimitReached => Err(Error::conflict(
+                    "limit_reached",
+                    "One of you has 1,000 private chats already.",
+                )),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,107 @@
+//! How far people have read: news from sockets is gathered and written at most once a second per user
+//! and chat, then told to the user's other sockets.
+
+use super::Chat;
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, Seq, UserId};
+use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
+use crate::message::Viewer;
+use crate::registry::{ConnectionId, News};
+use crate::store::HasRead;
+use crate::wire::{ServerFrame, text_frame};
+use rustc_hash::FxHashMap;
+use std::sync::{Mutex, Weak};
+use tokio::sync::Notify;
+
+type Pending = FxHashMap<(UserId, ChatId), (Seq, ConnectionId)>;
+
+#[derive(Default)]
+pub struct Reads {
+    pending: Mutex<Pending>,
+    news: Notify,
+}
+
+impl Reads {
+    fn note(&self, user_id: UserId, chat_id: ChatId, seq: Seq, from: ConnectionId) {
+        let mut pending = self.pending.lock().expect("no one panics while holding it");
+        if pending.len() >= READS_PENDING_MAX && !pending.contains_key(&(user_id, chat_id)) {
+            return;
+        }
+        let entry = pending.entry((user_id, chat_id)).or_insert((seq, from));
+        if seq > entry.0 {
+            *entry = (seq, from);
+        }
+        drop(pending);
+        self.news.notify_one();
+    }
+
+    /// Writes all that is pending; what could not be written stays so.
+    pub async fn flush(&self, chat: &Chat) {
+        let taken =
+            std::mem::take(&mut *self.pending.lock().expect("no one panics while holding it"));
+        let taken: Vec<_> = taken.into_iter().collect();
+        for part in taken.chunks(READ_BATCH_MAX) {
+            let reads: Vec<HasRead> = part
+                .iter()
+                .map(|((user_id, chat_id), (seq, _))| HasRead {
+                    user_id: *user_id,
+                    chat_id: *chat_id,
+                    seq: *seq,
+                })
+                .collect();
+            match chat.store.advance_read_positions(&reads).await {
+                Ok(moved) => {
+                    let from: Pending = part.iter().copied().collect();
+                    for read in moved {
+                        let origin = from.get(&(read.user_id, read.chat_id)).map(|(_, from)| *from);
+                        chat.tell_read(read, origin);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "read positions wait");
+                    for ((user_id, chat_id), (seq, from)) in part {
+                        self.note(*user_id, *chat_id, *seq, *from);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Writes read positions as they come, with a pause between, for as long as the rules live.
+pub async fn write(chat: Weak<Chat>) {
+    loop {
+        let Some(strong) = chat.upgrade() else { return };
+        let waiting = tokio::time::timeout(READ_PAUSE, strong.reads.news.notified());
+        if waiting.await.is_ok() {
+            strong.reads.flush(&strong).await;
+        }
+        drop(strong);
+        tokio::time::sleep(READ_PAUSE).await;
+    }
+}
+
+impl Chat {
+    /// A `read` frame: written soon. The chat is one that the connection follows.
+    pub fn note_read(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq, from: ConnectionId) {
+        self.reads.note(viewer.user_id, chat_id, seq, from);
+    }
+
+    /// Written when this returns.
+    pub async fn mark_read(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq) -> Result<()> {
+        let standing = self.store.standing(viewer.user_id, chat_id).await?;
+        standing.ok_or_else(Error::not_found)?;
+        let read = HasRead { user_id: viewer.user_id, chat_id, seq };
+        for moved in self.store.advance_read_positions(&[read]).await? {
+            self.tell_read(moved, None);
+        }
+        Ok(())
+    }
+
+    fn tell_read(&self, read: HasRead, but: Option<ConnectionId>) {
+        let HasRead { user_id, chat_id, seq } = read;
+        let frame = text_frame(&ServerFrame::Read { chat_id, seq });
+        self.registry.tell(user_id, News::Read { chat_id, seq, but, frame });
+    }
+}

@@ -1,0 +1,105 @@
+//! What sockets read from the database: their chats for `welcome`, and what a chat has beyond a
+//! position. A few at a time; a database that is away is waited for.
+
+use super::Chat;
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, Seq};
+use crate::limits::{REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE};
+use crate::message::{ChatType, Message, Standing, Viewer};
+use crate::registry::Scope;
+use crate::store::{PageQuery, PageStart};
+use crate::wire::Run;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What `welcome` tells.
+pub struct Greeting {
+    pub standings: Vec<Standing>,
+    pub epoch: Arc<str>,
+}
+
+/// What comes after a position, as much as is sent at once, and where the chat stood.
+pub struct Piece {
+    pub run: Option<Run>,
+    pub last_seq: Seq,
+}
+
+impl Chat {
+    /// The chats of a connection; a single chat is missing when it is out of reach.
+    pub async fn greet(&self, viewer: &Viewer, scope: Scope) -> Result<Greeting> {
+        self.read_patiently(async || {
+            let standings = match scope {
+                Scope::All => self.store.standings(viewer.user_id).await?,
+                Scope::One(chat_id) => {
+                    self.store.standing(viewer.user_id, chat_id).await?.into_iter().collect()
+                }
+            };
+            Ok(Greeting { standings, epoch: self.epoch().await? })
+        })
+        .await
+    }
+
+    /// `None` when the chat is out of the viewer's reach.
+    pub async fn replay(
+        &self,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        chat_type: ChatType,
+        after: Seq,
+    ) -> Result<Option<Piece>> {
+        let query = PageQuery { limit: REPLAY_PAGE_ROWS, from: PageStart::After(after) };
+        self.read_patiently(async || {
+            let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
+            Ok(page.map(|page| Piece {
+                run: Run::of(fitting(&page.messages)),
+                last_seq: page.last_seq,
+            }))
+        })
+        .await
+    }
+
+    /// The one chat of a single-chat socket, if the viewer may have it and it is of this kind.
+    pub async fn reach(&self, viewer: &Viewer, chat_id: ChatId, chat_type: ChatType) -> Result<()> {
+        let standing = self.store.standing(viewer.user_id, chat_id).await?;
+        match standing {
+            Some(standing) if standing.chat_type == chat_type => Ok(()),
+            Some(_) | None => Err(Error::not_found()),
+        }
+    }
+
+    pub async fn general_chat(&self) -> Result<ChatId> {
+        self.general.get_or_try_init(|| self.store.general_chat()).await.copied()
+    }
+
+    /// Tries again, with growing pauses, while PostgreSQL is away.
+    async fn read_patiently<T, F: Future<Output = Result<T>>>(
+        &self,
+        read: impl Fn() -> F,
+    ) -> Result<T> {
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let permit = self.resumes.acquire().await;
+            let permit = permit.map_err(|error| Error::broken("the reads of sockets", error))?;
+            match read().await {
+                Err(Error::Unavailable(_)) if began.elapsed() < SOCKET_READ_PATIENCE => {}
+                result => return result,
+            }
+            drop(permit);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+/// The first messages, as many as fit into a piece; at least one, if there is one.
+fn fitting(messages: &[Message]) -> &[Message] {
+    let mut bytes = 0;
+    let fits = messages.iter().take_while(|message| {
+        let is_first = bytes == 0;
+        bytes += message.content.len() + 256;
+        is_first || bytes <= REPLAY_PAGE_BYTES_MAX
+    });
+    &messages[..fits.count()]
+}

@@ -1,0 +1,267 @@
+//! Rooms: making them, inviting by link, asking to join, the creator's answer, leaving.
+
+use super::limiter::Key;
+use super::{Chat, to_the_end};
+use crate::error::{Error, Result};
+use crate::ids::{ChatId, UserId};
+use crate::limits::INVITE_TRIES_PER_USER;
+use crate::message::Viewer;
+use crate::registry::News;
+use crate::store::{Decided, Invite, Member, MemberState, Request, Requested, Room};
+use crate::wire::{ServerFrame, UserJson, text_frame};
+use base64::Engine;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// What asking to join led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    Pending,
+    Member,
+}
+
+/// A page of a list, and the id after which the next one begins.
+pub struct Listed<T> {
+    pub rows: Vec<T>,
+    pub next: Option<UserId>,
+}
+
+impl<T> Listed<T> {
+    /// From one row more than the limit, if there is one.
+    fn of(mut rows: Vec<T>, limit: i64, id: impl Fn(&T) -> UserId) -> Self {
+        let has_more = rows.len() as i64 > limit;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| has_more).map(id);
+        Self { rows, next }
+    }
+}
+
+const TOO_MANY_TRIES: &str = "Too many wrong invite links; wait a moment and try again.";
+
+impl Chat {
+    /// The new room and the path of its invite link.
+    pub async fn create_room(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        name: String,
+        description: String,
+    ) -> Result<(ChatId, String)> {
+        let code = invite_code()?;
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            let link = |room_id| invite_path(room_id, &code);
+            let made = chat.store.insert_room(viewer.user_id, &name, &description, link).await?;
+            let (room_id, path) = made.ok_or_else(|| {
+                Error::conflict("limit_reached", "You have as many rooms as one may have.")
+            })?;
+            chat.tell_added(viewer.user_id, room_id).await;
+            Ok((room_id, path))
+        })
+        .await
+    }
+
+    /// The room as its member sees it.
+    pub async fn room(&self, viewer: &Viewer, room_id: ChatId) -> Result<Room> {
+        self.store.room(viewer.user_id, room_id).await?.ok_or_else(Error::not_found)
+    }
+
+    pub async fn members(
+        &self,
+        viewer: &Viewer,
+        room_id: ChatId,
+        after: UserId,
+        limit: i64,
+    ) -> Result<Listed<Member>> {
+        let rows = self.store.members(viewer.user_id, room_id, after, limit + 1).await?;
+        if rows.is_empty() {
+            // An empty page of a member, or somebody who is none.
+            self.room(viewer, room_id).await?;
+        }
+        Ok(Listed::of(rows, limit, |member| member.user_id))
+    }
+
+    /// What an invite link shows; a wrong code looks like an unknown room.
+    pub async fn invite(&self, viewer: &Viewer, room_id: ChatId, code: &str) -> Result<Invite> {
+        let key = Key::Invites(viewer.user_id);
+        self.limiter.check(key, INVITE_TRIES_PER_USER, TOO_MANY_TRIES)?;
+        let invite = self.store.invite(viewer.user_id, room_id).await?;
+        let path = invite_path(room_id, code);
+        match invite {
+            Some(invite) if bool::from(invite.invite_link.as_bytes().ct_eq(path.as_bytes())) => {
+                Ok(invite)
+            }
+            Some(_) | None => {
+                self.limiter.take(key, INVITE_TRIES_PER_USER, TOO_MANY_TRIES)?;
+                Err(Error::not_found())
+            }
+        }
+    }
+
+    /// Asks to join with the code of the room's invite link; tells the creator of a new request.
+    pub async fn ask_to_join(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        room_id: ChatId,
+        code: &str,
+    ) -> Result<Join> {
+        let invite = self.invite(&viewer, room_id, code).await?;
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            match chat.store.request_to_join(room_id, viewer.user_id).await? {
+                Requested::New => {
+                    let user = UserJson { user_id: viewer.user_id, username: &viewer.username };
+                    let frame = text_frame(&ServerFrame::JoinRequest { room_id, user });
+                    chat.registry.tell(invite.creator_id, News::Account(frame));
+                    Ok(Join::Pending)
+                }
+                Requested::Standing(MemberState::Pending) => Ok(Join::Pending),
+                Requested::Standing(MemberState::Approved) => Ok(Join::Member),
+                Requested::Standing(MemberState::Denied) => {
+                    Err(Error::forbidden("denied", "The creator of this room said no."))
+                }
+                Requested::LimitReached => Err(Error::conflict(
+                    "limit_reached",
+                    "This room has 500 open requests; try again when some are decided.",
+                )),
+            }
+        })
+        .await
+    }
+
+    /// How the viewer's own request stands; refused for who never asked.
+    pub async fn join_status(&self, viewer: &Viewer, room_id: ChatId) -> Result<MemberState> {
+        let state = self.store.member_state(room_id, viewer.user_id).await?;
+        state.ok_or_else(Error::not_found)
+    }
+
+    /// The path of a new invite link; the old one stops working.
+    pub async fn rotate_invite(&self, viewer: &Viewer, room_id: ChatId) -> Result<String> {
+        self.require_creator(viewer, room_id).await?;
+        let path = invite_path(room_id, &invite_code()?);
+        if self.store.set_invite_link(viewer.user_id, room_id, &path).await? {
+            Ok(path)
+        } else {
+            Err(Error::not_found())
+        }
+    }
+
+    /// Who asked and was not yet answered, or (`Denied`) was turned down.
+    pub async fn requests(
+        &self,
+        viewer: &Viewer,
+        room_id: ChatId,
+        state: MemberState,
+        after: Option<UserId>,
+        limit: i64,
+    ) -> Result<Listed<Request>> {
+        self.require_creator(viewer, room_id).await?;
+        let rows = self.store.requests(viewer.user_id, room_id, state, after, limit + 1).await?;
+        Ok(Listed::of(rows, limit, |request| request.user_id))
+    }
+
+    /// Lets somebody in who asked, also one who was denied before.
+    pub async fn approve(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        room_id: ChatId,
+        user: UserId,
+    ) -> Result<()> {
+        self.require_creator(&viewer, room_id).await?;
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            match chat.store.approve(room_id, user).await? {
+                Decided::From(_, _) => chat.tell_added(user, room_id).await,
+                Decided::Already => {}
+                Decided::NobodyAsked => return Err(Error::not_found()),
+                Decided::LimitReached => {
+                    return Err(Error::conflict(
+                        "limit_reached",
+                        "They are in 1,000 rooms already.",
+                    ));
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn deny(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        room_id: ChatId,
+        user: UserId,
+    ) -> Result<()> {
+        self.require_creator(&viewer, room_id).await?;
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            match chat.store.deny(room_id, user).await? {
+                Decided::From(MemberState::Approved, _) => Err(Error::conflict(
+                    "already_member",
+                    "They are a member already; remove them instead.",
+                )),
+                Decided::From(MemberState::Pending | MemberState::Denied, _) => {
+                    let frame = text_frame(&ServerFrame::JoinDenied { room_id });
+                    chat.registry.tell(user, News::Account(frame));
+                    Ok(())
+                }
+                Decided::Already => Ok(()),
+                Decided::NobodyAsked | Decided::LimitReached => Err(Error::not_found()),
+            }
+        })
+        .await
+    }
+
+    /// The creator removes a member, or a member leaves; their sockets of this room close.
+    pub async fn remove_member(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        room_id: ChatId,
+        user: UserId,
+    ) -> Result<()> {
+        let creator = self.store.room_creator(viewer.user_id, room_id).await?;
+        let creator = creator.ok_or_else(Error::not_found)?;
+        if viewer.user_id != creator && viewer.user_id != user {
+            return Err(not_creator());
+        }
+        if user == creator {
+            return Err(Error::conflict(
+                "creator_must_stay",
+                "The creator of a room cannot leave it.",
+            ));
+        }
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            if !chat.store.remove_member(room_id, user).await? {
+                return Err(Error::not_found());
+            }
+            let frame = text_frame(&ServerFrame::ChatRemoved { chat_id: room_id });
+            chat.registry.tell(user, News::Left { chat_id: room_id, frame });
+            Ok(())
+        })
+        .await
+    }
+
+    /// Refused as unknown to who is no member, as `not_creator` to another member.
+    async fn require_creator(&self, viewer: &Viewer, room_id: ChatId) -> Result<()> {
+        match self.store.room_creator(viewer.user_id, room_id).await? {
+            Some(creator) if creator == viewer.user_id => Ok(()),
+            Some(_) => Err(not_creator()),
+            None => Err(Error::not_found()),
+        }
+    }
+}
+
+fn not_creator() -> Error {
+    Error::forbidden("not_creator", "Only the creator of this room can do that.")
+}
+
+fn invite_path(room_id: ChatId, code: &str) -> String {
+    format!("/chats/room/{room_id}/invite?code={code}")
+}
+
+/// 128 random bits as base64url.
+fn invite_code() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::broken("randomness", error.to_string()))?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+}
