@@ -4,6 +4,7 @@ pub mod chat;
 pub mod error;
 pub mod ids;
 pub mod limits;
+pub mod live;
 pub mod message;
 pub mod metrics;
 pub mod registry;

@@ -49,7 +49,9 @@ pub const JSON_DEPTH_MAX: usize = 16;
 
 /// What waits for one reader: past it the reader is too slow, is closed and resumes. A `welcome` of
 /// 2,001 chats (160 KiB) fits; the bytes are shared between readers.
-pub const OUTBOX_BYTES_MAX: usize = 256 * 1024;
+pub const OUTBOX_BYTES_MAX: usize = 512 * 1024;
+/// A run of messages longer than this is handed over in parts, each when the last one is written.
+pub const HANDOVER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
 /// Frames are counted too, since many small ones cost more than their bytes.
 pub const OUTBOX_CHUNKS_MAX: usize = 1_024;
 /// Below this a replay reads on.
@@ -89,8 +91,12 @@ pub const CONTROL_FRAMES_PER_SEC_MAX: u16 = 50;
 pub const OFFENCES_MAX: u8 = 50;
 /// Drafts of one socket that wait for their commit; beyond it frames are refused.
 pub const SOCKET_DRAFTS_MAX: u16 = 512;
-/// The largest close reason.
-pub const CLOSE_REASON_BYTES_MAX: usize = 123;
+/// At a stop everybody is sent away within this time, a part at a time, so that not all return at once.
+pub const STOP_SPREAD: Duration = Duration::from_millis(1_500);
+/// Sockets whose drafts are being committed are waited for so long at a stop.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// A session that ended is remembered so long, for sockets whose upgrade was under way.
+pub const ENDED_SESSION_SECS: u32 = 60;
 
 // ---- accounts ----
 
@@ -177,6 +183,6 @@ mod tests {
 
     #[test]
     fn a_message_of_four_byte_characters_fits_into_a_body() {
-        assert!(CONTENT_CHARS_MAX * 4 < BODY_BYTES_MAX);
+        const { assert!(CONTENT_CHARS_MAX * 4 < BODY_BYTES_MAX) };
     }
 }

@@ -200,6 +200,20 @@ impl Run {
         Seq(self.first.0 + self.ends.len() as i64 - 1)
     }
 
+    /// As `after`, but no more than these bytes (at least one frame), and the last message among them.
+    pub fn part(&self, seq: Seq, bytes_max: usize) -> (Bytes, Seq) {
+        let rest = self.after(seq);
+        if rest.len() <= bytes_max {
+            return (rest, self.last());
+        }
+        let begin = self.bytes.len() - rest.len();
+        let fits = |end: &u32| *end as usize - begin <= bytes_max;
+        let passed = self.ends.partition_point(|end| *end as usize <= begin);
+        let count = self.ends[passed..].partition_point(fits).max(1);
+        let end = self.ends[passed + count - 1] as usize;
+        (rest.slice(..end - begin), Seq(self.first.0 + (passed + count) as i64 - 1))
+    }
+
     /// The frames of the messages after `seq`, which is not before `first` − 1; empty when there are none.
     pub fn after(&self, seq: Seq) -> Bytes {
         let passed = seq.0 + 1 - self.first.0;
@@ -326,6 +340,10 @@ mod tests {
         assert_eq!((tail[0], tail[1]), (0x81, 126));
         assert_eq!(json(&tail[4..])["seq"], 7);
         assert!(run.after(Seq(7)).is_empty());
+        let one = run.ends[0] as usize;
+        assert_eq!(run.part(Seq(4), one * 2), (run.bytes.slice(..one * 2), Seq(6)));
+        assert_eq!(run.part(Seq(5), 1), (run.bytes.slice(one..one * 2), Seq(6)));
+        assert_eq!(run.part(Seq(5), usize::MAX), (run.bytes.slice(one..), Seq(7)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use crate::chat::Posted;
 use crate::error::{Because, Error, Refusal};
-use crate::ids::{ChatId, Seq, UserId};
+use crate::ids::{ChatId, UserId};
 use crate::limits::{
     BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN,
     SETTLE_TIMEOUT,
@@ -391,16 +391,10 @@ fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
 /// How long a queue may stand still before the lane counts as stuck: longer than any batch takes.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 
-/// The last number of each run, for tests of order.
-#[cfg(test)]
-fn spans(runs: &[Arc<Run>]) -> Vec<(Seq, Seq)> {
-    runs.iter().map(|run| (run.first, run.last())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::MessageId;
+    use crate::ids::{MessageId, Seq};
     use crate::message::{ChatType, SessionId, Viewer};
 
     fn entry(content: &str, client_id: Option<&str>) -> Entry {
@@ -444,7 +438,8 @@ mod tests {
         let draft = entry("a", None).draft;
         let messages = [3, 1, 2, 7].map(|seq| message(&draft, stored(seq))).to_vec();
         let runs = runs(FxHashMap::from_iter([(ChatId(1), messages)]));
-        assert_eq!(spans(&runs), [(Seq(1), Seq(3)), (Seq(7), Seq(7))]);
+        let spans: Vec<_> = runs.iter().map(|run| (run.first, run.last())).collect();
+        assert_eq!(spans, [(Seq(1), Seq(3)), (Seq(7), Seq(7))]);
     }
 
     #[test]

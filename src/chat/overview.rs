@@ -3,7 +3,7 @@
 use super::Chat;
 use crate::error::Result;
 use crate::ids::{ChatId, UserId};
-use crate::message::Viewer;
+use crate::message::{Standing, Viewer};
 use crate::registry::News;
 use crate::store::ChatRow;
 use crate::wire::{ChatJson, MessageJson, ServerFrame, text_frame};
@@ -37,9 +37,9 @@ impl Chat {
     pub(super) async fn tell_added(&self, user_id: UserId, chat_id: ChatId) {
         match self.store.chat(user_id, chat_id).await {
             Ok(Some(row)) => {
-                let last_seq = row.standing.last_seq;
+                let Standing { last_seq, chat_type, .. } = row.standing;
                 let frame = text_frame(&ServerFrame::ChatAdded { chat: &row.into() });
-                self.registry.tell(user_id, News::Joined { chat_id, last_seq, frame });
+                self.registry.tell(user_id, News::Joined { chat_id, chat_type, last_seq, frame });
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, chat.id = %chat_id, "nobody was told of a chat"),

@@ -16,7 +16,7 @@ pub use seats::{NoSeat, Seat, SeatLimits, Seats};
 pub use shard::{Chat, Shard};
 
 use crate::ids::{ChatId, Seq, UserId};
-use crate::message::{SessionId, Standing, Viewer};
+use crate::message::{ChatType, SessionId, Standing, Viewer};
 use crate::wire::Run;
 use bytes::Bytes;
 use std::net::TcpStream;
@@ -114,7 +114,7 @@ pub enum News {
     /// The user has read this chat up to here, on another connection than `but`.
     Read { chat_id: ChatId, seq: Seq, but: Option<ConnectionId>, frame: Bytes },
     /// They take part in this chat from now on, beginning after `last_seq`.
-    Joined { chat_id: ChatId, last_seq: Seq, frame: Bytes },
+    Joined { chat_id: ChatId, chat_type: ChatType, last_seq: Seq, frame: Bytes },
     /// They no longer take part.
     Left { chat_id: ChatId, frame: Bytes },
 }

@@ -37,8 +37,12 @@ impl Outbox {
     }
 
     fn fits(&self) -> Result<(), Full> {
-        let fits = self.bytes <= OUTBOX_BYTES_MAX && self.pieces.len() <= OUTBOX_CHUNKS_MAX;
-        if fits { Ok(()) } else { Err(Full) }
+        if self.is_full() { Err(Full) } else { Ok(()) }
+    }
+
+    /// Whether more waits than may.
+    pub fn is_full(&self) -> bool {
+        self.bytes > OUTBOX_BYTES_MAX || self.pieces.len() > OUTBOX_CHUNKS_MAX
     }
 
     pub fn bytes(&self) -> usize {

@@ -1,0 +1,56 @@
+//! Why a socket is closed: the codes of the contract and the one word that goes with each.
+
+/// Come back with jitter and `after`: `GoingAway`, `TooSlow`, `Silent`. Do not come back: the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// The server stops.
+    GoingAway,
+    ProtocolError,
+    /// A binary frame.
+    NotText,
+    NotUtf8,
+    Policy,
+    TooBig,
+    TooSlow,
+    /// No answer to pings, or a message that was not completed.
+    Silent,
+    /// Logout, revocation, the token's `exp`.
+    SessionEnded,
+    NotMember,
+    /// The client closed first, with this code.
+    Answered(u16),
+}
+
+impl Close {
+    pub fn code(self) -> u16 {
+        match self {
+            Self::GoingAway => 1001,
+            Self::ProtocolError => 1002,
+            Self::NotText => 1003,
+            Self::NotUtf8 => 1007,
+            Self::Policy => 1008,
+            Self::TooBig => 1009,
+            Self::TooSlow => 1013,
+            Self::Silent => 4408,
+            Self::SessionEnded => 4501,
+            Self::NotMember => 4503,
+            Self::Answered(code) => code,
+        }
+    }
+
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::GoingAway => "the server stops",
+            Self::ProtocolError => "protocol error",
+            Self::NotText => "text frames only",
+            Self::NotUtf8 => "not UTF-8",
+            Self::Policy => "too many bad frames",
+            Self::TooBig => "larger than 64 KiB",
+            Self::TooSlow => "too slow",
+            Self::Silent => "no sign of life",
+            Self::SessionEnded => "the session ended",
+            Self::NotMember => "no longer a member",
+            Self::Answered(_) => "",
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What a worker hears from a socket: bytes become frames, frames become drafts, read positions,
+//! replays and pongs, or refusals.
+
+use super::close::Close;
+use super::connection::{Input, Received, Stage};
+use super::frames::{self, Incoming, Step};
+use super::session::{self, Meaning, Nonsense};
+use super::worker::Worker;
+use crate::error::{Because, Refusal};
+use crate::ids::ChatId;
+use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, SOCKET_DRAFTS_MAX};
+use crate::message::Draft;
+use crate::registry::Scope;
+use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Worker {
+    /// Reads once; a connection that fills the scratch gets its next turn after the others.
+    pub(super) fn receive(&mut self, index: u32) {
+        let now = self.now();
+        let Some(connection) = self.connections.get(index) else { return };
+        if connection.stage == Stage::Greeting {
+            return;
+        }
+        let is_closing = connection.stage != Stage::Open;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        match connection.receive(&mut scratch) {
+            Received::Nothing => {}
+            Received::Gone => self.remove(index),
+            Received::Bytes(count) => {
+                connection.hear(now);
+                if count == scratch.len() {
+                    self.unread.push(index);
+                }
+                if !is_closing {
+                    self.understand(index, &mut scratch[..count]);
+                }
+            }
+        }
+        self.scratch = scratch;
+    }
+
+    /// What came right behind the handshake is heard once the connection has been welcomed.
+    pub(super) fn keep_early(&mut self, index: u32, early: &[u8]) {
+        let begun_at = self.now();
+        if !early.is_empty()
+            && let Some(connection) = self.connections.get(index)
+        {
+            let input = Input { tail: early.to_vec(), fragments: None, begun_at };
+            connection.input = Some(Box::new(input));
+        }
+    }
+
+    /// Frames in what was kept and what was received; the last may be incomplete and is kept.
+    pub(super) fn understand(&mut self, index: u32, received: &mut [u8]) {
+        let now = self.now();
+        let Some(connection) = self.connections.get(index) else { return };
+        let kept = connection.input.take();
+        let mut begun_at = kept.as_ref().map_or(now, |input| input.begun_at);
+        let Input { mut tail, mut fragments, .. } =
+            kept.map_or_else(Input::default, |input| *input);
+        let buffer = if tail.is_empty() {
+            received
+        } else {
+            tail.extend_from_slice(received);
+            tail.as_mut_slice()
+        };
+        let mut at = 0;
+        while at < buffer.len() {
+            match frames::next(&mut buffer[at..], &mut fragments) {
+                Err(close) => return self.close(index, close),
+                Ok(Step::Incomplete) => break,
+                Ok(Step::Frame { incoming, bytes }) => {
+                    if matches!(incoming, Incoming::Text(_)) {
+                        begun_at = now;
+                    }
+                    self.heed(index, incoming);
+                    at += bytes;
+                }
+            }
+            let stays = self.connections.get(index).is_some_and(|c| c.stage == Stage::Open);
+            if !stays {
+                return;
+            }
+        }
+        if at < buffer.len() || fragments.is_some() {
+            let input = Input { tail: buffer[at..].to_vec(), fragments, begun_at };
+            if let Some(connection) = self.connections.get(index) {
+                connection.input = Some(Box::new(input));
+            }
+            self.schedule(index, false);
+        }
+    }
+
+    fn heed(&mut self, index: u32, incoming: Incoming<'_>) {
+        match incoming {
+            Incoming::Text(text) => self.heed_text(index, text.as_str()),
+            Incoming::Part => {}
+            Incoming::Close(code) => self.close(index, Close::Answered(code)),
+            Incoming::Pong => {
+                self.allow_control(index);
+            }
+            Incoming::Ping(payload) => {
+                if self.allow_control(index) {
+                    self.send(index, pong_frame(payload));
+                }
+            }
+        }
+    }
+
+    /// False, and closing, when there are more control frames than anyone needs.
+    fn allow_control(&mut self, index: u32) -> bool {
+        let now = self.now();
+        let Some(connection) = self.connections.get(index) else { return false };
+        let allowed = connection.count_control(now) <= CONTROL_FRAMES_PER_SEC_MAX;
+        if !allowed {
+            self.close(index, Close::Policy);
+        }
+        allowed
+    }
+
+    fn heed_text(&mut self, index: u32, text: &str) {
+        if self.is_stopping() {
+            return;
+        }
+        let heeded = match session::read(text) {
+            Ok(meaning) => self.carry_out(index, meaning),
+            Err(nonsense) => Err(nonsense),
+        };
+        let Some(connection) = self.connections.get(index) else { return };
+        match heeded {
+            Ok(()) => connection.offences = connection.offences.saturating_sub(1),
+            Err(Nonsense { refusal, client_id, chat_id }) => {
+                connection.offences += 1;
+                let persists = connection.offences >= OFFENCES_MAX;
+                self.send(index, error_frame(&refusal, client_id.as_deref(), chat_id));
+                if persists {
+                    self.close(index, Close::Policy);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, index: u32, meaning: Meaning) -> Result<(), Nonsense> {
+        match meaning {
+            Meaning::Message { chat_id, content, client_id } => {
+                let name = client_id.clone();
+                self.draft(index, chat_id, content, client_id).map_err(|refusal| Nonsense {
+                    refusal,
+                    client_id: name.map(String::from),
+                    chat_id,
+                })
+            }
+            Meaning::Read { chat_id, seq } => {
+                let id = self.connections.id(index);
+                let (chat_id, connection) = self.followed(index, chat_id)?;
+                let viewer = Arc::clone(&connection.viewer);
+                self.errands.chat.note_read(&viewer, chat_id, seq, id);
+                Ok(())
+            }
+            Meaning::Welcome => {
+                if let Some(connection) = self.connections.get(index) {
+                    connection.wants_greeting = true;
+                }
+                self.read_on(index);
+                Ok(())
+            }
+            Meaning::Back { chat_id, after } => {
+                let (chat_id, connection) = self.followed(index, chat_id)?;
+                if let Some(follow) = connection.follow(chat_id) {
+                    follow.seq = after;
+                    follow.replay(true);
+                }
+                self.read_on(index);
+                Ok(())
+            }
+            Meaning::Ping => {
+                if self.allow_control(index) {
+                    self.send(index, text_frame(&ServerFrame::Pong));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn draft(
+        &mut self,
+        index: u32,
+        chat_id: Option<ChatId>,
+        content: Box<str>,
+        client_id: Option<Box<str>>,
+    ) -> Result<(), Refusal> {
+        let id = self.connections.id(index);
+        let Some(connection) = self.connections.get(index) else { return Ok(()) };
+        let chat_id = chat_of(connection.scope, chat_id)?;
+        if connection.drafts >= SOCKET_DRAFTS_MAX {
+            let mut refusal = Refusal::new(
+                Because::TooMany,
+                "rate_limited",
+                "Too many messages of this socket wait to be stored; wait for their answers.",
+            );
+            refusal.retry_after = Some(Duration::from_secs(1));
+            return Err(refusal);
+        }
+        let sender = Arc::clone(&connection.viewer);
+        let draft = Draft { chat_id, sender, content, client_id };
+        self.errands.chat.post_from(id, draft)?;
+        if let Some(connection) = self.connections.get(index) {
+            connection.drafts += 1;
+        }
+        Ok(())
+    }
+
+    /// The chat that a frame means, if this connection follows it.
+    fn followed(
+        &mut self,
+        index: u32,
+        chat_id: Option<ChatId>,
+    ) -> Result<(ChatId, &mut super::connection::Connection), Nonsense> {
+        let unknown = || Nonsense {
+            refusal: Refusal::new(Because::NotFound, "not_found", "There is no such chat."),
+            client_id: None,
+            chat_id,
+        };
+        let connection = self.connections.get(index).ok_or_else(unknown)?;
+        let meant = chat_of(connection.scope, chat_id).map_err(|refusal| Nonsense {
+            refusal,
+            client_id: None,
+            chat_id,
+        })?;
+        match connection.follow(meant) {
+            Some(_) => Ok((meant, connection)),
+            None => Err(unknown()),
+        }
+    }
+}
+
+/// On a single-chat socket the chat may be named and must then be that one; on `/ws` it must be named.
+fn chat_of(scope: Scope, named: Option<ChatId>) -> Result<ChatId, Refusal> {
+    match (scope, named) {
+        (Scope::All, Some(chat_id)) => Ok(chat_id),
+        (Scope::One(own), None) => Ok(own),
+        (Scope::One(own), Some(chat_id)) if own == chat_id => Ok(own),
+        (Scope::All, None) => {
+            Err(Refusal::new(Because::Invalid, "bad_frame", "On /ws a frame names its chat_id."))
+        }
+        (Scope::One(_), Some(_)) => {
+            Err(Refusal::new(Because::Invalid, "bad_frame", "This socket is for another chat."))
+        }
+    }
+}

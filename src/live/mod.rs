@@ -1,0 +1,21 @@
+//! The edge for sockets: from the upgrade to the close frame.
+//!
+//! `upgrade` answers the handshake and hands the bare socket to a shard; from then on that shard's
+//! worker, one thread with one poll, is the only code that touches it. `session` says what frames
+//! mean, `follow` where a connection is in a chat. Rules and database are reached through `chat`.
+
+mod close;
+mod connection;
+mod errands;
+mod follow;
+mod frames;
+mod hearing;
+mod news;
+mod session;
+mod slab;
+mod upgrade;
+mod wheel;
+mod worker;
+
+pub use upgrade::{Admitted, Ticket, handshake, resume};
+pub use worker::{Shards, begin};

@@ -1,0 +1,402 @@
+//! What a worker does with the news in its inbox: arrivals, answers, messages, replays, partings.
+
+use super::close::Close;
+use super::connection::{Connection, Sent, Stage};
+use super::follow::{Follow, Passing, Phase};
+use super::worker::Worker;
+use crate::ids::{ChatId, Seq};
+use crate::limits::{ENDED_SESSION_SECS, HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
+use crate::message::{ChatType, Standing};
+use crate::registry::{Arrival, ConnectionId, Event, News, Scope};
+use crate::wire::{PROTOCOL, Run, ServerFrame, StandingJson, text_frame};
+use bytes::Bytes;
+use mio::net::TcpStream;
+
+impl Worker {
+    /// `gather` when more messages come right behind: they are written together at the end.
+    pub(super) fn hear_of(&mut self, event: Event, gather: bool) {
+        match event {
+            Event::Arrived(arrival) => self.arrive(*arrival),
+            Event::Published(run) => self.publish(&run, gather),
+            Event::Answered { to, frame } => self.answer(to, frame),
+            Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
+            Event::Confirmed { to, standings } => self.confirm(to, &standings),
+            Event::Replayed { to, chat_id, from, run, last_seq } => {
+                self.replay(to, chat_id, from, run.as_ref(), last_seq);
+            }
+            Event::Unreachable { to, chat_id } => {
+                if let Some(index) = self.connections.find(to) {
+                    self.errand_done(index);
+                    self.part(index, chat_id, None);
+                    self.read_on(index);
+                }
+            }
+            Event::GaveUp { to } => {
+                if let Some(index) = self.connections.find(to) {
+                    self.close(index, Close::TooSlow);
+                }
+            }
+            Event::Told { user_id, news } => {
+                for index in self.connections_of(user_id) {
+                    self.tell(index, &news);
+                }
+            }
+            Event::SessionEnded { user_id, session } => {
+                self.ended.insert(session, self.now() + ENDED_SESSION_SECS);
+                for index in self.connections_of(user_id) {
+                    let ended = |c: &mut Connection| c.viewer.session == session;
+                    if self.connections.get(index).is_some_and(ended) {
+                        self.close(index, Close::SessionEnded);
+                    }
+                }
+            }
+            Event::Stopped => self.stop(),
+        }
+    }
+
+    /// A new socket: it follows its one chat at once, is welcomed when its chats are known, and is not
+    /// read before.
+    fn arrive(&mut self, arrival: Arrival) {
+        let Arrival { stream, early, viewer, expires_at, scope, resume, seat } = arrival;
+        let has_ended = self.ended.contains_key(&viewer.session);
+        let clock = (self.now(), self.second_of(expires_at));
+        let stream = TcpStream::from_std(stream);
+        let connection = Connection::new(stream, viewer, scope, resume, seat, clock);
+        let Some(index) = self.insert(connection) else { return };
+        if has_ended {
+            return self.close(index, Close::SessionEnded);
+        }
+        if self.is_stopping() {
+            return self.close(index, Close::GoingAway);
+        }
+        self.keep_early(index, &early);
+        if let Scope::One(chat_id) = scope {
+            self.follow(index, chat_id, ChatType::General, Seq(0), Phase::Joining);
+        }
+        self.greet(index);
+    }
+
+    pub(super) fn greet(&mut self, index: u32) {
+        let id = self.connections.id(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        connection.is_reading = true;
+        self.errands.greet(id, &connection.viewer, connection.scope);
+    }
+
+    /// The first frame of a socket, or one that it asked for again.
+    fn welcome(&mut self, to: ConnectionId, standings: &[Standing], epoch: &str) {
+        let Some(index) = self.connections.find(to) else { return };
+        self.errand_done(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        if standings.is_empty() {
+            return self.close(index, Close::NotMember);
+        }
+        let is_first = connection.stage == Stage::Greeting;
+        if is_first && std::mem::take(&mut connection.wants_greeting) {
+            return self.greet(index);
+        }
+        let chats: Vec<StandingJson> = standings.iter().copied().map(Into::into).collect();
+        let welcome = text_frame(&ServerFrame::Welcome {
+            protocol: PROTOCOL,
+            user_id: connection.viewer.user_id,
+            username: &connection.viewer.username,
+            epoch,
+            chats: &chats,
+        });
+        if is_first {
+            connection.stage = Stage::Open;
+        }
+        self.send(index, welcome);
+        if is_first {
+            self.begin_to_follow(index, standings, epoch);
+            self.receive(index);
+        }
+        self.read_on(index);
+    }
+
+    /// From where each chat goes on: where the client says, or from now.
+    fn begin_to_follow(&mut self, index: u32, standings: &[Standing], epoch: &str) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let scope = connection.scope;
+        let resume = connection.resume.take().unwrap_or_default();
+        let is_other_epoch = resume.epoch.as_deref().is_some_and(|theirs| theirs != epoch);
+        for standing in standings {
+            let Standing { chat_id, last_seq, .. } = *standing;
+            let after = resume.after.iter().find(|(id, _)| *id == chat_id).map(|(_, seq)| *seq);
+            let (seq, phase) = match after {
+                Some(after) if !is_other_epoch => {
+                    (after, Phase::Replaying { announce: true, begun: false })
+                }
+                Some(_) | None => (last_seq, Phase::Joining),
+            };
+            if is_other_epoch {
+                self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
+            }
+            match scope {
+                Scope::All => self.follow(index, chat_id, standing.chat_type, seq, phase),
+                Scope::One(_) => self.begin_one(index, *standing, seq, phase),
+            }
+        }
+        for (chat_id, _) in &resume.after {
+            if !standings.iter().any(|standing| standing.chat_id == *chat_id) {
+                let removed = ServerFrame::ChatRemoved { chat_id: *chat_id };
+                self.send(index, text_frame(&removed));
+            }
+        }
+        if scope == Scope::All {
+            let id = self.connections.id(index);
+            let Some(connection) = self.connections.get(index) else { return };
+            connection.is_reading = true;
+            self.errands.confirm(id, &connection.viewer);
+        }
+    }
+
+    /// The chat of a single-chat socket was followed before it was read: no second look is needed.
+    fn begin_one(&mut self, index: u32, standing: Standing, seq: Seq, phase: Phase) {
+        let Standing { chat_id, chat_type, last_seq, .. } = standing;
+        let Some(chat) = self.shard.chat(chat_id) else { return };
+        let head = chat.heard(last_seq);
+        let Some(connection) = self.connections.get(index) else { return };
+        let Some(follow) = connection.follow(chat_id) else { return };
+        (follow.chat_type, follow.seq, follow.phase) = (chat_type, seq, phase);
+        if phase == Phase::Joining {
+            follow.settle(head);
+        }
+    }
+
+    /// The second look at the chats of `/ws`, begun after they were followed: what was committed in
+    /// between is read, what is out of reach by now is parted from.
+    fn confirm(&mut self, to: ConnectionId, standings: &[Standing]) {
+        let Some(index) = self.connections.find(to) else { return };
+        self.errand_done(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        let is_joining = |follow: &&Follow| follow.phase == Phase::Joining;
+        let joining: Vec<ChatId> =
+            connection.follows.iter().filter(is_joining).map(|follow| follow.chat_id).collect();
+        for chat_id in joining {
+            let found = standings.binary_search_by_key(&chat_id, |standing| standing.chat_id);
+            let Ok(at) = found else {
+                self.part(index, chat_id, None);
+                continue;
+            };
+            let head = self.shard.chat(chat_id).map(|chat| chat.heard(standings[at].last_seq));
+            let follow = self.connections.get(index).and_then(|c| c.follow(chat_id));
+            if let (Some(head), Some(follow)) = (head, follow) {
+                follow.settle(head);
+            }
+        }
+        self.read_on(index);
+    }
+
+    pub(super) fn errand_done(&mut self, index: u32) {
+        if let Some(connection) = self.connections.get(index) {
+            connection.is_reading = false;
+        }
+    }
+
+    fn follow(&mut self, index: u32, chat_id: ChatId, chat_type: ChatType, seq: Seq, phase: Phase) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let at = connection.follows.binary_search_by_key(&chat_id, |follow| follow.chat_id);
+        let Err(at) = at else { return };
+        let place = self.shard.follow(chat_id, index);
+        connection.follows.insert(at, Follow { chat_id, seq, place, chat_type, phase });
+    }
+
+    /// The chat is out of this connection's reach from now on; nothing of it comes after.
+    fn part(&mut self, index: u32, chat_id: ChatId, frame: Option<&Bytes>) {
+        let Some(connection) = self.connections.get(index) else { return };
+        if connection.scope == Scope::One(chat_id) {
+            return self.close(index, Close::NotMember);
+        }
+        let at = connection.follows.binary_search_by_key(&chat_id, |follow| follow.chat_id);
+        let Ok(at) = at else { return };
+        let follow = connection.follows.remove(at);
+        self.unfollow_at(chat_id, follow.place);
+        let frame = frame.cloned();
+        self.send(
+            index,
+            frame.unwrap_or_else(|| text_frame(&ServerFrame::ChatRemoved { chat_id })),
+        );
+    }
+
+    // ---- messages ----
+
+    /// Messages that were committed just now, to all who follow their chat.
+    fn publish(&mut self, run: &Run, gather: bool) {
+        let Some(chat) = self.shard.chat(run.chat_id) else { return };
+        chat.heard(run.last());
+        let followers = std::mem::take(&mut chat.followers);
+        let (now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
+        for &index in &followers {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let Some(follow) = connection.follow(run.chat_id) else { continue };
+            match follow.passing(run.first, run.last()) {
+                Passing::By => continue,
+                Passing::Hole => {
+                    follow.phase = Phase::Replaying { announce: false, begun: true };
+                    troubled.push((index, Sent::Fine));
+                    continue;
+                }
+                Passing::On => {}
+            }
+            let before = follow.seq;
+            let sent = hand_over(connection, run, gather, now);
+            if gather && !std::mem::replace(&mut connection.is_dirty, true) {
+                self.dirty.push(index);
+            }
+            let after = connection.follow(run.chat_id).map_or(before, |follow| follow.seq);
+            delivered += after.0 - before.0;
+            if sent != Sent::Fine || connection.waiting_bytes() > 0 {
+                troubled.push((index, sent));
+            }
+        }
+        if let Some(chat) = self.shard.chat(run.chat_id) {
+            chat.followers = followers;
+        }
+        self.errands.chat.metrics.deliveries.inc_by(delivered.unsigned_abs());
+        for (index, sent) in troubled {
+            self.sent(index, sent);
+            self.read_on(index);
+        }
+    }
+
+    /// A piece of a replay. When the connection is level with the chat it is live from here.
+    fn replay(
+        &mut self,
+        to: ConnectionId,
+        chat_id: ChatId,
+        from: Seq,
+        run: Option<&Run>,
+        last_seq: Seq,
+    ) {
+        let Some(index) = self.connections.find(to) else { return };
+        self.errand_done(index);
+        self.replay_piece(index, chat_id, from, run, last_seq);
+        self.read_on(index);
+    }
+
+    fn replay_piece(
+        &mut self,
+        index: u32,
+        chat_id: ChatId,
+        from: Seq,
+        run: Option<&Run>,
+        last_seq: Seq,
+    ) {
+        let Some(head) = self.shard.chat(chat_id).map(|chat| chat.heard(last_seq)) else { return };
+        let Some(connection) = self.connections.get(index) else { return };
+        let Some(follow) = connection.follow(chat_id) else { return };
+        let Phase::Replaying { announce, begun } = follow.phase else { return };
+        if follow.seq != from {
+            return;
+        }
+        if !begun && follow.is_out_of_range(last_seq) {
+            follow.seq = last_seq;
+            follow.settle(head);
+            return self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
+        }
+        let frames = run.map(|run| run.after(follow.seq));
+        let seq = run.map_or(follow.seq, Run::last);
+        let is_level = seq >= head;
+        follow.seq = seq;
+        follow.phase = match is_level {
+            true => Phase::Live,
+            false => Phase::Replaying { announce, begun: true },
+        };
+        if let Some(frames) = frames {
+            self.send(index, frames);
+        }
+        if is_level && announce {
+            self.send(index, text_frame(&ServerFrame::CaughtUp { chat_id, seq }));
+        }
+    }
+
+    /// Reads what the connection waits for, once what it was given before is (nearly) written.
+    pub(super) fn read_on(&mut self, index: u32) {
+        let id = self.connections.id(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        let is_busy = connection.is_reading || connection.waiting_bytes() > OUTBOX_LOW_BYTES;
+        if is_busy || connection.stage != Stage::Open {
+            return;
+        }
+        if std::mem::take(&mut connection.wants_greeting) {
+            return self.greet(index);
+        }
+        let is_replaying = |follow: &&Follow| matches!(follow.phase, Phase::Replaying { .. });
+        let Some(follow) = connection.follows.iter().find(is_replaying).copied() else { return };
+        connection.is_reading = true;
+        let Follow { chat_id, chat_type, seq, .. } = follow;
+        self.errands.replay(id, &connection.viewer, chat_id, chat_type, seq);
+    }
+
+    // ---- answers and events ----
+
+    fn answer(&mut self, to: ConnectionId, frame: Option<Bytes>) {
+        let Some(index) = self.connections.find(to) else { return };
+        if let Some(connection) = self.connections.get(index) {
+            connection.drafts = connection.drafts.saturating_sub(1);
+        }
+        if let Some(frame) = frame {
+            self.queue(index, frame);
+        }
+    }
+
+    fn tell(&mut self, index: u32, news: &News) {
+        let id = self.connections.id(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        let scope = connection.scope;
+        if connection.stage == Stage::Greeting {
+            match news {
+                News::Left { chat_id, .. } if scope == Scope::One(*chat_id) => {}
+                // What `welcome` is about to say may be older than this.
+                News::Joined { .. } | News::Left { .. } => {
+                    connection.wants_greeting = true;
+                    return;
+                }
+                News::Account(_) | News::Read { .. } => return,
+            }
+        }
+        match news {
+            News::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
+            News::Account(_) => {}
+            News::Read { chat_id, but, frame, .. } => {
+                let concerns = scope == Scope::All || scope == Scope::One(*chat_id);
+                if concerns && *but != Some(id) {
+                    self.send(index, frame.clone());
+                }
+            }
+            News::Joined { chat_id, last_seq, chat_type, frame } if scope == Scope::All => {
+                if connection.follow(*chat_id).is_none() {
+                    self.send(index, frame.clone());
+                    let phase = Phase::Replaying { announce: false, begun: true };
+                    self.follow(index, *chat_id, *chat_type, *last_seq, phase);
+                    self.read_on(index);
+                }
+            }
+            News::Joined { .. } => {}
+            News::Left { chat_id, frame } => self.part(index, *chat_id, Some(frame)),
+        }
+    }
+}
+
+/// Gives a connection what it has not had of a run, in parts as long as each is written at once; the
+/// rest it then reads from the database at its own pace.
+fn hand_over(connection: &mut Connection, run: &Run, gather: bool, now: u32) -> Sent {
+    loop {
+        let Some(follow) = connection.follow(run.chat_id) else { return Sent::Fine };
+        let (frames, last) = run.part(follow.seq, HANDOVER_BYTES_MAX);
+        follow.seq = last;
+        let is_all = last == run.last();
+        let sent =
+            if gather { connection.queue(frames, now) } else { connection.send(frames, now) };
+        if is_all || sent != Sent::Fine {
+            return sent;
+        }
+        if connection.waiting_bytes() > 0
+            && let Some(follow) = connection.follow(run.chat_id)
+        {
+            follow.phase = Phase::Replaying { announce: false, begun: true };
+            return Sent::Fine;
+        }
+    }
+}

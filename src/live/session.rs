@@ -1,0 +1,205 @@
+//! What a client's text frame means. Pure: text in, meaning or refusal out.
+
+use crate::error::{Because, Refusal};
+use crate::ids::{ChatId, Seq};
+use crate::limits::JSON_DEPTH_MAX;
+use crate::text;
+
+/// A frame that keeps the rules.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Meaning {
+    Message {
+        chat_id: Option<ChatId>,
+        content: Box<str>,
+        client_id: Option<Box<str>>,
+    },
+    Read {
+        chat_id: Option<ChatId>,
+        seq: Seq,
+    },
+    /// Asks for `welcome` again.
+    Welcome,
+    /// Takes a chat back to this position.
+    Back {
+        chat_id: Option<ChatId>,
+        after: Seq,
+    },
+    Ping,
+}
+
+/// A frame that does not, with what it named itself by.
+#[derive(Debug)]
+pub struct Nonsense {
+    pub refusal: Refusal,
+    pub client_id: Option<String>,
+    pub chat_id: Option<ChatId>,
+}
+
+/// The members of every type of frame; those we do not know are passed over.
+#[derive(serde::Deserialize)]
+struct Members {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    content: Option<String>,
+    chat_id: Option<i64>,
+    client_id: Option<String>,
+    seq: Option<i64>,
+    after: Option<i64>,
+}
+
+pub fn read(frame: &str) -> Result<Meaning, Nonsense> {
+    let members = members(frame)?;
+    let client_id = members.client_id.clone();
+    let chat_id = members.chat_id.map(|id| ChatId::new(id).ok_or(id)).transpose();
+    let named = chat_id.ok().flatten();
+    let meaning = match chat_id {
+        Ok(chat_id) => meaning(members, chat_id),
+        Err(_) => Err(Refusal::new(Because::NotFound, "not_found", "There is no such chat.")),
+    };
+    meaning.map_err(|refusal| Nonsense { refusal, client_id, chat_id: named })
+}
+
+fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal> {
+    match members.kind.as_deref().unwrap_or("message") {
+        "message" => message(members, chat_id),
+        "read" => {
+            let seq = position(members.seq, "A read frame needs seq, a whole number from 0.")?;
+            Ok(Meaning::Read { chat_id, seq })
+        }
+        "join" if members.chat_id.is_none() && members.after.is_none() => Ok(Meaning::Welcome),
+        "join" => {
+            let after = position(members.after, "To take a chat back, name chat_id and after.")?;
+            Ok(Meaning::Back { chat_id, after })
+        }
+        "ping" => Ok(Meaning::Ping),
+        _ => Err(bad_frame("The type of a frame is message, read, join or ping.")),
+    }
+}
+
+fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal> {
+    if members.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
+        return Err(Refusal::new(Because::Invalid, "bad_client_id", text::CLIENT_ID_RULE));
+    }
+    let content = members.content.ok_or_else(|| bad_frame("A message needs content, a text."))?;
+    let content = text::content(&content)
+        .map_err(|fault| Refusal::new(Because::Invalid, fault.code(), fault.detail()))?;
+    Ok(Meaning::Message {
+        chat_id,
+        content: content.into(),
+        client_id: members.client_id.map(String::into_boxed_str),
+    })
+}
+
+fn position(value: Option<i64>, rule: &'static str) -> Result<Seq, Refusal> {
+    let in_range = |seq: &i64| (0..=crate::ids::ID_MAX).contains(seq);
+    value.filter(in_range).map(Seq).ok_or_else(|| bad_frame(rule))
+}
+
+fn members(frame: &str) -> Result<Members, Nonsense> {
+    let nonsense = |refusal| Nonsense { refusal, client_id: None, chat_id: None };
+    if text::json_depth(frame.as_bytes()) > JSON_DEPTH_MAX {
+        return Err(nonsense(bad_frame("The frame nests too deep.")));
+    }
+    // A derived struct would also be read from an array.
+    let is_object = frame.trim_start().starts_with('{');
+    match serde_json::from_str::<Members>(frame) {
+        Ok(members) if is_object => Ok(members),
+        Ok(_) => Err(nonsense(bad_frame("A frame is one JSON object."))),
+        Err(error) if error.is_data() => Err(named(frame)),
+        Err(_) => Err(nonsense(Refusal::new(
+            Because::Malformed,
+            "bad_json",
+            "The frame is not valid JSON.",
+        ))),
+    }
+}
+
+/// A frame with members of wrong types: what it named itself by is found all the same.
+fn named(frame: &str) -> Nonsense {
+    let json: serde_json::Value = serde_json::from_str(frame).unwrap_or_default();
+    let client_id = json["client_id"].as_str().filter(|id| text::is_client_id(id));
+    Nonsense {
+        refusal: bad_frame("A member of the frame has a wrong type, or the frame is no object."),
+        client_id: client_id.map(str::to_owned),
+        chat_id: json["chat_id"].as_i64().and_then(ChatId::new),
+    }
+}
+
+fn bad_frame(detail: &'static str) -> Refusal {
+    Refusal::new(Because::Invalid, "bad_frame", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(frame: &str) -> &'static str {
+        read(frame).expect_err(frame).refusal.code
+    }
+
+    #[test]
+    fn a_frame_without_type_is_a_message() {
+        let meaning = read(r#"{"content":"Hello! ","client_id":"c0ffee-1","chat_id":7}"#);
+        assert_eq!(
+            meaning.expect("a message"),
+            Meaning::Message {
+                chat_id: Some(ChatId(7)),
+                content: "Hello!".into(),
+                client_id: Some("c0ffee-1".into())
+            }
+        );
+    }
+
+    #[test]
+    fn the_other_types_are_read() {
+        let read = |frame| read(frame).expect(frame);
+        assert_eq!(
+            read(r#"{"type":"read","chat_id":7,"seq":812}"#),
+            Meaning::Read { chat_id: Some(ChatId(7)), seq: Seq(812) }
+        );
+        assert_eq!(read(r#"{"type":"join"}"#), Meaning::Welcome);
+        assert_eq!(
+            read(r#"{"type":"join","chat_id":7,"after":0}"#),
+            Meaning::Back { chat_id: Some(ChatId(7)), after: Seq(0) }
+        );
+        assert_eq!(read(r#"{"type":"ping","extra":{"a":[1]}}"#), Meaning::Ping);
+    }
+
+    #[test]
+    fn each_fault_has_its_code() {
+        for (frame, expected) in [
+            ("", "bad_json"),
+            ("hello", "bad_json"),
+            (r#"{"content":"x""#, "bad_json"),
+            (r#"{"content":"\ud800"}"#, "bad_json"),
+            (r#"["message","x"]"#, "bad_frame"),
+            ("7", "bad_frame"),
+            (r#"{"content":7}"#, "bad_frame"),
+            (r#"{"type":"dance"}"#, "bad_frame"),
+            (r#"{"type":7}"#, "bad_frame"),
+            ("{}", "bad_frame"),
+            (r#"{"type":"read","chat_id":7}"#, "bad_frame"),
+            (r#"{"type":"read","chat_id":7,"seq":-1}"#, "bad_frame"),
+            (r#"{"type":"join","chat_id":7}"#, "bad_frame"),
+            (r#"{"content":"x","chat_id":9223372036854775808}"#, "bad_frame"),
+            (r#"{"content":"x","chat_id":0}"#, "not_found"),
+            (r#"{"content":" \n"}"#, "content_empty"),
+            (r#"{"content":"a\u0000b"}"#, "content_invalid"),
+            (r#"{"content":"x","client_id":""}"#, "bad_client_id"),
+            (r#"{"content":"x","client_id":"a b"}"#, "bad_client_id"),
+        ] {
+            assert_eq!(code(frame), expected, "{frame}");
+        }
+        let long = format!(r#"{{"content":"{}"}}"#, "x".repeat(4_001));
+        assert_eq!(code(&long), "content_too_long");
+        let deep = format!(r#"{{"content":"x","deep":{}{}}}"#, "[".repeat(17), "]".repeat(17));
+        assert_eq!(code(&deep), "bad_frame");
+    }
+
+    #[test]
+    fn a_refusal_carries_what_the_frame_named_itself_by() {
+        let nonsense = read(r#"{"content":7,"client_id":"me","chat_id":9}"#).expect_err("nonsense");
+        assert_eq!(nonsense.client_id.as_deref(), Some("me"));
+        assert_eq!(nonsense.chat_id, Some(ChatId(9)));
+    }
+}

@@ -1,0 +1,189 @@
+//! The handshake: what a request must have to become a socket, and from where it wants to go on.
+//!
+//! Answered in HTTP before any 101. Pure but for the types of hyper; who may have which socket is
+//! decided by `http`, which hands the admitted one to its shard.
+
+use crate::error::{Because, Error, Fault, Result};
+use crate::ids::{ChatId, Seq};
+use crate::limits::RESUME_PAIRS_MAX;
+use crate::message::Viewer;
+use crate::registry::{Arrival, Registry, Resume, Scope, Seat};
+use base64::Engine;
+use bytes::Bytes;
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::{Version, http};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// A request that may become a socket once its 101 is written.
+pub struct Admitted {
+    pub viewer: Arc<Viewer>,
+    /// Seconds since 1970.
+    pub expires_at: i64,
+    pub scope: Scope,
+    pub resume: Resume,
+    pub seat: Seat,
+}
+
+/// Where the request of an HTTP connection leaves what its task does after the 101.
+#[derive(Clone, Default)]
+pub struct Ticket(Arc<Mutex<Option<Admitted>>>);
+
+impl Ticket {
+    pub fn put(&self, admitted: Admitted) {
+        *self.0.lock().expect("no one panics while holding it") = Some(admitted);
+    }
+
+    /// Hands the socket to its shard, if one was admitted.
+    pub fn use_up(&self, registry: &Registry, stream: TcpStream, early: Bytes) {
+        let admitted = self.0.lock().expect("no one panics while holding it").take();
+        if let Some(Admitted { viewer, expires_at, scope, resume, seat }) = admitted {
+            registry.arrive(Arrival { stream, early, viewer, expires_at, scope, resume, seat });
+        }
+    }
+
+    pub fn is_used(&self) -> bool {
+        self.0.lock().expect("no one panics while holding it").is_some()
+    }
+}
+
+/// The `Sec-WebSocket-Accept` of a proper handshake (RFC 6455, 4.2.1).
+pub fn handshake(version: Version, headers: &HeaderMap) -> Result<String> {
+    if version != Version::HTTP_11 {
+        return Err(Error::malformed("bad_handshake", "A socket needs HTTP/1.1."));
+    }
+    let is_upgrade = has_token(headers, &header::UPGRADE, "websocket")
+        && has_token(headers, &header::CONNECTION, "upgrade");
+    if !is_upgrade {
+        return Err(upgrade_required("This is a WebSocket: ask for an upgrade."));
+    }
+    if one(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
+        return Err(upgrade_required("Only version 13 of the protocol is spoken here."));
+    }
+    let bad_key =
+        || Error::malformed("bad_handshake", "Sec-WebSocket-Key is not 16 bytes in base64.");
+    let key = one(headers, &header::SEC_WEBSOCKET_KEY).ok_or_else(bad_key)?;
+    let decoded = base64::engine::general_purpose::STANDARD.decode(key).map_err(|_| bad_key())?;
+    if decoded.len() != 16 {
+        return Err(bad_key());
+    }
+    Ok(derive_accept_key(key.as_bytes()))
+}
+
+fn upgrade_required(detail: &'static str) -> Error {
+    Error::refused(Because::UpgradeRequired, "upgrade_required", detail)
+}
+
+/// The value of a header that is there exactly once.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    values.next().is_none().then(|| value.to_str().ok()).flatten()
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values =
+        headers.get_all(name).iter().filter_map(|value: &http::HeaderValue| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+/// From where the client wants to go on: `after` and `epoch` of the query.
+pub fn resume(scope: Scope, query: &[(String, String)]) -> Result<Resume> {
+    let mut resume = Resume::default();
+    for (name, value) in query {
+        match name.as_str() {
+            "after" => resume.after = after(scope, value)?,
+            "epoch" => resume.epoch = Some(value.as_str().into()),
+            _ => {}
+        }
+    }
+    Ok(resume)
+}
+
+fn after(scope: Scope, text: &str) -> Result<Vec<(ChatId, Seq)>> {
+    match scope {
+        Scope::One(chat_id) => {
+            let seq = Seq::parse(text)
+                .ok_or_else(|| bad_after("The number of the last message that you have."))?;
+            Ok(vec![(chat_id, seq)])
+        }
+        Scope::All => {
+            let pairs: Option<Vec<_>> =
+                text.split(',').filter(|pair| !pair.is_empty()).map(pair).collect();
+            let pairs = pairs.ok_or_else(|| bad_after("Pairs like 7:812, with commas between."))?;
+            if pairs.len() > RESUME_PAIRS_MAX {
+                return Err(bad_after("At most 100 pairs; resume the others with join frames."));
+            }
+            Ok(pairs)
+        }
+    }
+}
+
+fn pair(text: &str) -> Option<(ChatId, Seq)> {
+    let (chat_id, seq) = text.split_once(':')?;
+    Some((ChatId::parse(chat_id)?, Seq::parse(seq)?))
+}
+
+fn bad_after(detail: &'static str) -> Error {
+    Error::invalid(vec![Fault::new("after", detail)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let value = http::HeaderValue::from_static;
+        pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+    }
+
+    const PROPER: [(&str, &str); 4] = [
+        ("upgrade", "WebSocket"),
+        ("connection", "keep-alive, Upgrade"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+
+    #[test]
+    fn a_proper_handshake_is_accepted() {
+        // The example of RFC 6455, 1.3.
+        let accept = handshake(Version::HTTP_11, &headers(&PROPER)).expect("accepted");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn an_improper_one_is_told_what_it_lacks() {
+        let because = |version, pairs: &[_]| match handshake(version, &headers(pairs)) {
+            Err(Error::Refused(refusal)) => refusal.because,
+            other => panic!("not refused: {other:?}"),
+        };
+        assert_eq!(because(Version::HTTP_10, &PROPER), Because::Malformed);
+        assert_eq!(because(Version::HTTP_11, &PROPER[1..]), Because::UpgradeRequired);
+        for (at, value, expected) in [
+            (2, "12", Because::UpgradeRequired),
+            (3, "dGhlIHNhbXBsZSBub25jZQ", Because::Malformed),
+            (3, "dGhlIHNhbXBsZSBub25j", Because::Malformed),
+            (1, "close", Because::UpgradeRequired),
+        ] {
+            let mut pairs = PROPER;
+            pairs[at].1 = value;
+            assert_eq!(because(Version::HTTP_11, &pairs), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn positions_are_pairs_on_ws_and_plain_elsewhere() {
+        let query = |text: &str| vec![("after".to_owned(), text.to_owned())];
+        let all = resume(Scope::All, &query("7:812,9:0")).expect("pairs");
+        assert_eq!(all.after, [(ChatId(7), Seq(812)), (ChatId(9), Seq(0))]);
+        let one = resume(Scope::One(ChatId(7)), &query("812")).expect("a position");
+        assert_eq!(one.after, [(ChatId(7), Seq(812))]);
+        for bad in ["812", "7:-1", "0:1", "7:8:9", "a:b"] {
+            assert!(resume(Scope::All, &query(bad)).is_err(), "{bad}");
+        }
+        let many = vec!["1:1"; 101].join(",");
+        assert!(resume(Scope::All, &query(&many)).is_err());
+        assert!(resume(Scope::One(ChatId(1)), &query("7:812")).is_err());
+    }
+}

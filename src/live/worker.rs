@@ -1,0 +1,372 @@
+//! A shard's worker: one thread, one poll, the only code that touches the shard's sockets and maps.
+//!
+//! It waits for sockets, its inbox and the clock, and never blocks on anything else: what needs the
+//! database goes out as an errand and comes back as an event. What events mean is in `news`, what
+//! frames mean in `hearing`.
+
+use super::close::Close;
+use super::connection::{Connection, Due, Sent, Stage};
+use super::errands::Errands;
+use super::slab::Slab;
+use super::wheel::Wheel;
+use crate::chat::Chat;
+use crate::ids::{ChatId, UserId};
+use crate::limits::{SCRATCH_BYTES, STOP_PATIENCE, STOP_SPREAD};
+use crate::message::SessionId;
+use crate::registry::{Event, Inbox, Shard};
+use bytes::Bytes;
+use mio::{Events, Poll, Token, Waker};
+use rustc_hash::FxHashMap;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const WAKE: Token = Token(usize::MAX);
+/// How long the poll waits at the most: the clock's step.
+const TICK: Duration = Duration::from_secs(1);
+/// How often some are sent away at a stop.
+const STOP_STEP: Duration = Duration::from_millis(20);
+
+/// The polls and inboxes, made before there is anybody to write to them.
+pub struct Shards {
+    polls: Vec<Poll>,
+    pub inboxes: Vec<Arc<Inbox>>,
+}
+
+impl Shards {
+    pub fn new(count: usize) -> io::Result<Self> {
+        let (mut polls, mut inboxes) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let poll = Poll::new()?;
+            inboxes.push(Arc::new(Inbox::new(Waker::new(poll.registry(), WAKE)?)));
+            polls.push(poll);
+        }
+        Ok(Self { polls, inboxes })
+    }
+}
+
+/// Starts a thread per shard. They end after `Registry::stop`, once everybody has been sent away.
+pub fn begin(shards: Shards, chat: &Arc<Chat>) -> io::Result<Vec<JoinHandle<()>>> {
+    let runtime = tokio::runtime::Handle::current();
+    let numbered = shards.polls.into_iter().zip(shards.inboxes).enumerate();
+    numbered
+        .map(|(number, (poll, inbox))| {
+            let errands = Errands { chat: Arc::clone(chat), runtime: runtime.clone() };
+            let worker = Worker::new(number as u16, poll, inbox, errands);
+            std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
+                let _guard = AbortOnPanic;
+                worker.run();
+            })
+        })
+        .collect()
+}
+
+/// A shard that is gone would leave its sockets hanging: better no process than half of one.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+pub(super) struct Worker {
+    poll: Poll,
+    inbox: Arc<Inbox>,
+    pub(super) errands: Errands,
+    pub(super) shard: Shard,
+    pub(super) connections: Slab,
+    wheel: Wheel,
+    pub(super) scratch: Box<[u8]>,
+    /// Connections from which there is more to read than one turn takes.
+    pub(super) unread: Vec<u32>,
+    /// Connections with something queued in this turn.
+    pub(super) dirty: Vec<u32>,
+    /// Sessions that ended, and until when that is remembered.
+    pub(super) ended: FxHashMap<SessionId, u32>,
+    began: Instant,
+    /// Seconds since 1970 at `began`.
+    epoch: i64,
+    stopping: Option<Instant>,
+}
+
+impl Worker {
+    fn new(number: u16, poll: Poll, inbox: Arc<Inbox>, errands: Errands) -> Self {
+        Self {
+            poll,
+            inbox,
+            errands,
+            shard: Shard::default(),
+            connections: Slab::new(number),
+            wheel: Wheel::new(),
+            scratch: vec![0; SCRATCH_BYTES].into(),
+            unread: Vec::new(),
+            dirty: Vec::new(),
+            ended: FxHashMap::default(),
+            began: Instant::now(),
+            epoch: jiff::Timestamp::now().as_second(),
+            stopping: None,
+        }
+    }
+
+    fn run(mut self) {
+        let mut events = Events::with_capacity(1_024);
+        let mut spare = Vec::new();
+        while !self.is_done() {
+            let timeout = self.timeout();
+            if let Err(error) = self.poll.poll(&mut events, timeout)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                panic!("the poll of a shard failed: {error}");
+            }
+            spare = self.take_news(spare);
+            for event in &events {
+                if event.token() == WAKE {
+                    continue;
+                }
+                let index = event.token().0 as u32;
+                if event.is_writable() {
+                    self.flush(index);
+                }
+                if event.is_readable() || event.is_read_closed() || event.is_error() {
+                    self.receive(index);
+                }
+            }
+            for index in std::mem::take(&mut self.unread) {
+                self.receive(index);
+            }
+            self.flush_dirty();
+            self.turn_wheel();
+            self.send_some_away();
+        }
+    }
+
+    /// With nobody connected there is nothing to wait for but news.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.unread.is_empty() {
+            Some(Duration::ZERO)
+        } else if self.stopping.is_some() {
+            Some(STOP_STEP)
+        } else {
+            (self.connections.len() > 0).then_some(TICK)
+        }
+    }
+
+    /// Takes up what lies in the inbox; answers its list for the next time.
+    fn take_news(&mut self, spare: Vec<Event>) -> Vec<Event> {
+        let mut news = self.inbox.take(spare);
+        // Several runs at once are gathered and written together, one alone at once.
+        let runs = news.iter().filter(|event| matches!(event, Event::Published(_))).count();
+        for event in news.drain(..) {
+            self.hear_of(event, runs > 1);
+        }
+        if news.capacity() > 4_096 { Vec::new() } else { news }
+    }
+
+    // ---- the clock ----
+
+    /// Whole seconds since the worker began.
+    pub(super) fn now(&self) -> u32 {
+        self.began.elapsed().as_secs() as u32
+    }
+
+    /// A time in seconds since 1970, on the worker's clock.
+    pub(super) fn second_of(&self, unix: i64) -> u32 {
+        u32::try_from((unix - self.epoch).max(0)).unwrap_or(u32::MAX / 2)
+    }
+
+    fn turn_wheel(&mut self) {
+        let now = self.now();
+        while let Some(due) = self.wheel.take(now) {
+            let second = self.wheel.now();
+            for index in due {
+                self.look(index, second, now);
+            }
+            self.ended.retain(|_, until| *until > now);
+        }
+    }
+
+    fn look(&mut self, index: u32, second: u32, now: u32) {
+        let Some(connection) = self.connections.get(index) else { return };
+        if connection.look_at != second {
+            return;
+        }
+        match connection.look(now) {
+            Due::Nothing => {}
+            Due::Close(close) => return self.close(index, close),
+            Due::Gone => return self.remove(index),
+        }
+        self.schedule(index, true);
+    }
+
+    /// Sees to it that the clock looks at the connection in time.
+    pub(super) fn schedule(&mut self, index: u32, is_new: bool) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let next = connection.next_look();
+        if is_new || next < connection.look_at {
+            connection.look_at = self.wheel.add(index, next);
+        }
+    }
+
+    // ---- writing ----
+
+    pub(super) fn send(&mut self, index: u32, frames: Bytes) {
+        let now = self.now();
+        let Some(connection) = self.connections.get(index) else { return };
+        let sent = connection.send(frames, now);
+        self.sent(index, sent);
+    }
+
+    /// Queues frames that leave with everything else of this turn.
+    pub(super) fn queue(&mut self, index: u32, frames: Bytes) {
+        let now = self.now();
+        let Some(connection) = self.connections.get(index) else { return };
+        let sent = connection.queue(frames, now);
+        if !std::mem::replace(&mut connection.is_dirty, true) {
+            self.dirty.push(index);
+        }
+        self.sent(index, sent);
+    }
+
+    pub(super) fn sent(&mut self, index: u32, sent: Sent) {
+        match sent {
+            Sent::Fine => {}
+            Sent::TooSlow => {
+                self.errands.chat.metrics.outbox_overflows.inc();
+                return self.close(index, Close::TooSlow);
+            }
+            Sent::Gone => return self.remove(index),
+        }
+        if self.connections.get(index).is_some_and(|connection| connection.waiting_bytes() > 0) {
+            self.schedule(index, false);
+        }
+    }
+
+    fn flush(&mut self, index: u32) {
+        let now = self.now();
+        let Some(connection) = self.connections.get(index) else { return };
+        if connection.waiting_bytes() == 0 {
+            return;
+        }
+        let sent = connection.flush(now);
+        self.sent(index, sent);
+        self.read_on(index);
+    }
+
+    fn flush_dirty(&mut self) {
+        for index in std::mem::take(&mut self.dirty) {
+            if let Some(connection) = self.connections.get(index) {
+                connection.is_dirty = false;
+            }
+            self.flush(index);
+        }
+    }
+
+    // ---- coming and going ----
+
+    pub(super) fn insert(&mut self, connection: Connection) -> Option<u32> {
+        let user_id = connection.viewer.user_id;
+        let index = self.connections.insert(connection);
+        let stream = self.connections.get(index)?.stream();
+        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(stream, Token(index as usize), interest) {
+            tracing::warn!(%error, "a socket cannot be polled");
+            self.connections.remove(index);
+            return None;
+        }
+        self.shard.connect(user_id, index);
+        self.schedule(index, true);
+        self.count();
+        Some(index)
+    }
+
+    /// Says why, and takes the connection off all lists; it is removed when that has been read.
+    pub(super) fn close(&mut self, index: u32, close: Close) {
+        let now = self.now();
+        self.unfollow_all(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        if matches!(connection.stage, Stage::Closing { .. }) {
+            return;
+        }
+        tracing::debug!(user.id = %connection.viewer.user_id, code = close.code(), "closing a socket");
+        match connection.close(close, now) {
+            Sent::Fine | Sent::TooSlow => self.schedule(index, true),
+            Sent::Gone => self.remove(index),
+        }
+    }
+
+    pub(super) fn remove(&mut self, index: u32) {
+        self.unfollow_all(index);
+        if let Some(connection) = self.connections.remove(index) {
+            self.shard.disconnect(connection.viewer.user_id, index);
+            self.count();
+        }
+    }
+
+    fn count(&self) {
+        self.inbox.set_online(self.connections.len(), self.shard.users());
+    }
+
+    fn unfollow_all(&mut self, index: u32) {
+        let Some(connection) = self.connections.get(index) else { return };
+        for follow in std::mem::take(&mut connection.follows) {
+            self.unfollow_at(follow.chat_id, follow.place);
+        }
+    }
+
+    /// Takes a follower's place; whoever moved there is told.
+    pub(super) fn unfollow_at(&mut self, chat_id: ChatId, place: u32) {
+        if let Some(moved) = self.shard.unfollow(chat_id, place)
+            && let Some(connection) = self.connections.get(moved)
+            && let Some(follow) = connection.follow(chat_id)
+        {
+            follow.place = place;
+        }
+    }
+
+    pub(super) fn connections_of(&self, user_id: UserId) -> impl Iterator<Item = u32> + use<> {
+        self.shard.connections_of(user_id).into_iter()
+    }
+
+    // ---- stopping ----
+
+    pub(super) fn stop(&mut self) {
+        self.stopping.get_or_insert_with(Instant::now);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
+    }
+
+    fn is_done(&self) -> bool {
+        self.stopping.is_some_and(|since| {
+            let is_late = since.elapsed() > STOP_PATIENCE + STOP_SPREAD;
+            is_late || self.connections.len() == 0
+        })
+    }
+
+    /// A part of those who are still here, so that not all return to the next process at once. Who
+    /// waits for a commit is spared as long as there is time.
+    fn send_some_away(&mut self) {
+        let Some(since) = self.stopping else { return };
+        let is_late = since.elapsed() > STOP_PATIENCE;
+        let steps = (STOP_SPREAD.as_millis() / STOP_STEP.as_millis()).max(1) as usize;
+        let open: Vec<u32> = self.connections.indexes();
+        let mut left = open.len().div_ceil(steps).max(8);
+        for index in open {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let is_closing = matches!(connection.stage, Stage::Closing { .. });
+            if is_closing || (connection.drafts > 0 && !is_late) {
+                continue;
+            }
+            self.close(index, Close::GoingAway);
+            left -= 1;
+            if left == 0 && !is_late {
+                return;
+            }
+        }
+    }
+}
