@@ -207,7 +207,8 @@ mod tests {
         let whole = frame(0x81, "grüß dich".as_bytes());
         assert_eq!(read(std::slice::from_ref(&whole)).expect("text"), ["grüß dich"]);
         for cut in 0..whole.len() {
-            let step = next(&mut whole[..cut].to_vec(), &mut None).expect("no violation");
+            let (mut part, mut fragments) = (whole[..cut].to_vec(), None);
+            let step = next(&mut part, &mut fragments).expect("no violation");
             assert!(matches!(step, Step::Incomplete), "{cut}");
         }
     }
