@@ -176,6 +176,44 @@ pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Between attempts to reach a database that is away.
 pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+// ---- settings ----
+
+/// HS256 signs with a hash of 32 bytes; a shorter key is weaker than the hash (RFC 7518, 3.2).
+pub const JWT_SECRET_BYTES_MIN: usize = 32;
+/// A bearer that only programs use; below this it can be guessed.
+pub const METRICS_TOKEN_BYTES_MIN: usize = 16;
+/// A key with fewer distinct bytes was typed by someone who was bored.
+pub const SECRET_DISTINCT_BYTES_MIN: usize = 8;
+/// A file that is named as a secret and is larger than this is something else.
+pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
+pub const TOKEN_LIFETIME_MIN: Duration = Duration::from_secs(1);
+/// Browsers keep a cookie for 400 days at the most (RFC 6265bis).
+pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+pub const TOKEN_LIFETIME_DEFAULT: &str = "7d";
+/// Proxies are compared one by one for each request.
+pub const TRUSTED_PROXIES_MAX: usize = 64;
+/// Files that are not sockets of clients: the pool, logs, the embedded PostgreSQL's pipes, and requests
+/// that are answered while all sockets are taken.
+pub const FILES_RESERVED: u64 = 200;
+/// What is offered to clients even where the file limit is too small for the reserve.
+pub const CONNECTIONS_DEFAULT_MIN: usize = 64;
+/// Containers often say that the file limit is a thousand million; the kernel's own ceiling for one
+/// process is about a million (`fs.nr_open`).
+pub const CONNECTIONS_DEFAULT_MAX: usize = 1_000_000;
+pub const CONNECTIONS_MAX: usize = 100_000_000;
+pub const CONNECTIONS_PER_USER_DEFAULT: usize = 50;
+pub const CONNECTIONS_PER_ADDRESS_DEFAULT: usize = 500;
+
+// ---- the process ----
+
+/// Threads for what blocks: hashing (a few at a time) and files of the data directory.
+pub const BLOCKING_THREADS_MAX: usize = 16;
+/// Work on blocking threads that still runs when everything else has ended is left behind.
+pub const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Lines that wait for a slow log sink; the next ones are dropped rather than waited for.
+pub const LOG_LINES_MAX: usize = 2_048;
+/// Connections that the kernel holds while we accept others; 2,000 clients return at once after a restart.
+pub const LISTEN_BACKLOG: u32 = 4_096;
 
 #[cfg(test)]
 mod tests {
