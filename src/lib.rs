@@ -1,6 +1,7 @@
 //! snug: a chat server for small machines.
 
 pub mod chat;
+pub mod config;
 pub mod error;
 pub mod ids;
 pub mod limits;

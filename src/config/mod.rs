@@ -1,0 +1,323 @@
+//! Settings: from what was written to what is true.
+//!
+//! `Written` is what flags, environment and files say; `Config::resolve` believes it or names the one
+//! setting that is wrong and how to write it. Flags come before the environment, and that before
+//! defaults. Nothing here has an effect but `signing_key` (see `secret`), which the server calls and
+//! `snug config` does not.
+
+mod secret;
+mod value;
+mod written;
+
+pub use secret::Secret;
+pub use written::{SETTINGS, Setting, Written};
+
+use crate::error::Fatal;
+use crate::limits::{
+    CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
+    CONNECTIONS_PER_USER_DEFAULT, FILES_RESERVED, TOKEN_LIFETIME_DEFAULT,
+};
+use ipnet::IpNet;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is in force, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub database: Database,
+    /// The private PostgreSQL's cluster, the key, backups; absolute.
+    pub data_dir: PathBuf,
+    pub pg_bindir: Option<PathBuf>,
+    pub public_url: Option<PublicUrl>,
+    /// None: the one kept in the data directory; see `signing_key`.
+    pub jwt_secret: Option<Secret>,
+    pub token_lifetime: Duration,
+    pub trusted_proxies: Vec<IpNet>,
+    pub rate_limits: bool,
+    pub max_connections: usize,
+    pub max_connections_per_user: usize,
+    pub max_connections_per_address: usize,
+    pub metrics_token: Option<Secret>,
+    /// A filter for `tracing`.
+    pub log: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// The PostgreSQL that we start ourselves.
+    Private,
+    /// A URL; masked as a whole, for it may hold a password.
+    External(Secret),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+/// How browsers reach us. `Display` is exactly what they send as `Origin`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    pub scheme: Scheme,
+    /// Host and, where it is not the scheme's own, port; in lower case.
+    pub authority: String,
+}
+
+impl Scheme {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority)
+    }
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Flag,
+    Environment,
+    /// A variable that is not ours but heeded.
+    Foreign(&'static str),
+    File(PathBuf),
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("from flag"),
+            Self::Environment => f.write_str("from environment"),
+            Self::Foreign(variable) => write!(f, "from environment ({variable})"),
+            Self::File(path) => write!(f, "from file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// Every setting as `snug config` prints it: the variable, the value, where it comes from.
+pub struct InForce(Vec<(&'static str, String, Source)>);
+
+impl fmt::Display for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name_width = self.0.iter().map(|(name, _, _)| name.len()).max().unwrap_or(0);
+        let value_width = self.0.iter().map(|(_, value, _)| value.chars().count()).max();
+        let value_width = value_width.unwrap_or(0);
+        for (name, value, source) in &self.0 {
+            writeln!(f, "{name:name_width$} = {value:value_width$}  # {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    pub fn resolve(written: &Written) -> Result<(Self, InForce), Fatal> {
+        written.refuse_unknown()?;
+        let mut found = Finder { written, in_force: Vec::new() };
+        let config = Self {
+            listen: found.value(
+                "SNUG_LISTEN",
+                value::address,
+                || Ok((SocketAddr::from(([127, 0, 0, 1], 8000)), Source::Default)),
+                ToString::to_string,
+            )?,
+            database: found.value(
+                "SNUG_DATABASE_URL",
+                value::database,
+                || default_database(written),
+                |database| match database {
+                    Database::Private => "(our own PostgreSQL)".into(),
+                    Database::External(url) => value::masked(url.expose()),
+                },
+            )?,
+            data_dir: found.value(
+                "SNUG_DATA_DIR",
+                |text| Ok(written.absolute(text)),
+                || default_data_dir(written),
+                |path| shown_path(path),
+            )?,
+            pg_bindir: found.optional(
+                "SNUG_PG_BINDIR",
+                |text| Ok(written.absolute(text)),
+                "(found by itself)",
+                |path| shown_path(path),
+            )?,
+            public_url: found.optional(
+                "SNUG_PUBLIC_URL",
+                value::public_url,
+                "(from the request's Host)",
+                ToString::to_string,
+            )?,
+            jwt_secret: found.optional(
+                "SNUG_JWT_SECRET",
+                secret::jwt_secret,
+                "(made at first start)",
+                ToString::to_string,
+            )?,
+            token_lifetime: found.value(
+                "SNUG_TOKEN_LIFETIME",
+                value::lifetime,
+                || {
+                    Ok((
+                        value::lifetime(TOKEN_LIFETIME_DEFAULT).map_err(Fatal::new)?,
+                        Source::Default,
+                    ))
+                },
+                |lifetime| value::spelled(*lifetime),
+            )?,
+            trusted_proxies: found.value(
+                "SNUG_TRUSTED_PROXIES",
+                value::networks,
+                || Ok((Vec::new(), Source::Default)),
+                |networks| match networks.as_slice() {
+                    [] => "(none)".into(),
+                    _ => networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+                },
+            )?,
+            rate_limits: found.value(
+                "SNUG_RATE_LIMITS",
+                value::switch,
+                || Ok((true, Source::Default)),
+                |on| if *on { "on".into() } else { "off".into() },
+            )?,
+            max_connections: found
+                .count("SNUG_MAX_CONNECTIONS", default_connections(written.files_max))?,
+            max_connections_per_user: found
+                .count("SNUG_MAX_CONNECTIONS_PER_USER", CONNECTIONS_PER_USER_DEFAULT)?,
+            max_connections_per_address: found
+                .count("SNUG_MAX_CONNECTIONS_PER_ADDRESS", CONNECTIONS_PER_ADDRESS_DEFAULT)?,
+            metrics_token: found.optional(
+                "SNUG_METRICS_TOKEN",
+                secret::metrics_token,
+                "(none)",
+                ToString::to_string,
+            )?,
+            log: found.value(
+                "SNUG_LOG",
+                value::log_filter,
+                || Ok(("info".into(), Source::Default)),
+                Clone::clone,
+            )?,
+        };
+        Ok((config, InForce(found.in_force)))
+    }
+}
+
+/// Looks settings up, one after the other, and keeps what it found for `snug config`.
+struct Finder<'a> {
+    written: &'a Written,
+    in_force: Vec<(&'static str, String, Source)>,
+}
+
+impl Finder<'_> {
+    fn value<T>(
+        &mut self,
+        variable: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+        default: impl FnOnce() -> Result<(T, Source), Fatal>,
+        show: impl FnOnce(&T) -> String,
+    ) -> Result<T, Fatal> {
+        let setting = SETTINGS
+            .iter()
+            .find(|setting| setting.variable == variable)
+            .expect("every setting that is looked up stands in SETTINGS");
+        let (value, source) = match self.written.text(setting)? {
+            None => default()?,
+            Some((text, source)) => match read(&text) {
+                Ok(value) => (value, source),
+                Err(fault) => return Err(complaint(setting, &text, &source, &fault)),
+            },
+        };
+        self.in_force.push((variable, show(&value), source));
+        Ok(value)
+    }
+
+    fn optional<T>(
+        &mut self,
+        variable: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+        absent: &str,
+        show: impl FnOnce(&T) -> String,
+    ) -> Result<Option<T>, Fatal> {
+        self.value(
+            variable,
+            |text| read(text).map(Some),
+            || Ok((None, Source::Default)),
+            |value| value.as_ref().map_or(absent.to_owned(), show),
+        )
+    }
+
+    fn count(&mut self, variable: &'static str, default: usize) -> Result<usize, Fatal> {
+        self.value(variable, value::count, || Ok((default, Source::Default)), ToString::to_string)
+    }
+}
+
+/// One line: the setting as it was written, its value unless that is a secret, and the fault.
+fn complaint(setting: &Setting, text: &str, source: &Source, fault: &str) -> Fatal {
+    let variable = setting.variable;
+    let name = match (source, setting.flag) {
+        (Source::Flag, Some(flag)) => flag.to_owned(),
+        (Source::File(path), _) => format!("{variable}_FILE ({path:?})"),
+        _ => variable.to_owned(),
+    };
+    Fatal::new(if setting.has_file {
+        format!("{name} {fault}")
+    } else {
+        format!("{name}: {text:?} {fault}")
+    })
+}
+
+fn default_database(written: &Written) -> Result<(Database, Source), Fatal> {
+    match written.variable("DATABASE_URL") {
+        None => Ok((Database::Private, Source::Default)),
+        Some(url) => value::database(url)
+            .map(|database| (database, Source::Foreign("DATABASE_URL")))
+            .map_err(|fault| Fatal::new(format!("DATABASE_URL {fault}"))),
+    }
+}
+
+fn default_data_dir(written: &Written) -> Result<(PathBuf, Source), Fatal> {
+    // systemd separates several directories with colons; ours is the first.
+    let state = written.variable("STATE_DIRECTORY").and_then(|list| list.split(':').next());
+    if let Some(state) = state.filter(|path| path.starts_with('/')) {
+        return Ok((PathBuf::from(state), Source::Foreign("STATE_DIRECTORY")));
+    }
+    if written.user_is_root {
+        return Ok((PathBuf::from("/var/lib/snug"), Source::Default));
+    }
+    // A relative path is to be passed over, says the base directory specification.
+    let is_absolute = |path: &&str| path.starts_with('/');
+    if let Some(data) = written.variable("XDG_DATA_HOME").filter(is_absolute) {
+        return Ok((Path::new(data).join("snug"), Source::Default));
+    }
+    match written.variable("HOME").filter(is_absolute) {
+        Some(home) => Ok((Path::new(home).join(".local/share/snug"), Source::Default)),
+        None => Err(Fatal::new(
+            "there is no place for data, as neither HOME nor XDG_DATA_HOME is set; set SNUG_DATA_DIR",
+        )),
+    }
+}
+
+fn default_connections(files_max: u64) -> usize {
+    let rest = usize::try_from(files_max.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX);
+    rest.clamp(CONNECTIONS_DEFAULT_MIN, CONNECTIONS_DEFAULT_MAX)
+}
+
+/// Paths may hold anything but NUL; what is printed stays on its line.
+fn shown_path(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.contains(char::is_control) { format!("{text:?}") } else { text }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Settings end to end, from what was written to what is true.
+
+use super::*;
+
+const KEY: &str = "uFz3vLh0J4nQ9yWc2sRb7tKd1mXg6pAe";
+
+fn written(pairs: &[(&str, &str)]) -> Written {
+    Written::variables([("HOME", "/home/ada")].into_iter().chain(pairs.iter().copied()))
+}
+
+fn resolve(pairs: &[(&str, &str)]) -> Config {
+    Config::resolve(&written(pairs)).unwrap().0
+}
+
+fn complaint(pairs: &[(&str, &str)]) -> String {
+    let fatal = Config::resolve(&written(pairs)).map(|(config, _)| config).unwrap_err();
+    assert_eq!(fatal.status, 1);
+    assert!(!fatal.message.contains('\n'), "{fatal}");
+    fatal.message
+}
+
+#[test]
+fn with_nothing_written_the_defaults_hold() {
+    let config = resolve(&[]);
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!(config.database, Database::Private);
+    assert_eq!(config.data_dir, Path::new("/home/ada/.local/share/snug"));
+    assert_eq!(config.token_lifetime, Duration::from_secs(7 * 86_400));
+    assert!(config.rate_limits && config.trusted_proxies.is_empty());
+    assert!(config.public_url.is_none() && config.jwt_secret.is_none());
+    assert_eq!(config.max_connections, 824);
+    assert_eq!((config.max_connections_per_user, config.max_connections_per_address), (50, 500));
+    assert_eq!(config.log, "info");
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_an_empty_value_counts_as_unset() {
+    let mut written = written(&[("SNUG_LISTEN", "127.0.0.1:1"), ("SNUG_LOG", "")]);
+    written.flags.insert("SNUG_LISTEN", "127.0.0.1:2".into());
+    let (config, in_force) = Config::resolve(&written).unwrap();
+    assert_eq!(config.listen.port(), 2);
+    assert_eq!(config.log, "info");
+    let line = in_force.to_string().lines().next().unwrap().to_owned();
+    assert!(line.starts_with("SNUG_LISTEN") && line.ends_with("# from flag"), "{line}");
+
+    written.flags.insert("SNUG_LISTEN", "here".into());
+    let fatal = Config::resolve(&written).map(|_| ()).unwrap_err();
+    assert!(fatal.message.starts_with("--listen: \"here\" is not"), "{fatal}");
+}
+
+#[test]
+fn the_data_directory_follows_systemd_then_root_then_the_base_directories() {
+    let directory = |pairs: &[(&str, &str)]| resolve(pairs).data_dir;
+    assert_eq!(directory(&[("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")]), Path::new("/var/lib/a"));
+    assert_eq!(directory(&[("XDG_DATA_HOME", "/data")]), Path::new("/data/snug"));
+    assert_eq!(directory(&[("XDG_DATA_HOME", "data")]), Path::new("/home/ada/.local/share/snug"));
+    assert_eq!(directory(&[("SNUG_DATA_DIR", "./here")]), Path::new("/here"));
+    let mut root = written(&[]);
+    root.user_is_root = true;
+    assert_eq!(Config::resolve(&root).unwrap().0.data_dir, Path::new("/var/lib/snug"));
+    assert!(complaint(&[("HOME", "")]).contains("SNUG_DATA_DIR"));
+}
+
+#[test]
+fn our_own_database_variable_wins_over_the_common_one() {
+    let common = ("DATABASE_URL", "postgres://common/db");
+    let database = |pairs: &[(&str, &str)]| resolve(pairs).database;
+    assert_eq!(database(&[common]), Database::External(Secret::new("postgres://common/db")));
+    let ours = ("SNUG_DATABASE_URL", "postgresql://ours/db");
+    assert_eq!(database(&[common, ours]), Database::External(Secret::new("postgresql://ours/db")));
+    assert!(complaint(&[("DATABASE_URL", "mysql://x:pw@y")]).starts_with("DATABASE_URL is not"));
+}
+
+#[test]
+fn a_secret_may_come_from_a_file_but_not_from_both() {
+    let mut written = written(&[("SNUG_JWT_SECRET_FILE", "/run/key")]);
+    written.read = |path| {
+        assert_eq!(path, Path::new("/run/key"));
+        Ok(format!("{KEY}\n"))
+    };
+    let (config, in_force) = Config::resolve(&written).unwrap();
+    assert_eq!(config.jwt_secret, Some(Secret::new(KEY)));
+    assert!(in_force.to_string().contains("# from file /run/key"));
+
+    let both = [("SNUG_JWT_SECRET", KEY), ("SNUG_JWT_SECRET_FILE", "/run/key")];
+    assert!(complaint(&both).contains("are both set"));
+    let missing = complaint(&[("SNUG_METRICS_TOKEN_FILE", "/does/not/exist")]);
+    assert!(missing.starts_with("SNUG_METRICS_TOKEN_FILE: \"/does/not/exist\" cannot be read"));
+    assert!(complaint(&[("SNUG_JWT_SECRET_FILE", "/dev/null")]).contains("is empty"));
+}
+
+#[test]
+fn a_misspelt_setting_is_named_with_its_nearest() {
+    assert_eq!(
+        complaint(&[("SNUG_LISTN", "127.0.0.1:1")]),
+        "SNUG_LISTN is not a setting; did you mean SNUG_LISTEN?"
+    );
+    assert!(complaint(&[("SNUG_JWT_SECRETFILE", "/x")]).contains("SNUG_JWT_SECRET_FILE?"));
+    assert!(complaint(&[("SNUG_COLOUR_OF_THE_SKY", "blue")]).ends_with("`snug --help` lists them"));
+}
+
+#[test]
+fn every_bad_value_is_one_line_with_the_setting_and_without_secrets() {
+    for (variable, value) in [
+        ("SNUG_LISTEN", "here\nand there"),
+        ("SNUG_PUBLIC_URL", "ftp://x"),
+        ("SNUG_TOKEN_LIFETIME", "a week"),
+        ("SNUG_TRUSTED_PROXIES", "everybody"),
+        ("SNUG_RATE_LIMITS", "yes"),
+        ("SNUG_MAX_CONNECTIONS", "0"),
+        ("SNUG_MAX_CONNECTIONS_PER_USER", "-1"),
+        ("SNUG_MAX_CONNECTIONS_PER_ADDRESS", "many"),
+        ("SNUG_LOG", "loud"),
+    ] {
+        let complaint = complaint(&[(variable, value)]);
+        assert!(complaint.starts_with(&format!("{variable}: {value:?} ")), "{complaint}");
+    }
+    for (variable, value) in [
+        ("SNUG_JWT_SECRET", "hunter2"),
+        ("SNUG_METRICS_TOKEN", "hunter2"),
+        ("SNUG_DATABASE_URL", "mysql://ada:hunter2@db"),
+    ] {
+        let complaint = complaint(&[(variable, value)]);
+        assert!(complaint.starts_with(variable) && !complaint.contains("hunter2"), "{complaint}");
+    }
+}
+
+#[test]
+fn neither_the_listing_nor_debug_tells_a_secret() {
+    let written = written(&[
+        ("SNUG_JWT_SECRET", KEY),
+        ("SNUG_METRICS_TOKEN", KEY),
+        ("SNUG_DATABASE_URL", "postgres://ada:hunter2@db/snug"),
+    ]);
+    let (config, in_force) = Config::resolve(&written).unwrap();
+    let told = format!("{config:?} {in_force}");
+    assert!(!told.contains(KEY) && !told.contains("hunter2"), "{told}");
+    assert!(told.contains("postgres://ada:********@db/snug"));
+    assert_eq!(in_force.to_string().lines().count(), SETTINGS.len());
+}
+
+#[test]
+fn connections_leave_room_for_other_files() {
+    assert_eq!(default_connections(0), 64);
+    assert_eq!(default_connections(1_024), 824);
+    assert_eq!(default_connections(524_288), 524_088);
+    assert_eq!(default_connections(u64::MAX), 1_000_000);
+}

@@ -1,0 +1,302 @@
+//! How each kind of value is written: text in, a value out, or what is wrong with it and how to write it.
+//!
+//! Called by `config` alone. Pure; the caller adds the setting's name and the text to each complaint.
+
+use super::{Database, PublicUrl, Scheme, Secret};
+use crate::limits::{CONNECTIONS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX};
+use hyper::Uri;
+use ipnet::IpNet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+type Value<T> = Result<T, String>;
+
+pub(super) fn address(text: &str) -> Value<SocketAddr> {
+    text.parse().map_err(|_| {
+        "is not an address and a port; write it like 127.0.0.1:8000 or [::]:8000".to_owned()
+    })
+}
+
+pub(super) fn database(text: &str) -> Value<Database> {
+    let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+    if !known || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("is not the URL of a PostgreSQL database; write it like \
+                    postgres://user:password@host/database"
+            .into());
+    }
+    Ok(Database::External(Secret::new(text)))
+}
+
+/// A database URL as it may be shown: who and where, without the password.
+pub(super) fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "********".into() };
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    // An `@` further back means that the password has a slash or a question mark: show nothing.
+    if path.contains('@') {
+        return format!("{scheme}://********");
+    }
+    let authority = match authority.rsplit_once('@') {
+        None => authority.to_owned(),
+        Some((login, host)) => {
+            let user = login.split_once(':').map_or(login, |(user, _)| user);
+            let password = if login.contains(':') { ":********" } else { "" };
+            format!("{user}{password}@{host}")
+        }
+    };
+    // A password may also stand in the query.
+    let place = match path.split_once('?') {
+        Some((place, _)) => format!("{place}?********"),
+        None => path.to_owned(),
+    };
+    format!("{scheme}://{authority}{place}")
+}
+
+pub(super) fn public_url(text: &str) -> Value<PublicUrl> {
+    const WRITE: &str = "write it like https://chat.example.org";
+    let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {WRITE}"))?;
+    let scheme = match uri.scheme_str() {
+        Some("https") => Scheme::Https,
+        Some("http") => Scheme::Http,
+        _ => return Err(format!("does not begin with https:// or http://; {WRITE}")),
+    };
+    if !matches!(uri.path(), "" | "/") || text.contains(['?', '#']) {
+        return Err(format!("has more than scheme, host and port; {WRITE}"));
+    }
+    let authority = uri.authority().ok_or_else(|| format!("has no host; {WRITE}"))?;
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or("@");
+    let port_is_sound = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some(digits) => {
+            digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|p| p > 0)
+        }
+    };
+    if authority.host().is_empty() || !port_is_sound {
+        return Err(format!("has a host or port that cannot be; {WRITE}"));
+    }
+    // A browser's Origin is in lower case and leaves the scheme's own port out.
+    let own_port = match scheme {
+        Scheme::Https => ":443",
+        Scheme::Http => ":80",
+    };
+    let authority = authority.as_str().to_ascii_lowercase();
+    let authority = authority.strip_suffix(own_port).unwrap_or(&authority).to_owned();
+    Ok(PublicUrl { scheme, authority })
+}
+
+/// `7d`, `12h`, `30m`, `90s`, or several together: `1d12h`.
+pub(super) fn lifetime(text: &str) -> Value<Duration> {
+    const WRITE: &str = "write it like 7d, 12h, 30m, 90s or 1d12h";
+    let mut total = Some(Duration::ZERO);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, unit) = rest.split_at(digits);
+        let seconds = match unit.as_bytes().first() {
+            Some(b'd') => 86_400,
+            Some(b'h') => 3_600,
+            Some(b'm') => 60,
+            Some(b's') => 1,
+            _ => return Err(format!("is not a length of time; {WRITE}")),
+        };
+        let Ok(number) = number.parse::<u64>() else {
+            return Err(format!("is not a length of time; {WRITE}"));
+        };
+        let part = number.checked_mul(seconds).map(Duration::from_secs);
+        total = total.zip(part).and_then(|(total, part)| total.checked_add(part));
+        rest = &unit[1..];
+    }
+    total
+        .filter(|total| (TOKEN_LIFETIME_MIN..=TOKEN_LIFETIME_MAX).contains(total))
+        .ok_or_else(|| format!("is not between 1s and 400d; {WRITE}"))
+}
+
+/// The same form as `lifetime` reads, largest unit first.
+pub(super) fn spelled(duration: Duration) -> String {
+    let mut seconds = duration.as_secs();
+    let mut text = String::new();
+    for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if seconds >= length {
+            text += &format!("{}{unit}", seconds / length);
+            seconds %= length;
+        }
+    }
+    text
+}
+
+pub(super) fn networks(text: &str) -> Value<Vec<IpNet>> {
+    let networks = text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| match part.parse::<IpAddr>() {
+            Ok(address) => Some(IpNet::from(address)),
+            Err(_) => part.parse::<IpNet>().ok().map(|network| network.trunc()),
+        })
+        .collect::<Option<Vec<_>>>()
+        .ok_or("has a part that is no address or network; write it like 127.0.0.1,10.0.0.0/8")?;
+    if networks.len() > TRUSTED_PROXIES_MAX {
+        return Err(format!("has more than {TRUSTED_PROXIES_MAX} parts; join them into networks"));
+    }
+    Ok(networks)
+}
+
+pub(super) fn switch(text: &str) -> Value<bool> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("is neither on nor off".into()),
+    }
+}
+
+pub(super) fn count(text: &str) -> Value<usize> {
+    text.parse()
+        .ok()
+        .filter(|count| (1..=CONNECTIONS_MAX).contains(count))
+        .ok_or_else(|| format!("is not a number from 1 to {CONNECTIONS_MAX}; write it like 20000"))
+}
+
+/// A filter for `tracing`. A bare word that is no level would be taken for the name of a module and
+/// silence everything else: almost certainly a slip.
+pub(super) fn log_filter(text: &str) -> Value<String> {
+    const WRITE: &str = "write it like info, warn or info,snug::live=debug";
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        if !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err() {
+            return Err(format!("has a level that does not exist; {WRITE}"));
+        }
+    }
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("is not a filter; {WRITE}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_numbers_with_units() {
+        for (text, seconds) in [
+            ("1s", 1),
+            ("90s", 90),
+            ("30m", 1_800),
+            ("12h", 43_200),
+            ("7d", 604_800),
+            ("1d12h", 129_600),
+            ("400d", 34_560_000),
+        ] {
+            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in [
+            "",
+            "7",
+            "d",
+            "0s",
+            "401d",
+            "7 d",
+            "-1d",
+            "1w",
+            "1.5h",
+            "7d!",
+            "7é",
+            "99999999999999999999d",
+            "18446744073709551615d",
+        ] {
+            assert!(lifetime(bad).is_err(), "{bad}");
+        }
+        assert_eq!(spelled(Duration::from_secs(129_661)), "1d12h1m1s");
+        assert_eq!(spelled(Duration::from_secs(604_800)), "7d");
+    }
+
+    #[test]
+    fn a_public_url_is_what_a_browser_says_as_origin() {
+        for (text, shown) in [
+            ("https://chat.example.org", "https://chat.example.org"),
+            ("https://Chat.Example.org:443/", "https://chat.example.org"),
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("https://chat.example.org:80", "https://chat.example.org:80"),
+        ] {
+            assert_eq!(public_url(text).unwrap().to_string(), shown);
+        }
+        for bad in [
+            "chat.example.org",
+            "ftp://chat.example.org",
+            "https://",
+            "https:///x",
+            "https://a/b",
+            "https://a?b",
+            "https://a/#b",
+            "https://user@a",
+            "https://u:p@a:1",
+            "https://a:0",
+            "https://a:65536",
+            "https://a:",
+            "https://a:+1",
+            "https://:8000",
+            "https://a b",
+            "*",
+            "/",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_database_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            (
+                "postgres://ada:pw@db.example.org/snug",
+                "postgres://ada:********@db.example.org/snug",
+            ),
+            ("postgres://ada@db/snug", "postgres://ada@db/snug"),
+            ("postgres://db", "postgres://db"),
+            ("postgres:///snug?host=/run&password=pw", "postgres:///snug?********"),
+            ("postgres://ada:p@w@db/snug", "postgres://ada:********@db/snug"),
+            ("postgres://ada:p/w@db/snug", "postgres://********"),
+            ("postgres://ada:p?w@db/snug", "postgres://********"),
+        ] {
+            assert!(database(url).is_ok());
+            assert_eq!(masked(url), shown);
+        }
+        for bad in ["mysql://db/snug", "host=/run user=ada", "postgres", "postgres://a b"] {
+            assert!(database(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn networks_take_addresses_too() {
+        let networks = networks("127.0.0.1, 10.1.2.3/8,::1").unwrap();
+        let shown: Vec<_> = networks.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
+        for bad in ["localhost", "10.0.0.0/33", "10.0.0.1:80", "1.2.3"] {
+            assert!(super::networks(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_no_filter() {
+        for good in ["info", "WARN", "off", "info,snug::live=debug", "warn,hyper=off"] {
+            assert!(log_filter(good).is_ok(), "{good}");
+        }
+        for bad in ["inof", "snug", "info,=,", "snug=loud", "info,[", "snug:debug"] {
+            assert!(log_filter(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_switches_and_counts_are_exact() {
+        assert!(address("[::]:0").is_ok() && address("127.0.0.1:8000").is_ok());
+        for bad in ["", "8000", ":8000", "localhost:8000", "127.0.0.1", "127.0.0.1:70000"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+        assert_eq!((switch("on"), switch("off")), (Ok(true), Ok(false)));
+        assert!(switch("yes").is_err());
+        assert_eq!(count("1"), Ok(1));
+        for bad in ["0", "-1", "1e3", "100000001", "18446744073709551616"] {
+            assert!(count(bad).is_err(), "{bad}");
+        }
+    }
+}
