@@ -1,6 +1,7 @@
 //! snug: a chat server for small machines.
 
 pub mod chat;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod ids;

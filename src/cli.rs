@@ -1,0 +1,278 @@
+//! The command line: what was asked for, and the flags that stand for settings.
+//!
+//! Called by `main`. Values of flags are passed on as they are written; `config` judges them, so that
+//! a flag and its variable are refused in the same words. Nothing here reads the environment.
+
+use crate::error::Fatal;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+/// What `snug` was asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Serve,
+    Config,
+}
+
+/// A command line that makes sense.
+#[derive(Debug)]
+pub enum Parsed {
+    Run {
+        command: Command,
+        /// Settings by their variable.
+        flags: BTreeMap<&'static str, String>,
+    },
+    /// What `--help` or `--version` prints.
+    Show(String),
+}
+
+/// Reads a command line, the program's name first. Wrong usage is one line with status 2.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Fatal> {
+    let matches = match command_line().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                return Ok(Parsed::Show(error.render().to_string()));
+            }
+            _ => return Err(Fatal::usage(one_line(&error))),
+        },
+    };
+    let flags = FLAGS
+        .iter()
+        .filter_map(|flag| Some((flag.variable, matches.get_one::<String>(flag.name)?.clone())))
+        .collect();
+    Ok(Parsed::Run { command: command(&matches), flags })
+}
+
+fn command(matches: &ArgMatches) -> Command {
+    match matches.subcommand() {
+        None | Some(("serve", _)) => Command::Serve,
+        Some(("config", _)) => Command::Config,
+        Some((other, _)) => unreachable!("{other} is not among the commands that clap was given"),
+    }
+}
+
+/// A flag that stands for a setting, or for the file that holds one.
+struct Flag {
+    variable: &'static str,
+    name: &'static str,
+    value: &'static str,
+    heading: &'static str,
+    help: &'static str,
+}
+
+const NETWORK: &str = "Network";
+const STORAGE: &str = "Storage";
+const SIGNING_IN: &str = "Signing in";
+const LIMITS: &str = "Limits";
+const WATCHING: &str = "Watching";
+
+#[rustfmt::skip]
+const FLAGS: [Flag; 15] = [
+    Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
+        help: "Where to listen [127.0.0.1:8000]" },
+    Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
+        help: "How browsers reach it, for invite links and cookies [from the request's Host]" },
+    Flag { variable: "SNUG_TRUSTED_PROXIES", name: "trusted-proxies", value: "NETWORKS", heading: NETWORK,
+        help: "Whose X-Forwarded-For and -Proto count, separated by commas [none]" },
+    Flag { variable: "SNUG_DATA_DIR", name: "data-dir", value: "DIR", heading: STORAGE,
+        help: "The database and the key [/var/lib/snug as root, else ~/.local/share/snug]" },
+    Flag { variable: "SNUG_DATABASE_URL", name: "database-url", value: "URL", heading: STORAGE,
+        help: "An existing PostgreSQL; DATABASE_URL works too [one of its own]" },
+    Flag { variable: "SNUG_DATABASE_URL_FILE", name: "database-url-file", value: "FILE", heading: STORAGE,
+        help: "The same, from a file, for a URL with a password" },
+    Flag { variable: "SNUG_PG_BINDIR", name: "pg-bindir", value: "DIR", heading: STORAGE,
+        help: "Where initdb and postgres are [found by itself]" },
+    Flag { variable: "SNUG_JWT_SECRET_FILE", name: "jwt-secret-file", value: "FILE", heading: SIGNING_IN,
+        help: "The key that signs tokens [made at first start, kept in the data directory]" },
+    Flag { variable: "SNUG_TOKEN_LIFETIME", name: "token-lifetime", value: "TIME", heading: SIGNING_IN,
+        help: "How long a sign-in lasts, such as 7d or 12h [7d]" },
+    Flag { variable: "SNUG_RATE_LIMITS", name: "rate-limits", value: "on|off", heading: LIMITS,
+        help: "Off is for load tests only [on]" },
+    Flag { variable: "SNUG_MAX_CONNECTIONS", name: "max-connections", value: "N", heading: LIMITS,
+        help: "Sockets in all [from the file limit]" },
+    Flag { variable: "SNUG_MAX_CONNECTIONS_PER_USER", name: "max-connections-per-user", value: "N", heading: LIMITS,
+        help: "Sockets of one user [50]" },
+    Flag { variable: "SNUG_MAX_CONNECTIONS_PER_ADDRESS", name: "max-connections-per-address", value: "N", heading: LIMITS,
+        help: "Sockets from one address [500]" },
+    Flag { variable: "SNUG_LOG", name: "log", value: "FILTER", heading: WATCHING,
+        help: "What to log, such as warn or info,snug::live=debug [info]" },
+    Flag { variable: "SNUG_METRICS_TOKEN_FILE", name: "metrics-token-file", value: "FILE", heading: WATCHING,
+        help: "Opens /metrics to callers from elsewhere that present this token [none]" },
+];
+
+const AFTER_HELP: &str = "\
+Every setting has a variable too: --data-dir is SNUG_DATA_DIR, and so on. The secrets
+SNUG_JWT_SECRET and SNUG_METRICS_TOKEN have no flag of their own, because everybody on the
+machine can read the list of processes. Flags come before the environment.
+
+Examples:
+  snug                                   a chat on http://127.0.0.1:8000, all by itself
+  snug --listen 0.0.0.0:8000             the same, for the whole network
+  snug config                            what is in force, and why";
+
+fn command_line() -> clap::Command {
+    let mut line = clap::Command::new("snug")
+        .about("A chat server for small machines: one program, PostgreSQL, nothing lost.")
+        .version(env!("CARGO_PKG_VERSION"))
+        .long_version(concat!(
+            env!("CARGO_PKG_VERSION"),
+            "\n",
+            env!("CARGO_PKG_DESCRIPTION"),
+            "\nLicence: ",
+            env!("CARGO_PKG_LICENSE")
+        ))
+        .override_usage("snug [COMMAND] [SETTINGS]")
+        .after_help(AFTER_HELP)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("Commands")
+        .args(FLAGS.iter().map(argument))
+        .subcommand(clap::Command::new("serve").about("Serve the chat; what snug does by itself"))
+        .subcommand(
+            clap::Command::new("config").about("Print the settings in force, secrets masked"),
+        );
+    // The flags must have been handed down before the commands' own help can leave them out.
+    line.build();
+    without_settings(line)
+}
+
+/// The settings stay usable after each command, but are listed once, by `snug --help`.
+fn without_settings(mut line: clap::Command) -> clap::Command {
+    let names: Vec<String> =
+        line.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    for name in names {
+        line = line.mut_subcommand(name, |command| {
+            let command = command
+                .mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg })
+                .after_help("Every setting that `snug --help` lists may be given here, too.");
+            without_settings(command)
+        });
+    }
+    line
+}
+
+fn argument(flag: &Flag) -> Arg {
+    Arg::new(flag.name)
+        .long(flag.name)
+        .value_name(flag.value)
+        .help_heading(flag.heading)
+        .help(flag.help)
+        .global(true)
+        .action(ArgAction::Set)
+}
+
+/// What is wrong in clap's words, which take several lines, and the remedy.
+fn one_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let complaint = rendered.split("\n\n").next().unwrap_or_default();
+    let complaint: Vec<&str> = complaint.split_whitespace().collect();
+    let complaint = complaint.join(" ");
+    let complaint = complaint.strip_prefix("error: ").unwrap_or(&complaint);
+    let suggestion = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand]
+        .iter()
+        .find_map(|kind| match error.get(*kind)? {
+            ContextValue::String(name) => Some(name.as_str()),
+            ContextValue::Strings(names) => names.first().map(String::as_str),
+            _ => None,
+        })
+        .map(|name| format!("; did you mean {name}?"))
+        .unwrap_or_default();
+    format!("{complaint}{suggestion}; see snug --help")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SETTINGS;
+
+    fn parsed(line: &str) -> Result<Parsed, Fatal> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    fn run(line: &str) -> (Command, BTreeMap<&'static str, String>) {
+        match parsed(line) {
+            Ok(Parsed::Run { command, flags }) => (command, flags),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn shown(line: &str) -> String {
+        match parsed(line) {
+            Ok(Parsed::Show(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn snug_alone_serves() {
+        assert_eq!(run("snug").0, Command::Serve);
+        assert_eq!(run("snug serve").0, Command::Serve);
+        assert_eq!(run("snug config").0, Command::Config);
+    }
+
+    #[test]
+    fn flags_are_taken_before_and_after_the_command() {
+        for line in
+            ["snug --listen [::]:1 config --log warn", "snug config --listen [::]:1 --log=warn"]
+        {
+            let (_, flags) = run(line);
+            assert_eq!(flags["SNUG_LISTEN"], "[::]:1");
+            assert_eq!(flags["SNUG_LOG"], "warn");
+            assert_eq!(flags.len(), 2);
+        }
+    }
+
+    #[test]
+    fn every_setting_has_its_flag_and_every_flag_its_setting() {
+        let mut expected = Vec::new();
+        for setting in &SETTINGS {
+            if let Some(flag) = setting.flag {
+                expected.push((setting.variable.to_owned(), flag.to_owned()));
+            }
+            if setting.has_file {
+                let variable = format!("{}_FILE", setting.variable);
+                let name = variable.trim_start_matches("SNUG_").to_lowercase().replace('_', "-");
+                expected.push((variable, format!("--{name}")));
+            }
+        }
+        let mut flags: Vec<_> =
+            FLAGS.iter().map(|f| (f.variable.to_owned(), format!("--{}", f.name))).collect();
+        expected.sort();
+        flags.sort();
+        assert_eq!(flags, expected);
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_that_names_the_thing() {
+        for (line, named) in [
+            ("snug --colour", "'--colour'"),
+            ("snug --listn x", "did you mean --listen?"),
+            ("snug --jwt-secret x", "--jwt-secret-file"),
+            ("snug serv", "'serv'"),
+            ("snug config extra", "'extra'"),
+            ("snug --listen", "'--listen <ADDRESS:PORT>'"),
+            ("snug --log a --log b", "'--log <FILTER>'"),
+            ("snug --log\n", "unexpected"),
+        ] {
+            let fatal = parsed(line).map(|_| ()).unwrap_err();
+            assert_eq!(fatal.status, 2);
+            assert!(fatal.message.contains(named), "{line}: {fatal}");
+            assert!(fatal.message.ends_with("; see snug --help"), "{line}: {fatal}");
+            assert!(!fatal.message.contains('\n'), "{line}: {fatal}");
+        }
+    }
+
+    #[test]
+    fn settings_are_listed_once_and_grouped() {
+        let help = shown("snug --help");
+        for text in
+            ["Commands:", "Network:", "Storage:", "Limits:", "--listen <ADDRESS:PORT>", "Examples:"]
+        {
+            assert!(help.contains(text), "{text} is missing from:\n{help}");
+        }
+        assert!(!shown("snug config --help").contains("--listen"));
+        assert!(shown("snug --version").starts_with("snug 0."));
+    }
+}
