@@ -13,3 +13,4 @@ pub mod registry;
 pub mod store;
 pub mod text;
 pub mod wire;
+pub mod log;
