@@ -14,3 +14,24 @@ pub mod store;
 pub mod text;
 pub mod wire;
 pub mod log;
+pub mod systemd;
+
+use config::Config;
+use error::Fatal;
+use tokio::net::TcpListener;
+
+/// Serves on `listener` until `shutdown` resolves.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
+    config.signing_key()?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "listening");
+    }
+    systemd::ready("serving");
+    shutdown.await;
+    systemd::stopping();
+    Ok(())
+}

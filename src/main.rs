@@ -1,1 +1,143 @@
-fn main() {}
+//! The process around `snug::run`: settings, log, file limit, listener, runtime, signals, exit status.
+//!
+//! Everything that can keep a start from working ends here as one line on standard error.
+
+use snug::cli::{Command, Parsed};
+use snug::config::{Config, Written};
+use snug::error::Fatal;
+use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, LISTEN_BACKLOG, RUNTIME_STOP_TIMEOUT};
+use snug::{cli, log, systemd};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fatal) => {
+            let line = log::one_line(&fatal.message);
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(io::stderr(), "snug: {line}");
+            ExitCode::from(fatal.status)
+        }
+    }
+}
+
+fn start() -> Result<(), Fatal> {
+    let (command, flags) = match cli::parse(std::env::args_os())? {
+        Parsed::Show(text) => return print(&text),
+        Parsed::Run { command, flags } => (command, flags),
+    };
+    raise_file_limit();
+    let written = Written::here(flags)?;
+    let (config, in_force) = Config::resolve(&written)?;
+    match command {
+        Command::Config => print(&in_force.to_string()),
+        Command::Serve => {
+            let inherited = systemd::listener()?;
+            let _logging = log::start(&config.log)?;
+            warn_of_file_limit(&config, written.files_max);
+            let runtime = runtime()?;
+            let served = runtime.block_on(serve(config, inherited));
+            runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
+            served
+        }
+    }
+}
+
+async fn serve(config: Config, inherited: Option<std::net::TcpListener>) -> Result<(), Fatal> {
+    let listener = match inherited {
+        Some(socket) => adopt(socket).map_err(|error| {
+            Fatal::new(format!("the socket that systemd passes is not usable: {error}"))
+        })?,
+        None => bind(config.listen).map_err(|error| unbindable(config.listen, &error))?,
+    };
+    let signals =
+        signals().map_err(|error| Fatal::new(format!("signals cannot be waited for: {error}")))?;
+    snug::run(config, listener, stop_asked(signals)).await
+}
+
+/// Each socket is a file; most systems begin with 1,024 and allow far more for the asking.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // Refused, the limit stays as it is, and the number of connections follows it.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+fn warn_of_file_limit(config: &Config, files_max: u64) {
+    let needed = config.max_connections as u64 + FILES_RESERVED;
+    if needed > files_max {
+        tracing::warn!(
+            files_max,
+            needed,
+            "the file limit is below SNUG_MAX_CONNECTIONS; raise it with LimitNOFILE= or ulimit -n"
+        );
+    }
+}
+
+fn runtime() -> Result<Runtime, Fatal> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("snug")
+        .enable_all()
+        .build()
+        .map_err(|error| Fatal::new(format!("threads cannot be started: {error}")))
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Connections of the process before us may still be on their way out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(LISTEN_BACKLOG)
+}
+
+fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
+}
+
+fn unbindable(address: SocketAddr, error: &io::Error) -> Fatal {
+    Fatal::new(match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "SNUG_LISTEN: {address} is taken by another program; stop it or choose another port"
+        ),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "SNUG_LISTEN: {address} is no address of this machine; 0.0.0.0 and [::] stand for all"
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "SNUG_LISTEN: {address} needs a privilege that this user lacks; choose a port from 1024 on"
+        ),
+        _ => format!("SNUG_LISTEN: {address} cannot be listened on: {error}"),
+    })
+}
+
+/// The handlers stand before anything is started, so that no signal falls between.
+fn signals() -> io::Result<(Signal, Signal)> {
+    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+}
+
+async fn stop_asked((mut terminate, mut interrupt): (Signal, Signal)) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn print(text: &str) -> Result<(), Fatal> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        // `snug --help | head` has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Fatal::new(format!("standard output cannot be written to: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
