@@ -1,1 +1,6 @@
+//! Tests from outside: each file keeps one promise.
 
+#![allow(clippy::unwrap_used)]
+
+mod commands;
+mod systemd;

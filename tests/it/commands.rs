@@ -1,0 +1,117 @@
+//! The command line from outside: what is printed, where, and with which exit status.
+
+use std::process::{Command, Output, Stdio};
+
+/// The program without any of our own environment.
+pub(crate) fn snug(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_snug"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null());
+    command
+}
+
+fn output(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    snug(arguments, variables).output().unwrap()
+}
+
+/// Standard error of a start that fails: one line, and nothing on standard output.
+fn refused(status: i32, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = output(arguments, variables);
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{line}");
+    assert!(output.stdout.is_empty());
+    assert!(line.starts_with("snug: ") && line.ends_with('\n'), "{line:?}");
+    assert_eq!(line.lines().count(), 1, "{line:?}");
+    line
+}
+
+fn printed(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = output(arguments, variables);
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_status_2() {
+    assert!(refused(2, &["--colour"], &[]).contains("'--colour'"));
+    assert!(refused(2, &["--listn", "x"], &[]).contains("did you mean --listen?"));
+    assert!(refused(2, &["sevre"], &[]).contains("'sevre'"));
+    assert!(refused(2, &["config", "all"], &[]).contains("see snug --help"));
+    assert!(refused(2, &["a\nb\u{1b}[31m"], &[]).contains("see snug --help"));
+}
+
+#[test]
+fn a_misspelt_setting_stops_the_start_whatever_is_asked() {
+    for command in [&[][..], &["config"]] {
+        let line = refused(1, command, &[("SNUG_LISTN", "127.0.0.1:1")]);
+        assert_eq!(line, "snug: SNUG_LISTN is not a setting; did you mean SNUG_LISTEN?\n");
+    }
+}
+
+#[test]
+fn a_bad_value_stops_the_start_and_names_its_setting() {
+    assert!(
+        refused(1, &[], &[("SNUG_LISTEN", "everywhere")]).contains("SNUG_LISTEN: \"everywhere\"")
+    );
+    assert!(refused(1, &["--listen", "x\ny"], &[]).contains("--listen: \"x\\ny\""));
+    let line = refused(1, &[], &[("SNUG_JWT_SECRET", "hunter2")]);
+    assert!(line.contains("SNUG_JWT_SECRET is too short") && !line.contains("hunter2"), "{line}");
+    let sample = "replace-me-with-the-output-of-openssl-rand-base64-32";
+    assert!(refused(1, &[], &[("SNUG_JWT_SECRET", sample)]).contains("sample"));
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_written_stops_the_start() {
+    let line = refused(1, &["--listen", "127.0.0.1:0", "--data-dir", "/proc/snug"], &[]);
+    assert!(line.contains("/proc/snug"), "{line}");
+}
+
+#[test]
+fn an_occupied_port_stops_the_start_and_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().to_str().unwrap();
+    let line = refused(1, &["--listen", &address, "--data-dir", directory], &[]);
+    assert!(line.contains("SNUG_LISTEN") && line.contains(&address), "{line}");
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "nothing is half-done");
+}
+
+#[test]
+fn config_tells_what_is_in_force_without_secrets_and_without_effects() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("data");
+    let key = "uFz3vLh0J4nQ9yWc2sRb7tKd1mXg6pAe";
+    let text = printed(
+        &["config", "--data-dir", directory.to_str().unwrap()],
+        &[("SNUG_JWT_SECRET", key), ("DATABASE_URL", "postgres://ada:hunter2@db/snug")],
+    );
+    assert!(!text.contains(key) && !text.contains("hunter2"), "{text}");
+    let line = |name: &str| {
+        let mut lines = text.lines().filter(|line| line.split(' ').next() == Some(name));
+        lines.next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line("SNUG_LISTEN"), "SNUG_LISTEN = 127.0.0.1:8000 # default");
+    assert_eq!(line("SNUG_JWT_SECRET"), "SNUG_JWT_SECRET = ******** # from environment");
+    assert!(line("SNUG_DATA_DIR").ends_with("# from flag"));
+    assert_eq!(
+        line("SNUG_DATABASE_URL"),
+        "SNUG_DATABASE_URL = postgres://ada:********@db/snug # from environment (DATABASE_URL)"
+    );
+    assert!(!directory.exists());
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let help = printed(&["--help"], &[]);
+    assert!(help.contains("--data-dir") && help.contains("Examples:"), "{help}");
+    // A setting that is wrong does not keep anybody from reading how to write it.
+    assert_eq!(printed(&["--help"], &[("SNUG_LISTEN", "x")]), help);
+    let version = printed(&["--version"], &[]);
+    assert!(version.starts_with(concat!("snug ", env!("CARGO_PKG_VERSION"))), "{version}");
+}
