@@ -1,0 +1,48 @@
+# For people: `make run` serves a chat, `make test` is what every change must pass.
+
+PREFIX = /usr/local
+DESTDIR =
+
+# Where rustup puts cargo; a shell that was open before does not know it yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: build run test lint load install need-rust
+
+build: need-rust
+	@.ci/need cc
+	cargo build --release --locked
+
+run: build
+	@.ci/need postgresql
+	@exec target/release/snug serve
+
+test: need-rust
+	@.ci/need cc postgresql
+	$(MAKE) --no-print-directory lint
+	cargo test --workspace --locked
+
+lint: need-rust
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# make load ARGS="…"
+load: need-rust
+	cargo run --release --locked --package snug-load -- $(ARGS)
+
+# As root, after `make`: the account, the program, the unit, and a file for settings if there is none.
+install:
+	@test -x target/release/snug || { echo "snug: nothing to install yet; run make as yourself first" >&2; exit 1; }
+	install -D -m 755 target/release/snug "$(DESTDIR)$(PREFIX)/bin/snug"
+	install -D -m 644 systemd/snug.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.service"
+	install -D -m 644 systemd/snug.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.socket"
+	sed -i 's#/usr/local/bin/snug#$(PREFIX)/bin/snug#' "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.service"
+	test -e "$(DESTDIR)/etc/snug/snug.env" || install -D -m 600 systemd/snug.env "$(DESTDIR)/etc/snug/snug.env"
+ifeq ($(DESTDIR),)
+	@.ci/need postgresql
+	getent passwd snug >/dev/null || useradd --system --home-dir /var/lib/snug --shell /usr/sbin/nologin snug
+	test ! -d /run/systemd/system || systemctl daemon-reload
+	@echo "snug: installed; start it with: systemctl enable --now snug"
+endif
+
+need-rust:
+	@command -v cargo >/dev/null || { echo "snug: cargo is missing; get Rust from https://rustup.rs" >&2; exit 1; }
