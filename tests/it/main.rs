@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod settings;
 mod systemd;
