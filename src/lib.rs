@@ -14,6 +14,7 @@ pub mod store;
 pub mod text;
 pub mod wire;
 pub mod log;
+pub mod prompt;
 pub mod systemd;
 
 use config::Config;

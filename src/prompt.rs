@@ -1,0 +1,99 @@
+//! A password from whoever runs a command: typed twice without echo, or one line of standard input.
+//!
+//! Called by the commands that make accounts. Judges nothing but that both times were the same; the
+//! rules for passwords are `text`'s.
+
+use crate::error::Fatal;
+use crate::limits::PASSWORD_CHARS_MAX;
+use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+
+/// A whole line of the longest password: four bytes a character, and its end.
+const LINE_BYTES_MAX: u64 = PASSWORD_CHARS_MAX as u64 * 4 + 2;
+
+pub fn password() -> Result<String, Fatal> {
+    let input = io::stdin();
+    if !input.is_terminal() {
+        return line(&mut input.lock());
+    }
+    let silence = Silence::over(&input)
+        .map_err(|error| Fatal::new(format!("the terminal cannot be silenced: {error}")))?;
+    let first = asked("Password: ", &mut input.lock())?;
+    let second = asked("Again: ", &mut input.lock())?;
+    drop(silence);
+    if first != second {
+        return Err(Fatal::new("the two passwords differ; try again"));
+    }
+    Ok(first)
+}
+
+fn asked(question: &str, input: &mut impl BufRead) -> Result<String, Fatal> {
+    let mut terminal = io::stderr();
+    // Whoever cannot see the question can still answer it.
+    let _ = write!(terminal, "{question}").and_then(|()| terminal.flush());
+    let answer = line(input);
+    // The Enter that ended the answer was not shown.
+    let _ = writeln!(terminal);
+    answer
+}
+
+fn line(input: &mut impl BufRead) -> Result<String, Fatal> {
+    let mut line = String::new();
+    input
+        .take(LINE_BYTES_MAX)
+        .read_line(&mut line)
+        .map_err(|error| Fatal::new(format!("the password cannot be read: {error}")))?;
+    let password = line
+        .strip_suffix('\n')
+        .map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    if password.is_empty() {
+        return Err(Fatal::new("there is no password; type one, or pass it on standard input"));
+    }
+    if line.len() as u64 == LINE_BYTES_MAX && !line.ends_with('\n') {
+        return Err(Fatal::new(format!(
+            "the password is too long; {PASSWORD_CHARS_MAX} characters are the most"
+        )));
+    }
+    Ok(password.to_owned())
+}
+
+/// Keeps a terminal from showing what is typed until it is dropped.
+struct Silence<'a> {
+    terminal: &'a io::Stdin,
+    before: Termios,
+}
+
+impl<'a> Silence<'a> {
+    fn over(terminal: &'a io::Stdin) -> nix::Result<Self> {
+        let before = termios::tcgetattr(terminal)?;
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        termios::tcsetattr(terminal, SetArg::TCSAFLUSH, &silent)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Silence<'_> {
+    fn drop(&mut self) {
+        // A terminal that has gone needs no echo.
+        let _ = termios::tcsetattr(self.terminal, SetArg::TCSANOW, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_one_line_as_it_stands() {
+        let read = |text: &str| line(&mut text.as_bytes());
+        assert_eq!(read(" correct horse \nrest").unwrap(), " correct horse ");
+        assert_eq!(read("battery\r\n").unwrap(), "battery");
+        assert_eq!(read("no end").unwrap(), "no end");
+        assert_eq!(read(&"ü".repeat(PASSWORD_CHARS_MAX)).unwrap().chars().count(), 128);
+        for bad in ["", "\n", &"x".repeat(100_000)] {
+            assert!(read(bad).is_err());
+        }
+        assert!(line(&mut &b"\xff\xfe\n"[..]).is_err());
+    }
+}
