@@ -3,5 +3,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod commands;
+mod process;
 mod settings;
-mod systemd;

@@ -1,0 +1,92 @@
+//! The process as the service manager has it: what it hears, and a log that nobody reads.
+
+use crate::commands::snug;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs::{Permissions, set_permissions};
+use std::io::{ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+#[test]
+fn systemd_hears_when_it_is_ready_and_when_it_stops() {
+    let mut service = Service::start(Stdio::null());
+    service.hear("READY=1");
+    service.terminate();
+    service.hear("STOPPING=1");
+    assert!(service.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_log_that_nobody_reads_blocks_nothing() {
+    let (mut full, _unread) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    let error = loop {
+        if let Err(error) = full.write(&[b'x'; 4_096]) {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    full.set_nonblocking(false).unwrap();
+
+    let mut service = Service::start(Stdio::from(OwnedFd::from(full)));
+    service.hear("READY=1");
+    service.terminate();
+    service.hear("STOPPING=1");
+    assert!(service.child.wait().unwrap().success());
+}
+
+/// A server that does not outlive a test that fails, and the socket on which it reports.
+struct Service {
+    child: Child,
+    manager: UnixDatagram,
+    _scratch: TempDir,
+}
+
+impl Service {
+    fn start(log: Stdio) -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        // PostgreSQL may run as another user below.
+        set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
+        let path = scratch.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let data = scratch.path().join("data");
+        let child = snug(
+            &["--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()],
+            &[("NOTIFY_SOCKET", path.to_str().unwrap()), ("PATH", "/usr/bin:/bin")],
+        )
+        .stderr(log)
+        .spawn()
+        .unwrap();
+        Self { child, manager, _scratch: scratch }
+    }
+
+    /// Waits until `state` is told; the socket's timeout is the deadline of each wait.
+    fn hear(&self, state: &str) {
+        let mut buffer = [0; 1_024];
+        loop {
+            let length = self.manager.recv(&mut buffer).unwrap();
+            let told = std::str::from_utf8(&buffer[..length]).unwrap();
+            if told.lines().any(|line| line == state) {
+                return;
+            }
+        }
+    }
+
+    fn terminate(&self) {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already, as it should.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
