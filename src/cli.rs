@@ -3,17 +3,30 @@
 //! Called by `main`. Values of flags are passed on as they are written; `config` judges them, so that
 //! a flag and its variable are refused in the same words. Nothing here reads the environment.
 
+use crate::config;
 use crate::error::Fatal;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::time::Duration;
 
 /// What `snug` was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Serve,
     Config,
+    /// The password comes from `prompt`.
+    UserAdd {
+        name: String,
+        email: String,
+    },
+    UserList,
+    /// A token for programs and load tests; without a lifetime, the setting's.
+    Token {
+        user: String,
+        lifetime: Option<Duration>,
+    },
 }
 
 /// A command line that makes sense.
@@ -50,8 +63,23 @@ fn command(matches: &ArgMatches) -> Command {
     match matches.subcommand() {
         None | Some(("serve", _)) => Command::Serve,
         Some(("config", _)) => Command::Config,
+        Some(("user", user)) => match user.subcommand() {
+            Some(("add", add)) => {
+                Command::UserAdd { name: positional(add, "NAME"), email: positional(add, "EMAIL") }
+            }
+            Some(("list", _)) => Command::UserList,
+            other => unreachable!("clap lets no other command of user through: {other:?}"),
+        },
+        Some(("token", token)) => Command::Token {
+            user: positional(token, "USER"),
+            lifetime: token.get_one("lifetime").copied(),
+        },
         Some((other, _)) => unreachable!("{other} is not among the commands that clap was given"),
     }
+}
+
+fn positional(matches: &ArgMatches, name: &str) -> String {
+    matches.get_one::<String>(name).expect("clap requires it").clone()
 }
 
 /// A flag that stands for a setting, or for the file that holds one.
@@ -111,7 +139,9 @@ machine can read the list of processes. Flags come before the environment.
 Examples:
   snug                                   a chat on http://127.0.0.1:8000, all by itself
   snug --listen 0.0.0.0:8000             the same, for the whole network
-  snug config                            what is in force, and why";
+  snug config                            what is in force, and why
+  snug user add ada ada@example.org      an account; asks for its password
+  snug token ada --lifetime 1d           a token for a program";
 
 fn command_line() -> clap::Command {
     let mut line = clap::Command::new("snug")
@@ -132,10 +162,39 @@ fn command_line() -> clap::Command {
         .subcommand(clap::Command::new("serve").about("Serve the chat; what snug does by itself"))
         .subcommand(
             clap::Command::new("config").about("Print the settings in force, secrets masked"),
-        );
+        )
+        .subcommand(user())
+        .subcommand(token());
     // The flags must have been handed down before the commands' own help can leave them out.
     line.build();
     without_settings(line)
+}
+
+fn user() -> clap::Command {
+    let add = clap::Command::new("add")
+        .about("Make an account; the password is asked for, or read from standard input")
+        .arg(Arg::new("NAME").required(true).help("3 to 32 of A-Z a-z 0-9 _ . -"))
+        .arg(Arg::new("EMAIL").required(true).help("Their address"));
+    clap::Command::new("user")
+        .about("Make and list accounts")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand_help_heading("Commands")
+        .subcommand(add)
+        .subcommand(clap::Command::new("list").about("Print all accounts, one a line"))
+}
+
+fn token() -> clap::Command {
+    clap::Command::new("token")
+        .about("Print a token for programs and load tests")
+        .arg(Arg::new("USER").required(true).help("The name of an account"))
+        .arg(
+            Arg::new("lifetime")
+                .long("lifetime")
+                .value_name("TIME")
+                .value_parser(config::lifetime)
+                .help("How long it is good for, such as 7d or 12h [SNUG_TOKEN_LIFETIME]"),
+        )
 }
 
 /// The settings stay usable after each command, but are listed once, by `snug --help`.
@@ -213,6 +272,19 @@ mod tests {
     }
 
     #[test]
+    fn accounts_and_tokens_have_commands() {
+        let add = Command::UserAdd { name: "ada".into(), email: "ada@example.org".into() };
+        assert_eq!(run("snug user add ada ada@example.org").0, add);
+        let (list, flags) = run("snug user list --data-dir /var/lib/snug");
+        assert_eq!((list, flags["SNUG_DATA_DIR"].as_str()), (Command::UserList, "/var/lib/snug"));
+        let token = |lifetime| Command::Token { user: "ada".into(), lifetime };
+        assert_eq!(run("snug token ada").0, token(None));
+        let day = Some(Duration::from_secs(86_400));
+        assert_eq!(run("snug token ada --lifetime 1d").0, token(day));
+        assert!(!shown("snug user add --help").contains("--listen"));
+    }
+
+    #[test]
     fn flags_are_taken_before_and_after_the_command() {
         for line in
             ["snug --listen [::]:1 config --log warn", "snug config --listen [::]:1 --log=warn"]
@@ -252,6 +324,11 @@ mod tests {
             ("snug --jwt-secret x", "--jwt-secret-file"),
             ("snug serv", "'serv'"),
             ("snug config extra", "'extra'"),
+            ("snug user", "requires a subcommand"),
+            ("snug user add ada", "<EMAIL>"),
+            ("snug user remove ada", "'remove'"),
+            ("snug token", "<USER>"),
+            ("snug token ada --lifetime week", "write it like 7d"),
             ("snug --listen", "'--listen <ADDRESS:PORT>'"),
             ("snug --log a --log b", "'--log <FILTER>'"),
             ("snug --log\n", "unexpected"),

@@ -10,6 +10,7 @@ mod value;
 mod written;
 
 pub use secret::Secret;
+pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 
 use crate::error::Fatal;

@@ -86,7 +86,7 @@ pub(super) fn public_url(text: &str) -> Value<PublicUrl> {
 }
 
 /// `7d`, `12h`, `30m`, `90s`, or several together: `1d12h`.
-pub(super) fn lifetime(text: &str) -> Value<Duration> {
+pub fn lifetime(text: &str) -> Value<Duration> {
     const WRITE: &str = "write it like 7d, 12h, 30m, 90s or 1d12h";
     let mut total = Some(Duration::ZERO);
     let mut rest = text;
