@@ -36,3 +36,4 @@ pub async fn run(
     systemd::stopping();
     Ok(())
 }
+pub mod store;

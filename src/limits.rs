@@ -214,6 +214,46 @@ pub const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LOG_LINES_MAX: usize = 2_048;
 /// Connections that the kernel holds while we accept others; 2,000 clients return at once after a restart.
 pub const LISTEN_BACKLOG: u32 = 4_096;
+// ---- the PostgreSQL that we start ourselves ----
+
+/// How long it may take to answer at all; a start without recovery takes 20 ms.
+pub const PG_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may recover after a crash. Giving up earlier would interrupt the recovery, and the
+/// next start would begin it again; `max_wal_size` keeps it well below this even on an SD card.
+pub const PG_RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
+/// One question, "do you answer?", including making the database at the first start.
+pub const PG_ASK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two questions while it starts: short at first, since a start takes 20 ms.
+pub const PG_ASK_PAUSE_MIN: Duration = Duration::from_millis(10);
+pub const PG_ASK_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// How often a long recovery is mentioned.
+pub const PG_RECOVERY_LOG_INTERVAL: Duration = Duration::from_secs(5);
+/// Between two attempts to start it: a fault that has passed must be over within 5 s for users too.
+pub const PG_RESTART_PAUSE_MIN: Duration = Duration::from_millis(50);
+pub const PG_RESTART_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// One that lived as long as this did not end because of its start: the next start is immediate.
+pub const PG_LIFETIME_SOUND: Duration = Duration::from_secs(10);
+/// An adopted postmaster is no child of ours, so that its end can only be polled.
+pub const PG_ADOPTED_POLL: Duration = Duration::from_millis(250);
+/// Fast shutdown, then immediate: together well below the 10 s in which we end.
+pub const PG_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+pub const PG_QUIT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Making a cluster: half a second here, a hundred times as long on a poor SD card.
+pub const PG_INITDB_TIMEOUT: Duration = Duration::from_secs(120);
+/// `postgres --version` and the like do no work.
+pub const PG_PROGRAM_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long we wait for a command that uses the data directory to finish.
+pub const PG_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+pub const PG_LOCK_PAUSE: Duration = Duration::from_millis(50);
+/// Its log is cut when it is found longer, and the piece before that kept.
+pub const PG_LOG_BYTES_MAX: u64 = 1024 * 1024;
+pub const PG_LOG_CHECK_INTERVAL: Duration = Duration::from_secs(60);
+/// The end of its log that is read to tell why it did not start.
+pub const PG_LOG_TAIL_BYTES_MAX: u64 = 4 * 1024;
+/// Remains of interrupted starts that are passed over when a name for the next cluster is sought.
+pub const PG_REMAINS_MAX: u32 = 100;
+/// Bytes of a Unix socket's path, without the final NUL (`sun_path` has 108).
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 #[cfg(test)]
 mod tests {

@@ -195,3 +195,6 @@ fn passes_by_itself(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
     matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
 }
+//! The only code that talks to PostgreSQL.
+
+pub mod private;

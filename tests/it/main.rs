@@ -5,3 +5,6 @@
 mod commands;
 mod process;
 mod settings;
+//! The promises, tested from outside; one file per promise.
+
+mod postgres;

@@ -1,0 +1,260 @@
+//! Makes the cluster once, and writes the settings that PostgreSQL is started with.
+//!
+//! A cluster is made beside its place and renamed into it when it is whole, so that an
+//! interrupted start leaves only remains, which the next one removes. The settings are ours: they are
+//! written at each start (an upgrade of snug brings its own), and `ALTER SYSTEM` still overrides them.
+//! Callers hold the lock on the directory.
+
+use super::account::Account;
+use super::directory::{Directory, one_line, refuse, write_whole};
+use super::find::Programs;
+use crate::error::Fatal;
+use crate::limits::{PG_INITDB_TIMEOUT, PG_PROGRAM_TIMEOUT, PG_REMAINS_MAX};
+use std::fs::{self, DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+use tokio::time::timeout;
+
+const REMAINS: &str = "postgres.new.";
+
+/// Durable, small and silent. Nothing that a client sends may reach the log: statements and parameters
+/// are off, `terse` leaves out DETAIL and CONTEXT (they hold values), and `Private::connection`
+/// silences the errors of our own statements, which are answered to us anyway.
+const SETTINGS: &str = "\
+# Written by snug at each start: changes here are lost (ALTER SYSTEM is kept).
+listen_addresses = ''
+unix_socket_directories = '.'
+unix_socket_permissions = 0700
+
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 256MB
+checkpoint_timeout = 15min
+
+shared_buffers = 64MB
+max_connections = 20
+work_mem = 2MB
+maintenance_work_mem = 32MB
+huge_pages = off
+jit = off
+max_parallel_workers_per_gather = 0
+max_logical_replication_workers = 0
+autovacuum_max_workers = 1
+
+timezone = 'UTC'
+log_timezone = 'UTC'
+lc_messages = 'C'
+default_text_search_config = 'pg_catalog.simple'
+
+log_destination = 'stderr'
+logging_collector = off
+log_line_prefix = '%m [%p] '
+log_min_messages = warning
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_statement = none
+log_min_duration_statement = -1
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+log_checkpoints = off
+";
+
+/// Makes the cluster if there is none; the programs that can open it.
+pub(super) async fn ensure(
+    directory: &Directory,
+    bindir: Option<&Path>,
+) -> Result<Programs, Fatal> {
+    remove_remains(directory)?;
+    let cluster = directory.cluster();
+    let pinned = pinned(directory)?;
+    let programs = Programs::find(bindir, pinned.map(|major| (major, cluster.as_path()))).await?;
+    if pinned.is_none() {
+        init(directory, &programs).await?;
+    }
+    write_settings(directory, &programs).await?;
+    Ok(programs)
+}
+
+/// The major version that made the cluster, if there is one.
+fn pinned(directory: &Directory) -> Result<Option<u32>, Fatal> {
+    let cluster = directory.cluster();
+    let metadata = match fs::metadata(&cluster) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refuse("open the cluster", &cluster, &error)),
+    };
+    let version = match fs::read_to_string(cluster.join("PG_VERSION")) {
+        Ok(version) => version,
+        // An empty directory is replaced by the cluster; any other makes the rename fail.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refuse("open the cluster", &cluster, &error)),
+    };
+    let account = &directory.account;
+    if metadata.uid() != account.uid {
+        return Err(Fatal::new(format!(
+            "the cluster in {0} belongs to the user {1}, but PostgreSQL runs as {2}: give it to \
+             that user (chown -R {2}: {0}), or set SNUG_DATA_DIR to another directory",
+            cluster.display(),
+            super::account::name_of(metadata.uid()),
+            account.name,
+        )));
+    }
+    version.trim().parse().map(Some).map_err(|_| {
+        Fatal::new(format!(
+            "{} is not a version of PostgreSQL: restore the cluster from a backup, or move {} away",
+            cluster.join("PG_VERSION").display(),
+            cluster.display()
+        ))
+    })
+}
+
+async fn init(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
+    let begun = Instant::now();
+    let draft = make_draft(directory)?;
+    let made = match initdb(directory, programs, &draft).await {
+        Ok(()) => install(directory, &draft),
+        failed => failed,
+    };
+    if made.is_err() {
+        // The next start tries again; the reason of the failure is what matters now.
+        let _ = fs::remove_dir_all(&draft);
+    }
+    made?;
+    tracing::info!(
+        directory = %directory.cluster().display(),
+        version = programs.major,
+        duration_ms = begun.elapsed().as_millis(),
+        "made a PostgreSQL cluster",
+    );
+    Ok(())
+}
+
+/// An empty directory under a name of its own: an `initdb` that outlived a killed predecessor may
+/// still be writing to the last one.
+fn make_draft(directory: &Directory) -> Result<PathBuf, Fatal> {
+    let Account { uid, gid, .. } = directory.account;
+    for number in 1..=PG_REMAINS_MAX {
+        let draft = directory.file(&format!("{REMAINS}{number}"));
+        let made = DirBuilder::new()
+            .mode(0o700)
+            .create(&draft)
+            .and_then(|()| std::os::unix::fs::chown(&draft, Some(uid), Some(gid)));
+        match made {
+            Ok(()) => return Ok(draft),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(refuse("make", &draft, &error)),
+        }
+    }
+    Err(Fatal::new(format!(
+        "{} is full of remains of interrupted starts: remove {REMAINS}* there",
+        directory.path.display()
+    )))
+}
+
+async fn initdb(directory: &Directory, programs: &Programs, draft: &Path) -> Result<(), Fatal> {
+    let mut command = directory.account.command(programs.initdb(), &directory.path);
+    command.arg("--pgdata").arg(draft).kill_on_drop(true).stdout(Stdio::null()).args([
+        "--username=snug",
+        "--auth=peer",
+        "--encoding=UTF8",
+        "--locale-provider=libc",
+        "--locale=C.UTF-8",
+        "--text-search-config=simple",
+        "--data-checksums",
+        "--no-instructions",
+    ]);
+    let output = match timeout(PG_INITDB_TIMEOUT, command.output()).await {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(unable(directory, &programs.initdb(), &error)),
+        Err(_) => {
+            return Err(Fatal::new(format!(
+                "making a cluster in {} took longer than {} s: look after that disk",
+                directory.path.display(),
+                PG_INITDB_TIMEOUT.as_secs()
+            )));
+        }
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(Fatal::new(format!(
+        "cannot make a PostgreSQL cluster in {} ({}): {}: mend that, or set SNUG_DATABASE_URL",
+        directory.path.display(),
+        output.status,
+        one_line(&output.stderr)
+    )))
+}
+
+/// The moment from which the cluster exists.
+fn install(directory: &Directory, draft: &Path) -> Result<(), Fatal> {
+    let cluster = directory.cluster();
+    fs::rename(draft, &cluster)
+        .and_then(|()| File::open(&directory.path)?.sync_all())
+        .map_err(|error| refuse("put the new cluster into", &cluster, &error))
+}
+
+fn remove_remains(directory: &Directory) -> Result<(), Fatal> {
+    let entries = fs::read_dir(&directory.path)
+        .map_err(|error| refuse("read the data directory", &directory.path, &error))?;
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(REMAINS) {
+            continue;
+        }
+        // One that an orphaned initdb still fills comes back; the next start gets it.
+        match fs::remove_dir_all(entry.path()) {
+            Ok(()) => tracing::info!(path = %entry.path().display(), "removed a half-made cluster"),
+            Err(error) => {
+                tracing::warn!(path = %entry.path().display(), %error, "cannot remove a half-made cluster")
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Peer authentication on top of a directory that only one user may enter: a mode bit that
+/// somebody loosens later does not open the database. Root has to be mapped when we are root.
+async fn write_settings(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
+    let mut map = format!("snug \"{}\" snug\n", directory.account.name);
+    if directory.account.differs {
+        map.push_str("snug \"root\" snug\n");
+    }
+    write_whole(&directory.file("pg_hba.conf"), "local all snug peer map=snug\n")?;
+    write_whole(&directory.file("pg_ident.conf"), &map)?;
+    let compression = if knows_lz4(directory, programs).await { "lz4" } else { "pglz" };
+    let mut settings = format!("{SETTINGS}wal_compression = {compression}\n");
+    if programs.major >= 18 {
+        // Its workers are three more processes for what the page cache answers.
+        settings.push_str("io_method = sync\n");
+    }
+    write_whole(&directory.file("postgresql.conf"), &settings)
+}
+
+/// Asks the program itself: what it was built with is written down nowhere else that is always there.
+async fn knows_lz4(directory: &Directory, programs: &Programs) -> bool {
+    let mut command = directory.account.command(programs.postgres(), &directory.path);
+    command.arg("-D").arg(directory.cluster());
+    command.args(["-c", "wal_compression=lz4", "-C", "wal_compression"]).kill_on_drop(true);
+    let output = timeout(PG_PROGRAM_TIMEOUT, command.output()).await;
+    matches!(output, Ok(Ok(output)) if output.status.success())
+}
+
+/// The one line for a program that does not even start. Working directory and program are tried as
+/// PostgreSQL's user, so the usual reason is a parent directory that is closed to it.
+pub(super) fn unable(directory: &Directory, program: &Path, error: &std::io::Error) -> Fatal {
+    if directory.account.differs && error.kind() == ErrorKind::PermissionDenied {
+        return Fatal::new(format!(
+            "the user {}, as whom PostgreSQL runs, cannot enter {} or run {}: open their parent \
+             directories (chmod o+x), or set SNUG_DATA_DIR to another directory",
+            directory.account.name,
+            directory.path.display(),
+            program.display()
+        ));
+    }
+    Fatal::new(format!("cannot run {}: {error}: reinstall PostgreSQL", program.display()))
+}

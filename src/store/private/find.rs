@@ -1,0 +1,125 @@
+//! Finds PostgreSQL's programs on this machine.
+//!
+//! `SNUG_PG_BINDIR` alone when it is set; else the directories of Debian's packages, newest first,
+//! then `PATH`. A cluster can only be opened by the major version that made it, so an existing one
+//! decides. Never downloads anything.
+
+use super::account::bare;
+use crate::error::Fatal;
+use crate::limits::PG_PROGRAM_TIMEOUT;
+use std::path::{Path, PathBuf};
+use tokio::time::timeout;
+
+/// Older ones know neither lz4 for the log nor the defaults we rely on.
+const MAJOR_MIN: u32 = 15;
+const PACKAGED: &str = "/usr/lib/postgresql";
+
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub bindir: PathBuf,
+    pub major: u32,
+}
+
+impl Programs {
+    /// `pinned` is the major version of the cluster that is there already.
+    pub(super) async fn find(
+        bindir: Option<&Path>,
+        pinned: Option<(u32, &Path)>,
+    ) -> Result<Self, Fatal> {
+        if let Some((major, cluster)) = pinned
+            && major < MAJOR_MIN
+        {
+            return Err(Fatal::new(format!(
+                "the cluster in {} was made by PostgreSQL {major}, and snug needs {MAJOR_MIN} or \
+                 later: bring it up with pg_upgrade, or set SNUG_DATABASE_URL",
+                cluster.display()
+            )));
+        }
+        for bindir in candidates(bindir) {
+            if let Some(major) = major_of(&bindir).await
+                && pinned.map_or(major >= MAJOR_MIN, |(pinned, _)| major == pinned)
+            {
+                return Ok(Self { bindir, major });
+            }
+        }
+        Err(missing(bindir, pinned))
+    }
+
+    pub(super) fn postgres(&self) -> PathBuf {
+        self.bindir.join("postgres")
+    }
+
+    pub(super) fn initdb(&self) -> PathBuf {
+        self.bindir.join("initdb")
+    }
+}
+
+fn missing(bindir: Option<&Path>, pinned: Option<(u32, &Path)>) -> Fatal {
+    let place = match bindir {
+        Some(bindir) => format!("in SNUG_PG_BINDIR ({})", bindir.display()),
+        None => format!("in {PACKAGED}/*/bin or PATH"),
+    };
+    Fatal::new(match pinned {
+        Some((major, cluster)) => format!(
+            "the cluster in {} was made by PostgreSQL {major}, whose programs are not {place}: \
+             install the package postgresql-{major}, or set SNUG_PG_BINDIR to their directory",
+            cluster.display()
+        ),
+        None => format!(
+            "there is no PostgreSQL {MAJOR_MIN} or later (initdb and postgres) {place}: install \
+             the package postgresql, or set SNUG_DATABASE_URL to use one that runs already"
+        ),
+    })
+}
+
+fn candidates(bindir: Option<&Path>) -> Vec<PathBuf> {
+    if let Some(bindir) = bindir {
+        // Programs are run from other directories than ours.
+        return vec![std::path::absolute(bindir).unwrap_or_else(|_| bindir.to_owned())];
+    }
+    let mut packaged: Vec<(u32, PathBuf)> = std::fs::read_dir(PACKAGED)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let major = entry.file_name().to_str()?.parse().ok()?;
+            Some((major, entry.path().join("bin")))
+        })
+        .collect();
+    packaged.sort_by_key(|(major, _)| std::cmp::Reverse(*major));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // A relative entry would let the current directory decide what runs.
+    let searched = std::env::split_paths(&path).filter(|entry| entry.is_absolute());
+    packaged.into_iter().map(|(_, bindir)| bindir).chain(searched).collect()
+}
+
+/// The major version of the programs in a directory, if both are there and run.
+async fn major_of(bindir: &Path) -> Option<u32> {
+    if !bindir.join("initdb").is_file() || !bindir.join("postgres").is_file() {
+        return None;
+    }
+    let mut command = bare(bindir.join("postgres"));
+    command.arg("--version").kill_on_drop(true);
+    let output = timeout(PG_PROGRAM_TIMEOUT, command.output()).await.ok()?.ok()?;
+    major_in(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Reads `postgres (PostgreSQL) 15.18 (Debian …)`, `… 19beta1` and `… 18devel`.
+fn major_in(version: &str) -> Option<u32> {
+    let number = version.split_once("(PostgreSQL) ")?.1;
+    let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_read_from_released_and_unreleased_builds() {
+        assert_eq!(major_in("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
+        assert_eq!(major_in("postgres (PostgreSQL) 19beta1\n"), Some(19));
+        assert_eq!(major_in("postgres (PostgreSQL) 18devel\n"), Some(18));
+        assert_eq!(major_in("postgres: not found\n"), None);
+    }
+}
