@@ -33,7 +33,7 @@ impl Postmaster {
     /// The one that runs on this cluster already.
     pub(super) fn running(directory: &Arc<Directory>) -> Option<Self> {
         let pid = recorded(&directory.cluster())?;
-        is_postmaster(&directory.cluster(), pid).then(|| Self {
+        is_postgres(&directory.cluster(), pid).then(|| Self {
             directory: Arc::clone(directory),
             pid,
             child: None,
@@ -82,7 +82,7 @@ impl Postmaster {
                 Err(error) => error.to_string(),
             },
             None => {
-                while is_postmaster(&self.directory.cluster(), self.pid) {
+                while is_postgres(&self.directory.cluster(), self.pid) {
                     sleep(PG_ADOPTED_POLL).await;
                 }
                 "gone".to_owned()
@@ -107,7 +107,7 @@ impl Postmaster {
     fn tell(&self, signal: Signal) {
         let alive = match &self.child {
             Some(child) => child.id().is_some(),
-            None => is_postmaster(&self.directory.cluster(), self.pid),
+            None => is_postgres(&self.directory.cluster(), self.pid),
         };
         if alive {
             // It may end in this moment, which is what is wanted.
@@ -130,17 +130,15 @@ fn recorded(cluster: &Path) -> Option<Pid> {
     (pid > 1).then(|| Pid::from_raw(pid))
 }
 
-/// Whether this living process is a PostgreSQL of this cluster: all of them work in its directory. A
-/// process that has ended and was not waited for has no directory any more.
-fn is_postmaster(cluster: &Path, pid: Pid) -> bool {
-    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
-    works_in(cluster, &pid.to_string()) && name.windows(8).any(|part| part == b"postgres")
-}
-
-fn works_in(cluster: &Path, process: &str) -> bool {
-    let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
-    let working = place(&Path::new("/proc").join(process).join("cwd"));
-    working.is_some() && working == place(cluster)
+/// Ends what a killed postmaster has left. Its idle children notice by themselves; one in the middle of
+/// a long statement does not, and no new postmaster starts while it is there. To be called only by
+/// the holder of the lock when there is no postmaster.
+pub(super) fn end_orphans(cluster: &Path) {
+    for pid in processes().filter(|pid| is_postgres(cluster, *pid)) {
+        tracing::info!(%pid, "ending an orphan of a killed PostgreSQL");
+        // It may end in this moment, which is what is wanted.
+        let _ = kill(pid, Signal::SIGQUIT);
+    }
 }
 
 /// PostgreSQL takes a lock file for valid when any process of its user has the number written
@@ -150,17 +148,29 @@ fn works_in(cluster: &Path, process: &str) -> bool {
 fn remove_stale_record(cluster: &Path) {
     let Some(pid) = recorded(cluster) else { return };
     let taken = Path::new("/proc").join(pid.to_string()).exists();
-    let orphaned = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .any(|process| works_in(cluster, &process));
-    if taken && !orphaned {
+    if taken && !processes().any(|pid| works_in(cluster, pid)) {
         tracing::info!(%pid, "removing a lock file of PostgreSQL whose process is another one now");
         for file in ["postmaster.pid", ".s.PGSQL.5432.lock"] {
             // PostgreSQL itself complains about one that stays.
             let _ = fs::remove_file(cluster.join(file));
         }
     }
+}
+
+/// Whether this living process is a PostgreSQL of this cluster. One that has ended and was not waited
+/// for works nowhere any more.
+fn is_postgres(cluster: &Path, pid: Pid) -> bool {
+    let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.windows(8).any(|part| part == b"postgres") && works_in(cluster, pid)
+}
+
+fn works_in(cluster: &Path, pid: Pid) -> bool {
+    let place = |path: &Path| fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    let working = place(Path::new(&format!("/proc/{pid}/cwd")));
+    working.is_some() && working == place(cluster)
+}
+
+fn processes() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw))
 }

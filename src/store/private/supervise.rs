@@ -7,7 +7,7 @@
 
 use super::directory::{Directory, Socket};
 use super::find::Programs;
-use super::postmaster::Postmaster;
+use super::postmaster::{Postmaster, end_orphans};
 use crate::error::Fatal;
 use crate::limits::{
     PG_ANSWER_TIMEOUT, PG_ASK_PAUSE_MAX, PG_ASK_PAUSE_MIN, PG_ASK_TIMEOUT, PG_LIFETIME_SOUND,
@@ -20,6 +20,9 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
+
+/// How PostgreSQL complains that children of a killed postmaster still run.
+const ORPHANS: &str = "shared memory block";
 
 /// What the socket says.
 #[derive(Debug)]
@@ -65,8 +68,11 @@ pub(super) async fn start(
                         directory.log_path().display()
                     )));
                 }
+                if said.contains(ORPHANS) {
+                    end_orphans(&directory.cluster());
+                }
                 sleep(pause).await;
-                pause = (pause * 2).min(PG_RESTART_PAUSE_MAX);
+                pause = longer(pause);
             }
             Err(Unready::Timeout(said)) => {
                 return Err(Fatal::new(format!(
@@ -82,7 +88,7 @@ pub(super) async fn start(
 
 /// Whether a start that failed so may succeed a moment later.
 fn passes(said: &str) -> bool {
-    ["still in use", "lock file"].into_iter().any(|sign| said.contains(sign))
+    [ORPHANS, "lock file"].into_iter().any(|sign| said.contains(sign))
 }
 
 /// Keeps one running until told to stop it (or until the other end of `stop` is dropped).
