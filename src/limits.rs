@@ -224,7 +224,7 @@ pub const PG_RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
 /// One question, "do you answer?", including making the database at the first start.
 pub const PG_ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two questions while it starts: short at first, since a start takes 20 ms.
-pub const PG_ASK_PAUSE_MIN: Duration = Duration::from_millis(10);
+pub const PG_ASK_PAUSE_MIN: Duration = Duration::from_millis(5);
 pub const PG_ASK_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// How often a long recovery is mentioned.
 pub const PG_RECOVERY_LOG_INTERVAL: Duration = Duration::from_secs(5);

@@ -200,8 +200,8 @@ async fn a_busy_orphan_of_a_killed_postmaster_does_not_keep_it_away() {
     // It never waits, so it does not notice that its postmaster is gone.
     let busy = "DO $$ BEGIN LOOP END LOOP; END $$";
     tokio::spawn(async move { client.batch_execute(busy).await });
-    let active = "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'DO %'";
-    while ask(&private, active).await.unwrap() != "1" {}
+    let active = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'DO %'";
+    ask_until_answered(&private, active).await;
     let killed = dir.postmaster();
     kill(Pid::from_raw(killed), Signal::SIGKILL).unwrap();
     until("it has ended", || !dir.processes().contains(&killed));

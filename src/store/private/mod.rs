@@ -1,11 +1,11 @@
 //! The PostgreSQL that snug starts itself, when no address of another one is set.
 //!
-//! `run` calls `serve` and awaits `stop` last; commands call `borrow`. Files: `account` (as whom it runs),
-//! `directory` and `lock` (where it lies, who may touch it), `find` (its programs), `cluster`
-//! (making it, its settings), `postmaster` (one process), `supervise` (until it answers, again and
-//! again). There is no TCP: its Unix socket lies in the cluster's directory, which only its user and
-//! root may enter, and peer authentication lets only these two in. It speaks no SQL but a
-//! question whether it answers; schema and queries are the business of the rest of `store`.
+//! `run` calls `serve` and awaits `stop` last; commands call `borrow`. Files: `account` (as whom it
+//! runs), `directory` and `lock` (where it lies, who may touch it), `find` (its programs), `cluster`
+//! (making it, its settings), `postmaster` (one process), `ready` (whether it answers), `supervise`
+//! (until it answers, again and again). There is no TCP: its Unix socket lies in the cluster's
+//! directory, which only its user and root may enter, and peer authentication lets only these two in.
+//! Schema and queries are the business of the rest of `store`.
 
 mod account;
 mod cluster;
@@ -13,6 +13,7 @@ mod directory;
 mod find;
 mod lock;
 mod postmaster;
+mod ready;
 mod supervise;
 
 use crate::error::Fatal;
@@ -20,10 +21,10 @@ use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
 use directory::{Directory, Socket};
 use lock::{Lock, Role};
 use postmaster::Postmaster;
+use ready::Answer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use supervise::Answer;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -87,7 +88,7 @@ impl Private {
             let served = holder.role() == Some(Role::Serve);
             if served
                 && let Ok(socket) = Socket::find(&directory.cluster())
-                && let Answer::Ready = supervise::ask(&supervise::connection(&socket)).await
+                && let Answer::Ready = ready::ask(&ready::connection(&socket)).await
             {
                 return Ok(Self { socket, using: Using::Lent, lock: None });
             }
@@ -105,7 +106,7 @@ impl Private {
 
     /// How to connect; options that silence the log must be kept when others are added.
     pub fn connection(&self) -> tokio_postgres::Config {
-        supervise::connection(&self.socket)
+        ready::connection(&self.socket)
     }
 
     /// Stops PostgreSQL if that is for us to do, and gives the directory up. To be awaited last.

@@ -149,7 +149,7 @@ fn remove_stale_record(cluster: &Path) {
     let Some(pid) = recorded(cluster) else { return };
     let taken = Path::new("/proc").join(pid.to_string()).exists();
     if taken && !processes().any(|pid| works_in(cluster, pid)) {
-        tracing::info!(%pid, "removing a lock file of PostgreSQL whose process is another one now");
+        tracing::info!(%pid, "removing a stale lock file of PostgreSQL");
         for file in ["postmaster.pid", ".s.PGSQL.5432.lock"] {
             // PostgreSQL itself complains about one that stays.
             let _ = fs::remove_file(cluster.join(file));

@@ -5,38 +5,22 @@
 //! reason ends the first start, while a server that runs keeps trying, since it also has readers to
 //! serve afterwards. What happens is logged once per change.
 
-use super::directory::{Directory, Socket};
+use super::directory::Directory;
 use super::find::Programs;
 use super::postmaster::{Postmaster, end_orphans};
+use super::ready::{Unready, ready};
 use crate::error::Fatal;
 use crate::limits::{
-    PG_ANSWER_TIMEOUT, PG_ASK_PAUSE_MAX, PG_ASK_PAUSE_MIN, PG_ASK_TIMEOUT, PG_LIFETIME_SOUND,
-    PG_LOG_CHECK_INTERVAL, PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT, PG_RESTART_PAUSE_MAX,
+    PG_ANSWER_TIMEOUT, PG_LIFETIME_SOUND, PG_LOG_CHECK_INTERVAL, PG_RESTART_PAUSE_MAX,
     PG_RESTART_PAUSE_MIN,
 };
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
-use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, NoTls};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// How PostgreSQL complains that children of a killed postmaster still run.
 const ORPHANS: &str = "shared memory block";
-
-/// What the socket says.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Ready,
-    /// It is there and recovers, or shuts down.
-    Busy,
-    Silent(String),
-}
-
-enum Unready {
-    Ended(String),
-    Timeout(String),
-}
 
 /// A postmaster that answers: the running one, else a new one.
 pub(super) async fn start(
@@ -88,7 +72,7 @@ pub(super) async fn start(
 
 /// Whether a start that failed so may succeed a moment later.
 fn passes(said: &str) -> bool {
-    [ORPHANS, "lock file"].into_iter().any(|sign| said.contains(sign))
+    said.contains(ORPHANS) || (said.contains("lock file") && said.contains("already exists"))
 }
 
 /// Keeps one running until told to stop it (or until the other end of `stop` is dropped).
@@ -158,80 +142,18 @@ fn longer(pause: Duration) -> Duration {
     (pause * 2).clamp(PG_RESTART_PAUSE_MIN, PG_RESTART_PAUSE_MAX)
 }
 
-/// Waits until it answers, has ended, or takes too long. A recovery gets more time: giving up would
-/// only make the next start begin it again.
-async fn ready(directory: &Directory, postmaster: &mut Postmaster) -> Result<(), Unready> {
-    let socket = Socket::find(&directory.cluster()).map_err(|f| Unready::Timeout(f.message))?;
-    let config = connection(&socket);
-    let begun = Instant::now();
-    let mut told = Duration::ZERO;
-    let mut pause = PG_ASK_PAUSE_MIN;
-    loop {
-        let answer = tokio::select! {
-            how = postmaster.ended() => return Err(Unready::Ended(how)),
-            answer = ask(&config) => answer,
-        };
-        let waited = begun.elapsed();
-        match answer {
-            Answer::Ready => return Ok(()),
-            Answer::Busy if waited > PG_RECOVERY_TIMEOUT => {
-                return Err(Unready::Timeout("it still recovers".to_owned()));
-            }
-            Answer::Silent(said) if waited > PG_ANSWER_TIMEOUT => {
-                return Err(Unready::Timeout(said));
-            }
-            Answer::Busy if waited - told > PG_RECOVERY_LOG_INTERVAL => {
-                told = waited;
-                tracing::info!(seconds = waited.as_secs(), "PostgreSQL is recovering");
-            }
-            Answer::Busy | Answer::Silent(_) => {}
-        }
-        tokio::select! {
-            how = postmaster.ended() => return Err(Unready::Ended(how)),
-            () = sleep(pause) => pause = (pause * 2).min(PG_ASK_PAUSE_MAX),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_left_of_a_predecessor_passes_by_itself() {
+        assert!(passes(
+            "FATAL:  pre-existing shared memory block (key 910041, ID 6) is still in use"
+        ));
+        assert!(passes("FATAL:  lock file \"postmaster.pid\" already exists"));
+        assert!(!passes(
+            "FATAL:  could not write lock file \"postmaster.pid\": No space left on device"
+        ));
     }
-}
-
-/// Superuser and database have our name. The errors of our own statements are answered to us; in
-/// PostgreSQL's log they could show what people write.
-pub(super) fn connection(socket: &Socket) -> Config {
-    let mut config = Config::new();
-    config.host_path(&socket.directory).user("snug").dbname("snug");
-    config.options("-c log_min_messages=log").connect_timeout(PG_ASK_TIMEOUT);
-    config
-}
-
-/// One question, and at the first start the making of our database.
-pub(super) async fn ask(config: &Config) -> Answer {
-    let asked = timeout(PG_ASK_TIMEOUT, async {
-        match execute(config, "SELECT 1").await {
-            Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
-                let mut first = config.clone();
-                execute(first.dbname("postgres"), "CREATE DATABASE snug").await?;
-                execute(config, "SELECT 1").await
-            }
-            answered => answered,
-        }
-    });
-    match asked.await {
-        Ok(Ok(())) => Answer::Ready,
-        Ok(Err(error)) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => Answer::Busy,
-        Ok(Err(error)) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            Answer::Silent(cause.unwrap_or_else(|| error.to_string()))
-        }
-        Err(_) => Answer::Silent("no answer".to_owned()),
-    }
-}
-
-async fn execute(config: &Config, statement: &str) -> Result<(), tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    // Ends with the client, which this function drops.
-    let driving = tokio::spawn(connection);
-    let executed = client.batch_execute(statement).await;
-    drop(client);
-    // Its error, if any, is the statement's.
-    let _ = driving.await;
-    executed
 }

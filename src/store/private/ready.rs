@@ -1,0 +1,111 @@
+//! Whether a PostgreSQL answers, and how we connect to it.
+//!
+//! `supervise` waits here for each start, a command asks once. The question also makes our database
+//! when the cluster is new, so that a start interrupted in between is completed by the next one.
+
+use super::directory::{Directory, Socket};
+use super::postmaster::Postmaster;
+use crate::limits::{
+    PG_ANSWER_TIMEOUT, PG_ASK_PAUSE_MAX, PG_ASK_PAUSE_MIN, PG_ASK_TIMEOUT,
+    PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT,
+};
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls};
+
+/// What the socket says.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Ready,
+    /// It is there and recovers, or shuts down.
+    Busy,
+    Silent(String),
+}
+
+/// Why it is not waited for any longer.
+pub(super) enum Unready {
+    Ended(String),
+    Timeout(String),
+}
+
+/// Waits until it answers, has ended, or takes too long. A recovery gets more time: giving up would
+/// only make the next start begin it again.
+pub(super) async fn ready(
+    directory: &Directory,
+    postmaster: &mut Postmaster,
+) -> Result<(), Unready> {
+    let socket = Socket::find(&directory.cluster()).map_err(|f| Unready::Timeout(f.message))?;
+    let config = connection(&socket);
+    let begun = Instant::now();
+    let mut told = Duration::ZERO;
+    let mut pause = PG_ASK_PAUSE_MIN;
+    loop {
+        let answer = tokio::select! {
+            how = postmaster.ended() => return Err(Unready::Ended(how)),
+            answer = ask(&config) => answer,
+        };
+        let waited = begun.elapsed();
+        match answer {
+            Answer::Ready => return Ok(()),
+            Answer::Busy if waited > PG_RECOVERY_TIMEOUT => {
+                return Err(Unready::Timeout("it still recovers".to_owned()));
+            }
+            Answer::Silent(said) if waited > PG_ANSWER_TIMEOUT => {
+                return Err(Unready::Timeout(said));
+            }
+            Answer::Busy if waited - told > PG_RECOVERY_LOG_INTERVAL => {
+                told = waited;
+                tracing::info!(seconds = waited.as_secs(), "PostgreSQL is recovering");
+            }
+            Answer::Busy | Answer::Silent(_) => {}
+        }
+        tokio::select! {
+            how = postmaster.ended() => return Err(Unready::Ended(how)),
+            () = sleep(pause) => pause = (pause * 5 / 4).min(PG_ASK_PAUSE_MAX),
+        }
+    }
+}
+
+/// Superuser and database have our name. The errors of our own statements are answered to us; in
+/// PostgreSQL's log they could show what people write.
+pub(super) fn connection(socket: &Socket) -> Config {
+    let mut config = Config::new();
+    config.host_path(&socket.directory).user("snug").dbname("snug");
+    config.options("-c log_min_messages=log").connect_timeout(PG_ASK_TIMEOUT);
+    config
+}
+
+/// One question, and at the first start the making of our database.
+pub(super) async fn ask(config: &Config) -> Answer {
+    let asked = timeout(PG_ASK_TIMEOUT, async {
+        match execute(config, "SELECT 1").await {
+            Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
+                let mut first = config.clone();
+                execute(first.dbname("postgres"), "CREATE DATABASE snug").await?;
+                execute(config, "SELECT 1").await
+            }
+            answered => answered,
+        }
+    });
+    match asked.await {
+        Ok(Ok(())) => Answer::Ready,
+        Ok(Err(error)) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => Answer::Busy,
+        Ok(Err(error)) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            Answer::Silent(cause.unwrap_or_else(|| error.to_string()))
+        }
+        Err(_) => Answer::Silent("no answer".to_owned()),
+    }
+}
+
+async fn execute(config: &Config, statement: &str) -> Result<(), tokio_postgres::Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    // Ends with the client, which this function drops.
+    let driving = tokio::spawn(connection);
+    let executed = client.batch_execute(statement).await;
+    drop(client);
+    // Its error, if any, is the statement's.
+    let _ = driving.await;
+    executed
+}
