@@ -423,6 +423,17 @@ async fn a_cluster_of_another_major_version_is_named_with_its_package() {
 }
 
 #[tokio::test]
+async fn a_start_that_postgres_refuses_says_why_in_one_line() {
+    let dir = DataDir::new();
+    Private::serve(&dir.options()).await.unwrap().stop().await;
+    fs::write(dir.file("postgres/postgresql.auto.conf"), "max_connections = 1\n").unwrap();
+    let fatal = Private::serve(&dir.options()).await.unwrap_err();
+    let log = dir.file("postgres.log");
+    assert_one_line(&fatal, &["max_connections (1)", log.to_str().unwrap()]);
+    assert_eq!(dir.processes(), Vec::<i32>::new());
+}
+
+#[tokio::test]
 async fn a_directory_that_cannot_be_used_is_named_with_the_remedy() {
     let dir = DataDir::made();
     let serve = async |data_dir: &Path| {

@@ -102,6 +102,8 @@ impl Directory {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.log_path())?;
             let length = file.metadata()?.len();
+            // It is shorter than it was when it has been cut since.
+            let from = if from > length { 0 } else { from };
             file.seek(SeekFrom::Start(from.max(length.saturating_sub(PG_LOG_TAIL_BYTES_MAX))))?;
             let mut tail = Vec::new();
             file.take(PG_LOG_TAIL_BYTES_MAX).read_to_end(&mut tail)?;

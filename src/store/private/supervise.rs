@@ -30,12 +30,12 @@ pub(super) async fn start(
     let begun = Instant::now();
     let mut pause = PG_RESTART_PAUSE_MIN;
     loop {
+        let log_length = directory.log_length();
         let mut postmaster = match Postmaster::running(directory) {
             Some(running) => running,
             None => Postmaster::spawn(directory, programs)?,
         };
         let adopted = postmaster.adopted();
-        let log_length = directory.log_length();
         match ready(directory, &mut postmaster).await {
             Ok(()) => {
                 let (pid, duration_ms) = (postmaster.pid(), begun.elapsed().as_millis());
