@@ -4,6 +4,7 @@ pub mod chat;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod live;

@@ -1,0 +1,3 @@
+//! The edge for requests.
+
+pub mod pages;

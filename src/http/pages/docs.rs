@@ -1,0 +1,322 @@
+//! The page at `/docs`: the OpenAPI description, told to people.
+//!
+//! `Docs` is what the template needs and nothing else; it is built once from the description that
+//! is compiled in, so that programs and people read the same document. The sockets, which OpenAPI
+//! cannot describe, stand in the template. Whether the routes agree with the description is a
+//! matter for the tests, not for this page.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What `/openapi.json` answers, byte for byte.
+pub const OPENAPI: &str = include_str!("../../../assets/openapi.json");
+
+/// 2^53 − 1 reads better as a power than as sixteen digits.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+#[derive(Debug, Serialize)]
+pub struct Docs {
+    pub title: String,
+    pub summary: String,
+    pub description: Prose,
+    pub groups: Vec<Group>,
+    pub shapes: Vec<Shape>,
+}
+
+/// The calls under one tag.
+#[derive(Debug, Serialize)]
+pub struct Group {
+    pub slug: String,
+    pub name: String,
+    pub description: Prose,
+    pub calls: Vec<Call>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Call {
+    pub id: String,
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+    pub description: Prose,
+    pub access: &'static str,
+    pub parameters: Vec<Member>,
+    pub body: Option<Body>,
+    pub answers: Vec<Answer>,
+    pub refusals: Vec<Answer>,
+}
+
+/// A parameter, or a member of a JSON object; `place` is empty for the latter.
+#[derive(Debug, Serialize)]
+pub struct Member {
+    pub name: String,
+    pub place: String,
+    pub required: bool,
+    pub kind: Kind,
+    pub description: Prose,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Body {
+    pub media: Vec<String>,
+    pub members: Vec<Member>,
+    pub example: Option<String>,
+}
+
+/// What may come back under one status; `codes` only where the description names them all.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    pub status: String,
+    pub description: Prose,
+    pub codes: Vec<String>,
+    pub media: Vec<String>,
+    pub kind: Option<Kind>,
+    pub example: Option<String>,
+}
+
+/// A named JSON object, or the alternatives that share a name.
+#[derive(Debug, Serialize)]
+pub struct Shape {
+    pub name: String,
+    pub description: Prose,
+    pub members: Vec<Member>,
+    pub choices: Vec<String>,
+}
+
+/// A type in words, with the name of the shape to follow, if there is one.
+#[derive(Debug, Serialize)]
+pub struct Kind {
+    pub words: String,
+    pub shape: Option<String>,
+}
+
+/// Text in which backticks have become code.
+pub type Prose = Vec<Piece>;
+
+#[derive(Debug, Serialize)]
+pub struct Piece {
+    pub code: bool,
+    pub text: String,
+}
+
+impl Docs {
+    /// Reads the description that is compiled in.
+    pub fn embedded() -> Self {
+        let document = serde_json::from_str(OPENAPI)
+            .expect("the embedded description is JSON: a test reads it");
+        Self::new(&document)
+    }
+
+    pub fn new(document: &Value) -> Self {
+        let reader = Reader { document };
+        let info = &document["info"];
+        Self {
+            title: text(&info["title"]),
+            summary: text(&info["summary"]),
+            description: prose(&info["description"]),
+            groups: list(&document["tags"]).iter().map(|tag| reader.group(tag)).collect(),
+            shapes: reader.shapes(),
+        }
+    }
+}
+
+/// The whole document, which every part needs in order to follow references.
+struct Reader<'a> {
+    document: &'a Value,
+}
+
+impl<'a> Reader<'a> {
+    fn group(&self, tag: &Value) -> Group {
+        let name = text(&tag["name"]);
+        let calls = entries(&self.document["paths"])
+            .flat_map(|(path, methods)| entries(methods).map(move |(m, call)| (path, m, call)))
+            .filter(|(_, _, call)| call["tags"][0] == tag["name"])
+            .map(|(path, method, call)| self.call(path, method, call))
+            .collect();
+        let slug = name.to_lowercase().replace(' ', "-");
+        Group { slug, name, description: prose(&tag["description"]), calls }
+    }
+
+    fn call(&self, path: &str, method: &str, call: &'a Value) -> Call {
+        let (refusals, answers) = entries(&call["responses"])
+            .map(|(status, answer)| self.answer(status, self.follow(answer)))
+            .partition(|answer| answer.status.as_str() >= "400");
+        Call {
+            id: text(&call["operationId"]),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            summary: text(&call["summary"]),
+            description: prose(&call["description"]),
+            access: access(call.get("security")),
+            parameters: list(&call["parameters"]).iter().map(|p| self.parameter(p)).collect(),
+            body: call.get("requestBody").map(|body| self.body(body)),
+            answers,
+            refusals,
+        }
+    }
+
+    fn parameter(&self, parameter: &'a Value) -> Member {
+        let parameter = self.follow(parameter);
+        Member {
+            name: text(&parameter["name"]),
+            place: text(&parameter["in"]),
+            required: parameter["required"] == true,
+            kind: self.kind(&parameter["schema"]),
+            description: prose(&parameter["description"]),
+        }
+    }
+
+    fn body(&self, body: &'a Value) -> Body {
+        let first = entries(&body["content"]).next().map(|(_, content)| content);
+        Body {
+            media: entries(&body["content"]).map(|(media, _)| media.to_owned()).collect(),
+            members: first.map(|c| self.members(self.follow(&c["schema"]))).unwrap_or_default(),
+            example: first.and_then(example),
+        }
+    }
+
+    fn answer(&self, status: &str, answer: &'a Value) -> Answer {
+        let first = entries(&answer["content"]).next().map(|(_, content)| content);
+        let codes = first.map(|c| list(&c["schema"]["allOf"])).unwrap_or_default();
+        let codes = codes.iter().flat_map(|part| list(&part["properties"]["code"]["enum"]));
+        Answer {
+            status: status.to_owned(),
+            description: prose(&answer["description"]),
+            codes: codes.map(text).collect(),
+            media: entries(&answer["content"]).map(|(media, _)| media.to_owned()).collect(),
+            kind: first.map(|content| self.kind(&content["schema"])),
+            example: first.and_then(example),
+        }
+    }
+
+    fn shapes(&self) -> Vec<Shape> {
+        let named = entries(&self.document["components"]["schemas"]);
+        let shape = |(name, schema): (&str, &'a Value)| Shape {
+            name: name.to_owned(),
+            description: prose(&schema["description"]),
+            members: self.members(schema),
+            choices: list(&schema["oneOf"]).iter().filter_map(reference).collect(),
+        };
+        named.filter(|(_, schema)| is_shape(schema)).map(shape).collect()
+    }
+
+    fn members(&self, schema: &'a Value) -> Vec<Member> {
+        let own = entries(&schema["properties"]).map(|(name, member)| Member {
+            name: name.to_owned(),
+            place: String::new(),
+            required: list(&schema["required"]).iter().any(|r| r == name),
+            kind: self.kind(member),
+            description: prose(
+                member.get("description").unwrap_or(&self.follow(member)["description"]),
+            ),
+        });
+        let inherited = list(&schema["allOf"]).iter();
+        inherited.flat_map(|part| self.members(self.follow(part))).chain(own).collect()
+    }
+
+    fn kind(&self, schema: &'a Value) -> Kind {
+        let target = self.follow(schema);
+        if let Some(name) = reference(schema).filter(|_| is_shape(target)) {
+            return Kind { words: String::new(), shape: Some(name) };
+        }
+        if let Some(choice) = list(&target["anyOf"]).first() {
+            let kind = self.kind(choice);
+            return Kind { words: format!("{} or null", kind.words).trim().to_owned(), ..kind };
+        }
+        if target["type"] == "array" {
+            let kind = self.kind(&target["items"]);
+            return Kind { words: format!("list of {}", kind.words).trim().to_owned(), ..kind };
+        }
+        Kind { words: words(target), shape: None }
+    }
+
+    /// The value itself, or what its `$ref` names.
+    fn follow(&self, value: &'a Value) -> &'a Value {
+        let target = value["$ref"].as_str().and_then(|r| r.strip_prefix('#'));
+        target.and_then(|pointer| self.document.pointer(pointer)).unwrap_or(value)
+    }
+}
+
+/// A scalar type in a few words: `text, 8–128 characters`.
+fn words(schema: &Value) -> String {
+    let (name, nullable) = match &schema["type"] {
+        Value::Array(names) => (names.first(), " or null"),
+        name => (Some(name), ""),
+    };
+    let name = name.and_then(Value::as_str).unwrap_or("any");
+    let mut parts = vec![match name {
+        "string" => "text".to_owned(),
+        other => other.to_owned(),
+    }];
+    if schema.get("const").is_some() {
+        parts = vec![schema["const"].to_string()];
+    }
+    let choices: Vec<_> = list(&schema["enum"]).iter().map(Value::to_string).collect();
+    if !choices.is_empty() {
+        parts = vec![choices.join(" | ")];
+    }
+    parts.extend(range(&schema["minLength"], &schema["maxLength"]).map(|r| r + " characters"));
+    parts.extend(range(&schema["minimum"], &schema["maximum"]));
+    if let Some(default) = schema.get("default") {
+        parts.push(format!("default {}", default.to_string().trim_matches('"')));
+    }
+    parts.join(", ") + nullable
+}
+
+fn range(from: &Value, to: &Value) -> Option<String> {
+    let number = |value: &Value| match value.as_u64() {
+        Some(INTEGER_MAX) => Some("2⁵³ − 1".to_owned()),
+        other => other.map(|n| n.to_string()),
+    };
+    match (number(from), number(to)) {
+        (Some(from), Some(to)) => Some(format!("{from}–{to}")),
+        (Some(from), None) if from != "0" => Some(format!("{from} or more")),
+        (None, Some(to)) => Some(format!("up to {to}")),
+        (Some(_) | None, None) => None,
+    }
+}
+
+fn access(security: Option<&Value>) -> &'static str {
+    match security.map(list) {
+        None => "signed in",
+        Some([]) => "anybody",
+        Some(_) => "see below",
+    }
+}
+
+/// Whether people find more behind the name of a schema than a scalar's bounds.
+fn is_shape(schema: &Value) -> bool {
+    ["properties", "oneOf", "allOf"].iter().any(|key| schema.get(key).is_some())
+}
+
+fn reference(schema: &Value) -> Option<String> {
+    schema["$ref"].as_str()?.rsplit('/').next().map(str::to_owned)
+}
+
+fn example(content: &Value) -> Option<String> {
+    content.get("example").map(|example| match example {
+        Value::String(plain) => plain.clone(),
+        json => format!("{json:#}"),
+    })
+}
+
+fn prose(value: &Value) -> Prose {
+    let pieces = value.as_str().unwrap_or_default().split('`').enumerate();
+    let pieces = pieces.filter(|(_, text)| !text.is_empty());
+    pieces.map(|(i, text)| Piece { code: i % 2 == 1, text: text.to_owned() }).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Pages for people, one file per resource.
+
+pub mod docs;
