@@ -1,0 +1,106 @@
+//! The checker: whether one connection got every message of a chat once and in order.
+//!
+//! Pure; `crowd` feeds it what each socket receives. A message that is overtaken counts as lost
+//! until it arrives, and as out of order afterwards, so that the three faults never blur.
+
+/// Beyond this many messages missing at once, a late one counts as doubled: either way the run
+/// has failed, and memory stays flat.
+const MISSING_MAX: usize = 10_000;
+
+/// What one more message says about the order of its chat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Next,
+    /// This many were passed over.
+    Gap(u64),
+    Double,
+    /// Passed over before, here now.
+    Late,
+}
+
+/// How far one connection has come in one chat.
+#[derive(Debug, Default)]
+pub struct Order {
+    last: u64,
+    missing: Vec<u64>,
+}
+
+impl Order {
+    /// A connection for which everything up to `last` is in the past.
+    pub fn from(last: u64) -> Self {
+        Self { last, missing: Vec::new() }
+    }
+
+    pub fn see(&mut self, seq: u64) -> Verdict {
+        if seq == self.last + 1 {
+            self.last = seq;
+            return Verdict::Next;
+        }
+        if seq > self.last {
+            let room = MISSING_MAX.saturating_sub(self.missing.len());
+            self.missing.extend((self.last + 1..seq).take(room));
+            let passed_over = seq - self.last - 1;
+            self.last = seq;
+            return Verdict::Gap(passed_over);
+        }
+        match self.missing.iter().position(|missing| *missing == seq) {
+            Some(place) => {
+                self.missing.swap_remove(place);
+                Verdict::Late
+            }
+            None => Verdict::Double,
+        }
+    }
+
+    /// How many messages up to `end` never came, those already reported as a gap aside.
+    pub fn missing_at_the_end(&self, end: u64) -> u64 {
+        end.saturating_sub(self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(seqs: &[u64]) -> Vec<Verdict> {
+        let mut order = Order::from(10);
+        seqs.iter().map(|seq| order.see(*seq)).collect()
+    }
+
+    #[test]
+    fn every_message_once_and_in_order_is_fine() {
+        assert_eq!(verdicts(&[11, 12, 13]), [Verdict::Next; 3]);
+    }
+
+    #[test]
+    fn a_gap_is_seen() {
+        assert_eq!(verdicts(&[11, 14]), [Verdict::Next, Verdict::Gap(2)]);
+    }
+
+    #[test]
+    fn a_double_is_seen() {
+        assert_eq!(verdicts(&[11, 12, 11]), [Verdict::Next, Verdict::Next, Verdict::Double]);
+        assert_eq!(verdicts(&[10]), [Verdict::Double], "from before the connection began");
+    }
+
+    #[test]
+    fn a_swap_is_seen_and_is_no_loss() {
+        assert_eq!(verdicts(&[12, 11, 13]), [Verdict::Gap(1), Verdict::Late, Verdict::Next]);
+        assert_eq!(verdicts(&[12, 11, 11]), [Verdict::Gap(1), Verdict::Late, Verdict::Double]);
+    }
+
+    #[test]
+    fn what_never_comes_at_the_end_is_missing() {
+        let mut order = Order::from(0);
+        order.see(1);
+        assert_eq!(order.missing_at_the_end(3), 2);
+        assert_eq!(order.missing_at_the_end(1), 0);
+    }
+
+    #[test]
+    fn a_huge_gap_costs_little() {
+        let mut order = Order::from(0);
+        assert_eq!(order.see(1 << 50), Verdict::Gap((1 << 50) - 1));
+        assert_eq!(order.missing.len(), MISSING_MAX);
+    }
+}

@@ -1,0 +1,262 @@
+//! The people of a run: one seat per socket, each listening, checking and, if asked, writing.
+//!
+//! The scenarios open a crowd, let some of it write, and wait until all have heard everything
+//! that was acknowledged.
+
+use crate::check::Order;
+use crate::frame::{self, Frame};
+use crate::socket::{Frames, SCRATCH_BYTES, Scratch, Socket};
+use crate::stop::{Result, Stop};
+use crate::tally::{Tally, add};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Enough to keep the server's accept queue busy and never full.
+const OPENING_AT_ONCE: usize = 128;
+/// Nothing new for this long means that nothing more will come.
+const SILENCE: Duration = Duration::from_secs(3);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often waiting looks up.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Where a socket goes, and as whom.
+pub struct Door {
+    pub path: String,
+    pub token: Rc<str>,
+}
+
+/// How fast somebody writes.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// At fixed times, whatever the server does.
+    Every { interval: Duration, first: Instant },
+    /// As fast as acknowledgements come, with so many under way.
+    Window(usize),
+}
+
+/// What bounds the writing of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub until: Instant,
+    pub messages: u64,
+    pub size: usize,
+}
+
+pub struct Seat {
+    socket: Socket,
+    /// Most sockets follow one chat.
+    orders: RefCell<Vec<(u64, Order)>>,
+    under_way: RefCell<HashMap<String, u64>>,
+    room: Semaphore,
+}
+
+pub struct Crowd {
+    pub seats: Vec<Rc<Seat>>,
+    pub opened_in: Duration,
+    tally: Rc<Tally>,
+}
+
+impl Crowd {
+    /// Opens all sockets and waits for each one's `welcome`.
+    pub async fn open(address: SocketAddr, doors: Vec<Door>, tally: &Rc<Tally>) -> Result<Self> {
+        let began = Instant::now();
+        let scratch: Rc<Scratch> = Rc::new(RefCell::new(vec![0; SCRATCH_BYTES]));
+        let mut seats = Vec::with_capacity(doors.len());
+        let mut opening = JoinSet::new();
+        let mut doors = doors.into_iter();
+        loop {
+            while opening.len() < OPENING_AT_ONCE {
+                let Some(door) = doors.next() else { break };
+                opening.spawn_local(Seat::open(address, door, scratch.clone(), tally.clone()));
+            }
+            let Some(opened) = opening.join_next().await else { break };
+            let opened = opened.map_err(|error| Stop::new(error.to_string()))?;
+            let seat = opened
+                .map_err(|stop| Stop::new(format!("after {} open sockets: {stop}", seats.len())))?;
+            seats.push(seat);
+            if seats.len() % 2_000 == 0 {
+                eprintln!("{:>12} sockets open", seats.len());
+            }
+        }
+        Ok(Self { seats, opened_in: began.elapsed(), tally: tally.clone() })
+    }
+
+    /// Lets these seats write until the bounds are met.
+    pub async fn write(&self, writers: &[(Rc<Seat>, Pace)], bounds: Bounds) -> Result<()> {
+        let mut writing = JoinSet::new();
+        for (seat, pace) in writers {
+            writing.spawn_local(seat.clone().write(*pace, bounds, self.tally.clone()));
+        }
+        while let Some(written) = writing.join_next().await {
+            written.map_err(|error| Stop::new(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every reader has come as far as the acknowledgements, or nothing moves any more;
+    /// then counts what never came. Gives the moment of the last arrival.
+    pub async fn drain(&self) -> Instant {
+        let deadline = Instant::now() + DRAIN_TIMEOUT;
+        let mut moved = (0, 0, Instant::now());
+        loop {
+            let arrived = (self.tally.deliveries.get(), self.tally.acknowledged.get());
+            if arrived != (moved.0, moved.1) {
+                moved = (arrived.0, arrived.1, Instant::now());
+            }
+            let done = self.unacknowledged() == 0 && self.missing() == 0;
+            if done || moved.2.elapsed() > SILENCE || Instant::now() > deadline {
+                break;
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+        add(&self.tally.lost, self.missing());
+        moved.2
+    }
+
+    pub fn unacknowledged(&self) -> u64 {
+        self.seats.iter().map(|seat| seat.under_way.borrow().len() as u64).sum()
+    }
+
+    fn missing(&self) -> u64 {
+        let ends = self.tally.ends.borrow();
+        let missing = |(chat_id, order): &(u64, Order)| {
+            ends.get(chat_id).map_or(0, |end| order.missing_at_the_end(*end))
+        };
+        self.seats.iter().map(|s| s.orders.borrow().iter().map(missing).sum::<u64>()).sum()
+    }
+}
+
+impl Seat {
+    async fn open(
+        address: SocketAddr,
+        door: Door,
+        scratch: Rc<Scratch>,
+        tally: Rc<Tally>,
+    ) -> Result<Rc<Self>> {
+        let (socket, mut frames) = Socket::open(address, &door.path, &door.token).await?;
+        let seat = Rc::new(Self {
+            socket,
+            orders: RefCell::default(),
+            under_way: RefCell::default(),
+            room: Semaphore::new(0),
+        });
+        seat.socket.deliver(&mut frames, &[], &mut |text| seat.hear(text, &tally))?;
+        while seat.orders.borrow().is_empty() {
+            let mut hear = |text: &[u8]| seat.hear(text, &tally);
+            if !seat.socket.receive(&scratch, &mut frames, &mut hear).await? {
+                return Err(Stop::new("closed before the welcome"));
+            }
+        }
+        // A task never gives memory back: the one that listens must not have opened.
+        tokio::task::spawn_local(seat.clone().listen(frames, scratch, tally));
+        Ok(seat)
+    }
+
+    async fn listen(self: Rc<Self>, mut frames: Frames, scratch: Rc<Scratch>, tally: Rc<Tally>) {
+        let why = loop {
+            let mut hear = |text: &[u8]| self.hear(text, &tally);
+            match self.socket.receive(&scratch, &mut frames, &mut hear).await {
+                Ok(true) => {}
+                Ok(false) => break "closed by the server without a word".to_owned(),
+                Err(stop) => break stop.to_string(),
+            }
+        };
+        tally.closed(why);
+        self.room.close();
+    }
+
+    fn hear(&self, text: &[u8], tally: &Tally) {
+        match frame::read(tally.run, text) {
+            Some(Frame::Message { chat_id, seq, sent_nanos }) => {
+                let mut orders = self.orders.borrow_mut();
+                let known = orders.iter_mut().find(|(id, _)| *id == chat_id);
+                let verdict = known.map(|(_, order)| order.see(seq));
+                match verdict {
+                    Some(verdict) => tally.delivered(verdict, sent_nanos),
+                    None => add(&tally.unreadable, 1),
+                }
+            }
+            Some(Frame::Welcome { positions }) => {
+                let orders = positions.into_iter().map(|(chat, last)| (chat, Order::from(last)));
+                *self.orders.borrow_mut() = orders.collect();
+            }
+            Some(Frame::Ack { client_id, chat_id, seq }) => {
+                match self.under_way.borrow_mut().remove(&client_id) {
+                    Some(sent_nanos) => tally.acknowledged(chat_id, seq, sent_nanos),
+                    None => add(&tally.acknowledged_twice, 1),
+                }
+                self.room.add_permits(1);
+            }
+            Some(Frame::Refused { code, client_id }) => {
+                client_id.and_then(|id| self.under_way.borrow_mut().remove(&id));
+                tally.refused(code);
+                self.room.add_permits(1);
+            }
+            Some(Frame::Other) => {}
+            None => add(&tally.unreadable, 1),
+        }
+    }
+
+    async fn write(self: Rc<Self>, pace: Pace, bounds: Bounds, tally: Rc<Tally>) {
+        if let Pace::Window(window) = pace {
+            self.room.add_permits(window);
+        }
+        let mut due = match pace {
+            Pace::Every { first, .. } => first,
+            Pace::Window(_) => Instant::now(),
+        };
+        while due < bounds.until {
+            match pace {
+                Pace::Every { .. } => tokio::time::sleep_until(due).await,
+                Pace::Window(_) => {
+                    let turn = tokio::time::timeout_at(bounds.until, self.room.acquire()).await;
+                    let Ok(Ok(permit)) = turn else { return };
+                    permit.forget();
+                    due = Instant::now();
+                }
+            }
+            if tally.sent.get() >= bounds.messages {
+                return;
+            }
+            // The time it was due, not the time it got out: a late writer must not hide a wait.
+            if self.post(tally.nanos(due), bounds.size, &tally).await.is_err() {
+                return;
+            }
+            if let Pace::Every { interval, .. } = pace {
+                due += interval;
+            }
+        }
+    }
+
+    async fn post(&self, sent_nanos: u64, size: usize, tally: &Tally) -> Result<()> {
+        add(&tally.sent, 1);
+        let client_id = format!("{:x}-{}", tally.run, tally.sent.get());
+        let text = frame::draft(tally.run, &client_id, sent_nanos, size);
+        self.under_way.borrow_mut().insert(client_id, sent_nanos);
+        self.socket.send(&text).await
+    }
+}
+
+/// A moment that all writers share, so that their messages spread evenly over time.
+pub fn paces(writers: usize, rate: f64) -> impl Iterator<Item = Pace> {
+    let start = Instant::now();
+    let interval = Duration::from_secs_f64(writers as f64 / rate);
+    (0..writers).map(move |place| Pace::Every {
+        interval,
+        first: start + interval.mul_f64(place as f64 / writers as f64),
+    })
+}
+
+/// Lets a phase of the run pass.
+pub async fn rest(duration: Duration, unless: &Cell<u64>) {
+    let end = Instant::now() + duration;
+    while Instant::now() < end && unless.get() == 0 {
+        tokio::time::sleep(GLANCE.min(end - Instant::now())).await;
+    }
+}

@@ -1,0 +1,161 @@
+//! What a frame from the server means to the load client. Pure; `crowd` calls it.
+//!
+//! Messages are read by searching for their members, since at full speed parsing JSON would cost
+//! the client more than the server spends on sending. Everything else, and a message that is not
+//! written as expected, goes through serde.
+
+use memchr::memmem;
+use serde::Deserialize;
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame {
+    Welcome {
+        positions: Vec<(u64, u64)>,
+    },
+    /// `sent_nanos` is there if the message was written by this run.
+    Message {
+        chat_id: u64,
+        seq: u64,
+        sent_nanos: Option<u64>,
+    },
+    Ack {
+        client_id: String,
+        chat_id: u64,
+        seq: u64,
+    },
+    Refused {
+        code: String,
+        client_id: Option<String>,
+    },
+    Other,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Parsed {
+    Welcome {
+        chats: Vec<Position>,
+    },
+    Message {
+        chat_id: u64,
+        seq: u64,
+        content: String,
+    },
+    Ack {
+        client_id: String,
+        chat_id: u64,
+        seq: u64,
+    },
+    Error {
+        code: String,
+        client_id: Option<String>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Position {
+    chat_id: u64,
+    last_seq: u64,
+}
+
+/// The frame that sends a message of `size` characters; it carries the time, so that every reader
+/// can tell how long it was under way.
+pub fn draft(run: u64, client_id: &str, sent_nanos: u64, size: usize) -> String {
+    let mut content = format!("@{run}.{sent_nanos}@");
+    let padding = size.saturating_sub(content.len());
+    content.extend(std::iter::repeat_n('x', padding));
+    format!(r#"{{"type":"message","content":"{content}","client_id":"{client_id}"}}"#)
+}
+
+/// Reads a text frame; `None` if it is not what a server may send.
+pub fn read(run: u64, payload: &[u8]) -> Option<Frame> {
+    if let Some(message) = scan(run, payload) {
+        return Some(message);
+    }
+    let frame = match serde_json::from_slice(payload).ok()? {
+        Parsed::Welcome { chats } => {
+            Frame::Welcome { positions: chats.iter().map(|c| (c.chat_id, c.last_seq)).collect() }
+        }
+        Parsed::Message { chat_id, seq, content } => {
+            Frame::Message { chat_id, seq, sent_nanos: marker(run, content.as_bytes()) }
+        }
+        Parsed::Ack { client_id, chat_id, seq } => Frame::Ack { client_id, chat_id, seq },
+        Parsed::Error { code, client_id } => Frame::Refused { code, client_id },
+        Parsed::Other => Frame::Other,
+    };
+    Some(frame)
+}
+
+/// The quick way. A quote inside a text is always escaped, so that no content can look like a
+/// member of the object around it.
+fn scan(run: u64, payload: &[u8]) -> Option<Frame> {
+    memmem::find(payload, br#""type":"message""#)?;
+    let chat_id = number(after(payload, br#""chat_id":"#)?)?;
+    let seq = number(after(payload, br#""seq":"#)?)?;
+    let content = after(payload, br#""content":""#)?;
+    Some(Frame::Message { chat_id, seq, sent_nanos: marker(run, content) })
+}
+
+fn marker(run: u64, content: &[u8]) -> Option<u64> {
+    let content = content.strip_prefix(b"@")?;
+    let dot = memchr::memchr(b'.', content)?;
+    (number(content)? == run).then(|| number(&content[dot + 1..]))?
+}
+
+fn after<'a>(payload: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    memmem::find(payload, name).map(|at| &payload[at + name.len()..])
+}
+
+/// The decimal number at the beginning.
+fn number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_this_run_tells_when_it_was_sent() {
+        let compact = br#"{"type":"message","id":9,"seq":4,"chat_id":1,"content":"@7.123@xx"}"#;
+        let spaced = br#"{"type": "message", "seq": 4, "chat_id": 1, "content": "@7.123@xx"}"#;
+        let message = Frame::Message { chat_id: 1, seq: 4, sent_nanos: Some(123) };
+        assert_eq!(read(7, compact).as_ref(), Some(&message));
+        assert_eq!(read(7, spaced).as_ref(), Some(&message));
+    }
+
+    #[test]
+    fn a_message_of_somebody_else_counts_but_tells_no_time() {
+        let other = br#"{"type":"message","seq":4,"chat_id":1,"content":"\"seq\":99 hello"}"#;
+        let foreign = br#"{"type":"message","seq":4,"chat_id":1,"content":"@8.123@"}"#;
+        let message = Frame::Message { chat_id: 1, seq: 4, sent_nanos: None };
+        assert_eq!(read(7, other).as_ref(), Some(&message));
+        assert_eq!(read(7, foreign).as_ref(), Some(&message));
+    }
+
+    #[test]
+    fn the_other_frames_are_told_apart() {
+        let welcome = br#"{"type":"welcome","chats":[{"chat_id":1,"last_seq":8,"read_seq":8}]}"#;
+        assert_eq!(read(7, welcome), Some(Frame::Welcome { positions: vec![(1, 8)] }));
+        let ack = br#"{"type":"ack","client_id":"a","chat_id":1,"id":5,"seq":2}"#;
+        let client_id = "a".to_owned();
+        assert_eq!(read(7, ack), Some(Frame::Ack { client_id, chat_id: 1, seq: 2 }));
+        let error = br#"{"type":"error","code":"rate_limited","detail":""}"#;
+        let code = "rate_limited".to_owned();
+        assert_eq!(read(7, error), Some(Frame::Refused { code, client_id: None }));
+        assert_eq!(read(7, br#"{"type":"pong"}"#), Some(Frame::Other));
+        assert_eq!(read(7, b"not JSON"), None);
+    }
+
+    #[test]
+    fn a_draft_has_the_size_asked_for_and_is_read_back() {
+        let draft = draft(7, "c", 123, 40);
+        let value: serde_json::Value = serde_json::from_str(&draft).unwrap();
+        let content = value["content"].as_str().unwrap();
+        assert_eq!(content.len(), 40);
+        assert_eq!(marker(7, content.as_bytes()), Some(123));
+    }
+}

@@ -1,0 +1,264 @@
+//! One WebSocket, cheap enough to hold many thousands in one process.
+//!
+//! Frame header and handshake key are tungstenite's; reading goes through one buffer that all
+//! sockets of the thread share, and a socket keeps only the beginning of a frame whose end has not
+//! come yet. Knows nothing of chats.
+
+use crate::stop::{Result, Stop};
+use std::cell::RefCell;
+use std::io::{Cursor, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+/// As much as the kernel hands out at once when many frames wait.
+pub const SCRATCH_BYTES: usize = 256 * 1024;
+/// The answer to an upgrade is a few hundred bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// The server promises frames within a page of history; more is a fault of its own.
+const FRAME_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A server that takes longer to answer an upgrade has failed.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+/// The load is our own, so that nobody can be fooled by a known mask.
+const MASK: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];
+const KEY: &str = "c251Zy1sb2FkLWNsaWVudA==";
+
+pub type Scratch = RefCell<Vec<u8>>;
+
+pub struct Socket {
+    stream: TcpStream,
+    out: RefCell<Vec<u8>>,
+}
+
+/// Takes frames out of a stream of bytes.
+#[derive(Default)]
+pub struct Frames {
+    tail: Vec<u8>,
+}
+
+impl Socket {
+    /// Connects and upgrades; also gives back the frames that came with the answer.
+    pub async fn open(address: SocketAddr, path: &str, token: &str) -> Result<(Self, Frames)> {
+        let opening = Self::upgrade(address, path, token);
+        match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err(Stop::new(format!("{path}: no answer to the upgrade in 30 s"))),
+        }
+    }
+
+    async fn upgrade(address: SocketAddr, path: &str, token: &str) -> Result<(Self, Frames)> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let socket = Self { stream, out: RefCell::default() };
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: {KEY}\r\n\r\n"
+        );
+        socket.out.borrow_mut().extend_from_slice(request.as_bytes());
+        socket.flush().await?;
+        let mut answer = Vec::new();
+        let end = loop {
+            socket.stream.readable().await?;
+            match socket.stream.try_read_buf(&mut answer) {
+                Ok(0) => return Err(Stop::new(format!("{path}: closed during the upgrade"))),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if let Some(at) = memchr::memmem::find(&answer, b"\r\n\r\n") {
+                break at + 4;
+            }
+            if answer.len() > ANSWER_BYTES_MAX {
+                return Err(Stop::new(format!("{path}: an endless answer to the upgrade")));
+            }
+        };
+        accepted(path, &String::from_utf8_lossy(&answer[..end]))?;
+        Ok((socket, Frames { tail: answer.split_off(end) }))
+    }
+
+    /// Sends one text frame, waiting for room if need be.
+    pub async fn send(&self, text: &str) -> Result<()> {
+        self.queue(OpCode::Data(Data::Text), text.as_bytes())?;
+        self.flush().await
+    }
+
+    /// Waits until bytes are there, and takes frames out of them. `Ok(false)` means the end.
+    pub async fn receive(
+        &self,
+        scratch: &Scratch,
+        frames: &mut Frames,
+        on_text: &mut impl FnMut(&[u8]),
+    ) -> Result<bool> {
+        self.stream.readable().await?;
+        {
+            let mut scratch = scratch.borrow_mut();
+            let read = match self.stream.try_read(&mut scratch) {
+                Ok(0) => return Ok(false),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+                Err(error) => return Err(error.into()),
+            };
+            self.deliver(frames, &scratch[..read], on_text)?;
+        }
+        self.flush().await?;
+        Ok(true)
+    }
+
+    /// Takes frames out of these bytes and of what was left before. A close frame is an error.
+    pub fn deliver(
+        &self,
+        frames: &mut Frames,
+        bytes: &[u8],
+        on_text: &mut impl FnMut(&[u8]),
+    ) -> Result<()> {
+        frames.feed(bytes, &mut |opcode, payload| match opcode {
+            OpCode::Data(Data::Text) => {
+                on_text(payload);
+                Ok(())
+            }
+            OpCode::Control(Control::Ping) => self.queue(OpCode::Control(Control::Pong), payload),
+            OpCode::Control(Control::Pong) => Ok(()),
+            OpCode::Control(Control::Close) => Err(Stop::new(reason(payload))),
+            other => Err(Stop::new(format!("a frame that no snug sends: {other}"))),
+        })
+    }
+
+    fn queue(&self, opcode: OpCode, payload: &[u8]) -> Result<()> {
+        let header = FrameHeader { opcode, mask: Some(MASK), ..FrameHeader::default() };
+        let mut out = self.out.borrow_mut();
+        let written = header.format(payload.len() as u64, &mut *out);
+        written.map_err(|error| Stop::new(error.to_string()))?;
+        out.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+        Ok(())
+    }
+
+    /// Whoever comes first writes what all have queued, in the order in which they did.
+    async fn flush(&self) -> Result<()> {
+        loop {
+            {
+                let mut out = self.out.borrow_mut();
+                if out.is_empty() {
+                    return Ok(());
+                }
+                match self.stream.try_write(&out) {
+                    Ok(written) if written == out.len() => *out = Vec::new(),
+                    Ok(written) => drop(out.drain(..written)),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(error.into()),
+                }
+                if out.is_empty() {
+                    return Ok(());
+                }
+            }
+            self.stream.writable().await?;
+        }
+    }
+}
+
+impl Frames {
+    /// Hands over each complete frame, and keeps the beginning of an incomplete one.
+    pub fn feed(
+        &mut self,
+        bytes: &[u8],
+        on_frame: &mut impl FnMut(OpCode, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        if self.tail.is_empty() {
+            let used = split(bytes, on_frame)?;
+            self.tail.extend_from_slice(&bytes[used..]);
+            return Ok(());
+        }
+        let mut whole = std::mem::take(&mut self.tail);
+        whole.extend_from_slice(bytes);
+        let used = split(&whole, on_frame)?;
+        if used < whole.len() {
+            self.tail = whole.split_off(used);
+        }
+        Ok(())
+    }
+}
+
+/// How many bytes belong to complete frames.
+fn split(bytes: &[u8], on_frame: &mut impl FnMut(OpCode, &[u8]) -> Result<()>) -> Result<usize> {
+    let mut used = 0;
+    loop {
+        let mut cursor = Cursor::new(&bytes[used..]);
+        let parsed = FrameHeader::parse(&mut cursor).map_err(|e| Stop::new(e.to_string()))?;
+        let Some((header, length)) = parsed else { return Ok(used) };
+        if !header.is_final || header.mask.is_some() || length > FRAME_BYTES_MAX {
+            return Err(Stop::new("a frame that no snug sends: masked, in parts or too large"));
+        }
+        let start = used + cursor.position() as usize;
+        let end = start + length as usize;
+        let Some(payload) = bytes.get(start..end) else { return Ok(used) };
+        on_frame(header.opcode, payload)?;
+        used = end;
+    }
+}
+
+fn accepted(path: &str, answer: &str) -> Result<()> {
+    let first = answer.lines().next().unwrap_or_default();
+    if !first.starts_with("HTTP/1.1 101 ") {
+        return Err(Stop::new(format!("{path}: the upgrade was refused: {first}")));
+    }
+    let key = derive_accept_key(KEY.as_bytes());
+    let proven = answer.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {
+        name.eq_ignore_ascii_case("sec-websocket-accept") && value.trim() == key
+    });
+    proven.then_some(()).ok_or_else(|| Stop::new(format!("{path}: a wrong accept key")))
+}
+
+fn reason(payload: &[u8]) -> String {
+    match payload {
+        [high, low, text @ ..] => {
+            let code = u16::from_be_bytes([*high, *low]);
+            format!("closed with {code} {}", String::from_utf8_lossy(text)).trim_end().to_owned()
+        }
+        _ => "closed without a code".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(frames: &mut Frames, bytes: &[u8]) -> Vec<String> {
+        let mut seen = Vec::new();
+        let mut on_frame = |_, payload: &[u8]| {
+            seen.push(String::from_utf8_lossy(payload).into_owned());
+            Ok(())
+        };
+        frames.feed(bytes, &mut on_frame).unwrap();
+        seen
+    }
+
+    #[test]
+    fn frames_come_out_whole_however_the_bytes_arrive() {
+        let mut bytes = b"\x81\x02hi\x81\x7e\x00\xc8".to_vec();
+        bytes.extend([b'x'; 200]);
+        let whole = ["hi".to_owned(), "x".repeat(200)];
+        assert_eq!(texts(&mut Frames::default(), &bytes), whole);
+        let mut frames = Frames::default();
+        let piecemeal: Vec<_> = bytes.chunks(1).flat_map(|b| texts(&mut frames, b)).collect();
+        assert_eq!(piecemeal, whole);
+        assert_eq!(frames.tail.capacity(), 0, "an idle socket keeps no buffer");
+    }
+
+    #[test]
+    fn a_masked_frame_or_a_part_of_one_is_a_fault() {
+        for bytes in
+            [&b"\x81\x80abcd"[..], b"\x01\x00", b"\x81\x7f\x00\x00\x00\x00\xff\xff\xff\xff"]
+        {
+            assert!(Frames::default().feed(bytes, &mut |_, _| Ok(())).is_err());
+        }
+    }
+
+    #[test]
+    fn a_close_frame_says_why() {
+        assert_eq!(reason(b"\x03\xf5too slow"), "closed with 1013 too slow");
+        assert_eq!(reason(b""), "closed without a code");
+    }
+}

@@ -1,0 +1,220 @@
+//! Whole runs against a tiny chat server, faithful or not: the checker must pass the one and find
+//! the others out.
+
+use crate::report::Report;
+use crate::server::Server;
+use crate::tally::Tally;
+use crate::users::User;
+use crate::{Cli, Scenario, fanout, idle};
+use clap::Parser;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_tungstenite::tungstenite::Message;
+
+/// What the server does wrong with one message, towards its first reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    Swallows,
+    Doubles,
+    Swaps,
+    SwallowsTheLast,
+    NeverAcknowledges,
+    AcknowledgesTwice,
+    Refuses,
+    Closes,
+}
+
+const SPOILED: u64 = 5;
+const MESSAGES: u64 = 40;
+
+struct Room {
+    fault: Fault,
+    last_seq: u64,
+    held: Option<String>,
+    readers: Vec<UnboundedSender<String>>,
+}
+
+impl Room {
+    fn post(&mut self, draft: &Value) -> Vec<String> {
+        if self.fault == Fault::Refuses && self.last_seq + 1 == SPOILED {
+            self.fault = Fault::None;
+            let client_id = &draft["client_id"];
+            return vec![
+                json!({"type": "error", "code": "rate_limited", "client_id": client_id})
+                    .to_string(),
+            ];
+        }
+        self.last_seq += 1;
+        let (seq, client_id) = (self.last_seq, &draft["client_id"]);
+        let message = json!({"type": "message", "id": seq, "seq": seq, "chat_id": 1,
+            "chat_type": "general", "content": draft["content"], "client_id": client_id});
+        for (place, reader) in self.readers.iter().enumerate() {
+            let first = place == 0;
+            let copies = match self.fault {
+                Fault::Swallows if first && seq == SPOILED => 0,
+                Fault::SwallowsTheLast if first && seq == MESSAGES => 0,
+                Fault::Doubles if first && seq == SPOILED => 2,
+                Fault::Swaps if first && seq == SPOILED => {
+                    self.held = Some(message.to_string());
+                    0
+                }
+                _ => 1,
+            };
+            (0..copies).for_each(|_| reader.send(message.to_string()).unwrap());
+            if let Some(held) = self.held.take_if(|_| first && seq > SPOILED) {
+                reader.send(held).unwrap();
+            }
+        }
+        let ack = json!({"type": "ack", "client_id": client_id, "chat_id": 1, "seq": seq});
+        let acks = match self.fault {
+            Fault::NeverAcknowledges if seq == SPOILED => 0,
+            Fault::AcknowledgesTwice if seq == SPOILED => 2,
+            _ => 1,
+        };
+        vec![ack.to_string(); acks]
+    }
+}
+
+async fn converse(stream: TcpStream, room: Rc<RefCell<Room>>) {
+    let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+    let (sender, mut outbox) = unbounded_channel();
+    let welcome = json!({"type": "welcome",
+        "chats": [{"chat_id": 1, "last_seq": room.borrow().last_seq}]});
+    sender.send(welcome.to_string()).unwrap();
+    room.borrow_mut().readers.push(sender.clone());
+    loop {
+        tokio::select! {
+            Some(text) = outbox.recv() => {
+                if room.borrow().fault == Fault::Closes && text.contains("\"seq\":5") {
+                    return;
+                }
+                if socket.send(Message::text(text)).await.is_err() {
+                    return;
+                }
+            }
+            frame = socket.next() => {
+                let Some(Ok(Message::Text(text))) = frame else { return };
+                let draft = serde_json::from_str(&text).unwrap();
+                let answers = room.borrow_mut().post(&draft);
+                answers.into_iter().for_each(|answer| sender.send(answer).unwrap());
+            }
+        }
+    }
+}
+
+async fn serve(fault: Fault) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let room = Room { fault, last_seq: 0, held: None, readers: Vec::new() };
+    let room = Rc::new(RefCell::new(room));
+    tokio::task::spawn_local(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::task::spawn_local(converse(stream, room.clone()));
+        }
+    });
+    address
+}
+
+fn run(fault: Fault, arguments: &str) -> Report {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let server = Server::at(serve(fault).await, None);
+        let cli =
+            Cli::try_parse_from(format!("snug-load {arguments} --settle 0").split(' ')).unwrap();
+        let users = [User { token: "token".into() }];
+        let tally = Tally::new().unwrap();
+        let report = match &cli.scenario {
+            Scenario::Idle(args) => idle::run(args, &server, &users, &tally).await,
+            Scenario::Fanout(args) => fanout::run(args, &server, &users, &tally).await,
+            Scenario::Ingest(_) => unreachable!("the tiny server has no rooms"),
+        };
+        report.unwrap()
+    })
+}
+
+fn fanout(fault: Fault) -> Report {
+    run(fault, "fanout --sockets 3 --publishers 1 --rate 2000 --messages 40")
+}
+
+#[test]
+fn a_faithful_server_gets_a_clean_report() {
+    let report = fanout(Fault::None);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.sent, report.acknowledged), (MESSAGES, MESSAGES));
+    assert_eq!(report.deliveries, 3 * MESSAGES);
+    assert!(report.delivery_micros.is_some() && report.ack_micros.is_some());
+}
+
+#[test]
+fn a_closed_loop_sends_all_it_may() {
+    let arguments = "fanout --sockets 4 --publishers 2 --window 8 --messages 40";
+    let report = run(Fault::None, arguments);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.deliveries, 4 * MESSAGES);
+}
+
+#[test]
+fn idle_sockets_are_held_and_none_is_closed() {
+    let report = run(Fault::None, "idle --sockets 50 --seconds 1");
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.sockets, 50);
+}
+
+#[test]
+fn a_swallowed_message_is_a_loss() {
+    let report = fanout(Fault::Swallows);
+    assert!(!report.is_clean());
+    assert_eq!((report.lost, report.doubled, report.out_of_order), (1, 0, 0));
+}
+
+#[test]
+fn a_swallowed_last_message_is_a_loss_too() {
+    let report = fanout(Fault::SwallowsTheLast);
+    assert!(!report.is_clean());
+    assert_eq!((report.lost, report.doubled, report.out_of_order), (1, 0, 0));
+}
+
+#[test]
+fn a_doubled_message_is_found() {
+    let report = fanout(Fault::Doubles);
+    assert!(!report.is_clean());
+    assert_eq!((report.lost, report.doubled, report.out_of_order), (0, 1, 0));
+}
+
+#[test]
+fn two_swapped_messages_are_found() {
+    let report = fanout(Fault::Swaps);
+    assert!(!report.is_clean());
+    assert_eq!((report.lost, report.doubled, report.out_of_order), (0, 0, 1));
+}
+
+#[test]
+fn an_acknowledgement_that_never_comes_or_comes_twice_is_found() {
+    let never = fanout(Fault::NeverAcknowledges);
+    assert!(!never.is_clean());
+    assert_eq!(never.unacknowledged, 1);
+    let twice = fanout(Fault::AcknowledgesTwice);
+    assert!(!twice.is_clean());
+    assert_eq!(twice.acknowledged_twice, 1);
+}
+
+#[test]
+fn a_refusal_is_told_and_is_no_loss() {
+    let report = fanout(Fault::Refuses);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.refused.get("rate_limited"), Some(&1));
+    assert_eq!(report.acknowledged, MESSAGES - 1);
+}
+
+#[test]
+fn a_socket_that_closes_is_told() {
+    let report = fanout(Fault::Closes);
+    assert!(!report.is_clean());
+    assert!(report.closed > 0 && report.first_close.is_some());
+}

@@ -1,0 +1,127 @@
+//! The accounts and rooms that a run needs, made over the API like anybody's.
+
+use crate::server::Server;
+use crate::stop::{Result, Stop};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Each sign-up and login costs the server a hash; more at once would only queue there.
+const AT_ONCE: usize = 4;
+/// For how long a busy server is asked again.
+const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_AFTER_DEFAULT: Duration = Duration::from_millis(250);
+
+#[derive(Clone)]
+pub struct User {
+    pub token: Rc<str>,
+}
+
+#[derive(Deserialize)]
+struct Login {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Room {
+    room_id: u64,
+}
+
+#[derive(Deserialize)]
+struct History {
+    last_seq: u64,
+}
+
+/// No proxy of the environment comes between us and this machine.
+pub fn client() -> Result<Client> {
+    Ok(Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?)
+}
+
+/// Signs up and logs in `count` new users with random passwords.
+pub async fn sign_up(server: &Server, run: u64, count: usize) -> Result<Vec<User>> {
+    let client = client()?;
+    let mut users = Vec::with_capacity(count);
+    let mut next = 0..count;
+    let mut pending = tokio::task::JoinSet::new();
+    loop {
+        while pending.len() < AT_ONCE {
+            let Some(place) = next.next() else { break };
+            let (signup, login) = (server.url("/auth/signup"), server.url("/auth/login"));
+            pending.spawn_local(join(
+                client.clone(),
+                signup,
+                login,
+                format!("load-{run:x}-{place}"),
+            ));
+        }
+        let Some(joined) = pending.join_next().await else { return Ok(users) };
+        users.push(joined.map_err(|error| Stop::new(error.to_string()))??);
+        if users.len() % 500 == 0 {
+            eprintln!("{:>12} users signed up", users.len());
+        }
+    }
+}
+
+async fn join(client: Client, signup: String, login: String, username: String) -> Result<User> {
+    let password = password()?;
+    let email = format!("{username}@load.invalid");
+    let new = json!({"username": username, "password": password, "email": email});
+    ask::<serde_json::Value>(client.post(signup).json(&new)).await?;
+    let credentials = json!({"username": username, "password": password});
+    let login: Login = ask(client.post(login).json(&credentials)).await?;
+    Ok(User { token: login.access_token.into() })
+}
+
+/// The users whose tokens stand in a file, one a line.
+pub fn from_file(path: &std::path::Path) -> Result<Vec<User>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Stop::new(format!("{}: {error}", path.display())))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let users: Vec<_> = lines.map(|token| User { token: token.into() }).collect();
+    match users.is_empty() {
+        true => Err(Stop::new(format!("{}: no token in it", path.display()))),
+        false => Ok(users),
+    }
+}
+
+pub async fn make_room(client: &Client, server: &Server, user: &User, name: &str) -> Result<u64> {
+    let request = client.post(server.url("/chats/room")).bearer_auth(&user.token);
+    Ok(ask::<Room>(request.json(&json!({"name": name}))).await?.room_id)
+}
+
+/// How many messages the room holds.
+pub async fn last_seq(client: &Client, server: &Server, user: &User, room: u64) -> Result<u64> {
+    let url = server.url(&format!("/chats/room/{room}/history?limit=1"));
+    Ok(ask::<History>(client.get(url).bearer_auth(&user.token)).await?.last_seq)
+}
+
+/// Asks again while the server is too busy.
+async fn ask<T: DeserializeOwned>(request: RequestBuilder) -> Result<T> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let again = request.try_clone().ok_or_else(|| Stop::new("a body that cannot be resent"))?;
+        let answer = again.send().await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer.json().await?);
+        }
+        let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
+        if !busy.contains(&status) || Instant::now() > deadline {
+            let path = answer.url().path().to_owned();
+            let body = answer.text().await.unwrap_or_default();
+            return Err(Stop::new(format!("{path} answered {status}: {body}")));
+        }
+        let told = answer.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
+        tokio::time::sleep(told.map_or(RETRY_AFTER_DEFAULT, Duration::from_secs)).await;
+    }
+}
+
+fn password() -> Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Stop::new(error.to_string()))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
