@@ -10,7 +10,7 @@ use crate::stop::{Result, Stop};
 use crate::tally::{Tally, add};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -19,6 +19,8 @@ use tokio::time::Instant;
 
 /// Enough to keep the server's accept queue busy and never full.
 const OPENING_AT_ONCE: usize = 128;
+/// Below what the server allows an address by default; 60,000 sockets make 150 addresses.
+const SOCKETS_PER_ADDRESS: usize = 400;
 /// Nothing new for this long means that nothing more will come.
 const SILENCE: Duration = Duration::from_secs(3);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
@@ -69,11 +71,12 @@ impl Crowd {
         let scratch: Rc<Scratch> = Rc::new(RefCell::new(vec![0; SCRATCH_BYTES]));
         let mut seats = Vec::with_capacity(doors.len());
         let mut opening = JoinSet::new();
-        let mut doors = doors.into_iter();
+        let mut doors = doors.into_iter().enumerate();
         loop {
             while opening.len() < OPENING_AT_ONCE {
-                let Some(door) = doors.next() else { break };
-                opening.spawn_local(Seat::open(address, door, scratch.clone(), tally.clone()));
+                let Some((place, door)) = doors.next() else { break };
+                let (scratch, tally) = (scratch.clone(), tally.clone());
+                opening.spawn_local(Seat::open(address, place, door, scratch, tally));
             }
             let Some(opened) = opening.join_next().await else { break };
             let opened = opened.map_err(|error| Stop::new(error.to_string()))?;
@@ -135,11 +138,13 @@ impl Crowd {
 impl Seat {
     async fn open(
         address: SocketAddr,
+        place: usize,
         door: Door,
         scratch: Rc<Scratch>,
         tally: Rc<Tally>,
     ) -> Result<Rc<Self>> {
-        let (socket, mut frames) = Socket::open(address, &door.path, &door.token).await?;
+        let source = source(tally.run, place);
+        let (socket, mut frames) = Socket::open(source, address, &door.path, &door.token).await?;
         let seat = Rc::new(Self {
             socket,
             orders: RefCell::default(),
@@ -241,6 +246,13 @@ impl Seat {
         self.under_way.borrow_mut().insert(client_id, sent_nanos);
         self.socket.send(&text).await
     }
+}
+
+/// Where the socket at this place comes from. One address has 28,000 ports, which take ever longer
+/// to find as they fill, and are not free again until a minute after a run.
+fn source(run: u64, place: usize) -> Ipv4Addr {
+    let [high, low, ..] = run.to_le_bytes();
+    Ipv4Addr::new(127, high | 1, low, (1 + place / SOCKETS_PER_ADDRESS) as u8)
 }
 
 /// A moment that all writers share, so that their messages spread evenly over time.

@@ -5,11 +5,13 @@
 //! come yet. Knows nothing of chats.
 
 use crate::stop::{Result, Stop};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use std::cell::RefCell;
 use std::io::{Cursor, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -40,17 +42,27 @@ pub struct Frames {
 }
 
 impl Socket {
-    /// Connects and upgrades; also gives back the frames that came with the answer.
-    pub async fn open(address: SocketAddr, path: &str, token: &str) -> Result<(Self, Frames)> {
-        let opening = Self::upgrade(address, path, token);
+    /// Connects from `source` and upgrades; also gives back the frames that came with the answer.
+    pub async fn open(
+        source: Ipv4Addr,
+        address: SocketAddr,
+        path: &str,
+        token: &str,
+    ) -> Result<(Self, Frames)> {
+        let opening = Self::upgrade(source, address, path, token);
         match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(Stop::new(format!("{path}: no answer to the upgrade in 30 s"))),
         }
     }
 
-    async fn upgrade(address: SocketAddr, path: &str, token: &str) -> Result<(Self, Frames)> {
-        let stream = TcpStream::connect(address).await?;
+    async fn upgrade(
+        source: Ipv4Addr,
+        address: SocketAddr,
+        path: &str,
+        token: &str,
+    ) -> Result<(Self, Frames)> {
+        let stream = connect(source, address).await?;
         stream.set_nodelay(true)?;
         let socket = Self { stream, out: RefCell::default() };
         let request = format!(
@@ -197,6 +209,17 @@ fn split(bytes: &[u8], on_frame: &mut impl FnMut(OpCode, &[u8]) -> Result<()>) -
         on_frame(header.opcode, payload)?;
         used = end;
     }
+}
+
+async fn connect(source: Ipv4Addr, address: SocketAddr) -> Result<TcpStream> {
+    if address.is_ipv6() {
+        return Ok(TcpStream::connect(address).await?);
+    }
+    let socket = TcpSocket::new_v4()?;
+    // The port is chosen when both ends are known, and may then be shared.
+    setsockopt(&socket, IpBindAddressNoPort, &true).map_err(|e| Stop::new(e.to_string()))?;
+    socket.bind((source, 0).into())?;
+    Ok(socket.connect(address).await?)
 }
 
 fn accepted(path: &str, answer: &str) -> Result<()> {
