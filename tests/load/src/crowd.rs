@@ -5,7 +5,7 @@
 
 use crate::check::Order;
 use crate::frame::{self, Frame};
-use crate::socket::{Frames, SCRATCH_BYTES, Scratch, Socket};
+use crate::socket::{Incoming, SCRATCH_BYTES, Scratch, Socket};
 use crate::stop::{Result, Stop};
 use crate::tally::{Tally, add};
 use std::cell::{Cell, RefCell};
@@ -144,29 +144,34 @@ impl Seat {
         tally: Rc<Tally>,
     ) -> Result<Rc<Self>> {
         let source = source(tally.run, place);
-        let (socket, mut frames) = Socket::open(source, address, &door.path, &door.token).await?;
+        let (socket, mut incoming) = Socket::open(source, address, &door.path, &door.token).await?;
         let seat = Rc::new(Self {
             socket,
             orders: RefCell::default(),
             under_way: RefCell::default(),
             room: Semaphore::new(0),
         });
-        seat.socket.deliver(&mut frames, &[], &mut |text| seat.hear(text, &tally))?;
+        seat.socket.begin(&mut incoming, &mut |text| seat.hear(text, &tally))?;
         while seat.orders.borrow().is_empty() {
             let mut hear = |text: &[u8]| seat.hear(text, &tally);
-            if !seat.socket.receive(&scratch, &mut frames, &mut hear).await? {
+            if !seat.socket.receive(&scratch, &mut incoming, &mut hear).await? {
                 return Err(Stop::new("closed before the welcome"));
             }
         }
         // A task never gives memory back: the one that listens must not have opened.
-        tokio::task::spawn_local(seat.clone().listen(frames, scratch, tally));
+        tokio::task::spawn_local(seat.clone().listen(incoming, scratch, tally));
         Ok(seat)
     }
 
-    async fn listen(self: Rc<Self>, mut frames: Frames, scratch: Rc<Scratch>, tally: Rc<Tally>) {
+    async fn listen(
+        self: Rc<Self>,
+        mut incoming: Incoming,
+        scratch: Rc<Scratch>,
+        tally: Rc<Tally>,
+    ) {
         let why = loop {
             let mut hear = |text: &[u8]| self.hear(text, &tally);
-            match self.socket.receive(&scratch, &mut frames, &mut hear).await {
+            match self.socket.receive(&scratch, &mut incoming, &mut hear).await {
                 Ok(true) => {}
                 Ok(false) => break "closed by the server without a word".to_owned(),
                 Err(stop) => break stop.to_string(),

@@ -8,9 +8,14 @@ use crate::stop::{Result, Stop};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io::{Cursor, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -30,14 +35,21 @@ const KEY: &str = "c251Zy1sb2FkLWNsaWVudA==";
 
 pub type Scratch = RefCell<Vec<u8>>;
 
+/// The half that writes; several tasks may.
 pub struct Socket {
-    stream: TcpStream,
+    half: OwnedWriteHalf,
     out: RefCell<Vec<u8>>,
+}
+
+/// The half that reads; one task owns it.
+pub struct Incoming {
+    half: OwnedReadHalf,
+    frames: Frames,
 }
 
 /// Takes frames out of a stream of bytes.
 #[derive(Default)]
-pub struct Frames {
+struct Frames {
     tail: Vec<u8>,
 }
 
@@ -48,7 +60,7 @@ impl Socket {
         address: SocketAddr,
         path: &str,
         token: &str,
-    ) -> Result<(Self, Frames)> {
+    ) -> Result<(Self, Incoming)> {
         let opening = Self::upgrade(source, address, path, token);
         match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
             Ok(opened) => opened,
@@ -61,10 +73,11 @@ impl Socket {
         address: SocketAddr,
         path: &str,
         token: &str,
-    ) -> Result<(Self, Frames)> {
+    ) -> Result<(Self, Incoming)> {
         let stream = connect(source, address).await?;
         stream.set_nodelay(true)?;
-        let socket = Self { stream, out: RefCell::default() };
+        let (mut incoming, outgoing) = stream.into_split();
+        let socket = Self { half: outgoing, out: RefCell::default() };
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -74,12 +87,8 @@ impl Socket {
         socket.flush().await?;
         let mut answer = Vec::new();
         let end = loop {
-            socket.stream.readable().await?;
-            match socket.stream.try_read_buf(&mut answer) {
-                Ok(0) => return Err(Stop::new(format!("{path}: closed during the upgrade"))),
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error.into()),
+            if incoming.read_buf(&mut answer).await? == 0 {
+                return Err(Stop::new(format!("{path}: closed during the upgrade")));
             }
             if let Some(at) = memchr::memmem::find(&answer, b"\r\n\r\n") {
                 break at + 4;
@@ -89,7 +98,8 @@ impl Socket {
             }
         };
         accepted(path, &String::from_utf8_lossy(&answer[..end]))?;
-        Ok((socket, Frames { tail: answer.split_off(end) }))
+        let frames = Frames { tail: answer[end..].to_vec() };
+        Ok((socket, Incoming { half: incoming, frames }))
     }
 
     /// Sends one text frame, waiting for room if need be.
@@ -98,30 +108,34 @@ impl Socket {
         self.flush().await
     }
 
+    /// Takes the frames that came with the answer to the upgrade.
+    pub fn begin(&self, incoming: &mut Incoming, on_text: &mut impl FnMut(&[u8])) -> Result<()> {
+        self.deliver(&mut incoming.frames, &[], on_text)
+    }
+
     /// Waits until bytes are there, and takes frames out of them. `Ok(false)` means the end.
     pub async fn receive(
         &self,
         scratch: &Scratch,
-        frames: &mut Frames,
+        incoming: &mut Incoming,
         on_text: &mut impl FnMut(&[u8]),
     ) -> Result<bool> {
-        self.stream.readable().await?;
-        {
+        let Incoming { half, frames } = incoming;
+        // Not `read`: the shared buffer is borrowed only while the kernel fills it.
+        let read = poll_fn(|cx| {
             let mut scratch = scratch.borrow_mut();
-            let read = match self.stream.try_read(&mut scratch) {
-                Ok(0) => return Ok(false),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(error.into()),
-            };
-            self.deliver(frames, &scratch[..read], on_text)?;
-        }
+            let mut buffer = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut *half).poll_read(cx, &mut buffer))?;
+            Poll::Ready(std::io::Result::Ok(buffer.filled().len()))
+        })
+        .await?;
+        self.deliver(frames, &scratch.borrow()[..read], on_text)?;
         self.flush().await?;
-        Ok(true)
+        Ok(read > 0)
     }
 
     /// Takes frames out of these bytes and of what was left before. A close frame is an error.
-    pub fn deliver(
+    fn deliver(
         &self,
         frames: &mut Frames,
         bytes: &[u8],
@@ -156,7 +170,7 @@ impl Socket {
                 if out.is_empty() {
                     return Ok(());
                 }
-                match self.stream.try_write(&out) {
+                match self.half.try_write(&out) {
                     Ok(written) if written == out.len() => *out = Vec::new(),
                     Ok(written) => drop(out.drain(..written)),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -166,14 +180,14 @@ impl Socket {
                     return Ok(());
                 }
             }
-            self.stream.writable().await?;
+            self.half.writable().await?;
         }
     }
 }
 
 impl Frames {
     /// Hands over each complete frame, and keeps the beginning of an incomplete one.
-    pub fn feed(
+    fn feed(
         &mut self,
         bytes: &[u8],
         on_frame: &mut impl FnMut(OpCode, &[u8]) -> Result<()>,
