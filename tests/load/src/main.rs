@@ -21,7 +21,8 @@ mod users;
 mod tests;
 
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use server::Server;
 use std::path::PathBuf;
@@ -68,6 +69,10 @@ enum Scenario {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.url.is_none() && cli.start.is_none() {
+        let which = "say which snug: --url http://127.0.0.1:PORT or --start PROGRAM\n";
+        Cli::command().error(ErrorKind::MissingRequiredArgument, which).exit();
+    }
     match start(&cli) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -87,10 +92,9 @@ fn start(cli: &Cli) -> Result<bool> {
 }
 
 async fn with_server(cli: &Cli) -> Result<bool> {
-    let mut server = match (&cli.url, &cli.start) {
-        (Some(url), _) => Server::running(url, cli.pid).await?,
-        (None, Some(program)) => Server::start(program).await?,
-        (None, None) => return Err(Stop::new("say which snug: --url ADDRESS or --start PROGRAM")),
+    let mut server = match &cli.start {
+        Some(program) => Server::start(program).await?,
+        None => Server::running(cli.url.as_deref().unwrap_or_default(), cli.pid).await?,
     };
     let mut terminated = signal(SignalKind::terminate())?;
     let result = tokio::select! {

@@ -93,15 +93,13 @@ impl Server {
             let answer = client.get(self.url("/readyz")).send().await;
             let why = match answer {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) => answer.status().to_string(),
+                Ok(answer) => format!("it answers {}", answer.status()),
+                Err(_) if self.is_gone() => "it has ended".to_owned(),
                 Err(error) => Stop::from(error).to_string(),
             };
             if self.is_gone() || self.started.is_none() || Instant::now() > deadline {
-                return Err(Stop::new(format!(
-                    "{} is not ready: {why}{}",
-                    self.address,
-                    self.log()
-                )));
+                let line = format!("snug at {} is not ready: {why}{}", self.address, self.log());
+                return Err(Stop::new(line));
             }
             tokio::time::sleep(GLANCE).await;
         }
