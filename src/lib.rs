@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod registry;
 pub mod store;
 pub mod text;
+pub mod views;
 pub mod wire;
 pub mod log;
 pub mod prompt;

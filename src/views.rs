@@ -1,0 +1,279 @@
+//! What each page shows, as a struct for its template.
+//!
+//! Filled by `http::pages` from what `chat` answers, rendered by `http::render`. Pure: no look-ups,
+//! no clock. The words stand in the templates; what is here has no text for people except what
+//! people wrote and the sentences of refusals.
+
+mod chats;
+mod messages;
+mod people;
+mod spans;
+
+pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href};
+pub use messages::{History, Message, messages};
+pub use people::{Avatar, Person};
+pub use spans::Span;
+
+use serde::Serialize;
+
+/// A page with a template of its own.
+pub trait Page: Serialize {
+    const TEMPLATE: &'static str;
+}
+
+/// What every page needs: the theme that was chosen and the token that its forms carry.
+#[derive(Debug, Clone, Serialize)]
+pub struct Base {
+    pub theme: Theme,
+    /// Goes into every form as the hidden field `form_token`; masked anew for each page, since pages
+    /// are compressed together with what others wrote.
+    pub form_token: String,
+}
+
+/// Chosen in the settings and kept in the cookie `theme`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    /// What the cookie and the form say; anything else is the system's choice.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// `GET /login` and a login that was refused.
+#[derive(Debug, Serialize)]
+pub struct Login {
+    pub base: Base,
+    /// The path to go to afterwards; a path of ours, never another host.
+    pub next: String,
+    pub username: String,
+    /// Why the login was refused.
+    pub fault: Option<String>,
+    /// Where to sign up instead; see `door`.
+    pub signup_href: String,
+}
+
+impl Page for Login {
+    const TEMPLATE: &'static str = "login.html";
+}
+
+/// `GET /signup` and a signup that was refused.
+#[derive(Debug, Serialize)]
+pub struct Signup {
+    pub base: Base,
+    pub next: String,
+    pub username: String,
+    pub email: String,
+    pub faults: SignupFaults,
+    pub login_href: String,
+}
+
+/// The sentence for each field at fault; `form` is for what concerns no field.
+#[derive(Debug, Default, Serialize)]
+pub struct SignupFaults {
+    pub form: Option<String>,
+    pub username: Option<String>,
+    pub email: Option<String>,
+    pub password: Option<String>,
+}
+
+impl Page for Signup {
+    const TEMPLATE: &'static str = "signup.html";
+}
+
+/// The address of `/login` or `/signup` that leads to `next` afterwards.
+pub fn door(path: &str, next: &str) -> String {
+    if next == "/" {
+        return path.to_owned();
+    }
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{path}?next={next}")
+}
+
+/// What surrounds every page of a signed-in user: who they are, their chats, who asks for them.
+#[derive(Debug, Serialize)]
+pub struct Shell {
+    pub viewer: Person,
+    /// The path of this page, to which its small forms come back.
+    pub here: String,
+    /// The chat in the middle.
+    pub current: Option<i64>,
+    pub general: ChatLine,
+    pub private_chats: Vec<ChatLine>,
+    pub rooms: Vec<ChatLine>,
+    /// Open requests to the viewer's own rooms, the oldest first.
+    pub requests: Vec<Request>,
+    /// The history's epoch, by which the page's socket resumes.
+    pub epoch: String,
+    /// After so long the page renews its session.
+    pub renew_seconds: u64,
+}
+
+impl Shell {
+    /// What the page's title counts, so that a page that was left open in a tab says what waits.
+    pub fn unread(&self) -> i64 {
+        let others = self.private_chats.iter().chain(&self.rooms);
+        others.map(|chat| chat.unread).sum::<i64>() + self.general.unread
+    }
+}
+
+/// Somebody asks to join a room of the viewer's.
+#[derive(Debug, Serialize)]
+pub struct Request {
+    pub room_id: i64,
+    pub room_name: String,
+    pub user: Person,
+}
+
+/// `GET /`: the chats, and how to start another.
+#[derive(Debug, Serialize)]
+pub struct Dashboard {
+    pub base: Base,
+    pub shell: Shell,
+    pub people: PeopleSearch,
+    pub room: RoomForm,
+    pub join: JoinForm,
+}
+
+impl Page for Dashboard {
+    const TEMPLATE: &'static str = "dashboard.html";
+}
+
+/// `GET /?people=…`: what a search without scripts found; `found` is `None` before a search.
+#[derive(Debug, Default, Serialize)]
+pub struct PeopleSearch {
+    pub text: String,
+    pub found: Option<Vec<Person>>,
+    pub fault: Option<String>,
+}
+
+/// `POST /rooms`, as it was written.
+#[derive(Debug, Default, Serialize)]
+pub struct RoomForm {
+    pub name: String,
+    pub description: String,
+    pub name_fault: Option<String>,
+    pub description_fault: Option<String>,
+}
+
+/// `POST /join`, as it was written.
+#[derive(Debug, Default, Serialize)]
+pub struct JoinForm {
+    pub invite_link: String,
+    pub fault: Option<String>,
+}
+
+/// `GET /general`, `/private/{chat_id}`, `/room/{room_id}`.
+#[derive(Debug, Serialize)]
+pub struct Chat {
+    pub base: Base,
+    pub shell: Shell,
+    pub chat: ChatLine,
+    pub history: History,
+    pub composer: Composer,
+    /// The room's panel; `None` for the other kinds.
+    pub panel: Option<RoomPanel>,
+}
+
+impl Page for Chat {
+    const TEMPLATE: &'static str = "chat.html";
+}
+
+/// The form that sends a message.
+#[derive(Debug, Default, Serialize)]
+pub struct Composer {
+    /// A fresh name for the draft, so that a form sent twice is stored once.
+    pub client_id: String,
+    pub content: String,
+    pub fault: Option<String>,
+}
+
+/// `GET /chats/room/{room_id}/invite?code=…`
+#[derive(Debug, Serialize)]
+pub struct Invite {
+    pub base: Base,
+    pub shell: Shell,
+    pub room_id: i64,
+    pub room_name: String,
+    pub description: String,
+    pub creator: Person,
+    pub members: i64,
+    pub code: String,
+    pub standing: InviteStanding,
+}
+
+/// How the viewer stands to the room that they are invited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InviteStanding {
+    Stranger,
+    Waiting,
+    Member,
+    Denied,
+}
+
+impl Page for Invite {
+    const TEMPLATE: &'static str = "invite.html";
+}
+
+/// `GET /settings`, and a change of password that was refused or done.
+#[derive(Debug, Serialize)]
+pub struct Settings {
+    pub base: Base,
+    pub shell: Shell,
+    pub email: String,
+    pub current_fault: Option<String>,
+    pub new_fault: Option<String>,
+    pub password_changed: bool,
+}
+
+impl Page for Settings {
+    const TEMPLATE: &'static str = "settings.html";
+}
+
+/// An answer that is not the page that was asked for: 404, 403, 429, 500, 503 and their like.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    pub theme: Theme,
+    pub status: u16,
+    /// One sentence of the refusal; never a cause.
+    pub detail: Option<String>,
+    /// By which the operator finds the log line.
+    pub request_id: Option<String>,
+}
+
+impl Page for Failure {
+    const TEMPLATE: &'static str = "failure.html";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_theme_is_read_back_as_it_was_named() {
+        for theme in [Theme::System, Theme::Light, Theme::Dark] {
+            assert_eq!(Theme::from_name(theme.name()), theme);
+        }
+        assert_eq!(Theme::from_name("\"><script>"), Theme::System);
+    }
+}

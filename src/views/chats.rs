@@ -1,0 +1,91 @@
+//! Chats as pages show them: a line in the list, and a room's panel.
+
+use super::people::{Avatar, Person};
+use crate::ids::ChatId;
+use crate::message::{ChatType, Standing};
+use serde::Serialize;
+
+/// How much of the last message a line carries; it shows less.
+const LAST_LINE_CHARS_MAX: usize = 100;
+
+/// A chat in the list at the left, and the head of the chat in the middle.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChatLine {
+    pub chat_id: i64,
+    pub chat_type: ChatType,
+    /// Empty for the general chat, whose name stands in the template.
+    pub name: String,
+    pub href: String,
+    /// The other's, in a private chat.
+    pub avatar: Option<Avatar>,
+    pub last_seq: i64,
+    pub read_seq: i64,
+    pub unread: i64,
+    pub last: Option<LastLine>,
+}
+
+/// The beginning of a chat's last message, on one line.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastLine {
+    pub username: String,
+    pub own: bool,
+    pub text: String,
+}
+
+impl ChatLine {
+    /// `name` is the other's in a private chat, the room's own in a room, and nothing in general.
+    pub fn new(standing: Standing, name: &str, last: Option<LastLine>) -> Self {
+        let Standing { chat_id, chat_type, last_seq, read_seq } = standing;
+        Self {
+            chat_id: chat_id.0,
+            chat_type,
+            name: name.to_owned(),
+            href: href(chat_type, chat_id),
+            avatar: (chat_type == ChatType::Private).then(|| Avatar::of(name)),
+            last_seq: last_seq.0,
+            read_seq: read_seq.0,
+            unread: last_seq.0 - read_seq.0,
+            last,
+        }
+    }
+}
+
+/// The page of a chat.
+pub fn href(chat_type: ChatType, chat_id: ChatId) -> String {
+    match chat_type {
+        ChatType::General => String::from("/general"),
+        ChatType::Private => format!("/private/{chat_id}"),
+        ChatType::Room => format!("/room/{chat_id}"),
+    }
+}
+
+impl LastLine {
+    pub fn new(username: &str, own: bool, content: &str) -> Self {
+        let words = content.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = words.chars().take(LAST_LINE_CHARS_MAX).collect();
+        Self { username: username.to_owned(), own, text }
+    }
+}
+
+/// What stands beside a room's messages.
+#[derive(Debug, Serialize)]
+pub struct RoomPanel {
+    pub room_id: i64,
+    pub description: String,
+    /// Whether the viewer made the room; only then are there requests, removals and a link.
+    pub is_creator: bool,
+    pub members: Vec<PanelMember>,
+    /// The full number, where not all are listed.
+    pub members_count: i64,
+    pub requests: Vec<Person>,
+    /// Whom the creator denied, and may still approve.
+    pub denied: Vec<Person>,
+    pub invite_link: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct PanelMember {
+    pub user: Person,
+    pub is_creator: bool,
+    pub is_viewer: bool,
+}

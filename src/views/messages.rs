@@ -1,0 +1,97 @@
+//! Messages as pages show them: cut into spans, grouped by author, parted by days.
+//!
+//! Days and times are in UTC here, since the server does not know the reader's zone; the page's
+//! script writes them anew in local time.
+
+use super::people::Person;
+use super::spans::{Span, mentions, spans};
+use crate::ids::Seq;
+use crate::message;
+use jiff::SignedDuration;
+use serde::Serialize;
+
+/// Messages of one author within so long of each other share one head; `log.js` has the same.
+const GROUP_WINDOW: SignedDuration = SignedDuration::from_mins(5);
+
+/// The messages of one page, oldest first.
+#[derive(Debug, Default, Serialize)]
+pub struct History {
+    pub messages: Vec<Message>,
+    /// The page before this one; `None` at the chat's beginning.
+    pub older: Option<String>,
+    /// Back to the end, where this page is not the end.
+    pub latest: Option<String>,
+    pub last_seq: i64,
+    pub read_seq: i64,
+}
+
+/// One message.
+#[derive(Debug, Serialize)]
+pub struct Message {
+    pub seq: i64,
+    pub author: Person,
+    pub own: bool,
+    pub mentions: bool,
+    pub spans: Vec<Span>,
+    /// RFC 3339, for `<time datetime>`.
+    pub timestamp: String,
+    /// `10:00`
+    pub clock: String,
+    /// `19 September 2024, 10:00 UTC`
+    pub moment: String,
+    /// `Thursday, 19 September 2024`, where a day begins with this message.
+    pub day: Option<String>,
+    /// Shares the head of the message above it.
+    pub continues: bool,
+    /// The first that the viewer has not read.
+    pub first_unread: bool,
+}
+
+/// The views of these messages, which follow one another; `read_seq` is how far the viewer had read.
+pub fn messages(
+    stored: &[message::Message],
+    viewer: &message::Viewer,
+    read_seq: Seq,
+) -> Vec<Message> {
+    let mut above: Option<&message::Message> = None;
+    let mut views = Vec::with_capacity(stored.len());
+    for this in stored {
+        views.push(view(this, above, viewer, read_seq));
+        above = Some(this);
+    }
+    views
+}
+
+fn view(
+    this: &message::Message,
+    above: Option<&message::Message>,
+    viewer: &message::Viewer,
+    read_seq: Seq,
+) -> Message {
+    let begins_day = above.is_none_or(|above| day(above) != day(this));
+    let first_unread = read_seq > Seq(0) && this.seq == read_seq.next();
+    let continues = !begins_day
+        && !first_unread
+        && above.is_some_and(|above| {
+            above.sender_id == this.sender_id
+                && this.timestamp.duration_since(above.timestamp) < GROUP_WINDOW
+        });
+    let spans = spans(&this.content, &viewer.username);
+    Message {
+        seq: this.seq.0,
+        author: Person::new(this.sender_id.0, &this.username),
+        own: this.sender_id == viewer.user_id,
+        mentions: mentions(&spans),
+        spans,
+        timestamp: format!("{:.6}", this.timestamp),
+        clock: this.timestamp.strftime("%H:%M").to_string(),
+        moment: this.timestamp.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        day: begins_day.then(|| this.timestamp.strftime("%A, %-d %B %Y").to_string()),
+        continues,
+        first_unread,
+    }
+}
+
+fn day(message: &message::Message) -> String {
+    message.timestamp.strftime("%F").to_string()
+}
