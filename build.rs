@@ -1,0 +1,111 @@
+//! Compresses what the pages load, once, and writes the table that `http::assets` includes.
+//!
+//! One fingerprint stands for all of it, as a directory of the URL, so that modules import each other
+//! by relative names. Compressed copies that save nothing are left out.
+
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+const FOLDERS: [&str; 3] = ["css", "icons", "js"];
+/// The number on the favicon is a file for each number, drawn from one.
+const COUNTED_ICON: &str = "icons/count.svg";
+const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
+
+fn main() -> io::Result<()> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?).join("assets");
+    println!("cargo:rerun-if-changed=build.rs");
+    let assets = collect(&root.join("assets"))?;
+    fs::create_dir_all(&out)?;
+
+    let mut digest = Sha256::new();
+    let mut table = String::from("pub static ASSETS: &[Asset] = &[\n");
+    for (path, raw) in &assets {
+        digest.update((path.len() as u64).to_be_bytes());
+        digest.update(path);
+        digest.update((raw.len() as u64).to_be_bytes());
+        digest.update(raw);
+        let file = out.join(path.replace('/', "_"));
+        writeln!(
+            table,
+            "    Asset {{ path: {path:?}, media_type: {:?}, raw: {}, brotli: {}, gzip: {} }},",
+            media_type(path),
+            include(&file, raw)?,
+            include_smaller(&file.with_added_extension("br"), brotli(raw)?, raw)?,
+            include_smaller(&file.with_added_extension("gz"), gzip(raw)?, raw)?,
+        )
+        .map_err(io::Error::other)?;
+    }
+    let fingerprint: String =
+        digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    writeln!(table, "];\npub const FINGERPRINT: &str = {fingerprint:?};")
+        .map_err(io::Error::other)?;
+    fs::write(out.join("table.rs"), table)
+}
+
+/// Every asset as (path, bytes), sorted by path.
+fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut assets = Vec::new();
+    for folder in FOLDERS {
+        println!("cargo:rerun-if-changed={}", root.join(folder).display());
+        for entry in fs::read_dir(root.join(folder))? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().map_err(|_| not_text(&entry.path()))?;
+            let path = format!("{folder}/{name}");
+            if path == COUNTED_ICON {
+                let icon = fs::read_to_string(entry.path())?;
+                for count in COUNTS {
+                    let drawn = icon.replace("{count}", count).into_bytes();
+                    assets.push((format!("{folder}/count-{count}.svg"), drawn));
+                }
+            } else {
+                assets.push((path, fs::read(entry.path())?));
+            }
+        }
+    }
+    assets.sort();
+    Ok(assets)
+}
+
+fn not_text(path: &Path) -> io::Error {
+    io::Error::other(format!("the name of {} is not UTF-8", path.display()))
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml; charset=utf-8",
+        _ => panic!("{path} has an extension that the build does not know"),
+    }
+}
+
+fn include(file: &Path, bytes: &[u8]) -> io::Result<String> {
+    fs::write(file, bytes)?;
+    Ok(format!("include_bytes!({:?})", file.display().to_string()))
+}
+
+fn include_smaller(file: &Path, compressed: Vec<u8>, raw: &[u8]) -> io::Result<String> {
+    if compressed.len() < raw.len() {
+        Ok(format!("Some({})", include(file, &compressed)?))
+    } else {
+        Ok(String::from("None"))
+    }
+}
+
+fn brotli(raw: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressed = Vec::new();
+    let mut writer = brotli::CompressorWriter::new(&mut compressed, 4096, 11, 22);
+    writer.write_all(raw)?;
+    drop(writer);
+    Ok(compressed)
+}
+
+fn gzip(raw: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(raw)?;
+    encoder.finish()
+}

@@ -1,0 +1,89 @@
+//! The stylesheets, scripts and icons that pages load, compressed at build time and held in the binary.
+//!
+//! `render` makes their addresses, the router looks them up. An address holds the fingerprint of all
+//! of them, so an answer may be kept for ever; what was deployed before is not kept: an old address
+//! is not found, and the page that asks for it is reloaded by its reader.
+
+include!(concat!(env!("OUT_DIR"), "/assets/table.rs"));
+
+/// For as long as HTTP allows one to say: the address changes with the content.
+pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
+/// One file, in the codings in which it is smaller than plain.
+#[derive(Debug, Clone, Copy)]
+pub struct Asset {
+    pub path: &'static str,
+    pub media_type: &'static str,
+    pub raw: &'static [u8],
+    pub brotli: Option<&'static [u8]>,
+    pub gzip: Option<&'static [u8]>,
+}
+
+impl Asset {
+    /// The bytes to send for this `Accept-Encoding`, and the `Content-Encoding` that names their coding.
+    pub fn encoded(&self, accept_encoding: &str) -> (&'static [u8], Option<&'static str>) {
+        if let (Some(bytes), true) = (self.brotli, accepts(accept_encoding, "br")) {
+            (bytes, Some("br"))
+        } else if let (Some(bytes), true) = (self.gzip, accepts(accept_encoding, "gzip")) {
+            (bytes, Some("gzip"))
+        } else {
+            (self.raw, None)
+        }
+    }
+}
+
+/// The asset at what follows `/assets/` in the address, if its fingerprint is the present one.
+pub fn find(fingerprinted: &str) -> Option<&'static Asset> {
+    let (fingerprint, path) = fingerprinted.split_once('/')?;
+    (fingerprint == FINGERPRINT).then(|| by_path(path)).flatten()
+}
+
+/// The address of an asset, or `None` where there is none by that path.
+pub fn address(path: &str) -> Option<String> {
+    by_path(path).map(|asset| format!("/assets/{FINGERPRINT}/{}", asset.path))
+}
+
+fn by_path(path: &str) -> Option<&'static Asset> {
+    ASSETS.binary_search_by_key(&path, |asset| asset.path).ok().map(|at| &ASSETS[at])
+}
+
+/// Whether a header such as `gzip;q=0.8, br` takes this coding; `q=0` refuses it.
+pub fn accepts(accept_encoding: &str, coding: &str) -> bool {
+    accept_encoding.split(',').any(|item| {
+        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+        let refused = parameters
+            .trim()
+            .strip_prefix("q=")
+            .is_some_and(|q| q.trim().parse::<f32>().is_ok_and(|quality| quality == 0.0));
+        name.trim().eq_ignore_ascii_case(coding) && !refused
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_asset_is_found_by_its_address_only() {
+        let address = address("css/base.css").expect("there is a base stylesheet");
+        let asset = find(address.strip_prefix("/assets/").unwrap()).unwrap();
+        assert_eq!(asset.path, "css/base.css");
+        assert!(find("css/base.css").is_none());
+        assert!(find("000000000000/css/base.css").is_none());
+        assert!(find(&format!("{FINGERPRINT}/css/../css/base.css")).is_none());
+    }
+
+    #[test]
+    fn the_smallest_accepted_coding_is_sent() {
+        let asset = by_path("css/base.css").unwrap();
+        assert_eq!(asset.encoded("gzip, deflate, br, zstd").1, Some("br"));
+        assert_eq!(asset.encoded("gzip;q=1.0, br;q=0").1, Some("gzip"));
+        assert_eq!(asset.encoded("").1, None);
+    }
+
+    #[test]
+    fn the_table_is_sorted_for_the_search() {
+        assert!(ASSETS.is_sorted_by_key(|asset| asset.path));
+    }
+}
