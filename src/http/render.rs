@@ -1,0 +1,95 @@
+//! Turns a page struct of `views` into HTML with the templates that are held in the binary.
+//!
+//! Called by `http::pages` and, for the error pages, by `http::respond`. Every template escapes,
+//! whatever its name, and an undefined value is an error. Debug builds read the templates from the
+//! source tree for each page, so that a change shows on reload.
+
+use crate::error::{Error, Fatal, Result};
+use crate::http::assets;
+use crate::views::Page;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
+
+/// What a page may load and do: from our own address only, nothing inline, text only as text.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+#[derive(rust_embed::Embed)]
+#[folder = "$CARGO_MANIFEST_DIR/assets/templates"]
+struct Templates;
+
+/// The templates, parsed.
+pub struct Renderer {
+    templates: Environment<'static>,
+}
+
+impl Renderer {
+    /// Parses every template, so that a broken one is known at the start.
+    pub fn new() -> Result<Self, Fatal> {
+        let templates = environment();
+        for name in Templates::iter() {
+            templates
+                .get_template(&name)
+                .map_err(|error| Fatal::new(format!("the template {name} is broken: {error:#}")))?;
+        }
+        Ok(Self { templates })
+    }
+
+    pub fn page<P: Page>(&self, page: &P) -> Result<String> {
+        let fresh;
+        let templates = if cfg!(debug_assertions) {
+            fresh = environment();
+            &fresh
+        } else {
+            &self.templates
+        };
+        templates
+            .get_template(P::TEMPLATE)
+            .and_then(|template| template.render(Serde(page)))
+            .map_err(|error| Error::broken("a page could not be rendered", error))
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+        .expect("the delimiters are the usual ones");
+    let mut environment = Environment::new();
+    environment.set_syntax(syntax);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_loader(|name| {
+        Templates::get(name)
+            .map(|file| String::from_utf8(file.data.into_owned()))
+            .transpose()
+            .map_err(|error| {
+                minijinja::Error::new(ErrorKind::BadSerialization, "a template is not UTF-8")
+                    .with_source(error)
+            })
+    });
+    environment.add_function("asset", asset);
+    environment.add_function("modules", modules);
+    environment.add_global("fingerprint", assets::FINGERPRINT);
+    environment
+}
+
+/// `asset("css/base.css")` in a template: its address, which is safe as it stands.
+fn asset(path: &str) -> Result<Value, minijinja::Error> {
+    assets::address(path).map(Value::from_safe_string).ok_or_else(|| {
+        minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset {path}"))
+    })
+}
+
+/// The address of every script, so that a page asks for them all at once.
+fn modules() -> Vec<Value> {
+    let scripts = assets::ASSETS.iter().filter(|asset| asset.path.starts_with("js/"));
+    scripts.filter_map(|asset| assets::address(asset.path)).map(Value::from_safe_string).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

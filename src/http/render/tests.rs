@@ -1,0 +1,332 @@
+//! Every page with sample and hostile values. With `SNUG_PREVIEW` set to a folder, the pages are
+//! written there, to be looked at in a browser.
+
+use super::*;
+use crate::ids::{ChatId, MessageId, Seq, UserId};
+use crate::message::{self, ChatType, SessionId, Standing, Viewer};
+use crate::views::*;
+use jiff::Timestamp;
+
+const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{7*7}}'\"";
+
+fn base(theme: Theme) -> Base {
+    Base { theme, form_token: "t0ken".into() }
+}
+
+fn viewer() -> Viewer {
+    Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) }
+}
+
+fn line(
+    chat_type: ChatType,
+    id: i64,
+    name: &str,
+    seqs: (i64, i64),
+    last: Option<LastLine>,
+) -> ChatLine {
+    let (last_seq, read_seq) = (Seq(seqs.0), Seq(seqs.1));
+    ChatLine::new(Standing { chat_id: ChatId(id), chat_type, last_seq, read_seq }, name, last)
+}
+
+fn stored(seq: i64, user: (i64, &str), minute: i64, content: &str) -> message::Message {
+    message::Message {
+        id: MessageId(seq),
+        seq: Seq(seq),
+        chat_id: ChatId(9),
+        chat_type: ChatType::Room,
+        sender_id: UserId(user.0),
+        receiver_id: None,
+        username: user.1.into(),
+        content: content.into(),
+        timestamp: Timestamp::from_second(1_726_740_000 + minute * 60).unwrap(),
+        client_id: None,
+    }
+}
+
+fn shell(current: Option<i64>, requests: Vec<Request>) -> Shell {
+    Shell {
+        viewer: Person::new(1, "ada"),
+        here: "/general".into(),
+        current,
+        general: line(
+            ChatType::General,
+            1,
+            "",
+            (812, 809),
+            Some(LastLine::new("bo", false, "Lunch at one? The place by the canal is open again")),
+        ),
+        private_chats: vec![
+            line(
+                ChatType::Private,
+                7,
+                "grace.hopper",
+                (12, 12),
+                Some(LastLine::new("ada", true, "See you tomorrow")),
+            ),
+            line(ChatType::Private, 8, "cy", (140, 2), Some(LastLine::new("cy", false, "ok"))),
+        ],
+        rooms: vec![
+            line(
+                ChatType::Room,
+                9,
+                "Kitchen",
+                (48, 46),
+                Some(LastLine::new("bo", false, "Who left the kettle on?")),
+            ),
+            line(
+                ChatType::Room,
+                10,
+                HOSTILE,
+                (1, 1),
+                Some(LastLine::new("mallory", false, HOSTILE)),
+            ),
+            line(
+                ChatType::Room,
+                11,
+                "A room whose name is so long that it cannot fit into any list there is",
+                (0, 0),
+                None,
+            ),
+        ],
+        requests,
+        epoch: "e".into(),
+        renew_seconds: 302_400,
+    }
+}
+
+fn bare_shell() -> Shell {
+    Shell {
+        general: line(ChatType::General, 1, "", (0, 0), None),
+        private_chats: Vec::new(),
+        rooms: Vec::new(),
+        ..shell(None, Vec::new())
+    }
+}
+
+fn talk() -> History {
+    let (ada, bo, cy) = ((1, "ada"), (2, "bo"), (3, "cy"));
+    let stored: Vec<_> = [
+        (bo, -1500, "Has anybody seen the good knife?"),
+        (cy, -1490, "It is in the drawer under the sink, where it has been since somebody decided that the block on the counter was ugly."),
+        (ada, 0, "Morning. I put the minutes here: https://example.org/minutes/2024-09-19?view=full#decisions (two pages)."),
+        (ada, 1, "Three things to decide:\n\n1. the kettle\n2. the rota\n3. whether we keep the plant"),
+        (bo, 4, "Keep the plant."),
+        (bo, 4, "The rota is fine as it is, I think."),
+        (cy, 9, "let x = \"a_very_long_word_without_any_place_to_break_it_because_somebody_pasted_code_into_the_chat_again_and_again\";"),
+        (cy, 30, "@ada could you ask about the kettle?"),
+        (bo, 44, HOSTILE),
+        (bo, 45, "Who left the kettle on?"),
+    ]
+    .iter()
+    .enumerate()
+    .map(|(at, (user, minute, content))| stored(39 + at as i64, *user, *minute, content))
+    .collect();
+    History {
+        messages: messages(&stored, &viewer(), Seq(46)),
+        older: Some("/room/9?before=39".into()),
+        latest: None,
+        last_seq: 48,
+        read_seq: 46,
+    }
+}
+
+fn asked() -> Vec<Request> {
+    vec![Request { room_id: 9, room_name: "Kitchen".into(), user: Person::new(4, "dorothy_v") }]
+}
+
+fn composer() -> Composer {
+    Composer { client_id: "w-1".into(), ..Composer::default() }
+}
+
+fn room(theme: Theme, is_creator: bool) -> Chat {
+    let shell = shell(Some(9), if is_creator { asked() } else { Vec::new() });
+    let person = |id, name, is_creator| PanelMember {
+        user: Person::new(id, name),
+        is_creator,
+        is_viewer: name == "ada",
+    };
+    Chat {
+        base: base(theme),
+        chat: shell.rooms[0].clone(),
+        shell,
+        history: talk(),
+        composer: composer(),
+        panel: Some(RoomPanel {
+            room_id: 9,
+            description: "Kettles, rotas and the plant.".into(),
+            is_creator,
+            members: vec![
+                person(1, "ada", is_creator),
+                person(2, "bo", !is_creator),
+                person(3, "cy", false),
+            ],
+            members_count: 5,
+            requests: Vec::new(),
+            denied: if is_creator { vec![Person::new(5, "mallory")] } else { Vec::new() },
+            invite_link: is_creator.then(|| {
+                "http://localhost:8000/chats/room/9/invite?code=Zm9vYmFyYmF6cXV4MTIzNA".into()
+            }),
+        }),
+    }
+}
+
+fn private(theme: Theme) -> Chat {
+    let shell = shell(Some(7), Vec::new());
+    let chat = ChatLine { last_seq: 0, read_seq: 0, unread: 0, ..shell.private_chats[0].clone() };
+    let history = History::default();
+    Chat { base: base(theme), chat, shell, history, composer: composer(), panel: None }
+}
+
+fn dashboard(theme: Theme, shell: Shell) -> Dashboard {
+    Dashboard {
+        base: base(theme),
+        shell,
+        people: PeopleSearch::default(),
+        room: RoomForm::default(),
+        join: JoinForm::default(),
+    }
+}
+
+fn faulty_dashboard(theme: Theme) -> Dashboard {
+    Dashboard {
+        people: PeopleSearch {
+            text: "g".into(),
+            found: Some(vec![Person::new(6, "grace.hopper"), Person::new(9, "Gwen")]),
+            fault: None,
+        },
+        room: RoomForm {
+            name: HOSTILE.into(),
+            description: HOSTILE.into(),
+            name_fault: Some("A room's name has 1 to 80 characters.".into()),
+            description_fault: None,
+        },
+        join: JoinForm {
+            invite_link: HOSTILE.into(),
+            fault: Some("This is not an invite link of this server.".into()),
+        },
+        ..dashboard(theme, shell(None, asked()))
+    }
+}
+
+fn invite(theme: Theme, standing: InviteStanding) -> Invite {
+    Invite {
+        base: base(theme),
+        shell: bare_shell(),
+        room_id: 9,
+        room_name: "Kitchen".into(),
+        description: "Kettles, rotas and the plant.".into(),
+        creator: Person::new(2, "bo"),
+        members: 5,
+        code: HOSTILE.into(),
+        standing,
+    }
+}
+
+fn settings(theme: Theme, password_changed: bool) -> Settings {
+    Settings {
+        base: base(theme),
+        shell: shell(None, Vec::new()),
+        email: "ada@example.org".into(),
+        current_fault: (!password_changed).then(|| "This is not your password.".into()),
+        new_fault: None,
+        password_changed,
+    }
+}
+
+fn signup(theme: Theme, faulty: bool) -> Signup {
+    let fault = |text: &str| faulty.then(|| text.to_owned());
+    Signup {
+        base: base(theme),
+        next: "/".into(),
+        username: if faulty { HOSTILE.into() } else { String::new() },
+        email: if faulty { HOSTILE.into() } else { String::new() },
+        faults: SignupFaults {
+            form: None,
+            username: fault("Use 3 to 32 of the characters A–Z, a–z, 0–9, _ . and -."),
+            email: fault("Write an e-mail address like ada@example.org."),
+            password: fault("Use 8 to 128 characters."),
+        },
+        login_href: door("/login", "/"),
+    }
+}
+
+fn login(theme: Theme, fault: Option<&str>) -> Login {
+    Login {
+        base: base(theme),
+        next: "/room/9".into(),
+        username: if fault.is_some() { HOSTILE.into() } else { String::new() },
+        fault: fault.map(str::to_owned),
+        signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
+    }
+}
+
+fn failure(theme: Theme, status: u16) -> Failure {
+    Failure { theme, status, detail: Some(HOSTILE.into()), request_id: Some("01J9".into()) }
+}
+
+fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
+    let renderer = Renderer::new().unwrap();
+    let no_panel = |page: Chat| Chat { panel: None, ..page };
+    vec![
+        ("login", renderer.page(&login(theme, None)).unwrap()),
+        (
+            "login-fault",
+            renderer.page(&login(theme, Some("Username and password do not match."))).unwrap(),
+        ),
+        ("signup", renderer.page(&signup(theme, false)).unwrap()),
+        ("signup-fault", renderer.page(&signup(theme, true)).unwrap()),
+        ("dashboard", renderer.page(&dashboard(theme, shell(None, Vec::new()))).unwrap()),
+        ("dashboard-empty", renderer.page(&dashboard(theme, bare_shell())).unwrap()),
+        ("dashboard-fault", renderer.page(&faulty_dashboard(theme)).unwrap()),
+        ("room-creator", renderer.page(&room(theme, true)).unwrap()),
+        ("room-member", renderer.page(&room(theme, false)).unwrap()),
+        ("chat", renderer.page(&no_panel(room(theme, false))).unwrap()),
+        ("private-empty", renderer.page(&private(theme)).unwrap()),
+        ("invite", renderer.page(&invite(theme, InviteStanding::Stranger)).unwrap()),
+        ("invite-waiting", renderer.page(&invite(theme, InviteStanding::Waiting)).unwrap()),
+        ("invite-denied", renderer.page(&invite(theme, InviteStanding::Denied)).unwrap()),
+        ("invite-member", renderer.page(&invite(theme, InviteStanding::Member)).unwrap()),
+        ("settings", renderer.page(&settings(theme, false)).unwrap()),
+        ("settings-done", renderer.page(&settings(theme, true)).unwrap()),
+        ("failure-404", renderer.page(&failure(theme, 404)).unwrap()),
+        ("failure-403", renderer.page(&failure(theme, 403)).unwrap()),
+        ("failure-500", renderer.page(&failure(theme, 500)).unwrap()),
+        ("failure-503", renderer.page(&failure(theme, 503)).unwrap()),
+    ]
+}
+
+#[test]
+fn what_people_wrote_is_text_on_every_page() {
+    for (name, html) in every_page(Theme::Dark) {
+        assert!(!html.contains("<img"), "{name} has markup that somebody wrote");
+        assert!(!html.contains("49"), "{name} ran what somebody wrote");
+        assert!(html.contains("data-theme=\"dark\""), "{name} has not the chosen theme");
+    }
+}
+
+#[test]
+fn nothing_is_inline_and_every_post_carries_the_form_token() {
+    for (name, html) in every_page(Theme::System) {
+        assert!(!html.contains(" style="), "{name} has an inline style");
+        assert!(!html.contains("<style"), "{name} has an inline stylesheet");
+        for script in html.split("<script").skip(1) {
+            assert!(script.starts_with(" type=\"module\" src=\""), "{name} has an inline script");
+        }
+        for form in html.split("<form").skip(1).filter(|form| form.starts_with(" method=\"post\""))
+        {
+            let form = form.split("</form>").next().unwrap();
+            assert!(form.contains("name=\"form_token\" value=\"t0ken\""), "{name}: <form{form}");
+        }
+    }
+}
+
+#[test]
+fn pages_can_be_written_for_looking_at() {
+    let Ok(folder) = std::env::var("SNUG_PREVIEW") else { return };
+    for theme in [Theme::Light, Theme::Dark] {
+        for (name, html) in every_page(theme) {
+            let file = format!("{folder}/{name}-{}.html", theme.name());
+            std::fs::write(file, html).unwrap();
+        }
+    }
+}
