@@ -1,0 +1,98 @@
+// Wires the pages of a signed-in user: the elements, which know no socket, to the socket, which knows
+// no elements.
+
+import "./chat-list.js";
+import "./composer.js";
+import "./door.js";
+import "./invite.js";
+import "./log.js";
+import "./panel.js";
+import "./people-search.js";
+import "./requests.js";
+import { call } from "./api.js";
+import { Delivery } from "./delivery.js";
+import { callForms } from "./forms.js";
+import { Live } from "./live.js";
+import { Outbox } from "./outbox.js";
+import { checkSession, epoch, keepSession, socketPath, viewer } from "./session.js";
+import { Socket } from "./socket.js";
+import { show, standForNotifier } from "./tabs.js";
+import { showUnread } from "./title.js";
+import { readFrame } from "./wire.js";
+
+const PAGE = 50;
+// A line that is back within this time was hardly gone.
+const BANNER_MS = 1_500;
+
+const list = document.querySelector("chat-list");
+const log = document.querySelector("message-log");
+const banner = document.querySelector("line-banner");
+const socket = new Socket(socketPath, epoch, list.positions());
+const delivery = new Delivery(new Outbox(viewer.user_id), socket, log, viewer);
+const live = new Live({
+  viewer,
+  epoch,
+  list,
+  log,
+  requests: document.querySelector("request-list"),
+  invite: document.querySelector("invite-wait"),
+  delivery,
+  loadNewest: () => load(),
+});
+
+let bannerTimer = 0;
+socket.addEventListener("frame", ({ detail }) => live.take(detail));
+socket.addEventListener("up", () => {
+  clearTimeout(bannerTimer);
+  bannerTimer = 0;
+  banner.hidden = true;
+  tellRead();
+  delivery.sendAll();
+});
+socket.addEventListener("down", ({ detail }) => {
+  bannerTimer ||= setTimeout(() => (banner.hidden = false), BANNER_MS);
+  if (!detail.opened) checkSession();
+});
+socket.addEventListener("ended", async () => {
+  if ((await checkSession()) === 200) location.reload();
+  else socket.open();
+});
+addEventListener("online", () => socket.nudge());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") socket.nudge();
+});
+
+list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
+showUnread(list.unread);
+
+document.addEventListener("compose", (event) => {
+  if (!delivery.write(log.chat, event.detail.content)) event.preventDefault();
+});
+document.addEventListener("retry", ({ detail }) => delivery.retry(detail.client_id));
+document.addEventListener("discard", ({ detail }) => delivery.discard(detail.client_id));
+document.addEventListener("older", ({ detail }) => load(detail.before));
+document.addEventListener("seen", tellRead);
+
+// How far the chat in the middle was read; told again after a line was down.
+function tellRead() {
+  const seq = log?.reader.seen;
+  if (!seq) return;
+  list.read(log.chat, seq);
+  socket.send(readFrame(log.chat, seq));
+}
+
+// The page before this `seq`, or the newest. What the log began anew without is not added to it.
+async function load(before) {
+  const position = before ? `&before=${before}` : "";
+  const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}${position}`);
+  if (before && before !== log.first) return;
+  if (ok) log.prepend(answer.messages, answer.has_more, viewer);
+  else setTimeout(() => log.reader.loaded(), BANNER_MS);
+}
+
+keepSession();
+callForms();
+standForNotifier();
+show("page");
+if (log) show(`chat.${log.chat}`);
+socket.open();

@@ -1,0 +1,98 @@
+// <chat-list>: every chat of the viewer with its last line and how much of it is unread. Its elements
+// hold what is known of a chat. Knows no socket.
+
+import { paintAvatar } from "./avatar.js";
+import { clone, fillAttributes, word } from "./words.js";
+
+class ChatList extends HTMLElement {
+  // What the socket resumes from: each chat's last `seq`, the chat in the middle first.
+  positions() {
+    const lines = [...this.querySelectorAll(".chat-line")];
+    lines.sort((a, b) => isCurrent(b) - isCurrent(a));
+    return new Map(lines.map((line) => [Number(line.dataset.chat), Number(line.dataset.lastSeq)]));
+  }
+
+  chat(chat_id) {
+    const line = this.#line(chat_id);
+    if (!line) return null;
+    const link = line.querySelector(".chat-link");
+    return { type: line.dataset.type, name: link.textContent, href: link.getAttribute("href") };
+  }
+
+  get unread() {
+    const lines = this.querySelectorAll(".chat-line");
+    return [...lines].reduce((sum, line) => sum + unreadOf(line), 0);
+  }
+
+  advance(chat_id, message, own) {
+    const line = this.#line(chat_id);
+    if (!line || message.seq <= Number(line.dataset.lastSeq)) return;
+    line.dataset.lastSeq = message.seq;
+    if (own) line.dataset.readSeq = message.seq;
+    this.#say(line, message, own);
+    this.#count(line);
+    if (line.parentElement.firstElementChild !== line) line.parentElement.prepend(line);
+  }
+
+  read(chat_id, seq) {
+    const line = this.#line(chat_id);
+    if (!line || seq <= Number(line.dataset.readSeq)) return;
+    line.dataset.readSeq = seq;
+    this.#count(line);
+  }
+
+  // How far each chat goes and was read, from the socket's welcome.
+  stand(chats) {
+    for (const { chat_id, last_seq, read_seq } of chats) {
+      const line = this.#line(chat_id);
+      if (!line) continue;
+      line.dataset.lastSeq = Math.max(last_seq, Number(line.dataset.lastSeq));
+      line.dataset.readSeq = Math.max(read_seq, Number(line.dataset.readSeq));
+      this.#count(line);
+    }
+  }
+
+  add(chat, own) {
+    if (this.#line(chat.chat_id)) return;
+    const line = fillAttributes(clone(`chat-${chat.chat_type}`), chat);
+    line.querySelector(".name").textContent = chat.name;
+    if (chat.chat_type === "private") paintAvatar(line.querySelector(".avatar"), chat.name);
+    line.dataset.lastSeq = chat.last_seq;
+    line.dataset.readSeq = chat.read_seq;
+    if (chat.last_message) this.#say(line, chat.last_message, own);
+    this.querySelector(`[data-kind="${chat.chat_type}"]`).prepend(line);
+    this.#count(line);
+  }
+
+  remove(chat_id) {
+    this.#line(chat_id)?.remove();
+    this.#tell();
+  }
+
+  #line(chat_id) {
+    return this.querySelector(`[data-chat="${chat_id}"]`);
+  }
+
+  #say(line, { username, content }, own) {
+    line.querySelector(".last-author").textContent = own ? word("you") : username;
+    line.querySelector(".last-text").textContent = content.slice(0, 100).replace(/\s+/g, " ");
+  }
+
+  #count(line) {
+    const unread = unreadOf(line);
+    line.classList.toggle("has-unread", unread > 0);
+    line.querySelector(".unread").hidden = unread === 0;
+    line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
+    this.#tell();
+  }
+
+  #tell() {
+    this.dispatchEvent(new CustomEvent("count", { detail: { unread: this.unread }, bubbles: true }));
+  }
+}
+
+const isCurrent = (line) => Number(line.querySelector("[aria-current]") !== null);
+
+const unreadOf = ({ dataset }) => Math.max(0, Number(dataset.lastSeq) - Number(dataset.readSeq));
+
+customElements.define("chat-list", ChatList);

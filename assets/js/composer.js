@@ -1,0 +1,55 @@
+// <message-composer>: where one writes. Says `compose` with what was written. Without this script its
+// form posts. Knows no socket.
+
+import { draftOf, keepDraft } from "./drafts.js";
+
+class MessageComposer extends HTMLElement {
+  connectedCallback() {
+    this.chat = Number(this.dataset.chat);
+    this.field = this.querySelector("textarea");
+    this.counter = this.querySelector(".counter");
+    this.field.value ||= draftOf(this.chat);
+    this.querySelector("form").addEventListener("submit", (event) => this.#submit(event));
+    this.field.addEventListener("keydown", (event) => this.#key(event));
+    this.field.addEventListener("input", () => this.#changed());
+    this.#changed();
+    if (matchMedia("(hover: hover)").matches && !location.hash) this.field.focus();
+  }
+
+  #key(event) {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    this.field.form.requestSubmit();
+  }
+
+  #submit(event) {
+    event.preventDefault();
+    const content = this.field.value.trimEnd();
+    this.field.focus();
+    if (!content || [...content].length > Number(this.dataset.limit)) return;
+    const taken = this.dispatchEvent(
+      new CustomEvent("compose", { detail: { content }, bubbles: true, cancelable: true }),
+    );
+    if (!taken) return;
+    this.field.value = "";
+    this.#changed();
+  }
+
+  #changed() {
+    keepDraft(this.chat, this.field.value);
+    const left = Number(this.dataset.limit) - [...this.field.value.trimEnd()].length;
+    this.counter.hidden = left > Number(this.dataset.limit) - Number(this.dataset.near);
+    this.counter.textContent = left;
+    this.counter.classList.toggle("over", left < 0);
+    this.#grow();
+  }
+
+  // Browsers that know `field-sizing` grow it by themselves.
+  #grow() {
+    if (CSS.supports("field-sizing", "content")) return;
+    this.field.style.height = "auto";
+    this.field.style.height = `${this.field.scrollHeight}px`;
+  }
+}
+
+customElements.define("message-composer", MessageComposer);

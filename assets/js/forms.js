@@ -1,0 +1,29 @@
+// Forms whose button names a call (`data-call`) make it and stay on the page; without this script
+// they post. Says `called` with the answer.
+
+import { call } from "./api.js";
+import { word } from "./words.js";
+
+export function callForms() {
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (!button?.dataset.call) return;
+    event.preventDefault();
+    send(event.target, button);
+  });
+}
+
+async function send(form, button) {
+  const { call: path, method = "POST" } = button.dataset;
+  const user_id = Number(new FormData(form).get("user_id"));
+  const body = method === "POST" && user_id ? { user_id } : undefined;
+  button.disabled = true;
+  const { ok, answer } = await call(path, { method, body });
+  button.disabled = false;
+  const fault = form.closest("[data-calls]").querySelector(".fault[role=alert]");
+  fault.hidden = ok;
+  fault.textContent = ok ? "" : (answer?.detail ?? word("unreachable"));
+  if (!ok) return;
+  const detail = { user_id, answer, button };
+  form.dispatchEvent(new CustomEvent("called", { detail, bubbles: true }));
+}

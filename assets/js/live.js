@@ -1,0 +1,101 @@
+// What each frame does to the page. The frames come from `app.js`, the parts of the page are handed in.
+
+import { notify } from "./notifications.js";
+import { isShown } from "./tabs.js";
+import { authorOf } from "./wire.js";
+import { spans } from "./spans.js";
+import { word } from "./words.js";
+
+export class Live {
+  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest}.
+  constructor(page) {
+    Object.assign(this, page);
+  }
+
+  take(frame) {
+    this[`on_${frame.type}`]?.(frame);
+  }
+
+  on_welcome({ user_id, epoch, chats }) {
+    if (user_id !== this.viewer.user_id || epoch !== this.epoch) return location.reload();
+    this.list.stand(chats);
+    this.invite?.ask();
+  }
+
+  on_message(message) {
+    const { chat_id, seq } = message;
+    const own = authorOf(message) === this.viewer.user_id;
+    this.list.advance(chat_id, message, own);
+    if (this.log?.chat === chat_id) {
+      if (document.visibilityState !== "visible" && !own) this.log.markNew(seq);
+      this.log.add(message, this.viewer, own ? message.client_id : null);
+    }
+    if (own && message.client_id) this.delivery.stored(message);
+    if (!own) this.#tell(message);
+  }
+
+  on_ack(frame) {
+    this.delivery.stored(frame);
+  }
+
+  on_error(frame) {
+    this.delivery.refused(frame);
+  }
+
+  on_read({ chat_id, seq }) {
+    this.list.read(chat_id, seq);
+  }
+
+  on_reset({ chat_id }) {
+    if (this.log?.chat !== chat_id) return;
+    this.log.restart();
+    this.loadNewest();
+  }
+
+  on_chat_added({ chat }) {
+    const own = chat.last_message && authorOf(chat.last_message) === this.viewer.user_id;
+    this.list.add(chat, own);
+    if (this.invite?.settled(chat.chat_id)) return this.invite.open();
+    if (chat.chat_type !== "room") return;
+    const { name, href } = this.list.chat(chat.chat_id);
+    const title = word("added_notice", { chat: name });
+    this.#tellUnlessSeen({ title, body: "", tag: `added-${chat.chat_id}`, href });
+  }
+
+  // The server knows best what to show of a chat that is no longer ours.
+  on_chat_removed({ chat_id }) {
+    this.list.remove(chat_id);
+    if (this.log?.chat === chat_id) location.reload();
+  }
+
+  on_join_request({ room_id, user }) {
+    const room = this.list.chat(room_id);
+    if (!room) return;
+    this.requests.add(room_id, room.name, user);
+    const title = word("request_notice", { username: user.username, chat: room.name });
+    this.#tellUnlessSeen({ title, body: "", tag: `request-${room_id}-${user.user_id}`, href: room.href });
+  }
+
+  on_join_denied({ room_id }) {
+    if (this.invite?.settled(room_id)) location.reload();
+  }
+
+  // Every page shows it; a notification is for who looks at none.
+  async #tellUnlessSeen(notice) {
+    if (!(await isShown("page", true))) notify(notice);
+  }
+
+  async #tell(message) {
+    const { chat_id, seq, username, content } = message;
+    const chat = this.list.chat(chat_id);
+    if (!chat || (chat.type === "general" && !this.#mentions(content))) return;
+    if (await isShown(`chat.${chat_id}`, this.log?.chat === chat_id)) return;
+    const notice = chat.type === "private" ? "private_notice" : "chat_notice";
+    const title = word(notice, { username, chat: chat.name });
+    notify({ title, body: content, tag: `message-${chat_id}-${seq}`, href: chat.href });
+  }
+
+  #mentions(content) {
+    return spans(content, this.viewer.username).some(({ kind }) => kind === "mention");
+  }
+}

@@ -1,0 +1,74 @@
+// One message as an element, made from the page's own markup of it.
+
+import { paintAvatar } from "./avatar.js";
+import { spans } from "./spans.js";
+import { clock, moment } from "./times.js";
+import { authorOf } from "./wire.js";
+import { clone } from "./words.js";
+
+// `viewer` is {user_id, username}.
+export function buildMessage(message, viewer) {
+  const element = clone("message");
+  const author = authorOf(message);
+  element.dataset.user = author;
+  element.classList.toggle("own", author === viewer.user_id);
+  element.querySelector(".author").textContent = message.username;
+  paintAvatar(element.querySelector(".avatar"), message.username);
+  fillContent(element, message.content, viewer);
+  setStored(element, message.seq, message.timestamp);
+  return element;
+}
+
+// One that is not stored yet: it has a name of its own and no place.
+export function buildPending(entry, viewer) {
+  const timestamp = new Date(entry.at).toISOString();
+  const message = { ...viewer, content: entry.content, seq: 0, timestamp };
+  const element = buildMessage(message, viewer);
+  element.dataset.client = entry.client_id;
+  setState(element, entry.reason);
+  return element;
+}
+
+export function setStored(element, seq, timestamp) {
+  element.dataset.seq = seq;
+  element.classList.remove("pending");
+  element.querySelector(".state")?.remove();
+  const time = element.querySelector("time");
+  time.dateTime = timestamp;
+  localise(element);
+}
+
+// Null: on its way. A sentence: why it is not.
+export function setState(element, reason) {
+  element.querySelector(".state")?.remove();
+  element.classList.add("pending");
+  const state = clone(reason === null ? "sending" : "failed");
+  if (reason !== null) state.querySelector(".reason").textContent = reason;
+  element.append(state);
+}
+
+export const timeOf = (element) => new Date(element.querySelector("time").dateTime);
+
+export function localise(element) {
+  const date = timeOf(element);
+  const time = element.querySelector("time");
+  time.textContent = clock(date);
+  time.title = moment(date);
+}
+
+function fillContent(element, content, viewer) {
+  const parts = spans(content, viewer.username);
+  element.classList.toggle("mentions", parts.some((part) => part.kind === "mention"));
+  element.querySelector(".content").replaceChildren(...parts.map(nodeOf));
+}
+
+function nodeOf({ kind, text }) {
+  if (kind === "text") return document.createTextNode(text);
+  if (kind === "mention") return Object.assign(document.createElement("mark"), { textContent: text });
+  const link = document.createElement("a");
+  link.href = text;
+  link.rel = "noopener nofollow ugc";
+  link.target = "_blank";
+  link.textContent = text;
+  return link;
+}

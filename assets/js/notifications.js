@@ -1,0 +1,72 @@
+// Notifications, and <notification-switch>, by which a person asks for them. Off until asked for.
+
+import { play } from "./sound.js";
+import { isNotifier } from "./tabs.js";
+
+const WANTED = "snug.notify";
+const SOUND = "snug.sound";
+const BODY_CHARS_MAX = 160;
+
+const isOn = (name) => localStorage.getItem(name) === "on";
+const supported = "Notification" in window;
+
+// `tag` makes one of two notifications of the same thing.
+export function notify({ title, body, tag, href }) {
+  if (!isNotifier()) return;
+  if (isOn(SOUND)) play();
+  if (!supported || Notification.permission !== "granted" || !isOn(WANTED)) return;
+  const notice = show(title, { body: body.slice(0, BODY_CHARS_MAX), tag });
+  if (notice) notice.onclick = () => {
+    notice.close();
+    window.focus();
+    if (location.pathname !== href) location.assign(href);
+  };
+}
+
+// Some phones let only a service worker notify, and throw here.
+function show(title, options) {
+  try {
+    return new Notification(title, options);
+  } catch {
+    return null;
+  }
+}
+
+class NotificationSwitch extends HTMLElement {
+  connectedCallback() {
+    this.hidden = false;
+    this.enable = this.querySelector(".enable");
+    this.disable = this.querySelector(".disable");
+    this.sound = this.querySelector(".sound");
+    this.sound.checked = isOn(SOUND);
+    this.enable.addEventListener("click", () => this.#ask());
+    this.disable.addEventListener("click", () => this.#set(WANTED, false, this.enable));
+    this.sound.addEventListener("change", () => this.#set(SOUND, this.sound.checked, this.sound));
+    this.#show();
+  }
+
+  async #ask() {
+    const granted = supported && (await Notification.requestPermission()) === "granted";
+    this.#set(WANTED, granted, granted ? this.disable : this.enable);
+  }
+
+  #set(name, on, focused) {
+    if (on) localStorage.setItem(name, "on");
+    else localStorage.removeItem(name);
+    this.#show();
+    focused.focus();
+  }
+
+  #show() {
+    const permission = supported ? Notification.permission : "denied";
+    const on = permission === "granted" && isOn(WANTED);
+    const state = on ? "granted" : permission === "denied" ? "denied" : "default";
+    for (const hint of this.querySelectorAll("[data-state]")) {
+      hint.hidden = hint.dataset.state !== state;
+    }
+    this.enable.hidden = on || permission === "denied";
+    this.disable.hidden = !on;
+  }
+}
+
+customElements.define("notification-switch", NotificationSwitch);

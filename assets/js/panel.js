@@ -1,0 +1,61 @@
+// <room-panel>: the room's members and its link, kept true after what its creator does.
+// <copy-button> copies the value of a field. Both know no socket.
+
+import { paintAvatar } from "./avatar.js";
+import { clone, fillAttributes } from "./words.js";
+
+class RoomPanel extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("called", (event) => this.#called(event));
+    document.addEventListener("approved", ({ detail }) => this.#admit(detail));
+  }
+
+  #called({ target, detail }) {
+    const member = target.closest(".member");
+    if (member) {
+      const next = member.nextElementSibling ?? member.previousElementSibling;
+      member.remove();
+      this.#count(-1);
+      (next.querySelector("button") ?? this.querySelector(".panel")).focus();
+    } else {
+      this.querySelector("#invite_link").value = detail.answer.invite_link;
+    }
+  }
+
+  #admit({ room_id, user_id, username }) {
+    if (room_id !== Number(this.dataset.room)) return;
+    if (this.querySelector(`.members [data-user="${user_id}"]`)) return;
+    const member = fillAttributes(clone("member"), { user_id });
+    for (const name of member.querySelectorAll(".name")) name.textContent = username;
+    paintAvatar(member.querySelector(".avatar"), username);
+    this.querySelector(".members").append(member);
+    this.#count(1);
+  }
+
+  #count(change) {
+    const count = this.querySelector(".members-count");
+    count.textContent = Number(count.textContent) + change;
+  }
+}
+
+class CopyButton extends HTMLElement {
+  connectedCallback() {
+    this.hidden = false;
+    this.button = this.querySelector("button");
+    this.button.addEventListener("click", () => this.#copy());
+  }
+
+  // The clipboard is there over https and on this machine only; elsewhere the old way does.
+  async #copy() {
+    const field = document.getElementById(this.dataset.copies);
+    field.select();
+    const copied = navigator.clipboard
+      ? await navigator.clipboard.writeText(field.value).then(() => true, () => false)
+      : document.execCommand("copy");
+    this.querySelector("[role=status]").textContent = copied ? this.dataset.done : "";
+    this.button.focus();
+  }
+}
+
+customElements.define("room-panel", RoomPanel);
+customElements.define("copy-button", CopyButton);

@@ -1,0 +1,58 @@
+// <people-search>: finds people as one types. Without this script its form is sent.
+
+import { call } from "./api.js";
+import { paintAvatar } from "./avatar.js";
+import { clone } from "./words.js";
+
+const PAUSE_MS = 150;
+const FOUND_MAX = 8;
+
+class PeopleSearch extends HTMLElement {
+  #timer = 0;
+  #running = null;
+
+  connectedCallback() {
+    this.field = this.querySelector("input[type=search]");
+    this.list = this.querySelector(".people");
+    this.none = this.querySelector("[data-none]");
+    this.querySelector("form[role=search] button").hidden = true;
+    this.field.addEventListener("input", () => this.#later(PAUSE_MS));
+    this.querySelector("form[role=search]").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#later(0);
+    });
+  }
+
+  #later(pause) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#search(), pause);
+  }
+
+  async #search() {
+    this.#running?.abort();
+    const text = this.field.value.trim();
+    if (!text) return this.#show([], "");
+    const running = new AbortController();
+    this.#running = running;
+    const query = new URLSearchParams({ q: text, limit: FOUND_MAX });
+    const { ok, answer } = await call(`${this.dataset.search}?${query}`, { signal: running.signal });
+    if (running.signal.aborted) return;
+    if (ok) this.#show(answer.users, answer.users.length ? "" : this.dataset.none);
+    else if (answer) this.#show([], answer.detail);
+  }
+
+  #show(users, said) {
+    this.list.replaceChildren(...users.map(personOf));
+    this.none.textContent = said;
+  }
+}
+
+function personOf({ user_id, username }) {
+  const person = clone("person");
+  person.querySelector(".person-button").value = user_id;
+  person.querySelector(".name").textContent = username;
+  paintAvatar(person.querySelector(".avatar"), username);
+  return person;
+}
+
+customElements.define("people-search", PeopleSearch);

@@ -1,0 +1,117 @@
+// What the reader of a log sees: asks for `older` before they reach the beginning, tells what they
+// have `seen`, offers the way back to the end, and keeps their place while messages come.
+
+import { Scroll } from "./scroll.js";
+import { word } from "./words.js";
+
+export class Reader {
+  #log;
+  #scroll;
+  #jump;
+  #more;
+  #loading = false;
+  #frame = 0;
+
+  constructor(log) {
+    this.#log = log;
+    this.#scroll = new Scroll(log.querySelector(".scroller"));
+    this.#jump = log.querySelector(".jump");
+    this.#more = log.dataset.older === "true";
+    this.seen = Number(log.dataset.readSeq);
+    this.arrived = 0;
+    this.#scroll.toView(log.querySelector(".new-line"));
+    this.#scroll.scroller.addEventListener("scroll", () => this.soon(), { passive: true });
+    document.addEventListener("visibilitychange", () => this.soon());
+    new ResizeObserver(() => this.soon()).observe(log);
+    log.addEventListener("click", (event) => this.#clicked(event));
+  }
+
+  get atEnd() {
+    return this.#scroll.atEnd;
+  }
+
+  toEnd() {
+    this.#scroll.toEnd();
+    this.soon();
+  }
+
+  keepPlace(change) {
+    this.#scroll.keepPlace(change);
+    this.soon();
+  }
+
+  // What is added above is not read out as if it had just been said.
+  prepend(change, more) {
+    this.#scroll.scroller.ariaBusy = "true";
+    change();
+    this.#scroll.scroller.ariaBusy = "false";
+    this.loaded(more);
+  }
+
+  loaded(more = this.#more) {
+    this.#more = more;
+    this.#loading = false;
+    const link = this.#log.querySelector(".older");
+    if (link) link.hidden = !more;
+    this.soon();
+  }
+
+  // Looks once before the next frame, however much happens until then.
+  soon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#look();
+    });
+  }
+
+  #look() {
+    this.#offerTheEnd();
+    if (this.#more && this.#scroll.nearBeginning) this.#askForOlder();
+    const seen = document.visibilityState === "visible" ? this.#lastSeen() : 0;
+    if (seen <= this.seen) return;
+    this.seen = seen;
+    this.#tell("seen", { seq: seen });
+  }
+
+  #offerTheEnd() {
+    if (this.atEnd) this.arrived = 0;
+    const hidden = !this.#scroll.away;
+    if (hidden && this.#jump === document.activeElement) this.#scroll.scroller.focus();
+    this.#jump.hidden = hidden;
+    const count = this.#jump.querySelector(".count");
+    count.hidden = this.arrived === 0;
+    count.textContent = this.arrived > 99 ? word("many") : this.arrived;
+  }
+
+  #askForOlder() {
+    const before = this.#log.first;
+    if (this.#loading || before <= 1) return;
+    this.#loading = true;
+    this.#tell("older", { before });
+  }
+
+  #lastSeen() {
+    if (this.atEnd) return this.#log.last;
+    let { seen } = this;
+    for (;;) {
+      const next = this.#log.list.querySelector(`.message[data-seq="${seen + 1}"]`);
+      if (!next || !this.#scroll.shows(next)) return seen;
+      seen += 1;
+    }
+  }
+
+  #clicked(event) {
+    const client_id = event.target.closest("[data-client]")?.dataset.client;
+    if (event.target.closest(".retry")) this.#tell("retry", { client_id });
+    else if (event.target.closest(".discard")) this.#tell("discard", { client_id });
+    else if (event.target.closest(".jump")) this.toEnd();
+    else if (event.target.closest(".older")) {
+      event.preventDefault();
+      this.#askForOlder();
+    }
+  }
+
+  #tell(name, detail) {
+    this.#log.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+  }
+}

@@ -1,0 +1,40 @@
+// <request-list>: who asks to join the viewer's rooms, on every page. Knows no socket.
+
+import { paintAvatar } from "./avatar.js";
+import { clone, fillAttributes } from "./words.js";
+
+class RequestList extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("called", (event) => this.#settle(event));
+  }
+
+  add(room_id, room_name, { user_id, username }) {
+    if (this.querySelector(`[data-room="${room_id}"][data-user="${user_id}"]`)) return;
+    const request = fillAttributes(clone("request"), { room_id });
+    request.dataset.user = user_id;
+    request.querySelector('[name="user_id"]').value = user_id;
+    request.querySelector(".name").textContent = username;
+    request.querySelector(".room-name").textContent = room_name;
+    paintAvatar(request.querySelector(".avatar"), username);
+    this.querySelector("ul").append(request);
+    this.hidden = false;
+  }
+
+  // The next request gets the focus; after the last it goes to the page's middle.
+  #settle(event) {
+    const request = event.target.closest(".request");
+    const { status } = event.detail.answer ?? {};
+    const detail = {
+      room_id: Number(request.dataset.room),
+      user_id: event.detail.user_id,
+      username: request.querySelector(".name").textContent,
+    };
+    const next = request.nextElementSibling ?? request.previousElementSibling;
+    request.remove();
+    this.hidden = !next;
+    (next?.querySelector("button") ?? document.getElementById("content") ?? document.getElementById("main")).focus();
+    if (status === "approved") this.dispatchEvent(new CustomEvent("approved", { detail, bubbles: true }));
+  }
+}
+
+customElements.define("request-list", RequestList);

@@ -1,0 +1,53 @@
+// Keeps the reader's place in the log. The scroller is laid out from its end, so that its `scrollTop`
+// is 0 at the latest message and negative above; what is added at the top moves nothing.
+
+const END_PX = 48;
+const AWAY_PX = 400;
+const OLDER_PX = 1_200;
+
+export class Scroll {
+  constructor(scroller) {
+    this.scroller = scroller;
+  }
+
+  get atEnd() {
+    return this.scroller.scrollTop > -END_PX;
+  }
+
+  get away() {
+    return this.scroller.scrollTop < -AWAY_PX;
+  }
+
+  get nearBeginning() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    return scrollHeight - clientHeight + scrollTop < OLDER_PX;
+  }
+
+  toEnd() {
+    this.scroller.scrollTop = 0;
+  }
+
+  // To the line where the unread begin, if it lies above what is seen at the end.
+  toView(line) {
+    const hidden = line && line.offsetTop < this.scroller.scrollHeight - this.scroller.clientHeight;
+    if (hidden) line.scrollIntoView({ block: "start" });
+  }
+
+  // Changes something below what is being read, without moving it.
+  keepPlace(change) {
+    if (this.atEnd) {
+      change();
+      this.toEnd();
+      return;
+    }
+    const before = this.scroller.scrollHeight;
+    change();
+    this.scroller.scrollTop -= this.scroller.scrollHeight - before;
+  }
+
+  // Whether the element's end has come into view.
+  shows(element) {
+    const view = this.scroller.getBoundingClientRect();
+    return element.getBoundingClientRect().bottom <= view.bottom + 4;
+  }
+}

@@ -1,0 +1,44 @@
+// The sign-in of this page: renewed while the page is used, noticed when it is over, and nothing left
+// behind when it ends.
+
+import { call } from "./api.js";
+import { forgetEverything } from "./drafts.js";
+
+const RENEWED = "snug.renewed";
+const CHECK_MS = 60_000;
+
+const { dataset } = document.querySelector("snug-session");
+
+export const viewer = { user_id: Number(dataset.user), username: dataset.username };
+export const { epoch, socket: socketPath } = dataset;
+
+export function keepSession() {
+  document.querySelector("form.log-out").addEventListener("submit", forgetEverything);
+  setInterval(renew, CHECK_MS);
+  document.addEventListener("visibilitychange", renew);
+  renew();
+}
+
+// Whoever is not signed in any more belongs at the login page; any other change of session is a new
+// page's to know.
+export async function checkSession() {
+  const { status, answer } = await call(dataset.me);
+  if (status === 401) {
+    forgetEverything();
+    location.assign(dataset.login);
+  } else if (answer?.user_id && answer.user_id !== viewer.user_id) {
+    location.reload();
+  }
+  return status;
+}
+
+// One of the tabs renews for all. The first page of a session notes when that was.
+async function renew() {
+  if (document.visibilityState !== "visible") return;
+  const renewed = Number(localStorage.getItem(RENEWED) ?? 0);
+  if (renewed && Date.now() - renewed < Number(dataset.renewSeconds) * 1000) return;
+  localStorage.setItem(RENEWED, Date.now());
+  if (!renewed) return;
+  const { status } = await call(dataset.renew, { method: "POST" });
+  if (status === 401) await checkSession();
+}

@@ -1,0 +1,129 @@
+// The one socket of this tab: opens it, notices when the line is dead, comes back and resumes.
+//
+// Events: `frame` (in order, no message twice), `up` after a welcome, `down`, `ended` when the session
+// may be over, `refused` when coming back is of no use. Knows no DOM.
+
+import { afterClose, parseFrame, pingFrame, resumedChats, resumeQuery } from "./wire.js";
+
+const CHECK_MS = 5_000;
+// Browsers hide the protocol's pings, so a quiet line is tried with one of our own.
+const QUIET_MS = 20_000;
+const ANSWER_MS = 5_000;
+const DELAY_MS_FIRST = 500;
+const DELAY_MS_MAX = 15_000;
+
+export class Socket extends EventTarget {
+  #socket = null;
+  #tries = 0;
+  #timer = 0;
+  #heard = 0;
+  #asked = 0;
+  #resumed = new Set();
+
+  // `positions` maps each chat to the last `seq` that the page has.
+  constructor(path, epoch, positions) {
+    super();
+    this.path = path;
+    this.epoch = epoch;
+    this.positions = positions;
+    this.up = false;
+    setInterval(() => this.#check(), CHECK_MS);
+  }
+
+  open() {
+    clearTimeout(this.#timer);
+    this.#drop();
+    this.#resumed = resumedChats(this.positions);
+    const socket = new WebSocket(this.path + resumeQuery(this.positions, this.epoch));
+    this.#socket = socket;
+    this.#heard = performance.now();
+    this.#asked = 0;
+    socket.onmessage = (event) => this.#take(event.data);
+    socket.onclose = (event) => this.#closed(event.code);
+  }
+
+  // Whether the frame went out; nothing is kept here.
+  send(frame) {
+    if (!this.up || this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(frame);
+    return true;
+  }
+
+  // Something happened after which the line is likely to work, or to be dead: find out now.
+  nudge() {
+    if (this.up) this.#ask();
+    else if (this.#timer) this.open();
+  }
+
+  #take(text) {
+    this.#heard = performance.now();
+    this.#asked = 0;
+    const frame = parseFrame(text);
+    if (!frame || !this.#moves(frame)) return;
+    this.#tell("frame", frame);
+    if (frame.type === "welcome") {
+      this.#tries = 0;
+      this.up = true;
+      this.#tell("up");
+    }
+  }
+
+  // Keeps the positions; false for a message that was here before.
+  #moves(frame) {
+    const { type, chat_id, seq } = frame;
+    if (type === "message") {
+      if (seq <= (this.positions.get(chat_id) ?? 0)) return false;
+      this.positions.set(chat_id, seq);
+    } else if (type === "caught_up") {
+      this.positions.set(chat_id, Math.max(seq, this.positions.get(chat_id) ?? 0));
+    } else if (type === "reset") {
+      this.positions.set(chat_id, frame.last_seq);
+    } else if (type === "chat_added") {
+      this.positions.set(frame.chat.chat_id, frame.chat.last_seq);
+    } else if (type === "chat_removed") {
+      this.positions.delete(chat_id);
+    } else if (type === "welcome") {
+      for (const chat of frame.chats) {
+        if (!this.#resumed.has(chat.chat_id)) this.positions.set(chat.chat_id, chat.last_seq);
+      }
+    }
+    return true;
+  }
+
+  #check() {
+    if (!this.#socket) return;
+    const now = performance.now();
+    if (this.#asked && now - this.#asked > ANSWER_MS) this.#closed(1006);
+    else if (!this.#asked && now - this.#heard > QUIET_MS) this.#ask();
+  }
+
+  #ask() {
+    this.#asked ||= performance.now();
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(pingFrame());
+  }
+
+  #closed(code) {
+    const opened = this.up;
+    this.#drop();
+    this.#tell("down", { opened });
+    const next = afterClose(code);
+    if (next !== "return") return this.#tell(next);
+    const most = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** this.#tries);
+    this.#tries += 1;
+    this.#timer = setTimeout(() => this.open(), most / 4 + Math.random() * most * 0.75);
+  }
+
+  // A dead line does not answer a close either, so we stop listening rather than wait.
+  #drop() {
+    this.#timer = 0;
+    this.up = false;
+    if (!this.#socket) return;
+    this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket.close();
+    this.#socket = null;
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

@@ -1,0 +1,21 @@
+// Two short, soft tones, made here rather than fetched.
+
+const TONES = [[660, 0], [880, 0.11]];
+
+let context = null;
+
+export function play() {
+  context ??= new AudioContext();
+  for (const [frequency, delay] of TONES) {
+    const start = context.currentTime + delay;
+    const tone = context.createOscillator();
+    const volume = context.createGain();
+    tone.frequency.value = frequency;
+    volume.gain.setValueAtTime(0, start);
+    volume.gain.linearRampToValueAtTime(0.08, start + 0.01);
+    volume.gain.exponentialRampToValueAtTime(0.0001, start + 0.25);
+    tone.connect(volume).connect(context.destination);
+    tone.start(start);
+    tone.stop(start + 0.26);
+  }
+}
