@@ -1,6 +1,7 @@
 // What stands between two messages: a day, the line where the unread begin, or nothing, where the
 // second shares the head of the first.
 
+import { before, isMessage, messageAbove } from "./chunks.js";
 import { timeOf } from "./message.js";
 import { dayLabel, dayOf } from "./times.js";
 import { clone } from "./words.js";
@@ -10,12 +11,8 @@ const GROUP_MS = 5 * 60 * 1000;
 
 // Puts right what stands above this message; `newAfter` is the last that was read.
 export function arrange(element, newAfter) {
-  let above = element.previousElementSibling;
-  while (above && !above.classList.contains("message")) {
-    const separator = above;
-    above = above.previousElementSibling;
-    separator.remove();
-  }
+  clearAbove(element);
+  const above = messageAbove(element);
   const time = timeOf(element);
   const beginsDay = !above || dayOf(timeOf(above)) !== dayOf(time);
   const beginsNew = newAfter > 0 && Number(element.dataset.seq) === newAfter + 1;
@@ -27,4 +24,9 @@ export function arrange(element, newAfter) {
   if (beginsNew) element.before(clone("new-line"));
   const continues = !beginsDay && !beginsNew && above.dataset.user === element.dataset.user;
   element.classList.toggle("continues", continues && time - timeOf(above) < GROUP_MS);
+}
+
+// Takes away what stands between this message and the one above.
+export function clearAbove(element) {
+  for (let above = before(element); above && !isMessage(above); above = before(element)) above.remove();
 }

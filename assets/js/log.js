@@ -1,16 +1,17 @@
 // <message-log>: the messages of the chat in the middle, in the order of their `seq`, what is on its
 // way last. `reader.js` watches what is seen of it. Knows no socket.
 
-import { arrange } from "./arrange.js";
+import { arrange, clearAbove } from "./arrange.js";
+import { addAbove, before, chunks, lastChunk, messageBelow } from "./chunks.js";
 import { buildMessage, buildPending, localise, setState, setStored } from "./message.js";
 import { Reader } from "./reader.js";
 
 class MessageLog extends HTMLElement {
   connectedCallback() {
     this.chat = Number(this.dataset.chat);
-    this.list = this.querySelector(".messages");
+    this.page = this.querySelector(".page");
     this.newAfter = Number(this.dataset.readSeq);
-    const messages = this.list.querySelectorAll(".message");
+    const messages = this.page.querySelectorAll(".message");
     messages.forEach(localise);
     this.#arrange(messages);
     this.reader = new Reader(this);
@@ -18,13 +19,13 @@ class MessageLog extends HTMLElement {
 
   // The newest that is stored, and the oldest; 0 where there is none.
   get last() {
-    let element = this.list.lastElementChild;
-    while (element && !Number(element.dataset.seq)) element = element.previousElementSibling;
+    let element = lastOf(this.page);
+    while (element && !Number(element.dataset.seq)) element = before(element);
     return Number(element?.dataset.seq ?? 0);
   }
 
   get first() {
-    return Number(this.list.querySelector(".message")?.dataset.seq ?? 0);
+    return Number(this.page.querySelector(".message")?.dataset.seq ?? 0);
   }
 
   add(message, viewer, client_id) {
@@ -37,8 +38,9 @@ class MessageLog extends HTMLElement {
   pend(entry, viewer) {
     const element = buildPending(entry, viewer);
     this.newAfter = 0;
-    this.list.querySelector(".new-line")?.remove();
-    this.list.append(element);
+    this.page.querySelector(".new-line")?.remove();
+    this.page.querySelector(".nothing")?.remove();
+    lastChunk(this.page).append(element);
     this.#arrange([element]);
     this.reader.toEnd();
   }
@@ -66,46 +68,53 @@ class MessageLog extends HTMLElement {
   prepend(messages, more, viewer) {
     const first = this.first || Infinity;
     const older = messages.filter(({ seq }) => seq < first).map((one) => buildMessage(one, viewer));
-    const below = this.list.querySelector(".message");
+    const below = this.page.querySelector(".message");
     this.reader.prepend(() => {
-      this.list.prepend(...older);
+      addAbove(this.page, older);
       this.#arrange([...older, below]);
     }, more);
   }
 
   // Too much was missed: only what is on its way stays, and the newest messages come anew.
   restart() {
-    for (const element of [...this.list.children]) {
-      if (element.dataset.seq !== "0") element.remove();
+    for (const element of this.page.querySelectorAll('.messages > :not([data-seq="0"])')) {
+      element.remove();
     }
     this.newAfter = 0;
   }
 
   // From this one on messages are new to the reader, who is away.
   markNew(seq) {
-    if (!this.list.querySelector(".new-line")) this.newAfter = seq - 1;
+    if (!this.page.querySelector(".new-line")) this.newAfter = seq - 1;
   }
 
   #place(element, seq) {
     this.reader.keepPlace(() => {
-      const old = nextMessage(element);
-      element.remove();
-      let above = this.list.lastElementChild;
+      const old = this.#takeOut(element);
+      this.page.querySelector(".nothing")?.remove();
+      const last = lastOf(this.page);
+      let above = last;
       while (above && !(Number(above.dataset.seq) > 0 && Number(above.dataset.seq) < seq)) {
-        above = above.previousElementSibling;
+        above = before(above);
       }
-      if (above) above.after(element);
-      else this.list.prepend(element);
-      this.#arrange([element, nextMessage(element), old]);
+      if (above === last) lastChunk(this.page).append(element);
+      else if (above) above.after(element);
+      else chunks(this.page)[0].prepend(element);
+      this.#arrange([element, messageBelow(element), old]);
     });
   }
 
   #remove(element) {
-    const next = nextMessage(element);
-    this.reader.keepPlace(() => {
-      element.remove();
-      this.#arrange([next]);
-    });
+    this.reader.keepPlace(() => this.#arrange([this.#takeOut(element)]));
+  }
+
+  // With what stands above it; gives back the message that was below.
+  #takeOut(element) {
+    if (!element.isConnected) return null;
+    const below = messageBelow(element);
+    clearAbove(element);
+    element.remove();
+    return below;
   }
 
   #arrange(elements) {
@@ -113,18 +122,17 @@ class MessageLog extends HTMLElement {
   }
 
   #pending(client_id) {
-    return this.list.querySelector(`[data-client="${CSS.escape(client_id)}"]`);
+    return this.page.querySelector(`[data-client="${CSS.escape(client_id)}"]`);
   }
 
   #stored(seq) {
-    return this.list.querySelector(`.message[data-seq="${seq}"]`) !== null;
+    return this.page.querySelector(`.message[data-seq="${seq}"]`) !== null;
   }
 }
 
-function nextMessage(element) {
-  let next = element.nextElementSibling;
-  while (next && !next.classList.contains("message")) next = next.nextElementSibling;
-  return next;
+function lastOf(page) {
+  const filled = [...chunks(page)].filter((list) => list.lastElementChild);
+  return filled.at(-1)?.lastElementChild ?? null;
 }
 
 customElements.define("message-log", MessageLog);

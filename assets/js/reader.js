@@ -94,7 +94,7 @@ export class Reader {
     if (this.atEnd) return this.#log.last;
     let { seen } = this;
     for (;;) {
-      const next = this.#log.list.querySelector(`.message[data-seq="${seen + 1}"]`);
+      const next = this.#log.page.querySelector(`.message[data-seq="${seen + 1}"]`);
       if (!next || !this.#scroll.shows(next)) return seen;
       seen += 1;
     }

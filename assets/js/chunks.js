@@ -1,0 +1,59 @@
+// The log is cut into lists of about a page each, of which the browser lays out and paints only those
+// in view. Here is how one walks over them as if they were one.
+
+const CHUNK_MAX = 100;
+
+export function before(element) {
+  let list = element.parentElement;
+  let found = element.previousElementSibling;
+  while (!found && isChunk(list.previousElementSibling)) {
+    list = list.previousElementSibling;
+    found = list.lastElementChild;
+  }
+  return found;
+}
+
+export function after(element) {
+  let list = element.parentElement;
+  let found = element.nextElementSibling;
+  while (!found && isChunk(list.nextElementSibling)) {
+    list = list.nextElementSibling;
+    found = list.firstElementChild;
+  }
+  return found;
+}
+
+export const isMessage = (element) => element.classList.contains("message");
+
+export function messageAbove(element) {
+  let above = before(element);
+  while (above && !isMessage(above)) above = before(above);
+  return above;
+}
+
+export function messageBelow(element) {
+  let below = after(element);
+  while (below && !isMessage(below)) below = after(below);
+  return below;
+}
+
+export const chunks = (page) => page.querySelectorAll("ol.messages");
+
+// The list to which what comes last is added: a new one where the last is full.
+export function lastChunk(page) {
+  const last = [...chunks(page)].at(-1);
+  if (last.childElementCount < CHUNK_MAX) return last;
+  const chunk = last.cloneNode(false);
+  last.after(chunk);
+  return chunk;
+}
+
+// A list of these, above all others.
+export function addAbove(page, elements) {
+  const [first] = chunks(page);
+  const chunk = first.cloneNode(false);
+  chunk.append(...elements);
+  first.before(chunk);
+}
+
+const isChunk = (element) => element?.matches("ol.messages");
