@@ -36,6 +36,7 @@ pub enum Because {
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    TooSlow,
     Conflict,
     TooLarge,
     UnsupportedMedia,
@@ -43,6 +44,7 @@ pub enum Because {
     UpgradeRequired,
     TooMany,
     Busy,
+    Broken,
 }
 
 /// A field that breaks a rule, and which.

@@ -1,41 +1,241 @@
 //! snug: a chat server for small machines.
 
+pub mod app;
 pub mod chat;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod error;
 pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod live;
+pub mod log;
 pub mod message;
 pub mod metrics;
+pub mod prompt;
 pub mod registry;
+pub mod server;
 pub mod store;
+pub mod systemd;
 pub mod text;
 pub mod views;
 pub mod wire;
-pub mod log;
-pub mod prompt;
-pub mod systemd;
 
-use config::Config;
-use error::Fatal;
+use app::App;
+use chat::{Chat, STUCK_AFTER, Terms};
+use config::{Config, Database};
+use error::{Error, Fatal};
+use http::render::Renderer;
+use limits::{MIGRATE_PAUSE_MAX, PURGE_PAUSE, STOP_PATIENCE};
+use registry::{Registry, SeatLimits, Seats};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use store::private::{Options, Private};
+use store::{MigrateError, Store};
 use tokio::net::TcpListener;
 
-/// Serves on `listener` until `shutdown` resolves.
+/// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share.
+///
+/// # Errors
+///
+/// A start that cannot work, in one line: PostgreSQL's programs, the data directory, the schema.
 pub async fn run(
     config: Config,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
-    config.signing_key()?;
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "listening");
+    let database = open(&config).await?;
+    let served = serve(config, listener, &database, shutdown).await;
+    database.close().await;
+    served
+}
+
+/// A database to work on: our own PostgreSQL, or somebody else's.
+pub struct Opened {
+    pub store: Store,
+    private: Option<Private>,
+}
+
+impl Opened {
+    /// Stops the PostgreSQL that is our own.
+    pub async fn close(self) {
+        if let Some(private) = self.private {
+            private.stop().await;
+        }
     }
-    systemd::ready("serving");
+}
+
+async fn open(config: &Config) -> Result<Opened, Fatal> {
+    match &config.database {
+        Database::External(url) => {
+            Ok(Opened { store: Store::new(external(url.expose())?), private: None })
+        }
+        Database::Private => {
+            let private = Private::serve(&private_options(config)).await?;
+            Ok(Opened { store: Store::new(private.connection()), private: Some(private) })
+        }
+    }
+}
+
+fn private_options(config: &Config) -> Options {
+    Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() }
+}
+
+fn external(url: &str) -> Result<tokio_postgres::Config, Fatal> {
+    url.parse().map_err(|error: tokio_postgres::Error| {
+        let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        Fatal::new(format!(
+            "SNUG_DATABASE_URL is not understood ({cause}); write it like postgres://user:password@host:5432/database"
+        ))
+    })
+}
+
+async fn serve(
+    config: Config,
+    listener: TcpListener,
+    database: &Opened,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
+    let secret = config.signing_key()?;
+    let store = database.store.clone();
+    prepare_at_once(&store).await?;
+    let shards = std::thread::available_parallelism().map_or(1, usize::from);
+    let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
+    let shards = live::Shards::new(shards).map_err(|error| broken("polling sockets", &error))?;
+    let registry = Registry::new(shards.inboxes.clone());
+    let metrics = metrics::Metrics::new().map_err(|error| broken("counting", &error))?;
+    let terms = Terms {
+        jwt_secret: secret.expose().as_bytes().to_vec(),
+        token_lifetime: config.token_lifetime,
+        rate_limits: config.rate_limits,
+        hashers: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let chat = Chat::new(store, registry.clone(), Arc::new(metrics), terms);
+    let workers = live::begin(shards, &chat).map_err(|error| broken("starting shards", &error))?;
+    let seats = Seats::new(SeatLimits {
+        total: config.max_connections,
+        per_user: config.max_connections_per_user,
+        per_address: config.max_connections_per_address,
+    });
+    let app = Arc::new(App {
+        config,
+        chat: Arc::clone(&chat),
+        seats,
+        renderer: Renderer::new()?,
+        stopping: AtomicBool::new(false),
+    });
+    let chores = [
+        tokio::spawn(prepare_in_time(chat.store.clone())),
+        tokio::spawn(purge(chat.store.clone())),
+        tokio::spawn(systemd::feed_watchdog(progress(&chat))),
+    ];
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+    let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
+    tracing::info!(address, "serving");
+    systemd::ready(&format!("serving on {address}"));
+
     shutdown.await;
+    tracing::info!("stopping");
     systemd::stopping();
+    app.stopping.store(true, Relaxed);
+    registry.stop();
+    join(workers).await;
+    // The receiver lives in the task that accepts; if that is gone there is nobody to tell.
+    let _told = stop.send(true);
+    if let Err(error) = accepting.await {
+        tracing::error!(%error, "accepting connections ended before its time");
+    }
+    chat.finish(STOP_PATIENCE).await;
+    for chore in chores {
+        chore.abort();
+    }
+    tracing::info!("stopped");
     Ok(())
 }
-pub mod store;
+
+async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
+    let joined = tokio::task::spawn_blocking(move || {
+        workers.into_iter().all(|worker| worker.join().is_ok())
+    });
+    if !joined.await.unwrap_or(false) {
+        tracing::error!("a shard ended before its time");
+    }
+}
+
+/// Brings the schema up to date if the database answers now. Only what time does not mend is fatal.
+async fn prepare_at_once(store: &Store) -> Result<(), Fatal> {
+    match store.migrate().await {
+        Ok(()) => {
+            tell_unsafe(store).await;
+            Ok(())
+        }
+        Err(MigrateError::Unavailable(error)) => {
+            tracing::warn!(%error, "the database does not answer; serving what can be served without");
+            Ok(())
+        }
+        Err(error) => Err(Fatal::new(error.to_string())),
+    }
+}
+
+/// Tries on while the database is away; says so once, when it is back.
+async fn prepare_in_time(store: Store) {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match store.migrate().await {
+            Ok(()) => return tell_unsafe(&store).await,
+            Err(MigrateError::Unavailable(_)) => {}
+            Err(error) => tracing::error!(%error, "the schema cannot be brought up to date"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MIGRATE_PAUSE_MAX);
+    }
+}
+
+async fn tell_unsafe(store: &Store) {
+    match store.unsafe_settings().await {
+        Ok(settings) => {
+            for store::Unsafe { name, value } in settings {
+                tracing::error!(
+                    setting = name,
+                    value,
+                    "PostgreSQL may lose acknowledged messages in a power cut: set this to on"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(%error, "PostgreSQL's settings could not be checked"),
+    }
+}
+
+async fn purge(store: Store) {
+    loop {
+        tokio::time::sleep(PURGE_PAUSE).await;
+        if let Err(error) = store.purge_sessions().await {
+            tracing::debug!(%error, "ended sessions are kept for now");
+        }
+    }
+}
+
+/// Whether the lane does its work: it turned since the last look, or has not stood still for long.
+/// What the database does is not its fault.
+fn progress(chat: &Chat) -> impl Fn() -> bool + Send + Sync + 'static {
+    let state = chat.lane_state();
+    let last = std::sync::Mutex::new((0, Instant::now()));
+    move || {
+        let (turns, waiting) = (state.turns.load(Relaxed), state.waiting.load(Relaxed));
+        let mut last = last.lock().expect("no one panics while holding it");
+        if waiting == 0 || last.0 != turns {
+            *last = (turns, Instant::now());
+        }
+        last.1.elapsed() < STUCK_AFTER
+    }
+}
+
+/// Broken starts carry what broke, without the cause's own words about it.
+impl From<Error> for Fatal {
+    fn from(error: Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

@@ -42,6 +42,17 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// A header or a body that is not complete by then comes from someone who dribbles.
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What a peer still sends after our last answer is read so long and so far.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+pub const LINGER_BYTES_MAX: usize = 256 * 1024;
+/// Requests under way at a stop are waited for so long.
+pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between attempts to bring the schema of a database that is away up to date.
+pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Ended sessions are forgotten so often.
+pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
 /// JSON nested deeper than this is refused; our own bodies are flat.
 pub const JSON_DEPTH_MAX: usize = 16;
 

@@ -6,7 +6,7 @@ use snug::cli::{Command, Parsed};
 use snug::config::{Config, Written};
 use snug::error::Fatal;
 use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, LISTEN_BACKLOG, RUNTIME_STOP_TIMEOUT};
-use snug::{cli, log, systemd};
+use snug::{cli, commands, log, systemd};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -45,7 +45,28 @@ fn start() -> Result<(), Fatal> {
             runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
             served
         }
+        // Asked for before a database is started: it would wait for the answer.
+        Command::UserAdd { name, email } => {
+            let password = snug::prompt::password()?;
+            say(&config, async |config| commands::add_user(config, name, email, password).await)
+        }
+        Command::UserList => say(&config, commands::list_users),
+        Command::Token { user, lifetime } => {
+            say(&config, async |config| commands::token(config, user, lifetime).await)
+        }
     }
+}
+
+/// Runs a command that says something and ends.
+fn say(
+    config: &Config,
+    command: impl AsyncFnOnce(&Config) -> Result<String, Fatal>,
+) -> Result<(), Fatal> {
+    let _logging = log::start("warn")?;
+    let runtime = runtime()?;
+    let said = runtime.block_on(command(config));
+    runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
+    print(&said?)
 }
 
 async fn serve(config: Config, inherited: Option<std::net::TcpListener>) -> Result<(), Fatal> {

@@ -3,6 +3,7 @@
 //! Pure; called by the edges once for each value. A rule that is broken is one sentence that says how
 //! to write it instead.
 
+use crate::ids::ChatId;
 use crate::limits::{
     CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX, SEARCH_CHARS_MAX,
@@ -139,6 +140,24 @@ pub fn like_escaped(text: &str) -> String {
     escaped
 }
 
+/// The code of an invite link to this room: the whole address, or its path and query. The host is not
+/// looked at, since nothing is ever fetched from it.
+pub fn invite_code(link: &str, room_id: ChatId) -> Option<String> {
+    let link = link.trim();
+    let path = match link.split_once("://") {
+        Some((_, rest)) => &rest[rest.find('/')?..],
+        None => link,
+    };
+    let (path, query) = path.split_once('?')?;
+    let room = path.strip_prefix("/chats/room/")?.strip_suffix("/invite")?;
+    if ChatId::parse(room)? != room_id {
+        return None;
+    }
+    let query = query.split('#').next().unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(name, _)| name == "code").map(|(_, code)| code.into_owned())
+}
+
 /// How deep the arrays and objects of this JSON text nest; strings are passed over.
 pub fn json_depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
@@ -216,6 +235,29 @@ mod tests {
         assert_eq!(room_name("  Tea & cake "), Ok("Tea & cake"));
         assert!(room_name("\u{200B}").is_err());
         assert!(room_name("a\nb").is_err());
+    }
+
+    #[test]
+    fn an_invite_link_is_read_whole_or_by_its_path() {
+        let code = |link| invite_code(link, ChatId(9));
+        for link in [
+            "https://chat.example/chats/room/9/invite?code=abc",
+            " /chats/room/9/invite?code=abc ",
+            "http://[::1]:8000/chats/room/9/invite?x=1&code=abc#top",
+        ] {
+            assert_eq!(code(link).as_deref(), Some("abc"), "{link}");
+        }
+        for link in [
+            "",
+            "abc",
+            "https://chat.example",
+            "/chats/room/8/invite?code=abc",
+            "/chats/room/9/invite",
+            "/chats/room/9/invite?x=abc",
+            "/chats/room/09/invite?code=abc",
+        ] {
+            assert_eq!(code(link), None, "{link}");
+        }
     }
 
     #[test]

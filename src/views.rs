@@ -128,14 +128,6 @@ pub struct Shell {
     pub renew_seconds: u64,
 }
 
-impl Shell {
-    /// What the page's title counts, so that a page that was left open in a tab says what waits.
-    pub fn unread(&self) -> i64 {
-        let others = self.private_chats.iter().chain(&self.rooms);
-        others.map(|chat| chat.unread).sum::<i64>() + self.general.unread
-    }
-}
-
 /// Somebody asks to join a room of the viewer's.
 #[derive(Debug, Serialize)]
 pub struct Request {

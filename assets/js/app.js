@@ -26,6 +26,7 @@ const BANNER_MS = 1_500;
 
 const list = document.querySelector("chat-list");
 const log = document.querySelector("message-log");
+const composer = document.querySelector("message-composer");
 const banner = document.querySelector("line-banner");
 const socket = new Socket(socketPath, epoch, list.positions());
 const delivery = new Delivery(new Outbox(viewer.user_id), socket, log, viewer);
@@ -68,8 +69,14 @@ showUnread(list.unread);
 document.addEventListener("compose", (event) => {
   if (!delivery.write(log.chat, event.detail.content)) event.preventDefault();
 });
-document.addEventListener("retry", ({ detail }) => delivery.retry(detail.client_id));
-document.addEventListener("discard", ({ detail }) => delivery.discard(detail.client_id));
+document.addEventListener("retry", ({ detail }) => {
+  delivery.retry(detail.client_id);
+  composer.field.focus();
+});
+document.addEventListener("discard", ({ detail }) => {
+  delivery.discard(detail.client_id);
+  composer.field.focus();
+});
 document.addEventListener("older", ({ detail }) => load(detail.before));
 document.addEventListener("seen", tellRead);
 
@@ -90,6 +97,8 @@ async function load(before) {
   else setTimeout(() => log.reader.loaded(), BANNER_MS);
 }
 
+// A page of the past is for readers without scripts; here the log begins at its end.
+if (log?.dataset.latest) location.replace(log.dataset.latest);
 keepSession();
 callForms();
 standForNotifier();

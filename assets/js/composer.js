@@ -8,6 +8,8 @@ class MessageComposer extends HTMLElement {
     this.chat = Number(this.dataset.chat);
     this.field = this.querySelector("textarea");
     this.counter = this.querySelector(".counter");
+    // An empty message is passed over here, where the browser would object.
+    this.field.required = false;
     this.field.value ||= draftOf(this.chat);
     this.querySelector("form").addEventListener("submit", (event) => this.#submit(event));
     this.field.addEventListener("keydown", (event) => this.#key(event));

@@ -37,8 +37,7 @@ class MessageLog extends HTMLElement {
 
   pend(entry, viewer) {
     const element = buildPending(entry, viewer);
-    this.newAfter = 0;
-    this.page.querySelector(".new-line")?.remove();
+    this.clearNew();
     this.page.querySelector(".nothing")?.remove();
     lastChunk(this.page).append(element);
     this.#arrange([element]);
@@ -81,6 +80,12 @@ class MessageLog extends HTMLElement {
       element.remove();
     }
     this.newAfter = 0;
+  }
+
+  // What was new has been seen.
+  clearNew() {
+    this.newAfter = 0;
+    this.page.querySelector(".new-line")?.remove();
   }
 
   // From this one on messages are new to the reader, who is away.

@@ -21,7 +21,7 @@ export class Reader {
     this.arrived = 0;
     this.#scroll.toView(log.querySelector(".new-line"));
     this.#scroll.scroller.addEventListener("scroll", () => this.soon(), { passive: true });
-    document.addEventListener("visibilitychange", () => this.soon());
+    document.addEventListener("visibilitychange", () => this.#turned());
     new ResizeObserver(() => this.soon()).observe(log);
     log.addEventListener("click", (event) => this.#clicked(event));
   }
@@ -62,6 +62,11 @@ export class Reader {
       this.#frame = 0;
       this.#look();
     });
+  }
+
+  #turned() {
+    if (document.visibilityState === "hidden" && this.seen >= this.#log.last) this.#log.clearNew();
+    this.soon();
   }
 
   #look() {

@@ -1,7 +1,252 @@
-//! The edge for requests.
-
-pub mod pages;
 //! The edge for requests: what a request means, who may make it, and what it is answered with.
+//!
+//! `serve` is called by `server` once per request. It knows every route; the handlers are in `api`
+//! (JSON, one file per resource) and `pages` (HTML). None of them talks to the database: they call
+//! the rules in `chat`.
 
+mod api;
 pub mod assets;
+mod body;
+mod guard;
+pub mod pages;
 pub mod render;
+mod respond;
+mod route;
+mod sockets;
+
+use crate::app::App;
+use crate::config::Scheme;
+use crate::error::{Because, Error, Result};
+use crate::live::Ticket;
+use crate::message::Viewer;
+use body::{Fields, Query};
+use bytes::Bytes;
+use guard::Caller;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap};
+use hyper::{Method, Request, StatusCode, Version};
+use respond::Answer;
+use route::{Access, Body, NoRoute, Route};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// One HTTP connection: whose requests these are.
+#[derive(Clone)]
+pub struct Peer {
+    pub app: Arc<App>,
+    pub address: IpAddr,
+    pub ticket: Ticket,
+    /// Numbers the requests of the process.
+    pub requests: Arc<AtomicU64>,
+}
+
+/// A request, read as far as its route needs.
+struct Call {
+    app: Arc<App>,
+    caller: Caller,
+    viewer: Option<Arc<Viewer>>,
+    headers: HeaderMap,
+    query: Query,
+    body: Bytes,
+}
+
+impl Call {
+    /// The signed-in user; every route for users has one.
+    fn viewer(&self) -> Result<Arc<Viewer>> {
+        self.viewer.clone().ok_or_else(Error::unauthenticated)
+    }
+
+    fn fields(&self) -> Result<Fields> {
+        Fields::of_json(&self.body)
+    }
+}
+
+/// Answers a request: an error becomes a problem, and every answer is counted and logged.
+pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
+    let began = Instant::now();
+    let id = format!("{:x}", peer.requests.fetch_add(1, Relaxed));
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let parsed = Route::parse(&method, &path);
+    let name = parsed.as_ref().map_or("(none)", |route| route.name());
+    let mut seen = Seen { scheme: Scheme::Http, user: None };
+    let mut answer = match answer(&peer, request, parsed, &mut seen).await {
+        Ok(answer) => answer,
+        Err(error) => respond::problem(&error),
+    };
+    respond::put_common(answer.headers_mut(), seen.scheme, &id);
+    let status = answer.status().as_u16();
+    peer.app.chat.metrics.answered(name, status);
+    let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
+    let user = seen.user.map_or(0, |viewer| viewer.user_id.0);
+    tracing::info!(
+        request.id = id,
+        %method,
+        path = %path.escape_debug(),
+        status,
+        user.id = user,
+        duration_ms,
+        "request"
+    );
+    answer
+}
+
+/// What the log and the headers need to know of a request, also when it is refused.
+struct Seen {
+    scheme: Scheme,
+    user: Option<Arc<Viewer>>,
+}
+
+async fn answer(
+    peer: &Peer,
+    request: Request<Incoming>,
+    route: Result<Route<'_>, NoRoute>,
+    seen: &mut Seen,
+) -> Result<Answer> {
+    let app = &peer.app;
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    refuse_smuggled(parts.version, &headers)?;
+    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    let caller = Caller::of(app, peer.address, &headers, authority)?;
+    seen.scheme = caller.scheme;
+    let route = route.map_err(no_route)?;
+    let query = Query::of(parts.uri.query());
+    if route.is_socket() {
+        let request = sockets::Handshake { version: parts.version, headers, query, caller };
+        return sockets::upgrade(peer, route, request, &mut seen.user).await;
+    }
+    let is_change = !matches!(parts.method, Method::GET | Method::HEAD);
+    let viewer = match route.access() {
+        Access::User => {
+            let (user, by) = guard::authenticate(app, &headers, None).await?;
+            seen.user = Some(Arc::clone(&user.viewer));
+            if is_change {
+                guard::refuse_foreign(&caller, &headers, by)?;
+            }
+            Some(user.viewer)
+        }
+        Access::Anyone => {
+            if is_change && caller.is_cross_origin(&headers) {
+                return Err(guard::foreign_origin());
+            }
+            None
+        }
+        Access::Operator => {
+            require_operator(app, &caller, &headers)?;
+            None
+        }
+    };
+    let body = read_body(route.body(), &headers, body).await?;
+    let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
+    dispatch(route, call).await
+}
+
+async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
+    use api::{accounts, chats, history, machines, private, requests, rooms, users};
+    match route {
+        Route::Signup => accounts::sign_up(call).await,
+        Route::Login => accounts::log_in(call).await,
+        Route::Logout => accounts::log_out(call).await,
+        Route::Renew => accounts::renew(call).await,
+        Route::Password => accounts::change_password(call).await,
+        Route::Me => accounts::me(call).await,
+        Route::Users => users::search(call).await,
+        Route::Chats => chats::list(call).await,
+        Route::PostMessage(chat_id) => chats::post(call, chat_id).await,
+        Route::PostRead(chat_id) => chats::read(call, chat_id).await,
+        Route::GeneralHistory => history::general(call).await,
+        Route::CreatePrivate => private::create(call).await,
+        Route::PrivateHistory(chat_id) => history::private(call, chat_id).await,
+        Route::CreateRoom => rooms::create(call).await,
+        Route::Room(room_id) => rooms::show(call, room_id).await,
+        Route::Members(room_id) => rooms::members(call, room_id).await,
+        Route::RemoveMember(room_id, user_id) => rooms::remove(call, room_id, user_id).await,
+        Route::Rotate(room_id) => rooms::rotate(call, room_id).await,
+        Route::Join(room_id) => requests::ask(call, room_id).await,
+        Route::JoinStatus(room_id) => requests::status(call, room_id).await,
+        Route::Pending(room_id) => requests::list(call, room_id).await,
+        Route::Approve(room_id) => requests::approve(call, room_id).await,
+        Route::Deny(room_id) => requests::deny(call, room_id).await,
+        Route::RoomHistory(room_id) => history::room(call, room_id).await,
+        Route::Healthz => Ok(machines::healthz()),
+        Route::Readyz => machines::readyz(call).await,
+        Route::Metrics => machines::metrics(call),
+        Route::OpenApi => Ok(machines::openapi()),
+        Route::Docs => pages::show_docs(&call),
+        Route::Asset(path) => pages::asset(&call, path),
+        Route::Home => Ok(respond::see_other("/docs")),
+        // Upgraded before.
+        Route::Socket | Route::GeneralSocket | Route::PrivateSocket(_) | Route::RoomSocket(_) => {
+            Err(Error::not_found())
+        }
+    }
+}
+
+fn no_route(no_route: NoRoute) -> Error {
+    match no_route {
+        NoRoute::UnknownPath => Error::not_found(),
+        NoRoute::OtherMethod(allow) => {
+            Error::refused(Because::MethodNotAllowed, "method_not_allowed", allow)
+        }
+    }
+}
+
+/// Two lengths of one body are how requests are smuggled past a proxy; HTTP/1.0 knows no codings.
+fn refuse_smuggled(version: Version, headers: &HeaderMap) -> Result<()> {
+    let coded = headers.contains_key(header::TRANSFER_ENCODING);
+    let sized = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    if sized > 1 || (coded && (sized > 0 || version == Version::HTTP_10)) {
+        return Err(Error::malformed("bad_body", "A body has one length, told in one way."));
+    }
+    Ok(())
+}
+
+async fn read_body(kind: Body, headers: &HeaderMap, body: Incoming) -> Result<Bytes> {
+    let is_json = body::is_type(headers, "application/json");
+    match kind {
+        Body::None => return Ok(Bytes::new()),
+        Body::Json if !is_json => {
+            return Err(body::unsupported("Send the body as application/json."));
+        }
+        Body::JsonOrForm
+            if !is_json && !body::is_type(headers, "application/x-www-form-urlencoded") =>
+        {
+            return Err(body::unsupported(
+                "Send the body as application/json or application/x-www-form-urlencoded.",
+            ));
+        }
+        Body::OptionalJson if !is_json => return Ok(Bytes::new()),
+        Body::Json | Body::JsonOrForm | Body::OptionalJson => {}
+    }
+    body::read(body).await
+}
+
+/// The machine itself, not through a proxy, or whoever has the token; to all others it is not there.
+fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
+    use subtle::ConstantTimeEq;
+    let is_local = caller.address.is_loopback() && !caller.is_forwarded;
+    let token = app.config.metrics_token.as_ref();
+    let shown = guard::bearer(headers).ok().flatten();
+    let has_token = token.zip(shown).is_some_and(|(token, shown)| {
+        bool::from(token.expose().as_bytes().ct_eq(shown.as_bytes()))
+    });
+    if is_local || has_token { Ok(()) } else { Err(Error::not_found()) }
+}
+
+/// A cookie that carries the token, or one that takes it away.
+fn session_cookie(token: Option<(&str, u64)>, scheme: Scheme) -> String {
+    let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
+    let (token, max_age) = token.unwrap_or(("", 0));
+    format!("{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}", guard::COOKIE)
+}
+
+fn set_cookie(answer: &mut Answer, cookie: &str) {
+    if let Ok(value) = header::HeaderValue::from_str(cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+const CREATED: StatusCode = StatusCode::CREATED;

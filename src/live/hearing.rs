@@ -147,7 +147,7 @@ impl Worker {
             Meaning::Message { chat_id, content, client_id } => {
                 let name = client_id.clone();
                 self.draft(index, chat_id, content, client_id).map_err(|refusal| Nonsense {
-                    refusal,
+                    refusal: refusal.into(),
                     client_id: name.map(String::from),
                     chat_id,
                 })
@@ -219,13 +219,13 @@ impl Worker {
         chat_id: Option<ChatId>,
     ) -> Result<(ChatId, &mut super::connection::Connection), Nonsense> {
         let unknown = || Nonsense {
-            refusal: Refusal::new(Because::NotFound, "not_found", "There is no such chat."),
+            refusal: Refusal::new(Because::NotFound, "not_found", "There is no such chat.").into(),
             client_id: None,
             chat_id,
         };
         let connection = self.connections.get(index).ok_or_else(unknown)?;
         let meant = chat_of(connection.scope, chat_id).map_err(|refusal| Nonsense {
-            refusal,
+            refusal: refusal.into(),
             client_id: None,
             chat_id,
         })?;

@@ -30,7 +30,7 @@ pub enum Meaning {
 /// A frame that does not, with what it named itself by.
 #[derive(Debug)]
 pub struct Nonsense {
-    pub refusal: Refusal,
+    pub refusal: Box<Refusal>,
     pub client_id: Option<String>,
     pub chat_id: Option<ChatId>,
 }
@@ -56,7 +56,7 @@ pub fn read(frame: &str) -> Result<Meaning, Nonsense> {
         Ok(chat_id) => meaning(members, chat_id),
         Err(_) => Err(Refusal::new(Because::NotFound, "not_found", "There is no such chat.")),
     };
-    meaning.map_err(|refusal| Nonsense { refusal, client_id, chat_id: named })
+    meaning.map_err(|refusal| Nonsense { refusal: refusal.into(), client_id, chat_id: named })
 }
 
 fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal> {
@@ -96,7 +96,8 @@ fn position(value: Option<i64>, rule: &'static str) -> Result<Seq, Refusal> {
 }
 
 fn members(frame: &str) -> Result<Members, Nonsense> {
-    let nonsense = |refusal| Nonsense { refusal, client_id: None, chat_id: None };
+    let nonsense =
+        |refusal: Refusal| Nonsense { refusal: refusal.into(), client_id: None, chat_id: None };
     if text::json_depth(frame.as_bytes()) > JSON_DEPTH_MAX {
         return Err(nonsense(bad_frame("The frame nests too deep.")));
     }
@@ -119,7 +120,8 @@ fn named(frame: &str) -> Nonsense {
     let json: serde_json::Value = serde_json::from_str(frame).unwrap_or_default();
     let client_id = json["client_id"].as_str().filter(|id| text::is_client_id(id));
     Nonsense {
-        refusal: bad_frame("A member of the frame has a wrong type, or the frame is no object."),
+        refusal: bad_frame("A member of the frame has a wrong type, or the frame is no object.")
+            .into(),
         client_id: client_id.map(str::to_owned),
         chat_id: json["chat_id"].as_i64().and_then(ChatId::new),
     }

@@ -32,6 +32,12 @@ struct Taken {
     addresses: FxHashMap<IpAddr, u32>,
 }
 
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seat").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
+}
+
 /// A place among the open sockets; dropping it gives it back.
 pub struct Seat {
     seats: Arc<Seats>,
@@ -90,10 +96,10 @@ mod tests {
         let seats = Seats::new(SeatLimits { total: 3, per_user: 2, per_address: 2 });
         let here: IpAddr = [127, 0, 0, 1].into();
         let there: IpAddr = [127, 0, 0, 2].into();
-        let first = seats.take(UserId(1), here).ok().expect("a seat");
-        let _second = seats.take(UserId(1), there).ok().expect("a seat");
+        let first = seats.take(UserId(1), here).expect("a seat");
+        let _second = seats.take(UserId(1), there).expect("a seat");
         assert_eq!(seats.take(UserId(1), here).err(), Some(NoSeat::User));
-        let _third = seats.take(UserId(2), here).ok().expect("a seat");
+        let _third = seats.take(UserId(2), here).expect("a seat");
         assert_eq!(seats.take(UserId(3), there).err(), Some(NoSeat::Total));
         drop(first);
         assert!(seats.take(UserId(1), here).is_ok());

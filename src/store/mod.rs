@@ -7,6 +7,7 @@ mod chat_rooms;
 mod chats;
 mod messages;
 mod migrate;
+pub mod private;
 mod private_chats;
 mod read_positions;
 mod room_members;
@@ -195,6 +196,3 @@ fn passes_by_itself(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
     matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
 }
-//! The only code that talks to PostgreSQL.
-
-pub mod private;

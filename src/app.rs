@@ -1,0 +1,22 @@
+//! What everything hangs off: the settings, the rules, who is connected, the pages.
+
+use crate::chat::Chat;
+use crate::config::Config;
+use crate::http::render::Renderer;
+use crate::registry::Seats;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+pub struct App {
+    pub config: Config,
+    pub chat: Arc<Chat>,
+    pub seats: Arc<Seats>,
+    pub renderer: Renderer,
+    pub stopping: AtomicBool,
+}
+
+impl App {
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+}

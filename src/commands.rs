@@ -1,0 +1,114 @@
+//! What the command line does besides serving: accounts and tokens, straight on the database.
+//!
+//! Uses the running PostgreSQL, or starts one and stops it again. Called by `main`.
+
+use crate::chat::{Chat, Signup, Terms};
+use crate::config::{Config, Database};
+use crate::error::{Error, Fatal};
+use crate::ids::UserId;
+use crate::limits::PAGE_ROWS_MAX;
+use crate::metrics::Metrics;
+use crate::registry::Registry;
+use crate::store::Store;
+use crate::store::private::Private;
+use crate::{Opened, external, private_options, text};
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes an account; the line that says so.
+pub async fn add_user(
+    config: &Config,
+    name: String,
+    email: String,
+    password: String,
+) -> Result<String, Fatal> {
+    text::username(&name).map_err(|rule| Fatal::usage(format!("the name {name:?}: {rule}")))?;
+    text::email(&email).map_err(|rule| Fatal::usage(format!("the address {email:?}: {rule}")))?;
+    text::password(&password).map_err(|rule| Fatal::usage(format!("the password: {rule}")))?;
+    with_chat(config, async |chat| {
+        let signup = Signup { username: name.clone(), password, email };
+        let user_id = chat.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
+        Ok(format!("{name} is user {user_id}\n"))
+    })
+    .await
+}
+
+/// A line per account: id, name, address, since when.
+pub async fn list_users(config: &Config) -> Result<String, Fatal> {
+    with_chat(config, async |chat| {
+        let (mut list, mut after) = (String::new(), UserId(0));
+        loop {
+            let users = chat.store.list_users(after, PAGE_ROWS_MAX).await?;
+            let Some(last) = users.last() else { return Ok(list) };
+            after = last.user_id;
+            for user in &users {
+                let since = user.created_at.strftime("%Y-%m-%d");
+                // Writing to a string does not fail.
+                let _ =
+                    writeln!(list, "{}\t{}\t{}\t{since}", user.user_id, user.username, user.email);
+            }
+        }
+    })
+    .await
+}
+
+/// A token of a new session of this user.
+pub async fn token(
+    config: &Config,
+    user: String,
+    lifetime: Option<Duration>,
+) -> Result<String, Fatal> {
+    let lifetime = lifetime.unwrap_or(config.token_lifetime);
+    with_chat(config, async |chat| {
+        let found = chat.store.user_by_name(&user).await?;
+        let found = found.ok_or_else(|| {
+            Error::conflict(
+                "user_not_found",
+                format!("there is no user {user}; see snug user list"),
+            )
+        })?;
+        let token = chat.begin_session(found.user_id, Some("snug token"), lifetime).await?;
+        Ok(format!("{}\n", token.access_token))
+    })
+    .await
+}
+
+async fn with_chat(
+    config: &Config,
+    call: impl AsyncFnOnce(&Arc<Chat>) -> Result<String, Error>,
+) -> Result<String, Fatal> {
+    let database = match &config.database {
+        Database::External(url) => {
+            Opened { store: Store::new(external(url.expose())?), private: None }
+        }
+        Database::Private => {
+            let private = Private::borrow(&private_options(config)).await?;
+            Opened { store: Store::new(private.connection()), private: Some(private) }
+        }
+    };
+    let done = with_store(config, database.store.clone(), call).await;
+    database.close().await;
+    done
+}
+
+async fn with_store(
+    config: &Config,
+    store: Store,
+    call: impl AsyncFnOnce(&Arc<Chat>) -> Result<String, Error>,
+) -> Result<String, Fatal> {
+    let secret = config.signing_key()?;
+    store.migrate().await.map_err(|error| Fatal::new(error.to_string()))?;
+    let terms = Terms {
+        jwt_secret: secret.expose().as_bytes().to_vec(),
+        token_lifetime: config.token_lifetime,
+        rate_limits: false,
+        hashers: 1,
+    };
+    let metrics = Arc::new(Metrics::new()?);
+    let chat = Chat::new(store, Registry::new(Vec::new()), metrics, terms);
+    call(&chat).await.map_err(|error| match error {
+        Error::Refused(refusal) => Fatal::new(refusal.detail.into_owned()),
+        other => other.into(),
+    })
+}

@@ -1,0 +1,103 @@
+//! `/auth/…`: accounts and sessions.
+
+use crate::chat::{Credentials, Signup, Token};
+use crate::error::Result;
+use crate::http::body::{self, Fields};
+use crate::http::respond::{self, Answer};
+use crate::http::{CREATED, Call, session_cookie, set_cookie};
+use crate::text;
+use crate::wire::Micros;
+use hyper::header;
+use serde_json::json;
+
+pub async fn sign_up(call: Call) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let signup = Signup {
+        username: fields.text("username"),
+        password: fields.text("password"),
+        email: fields.text("email"),
+    };
+    fields.check("username", text::username(&signup.username));
+    fields.check("password", text::password(&signup.password));
+    fields.check("email", text::email(&signup.email));
+    fields.finish()?;
+    let user_id = call.app.chat.sign_up(signup, call.caller.subnet()).await?;
+    Ok(respond::json(CREATED, &json!({"message": "User created", "user_id": user_id})))
+}
+
+pub async fn log_in(call: Call) -> Result<Answer> {
+    let mut fields = match body::is_type(&call.headers, "application/json") {
+        true => call.fields()?,
+        false => Fields::of_form(&call.body),
+    };
+    let (username, password) = (fields.text("username"), fields.text("password"));
+    if !password.is_empty() {
+        // A longer one fits no account, and would only be hashed for nothing.
+        fields.check("password", within_login_bounds(&password));
+    }
+    fields.finish()?;
+    let user_agent = call.headers.get(header::USER_AGENT);
+    let credentials = Credentials {
+        username,
+        password,
+        user_agent: user_agent.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        from: call.caller.subnet(),
+    };
+    let token = call.app.chat.log_in(credentials).await?;
+    Ok(token_answer(&call, &token))
+}
+
+fn within_login_bounds(password: &str) -> Result<(), &'static str> {
+    match password.chars().nth(crate::limits::PASSWORD_CHARS_MAX) {
+        Some(_) => Err("A password has at most 128 characters."),
+        None => Ok(()),
+    }
+}
+
+pub async fn renew(call: Call) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let token = call.app.chat.renew(&viewer).await?;
+    Ok(token_answer(&call, &token))
+}
+
+fn token_answer(call: &Call, token: &Token) -> Answer {
+    let expires_in = token.expires_in.as_secs();
+    let mut answer = respond::ok(&json!({
+        "access_token": token.access_token,
+        "token_type": "bearer",
+        "expires_in": expires_in,
+        "user_id": token.user_id,
+    }));
+    let cookie = session_cookie(Some((&token.access_token, expires_in)), call.caller.scheme);
+    set_cookie(&mut answer, &cookie);
+    answer
+}
+
+pub async fn log_out(call: Call) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    call.app.chat.log_out(viewer).await?;
+    let mut answer = respond::no_content();
+    set_cookie(&mut answer, &session_cookie(None, call.caller.scheme));
+    Ok(answer)
+}
+
+pub async fn change_password(call: Call) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let (current, new) = (fields.text("current_password"), fields.text("new_password"));
+    fields.check("current_password", within_login_bounds(&current));
+    fields.check("new_password", text::password(&new));
+    fields.finish()?;
+    let (viewer, from) = (call.viewer()?, call.caller.subnet());
+    call.app.chat.change_password(viewer, current, new, from).await?;
+    Ok(respond::no_content())
+}
+
+pub async fn me(call: Call) -> Result<Answer> {
+    let user = call.app.chat.user(&*call.viewer()?).await?;
+    Ok(respond::ok(&json!({
+        "user_id": user.user_id,
+        "username": user.username,
+        "email": user.email,
+        "created_at": Micros(user.created_at),
+    })))
+}

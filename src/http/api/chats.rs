@@ -1,0 +1,60 @@
+//! `/chats`: the caller's list, posting, reading.
+
+use super::page;
+use crate::chat::Posted;
+use crate::error::{Because, Error, Fault, Refusal, Result};
+use crate::http::respond::{self, Answer};
+use crate::http::{CREATED, Call};
+use crate::ids::{ChatId, ID_MAX, Seq};
+use crate::message::Draft;
+use crate::text;
+use crate::wire::{ChatJson, MessageJson};
+
+pub async fn list(call: Call) -> Result<Answer> {
+    let (limit, after) = page(&call.query)?;
+    let overview = call.app.chat.overview(&*call.viewer()?, after.map(ChatId), limit).await?;
+    #[derive(serde::Serialize)]
+    struct Json<'a> {
+        chats: &'a [ChatJson],
+        next: Option<ChatId>,
+        epoch: &'a str,
+    }
+    Ok(respond::ok(&Json { chats: &overview.chats, next: overview.next, epoch: &overview.epoch }))
+}
+
+pub async fn post(call: Call, chat_id: ChatId) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let client_id = fields.optional_text("client_id");
+    let content = fields.text("content");
+    fields.finish()?;
+    if client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
+        return Err(invalid("bad_client_id", "client_id", text::CLIENT_ID_RULE));
+    }
+    let content = text::content(&content)
+        .map_err(|fault| invalid(fault.code(), "content", fault.detail()))?;
+    let draft = Draft {
+        chat_id,
+        sender: call.viewer()?,
+        content: content.into(),
+        client_id: client_id.map(String::into_boxed_str),
+    };
+    Ok(match call.app.chat.post(draft).await? {
+        Posted::New(message) => respond::json(CREATED, &MessageJson(message)),
+        Posted::Known(message) => respond::ok(&MessageJson(message)),
+    })
+}
+
+/// A 422 with the code that an error frame would have.
+fn invalid(code: &'static str, field: &'static str, detail: &'static str) -> Error {
+    let mut refusal = Refusal::new(Because::Invalid, code, detail);
+    refusal.faults = vec![Fault::new(field, detail)];
+    refusal.into()
+}
+
+pub async fn read(call: Call, chat_id: ChatId) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let seq = Seq(fields.integer("seq", 0..=ID_MAX));
+    fields.finish()?;
+    call.app.chat.mark_read(&*call.viewer()?, chat_id, seq).await?;
+    Ok(respond::no_content())
+}

@@ -1,0 +1,100 @@
+//! `/chats/…/history`: pages of a chat's past.
+
+use crate::error::{Error, Fault, Result};
+use crate::http::Call;
+use crate::http::body::{Fields, Query};
+use crate::http::respond::{self, Answer};
+use crate::ids::{ChatId, ID_MAX, Seq};
+use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
+use crate::message::ChatType;
+use crate::store::{PageQuery, PageStart};
+use crate::wire::MessageJson;
+
+pub async fn general(call: Call) -> Result<Answer> {
+    let chat_id = call.app.chat.general_chat().await?;
+    history(call, chat_id, ChatType::General).await
+}
+
+pub async fn private(call: Call, chat_id: ChatId) -> Result<Answer> {
+    history(call, chat_id, ChatType::Private).await
+}
+
+pub async fn room(call: Call, room_id: ChatId) -> Result<Answer> {
+    history(call, room_id, ChatType::Room).await
+}
+
+#[derive(serde::Serialize)]
+struct Json<'a> {
+    messages: Vec<MessageJson>,
+    last_seq: Seq,
+    has_more: bool,
+    epoch: &'a str,
+}
+
+async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
+    let query = page_query(&call.query, &call.body)?;
+    let history = call.app.chat.history(&*call.viewer()?, chat_id, chat_type, query).await?;
+    let page = history.page;
+    Ok(respond::ok(&Json {
+        messages: page.messages.into_iter().map(MessageJson).collect(),
+        last_seq: page.last_seq,
+        has_more: page.has_more,
+        epoch: &history.epoch,
+    }))
+}
+
+/// The query's word, or the body's where the query has neither limit nor position.
+fn page_query(query: &Query, body: &[u8]) -> Result<PageQuery> {
+    let says = |name| query.get(name).is_some();
+    if !body.is_empty() && !["limit", "offset", "before", "after"].into_iter().any(says) {
+        let mut fields = Fields::of_json(body)?;
+        let limit = fields.optional_integer("limit", 1..=PAGE_ROWS_MAX);
+        let offset = fields.optional_integer("offset", 0..=ID_MAX);
+        fields.finish()?;
+        let from = PageStart::Offset(offset.unwrap_or(0));
+        return Ok(PageQuery { limit: limit.unwrap_or(PAGE_ROWS_DEFAULT), from });
+    }
+    let limit = query.integer("limit", 1..=PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_DEFAULT);
+    let offset = query.integer("offset", 0..=ID_MAX)?;
+    let before = query.integer("before", 0..=ID_MAX)?;
+    let after = query.integer("after", 0..=ID_MAX)?;
+    let from = match (offset, before, after) {
+        (offset, None, None) => PageStart::Offset(offset.unwrap_or(0)),
+        (None, Some(before), None) => PageStart::Before(Seq(before)),
+        (None, None, Some(after)) => PageStart::After(Seq(after)),
+        _ => {
+            let rule = "Use one of offset, before and after.";
+            return Err(Error::invalid(vec![Fault::new("offset", rule)]));
+        }
+    };
+    Ok(PageQuery { limit, from })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(query: &str, body: &str) -> Option<PageQuery> {
+        page_query(&Query::of(Some(query)), body.as_bytes()).ok()
+    }
+
+    #[test]
+    fn a_page_is_asked_for_by_one_position() {
+        let page = |limit, from| Some(PageQuery { limit, from });
+        assert_eq!(of("", ""), page(50, PageStart::Offset(0)));
+        assert_eq!(of("limit=2&offset=3", ""), page(2, PageStart::Offset(3)));
+        assert_eq!(of("before=7", ""), page(50, PageStart::Before(Seq(7))));
+        assert_eq!(of("after=0", ""), page(50, PageStart::After(Seq(0))));
+        for bad in ["before=7&after=3", "offset=0&before=7", "limit=0", "limit=201", "offset=-1"] {
+            assert_eq!(of(bad, ""), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_body_counts_where_the_query_says_nothing() {
+        let page = |limit, from| Some(PageQuery { limit, from });
+        assert_eq!(of("", r#"{"limit":5,"offset":1}"#), page(5, PageStart::Offset(1)));
+        assert_eq!(of("limit=2", r#"{"limit":5}"#), page(2, PageStart::Offset(0)));
+        assert_eq!(of("", r#"{"limit":0}"#), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! For machines: health, readiness, metrics, the description of the API.
+
+use crate::error::{Error, Result};
+use crate::http::Call;
+use crate::http::pages::docs::OPENAPI;
+use crate::http::respond::{self, Answer};
+use crate::metrics::Gauges;
+use hyper::StatusCode;
+
+/// While the process runs.
+pub fn healthz() -> Answer {
+    respond::text(StatusCode::OK, "ok\n")
+}
+
+/// While PostgreSQL answers and nobody has asked us to stop.
+pub async fn readyz(call: Call) -> Result<Answer> {
+    if call.app.is_stopping() {
+        return Err(Error::busy("The server is stopping.", std::time::Duration::from_secs(2)));
+    }
+    call.app.chat.store.ping().await?;
+    Ok(respond::text(StatusCode::OK, "ready\n"))
+}
+
+pub fn metrics(call: Call) -> Result<Answer> {
+    let chat = &call.app.chat;
+    let (sockets, users) = chat.registry.online();
+    let pool = chat.store.pool_state();
+    let text = chat.metrics.text(&Gauges {
+        sockets,
+        users,
+        hashings: chat.hashings(),
+        pool_connections: pool.open,
+        pool_waiting: pool.waiting,
+    })?;
+    Ok(respond::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
+}
+
+pub fn openapi() -> Answer {
+    respond::with_type(StatusCode::OK, "application/json", OPENAPI)
+}

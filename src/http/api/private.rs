@@ -1,0 +1,22 @@
+//! `/chats/private`: opening a private chat.
+
+use crate::chat::PrivateChat;
+use crate::error::Result;
+use crate::http::respond::{self, Answer};
+use crate::http::{CREATED, Call};
+use crate::ids::{ID_MAX, UserId};
+use serde_json::json;
+
+pub async fn create(call: Call) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let receiver_id = UserId(fields.integer("receiver_id", 1..=ID_MAX));
+    fields.finish()?;
+    Ok(match call.app.chat.open_private_chat(call.viewer()?, receiver_id).await? {
+        PrivateChat::Created(chat_id) => {
+            respond::json(CREATED, &json!({"chat_id": chat_id, "status": "created"}))
+        }
+        PrivateChat::Exists(chat_id) => {
+            respond::ok(&json!({"chat_id": chat_id, "status": "exists"}))
+        }
+    })
+}

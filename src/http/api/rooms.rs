@@ -1,0 +1,76 @@
+//! `/chats/room`: rooms, their members, their invite links.
+
+use super::page;
+use crate::error::Result;
+use crate::http::respond::{self, Answer};
+use crate::http::{CREATED, Call};
+use crate::ids::{ChatId, UserId};
+use crate::text;
+use crate::wire::Micros;
+use serde_json::json;
+
+pub async fn create(call: Call) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let (name, description) = (fields.text("name"), fields.optional_text("description"));
+    let description = description.unwrap_or_default();
+    fields.check("name", text::room_name(&name));
+    fields.check("description", text::room_description(&description));
+    fields.finish()?;
+    let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
+    let (room_id, path) = call.app.chat.create_room(call.viewer()?, name, description).await?;
+    let invite_link = invite_link(&call, &path);
+    Ok(respond::json(CREATED, &json!({"room_id": room_id, "invite_link": invite_link})))
+}
+
+fn invite_link(call: &Call, path: &str) -> String {
+    format!("{}{path}", call.caller.origin)
+}
+
+pub async fn show(call: Call, room_id: ChatId) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let room = call.app.chat.room(&viewer, room_id).await?;
+    let mut json = json!({
+        "room_id": room.room_id,
+        "name": room.name,
+        "description": room.description,
+        "creator_id": room.creator_id,
+        "created_at": Micros(room.created_at),
+        "members": room.members,
+    });
+    if room.creator_id == viewer.user_id {
+        json["invite_link"] = invite_link(&call, &room.invite_link).into();
+    }
+    Ok(respond::ok(&json))
+}
+
+pub async fn members(call: Call, room_id: ChatId) -> Result<Answer> {
+    let (limit, after) = page(&call.query)?;
+    let after = UserId(after.unwrap_or(0));
+    let listed = call.app.chat.members(&*call.viewer()?, room_id, after, limit).await?;
+    #[derive(serde::Serialize)]
+    struct Member {
+        user_id: UserId,
+        username: String,
+        is_creator: bool,
+    }
+    let members: Vec<Member> = listed
+        .rows
+        .into_iter()
+        .map(|member| Member {
+            user_id: member.user_id,
+            username: member.username,
+            is_creator: member.is_creator,
+        })
+        .collect();
+    Ok(respond::ok(&json!({"members": members, "next": listed.next})))
+}
+
+pub async fn rotate(call: Call, room_id: ChatId) -> Result<Answer> {
+    let path = call.app.chat.rotate_invite(&*call.viewer()?, room_id).await?;
+    Ok(respond::ok(&json!({"invite_link": invite_link(&call, &path)})))
+}
+
+pub async fn remove(call: Call, room_id: ChatId, user_id: UserId) -> Result<Answer> {
+    call.app.chat.remove_member(call.viewer()?, room_id, user_id).await?;
+    Ok(respond::no_content())
+}

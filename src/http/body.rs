@@ -1,0 +1,231 @@
+//! What comes with a request, read within bounds: the body, its members, the query.
+//!
+//! Members are asked for by name and type; what is missing or wrong is gathered, so that one answer
+//! names all fields at fault.
+
+use crate::error::{Because, Error, Fault, Result};
+use crate::ids::ID_MAX;
+use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, REQUEST_READ_TIMEOUT};
+use crate::text;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap};
+use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
+
+/// The whole body, at most 64 KiB, within ten seconds.
+pub async fn read(body: Incoming) -> Result<Bytes> {
+    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(REQUEST_READ_TIMEOUT, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Error::refused(Because::TooLarge, "too_large", "A body has at most 64 KiB."))
+        }
+        Ok(Err(_)) => Err(Error::malformed("bad_body", "The body ended before its time.")),
+        Err(_) => Err(Error::refused(Because::TooSlow, "too_slow", "The body took too long.")),
+    }
+}
+
+/// Whether the body is of this media type, parameters aside; UTF-8 is the only character set.
+pub fn is_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let is_media_type = parts.next().is_some_and(|found| found.eq_ignore_ascii_case(media_type));
+    let charset_fits = |parameter: &str| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        Some(_) | None => true,
+    };
+    is_media_type && parts.all(charset_fits)
+}
+
+pub fn unsupported(detail: &'static str) -> Error {
+    Error::refused(Because::UnsupportedMedia, "unsupported_media_type", detail)
+}
+
+/// The members of a JSON object, or the fields of a form.
+#[derive(Default)]
+pub struct Fields {
+    members: Map<String, Value>,
+    faults: Vec<Fault>,
+}
+
+impl Fields {
+    /// Refused when it is no JSON (400) or no object (422).
+    pub fn of_json(body: &[u8]) -> Result<Self> {
+        let bad = || Error::malformed("bad_json", "The body is not valid JSON in UTF-8.");
+        if text::json_depth(body) > JSON_DEPTH_MAX {
+            return Err(bad());
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(members)) => Ok(Self { members, faults: Vec::new() }),
+            Ok(_) => Err(Error::invalid(vec![Fault::new("body", "Send one JSON object.")])),
+            Err(_) => Err(bad()),
+        }
+    }
+
+    pub fn of_form(body: &[u8]) -> Self {
+        let pairs = form_urlencoded::parse(body).into_owned();
+        let members = pairs.map(|(name, value)| (name, Value::String(value))).collect();
+        Self { members, faults: Vec::new() }
+    }
+
+    /// A text that must be there.
+    pub fn text(&mut self, name: &'static str) -> String {
+        let text = self.optional_text(name);
+        if text.is_none() && !self.faults.iter().any(|fault| fault.field == name) {
+            self.fault(name, "This is missing.");
+        }
+        text.unwrap_or_default()
+    }
+
+    /// A text, or nothing when it is absent or null.
+    pub fn optional_text(&mut self, name: &'static str) -> Option<String> {
+        match self.members.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            None | Some(Value::Null) => None,
+            Some(_) => {
+                self.fault(name, "This must be a text.");
+                None
+            }
+        }
+    }
+
+    /// A whole number that must be there, within the range.
+    pub fn integer(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
+        match self.optional_integer(name, range) {
+            Some(number) => number,
+            None => {
+                if !self.faults.iter().any(|fault| fault.field == name) {
+                    self.fault(name, "This is missing.");
+                }
+                0
+            }
+        }
+    }
+
+    pub fn optional_integer(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Option<i64> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                let number = value.as_i64().filter(|number| range.contains(number));
+                if number.is_none() {
+                    self.fault(name, out_of_range(&range));
+                }
+                number
+            }
+        }
+    }
+
+    /// Applies a rule for text to a value that was read; the first fault of a field stands.
+    pub fn check<T>(&mut self, name: &'static str, rule: Result<T, &'static str>) {
+        if let Err(detail) = rule
+            && !self.faults.iter().any(|fault| fault.field == name)
+        {
+            self.fault(name, detail);
+        }
+    }
+
+    pub fn fault(&mut self, name: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>) {
+        self.faults.push(Fault::new(name, detail));
+    }
+
+    /// Refused with all that was found wrong.
+    pub fn finish(self) -> Result<()> {
+        if self.faults.is_empty() { Ok(()) } else { Err(Error::invalid(self.faults)) }
+    }
+}
+
+/// The pairs of a query string.
+#[derive(Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub fn of(text: Option<&str>) -> Self {
+        Self(form_urlencoded::parse(text.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
+    pub fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A whole number within the range, if it is there.
+    pub fn integer(&self, name: &'static str, range: RangeInclusive<i64>) -> Result<Option<i64>> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| digits && range.contains(number));
+        number.map(Some).ok_or_else(|| Error::invalid(vec![Fault::new(name, out_of_range(&range))]))
+    }
+}
+
+fn out_of_range(range: &RangeInclusive<i64>) -> String {
+    match *range.end() {
+        ID_MAX => format!("This must be a whole number from {} to 2^53 − 1.", range.start()),
+        end => format!("This must be a whole number from {} to {end}.", range.start()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_faults_are_gathered() {
+        let mut fields = Fields::of_json(br#"{"a":1,"b":"x","d":null}"#).expect("an object");
+        let (_, b) = (fields.text("a"), fields.text("b"));
+        assert_eq!(b, "x");
+        fields.integer("c", 1..=5);
+        assert_eq!(fields.optional_text("d"), None);
+        let Err(Error::Refused(refusal)) = fields.finish() else { panic!("refused") };
+        let named: Vec<_> = refusal.faults.iter().map(|fault| fault.field.as_ref()).collect();
+        assert_eq!(named, ["a", "c"]);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_from_what_is_no_object() {
+        let because = |body: &[u8]| match Fields::of_json(body) {
+            Err(Error::Refused(refusal)) => Some(refusal.because),
+            _ => None,
+        };
+        for bad in ["", "{", "\u{FEFF}{}", &format!("{}{}", "[".repeat(17), "]".repeat(17))] {
+            assert_eq!(because(bad.as_bytes()), Some(Because::Malformed), "{bad}");
+        }
+        assert_eq!(because(b"\xff"), Some(Because::Malformed));
+        assert_eq!(because(b"[]"), Some(Because::Invalid));
+    }
+
+    #[test]
+    fn a_type_is_told_with_its_parameters() {
+        let with = |text: &str| {
+            HeaderMap::from_iter([(header::CONTENT_TYPE, text.parse().expect("a value"))])
+        };
+        assert!(is_type(&with("application/json; charset=UTF-8"), "application/json"));
+        assert!(!is_type(&with("application/json; charset=latin1"), "application/json"));
+        assert!(!is_type(&with("text/plain"), "application/json"));
+        assert!(!is_type(&HeaderMap::new(), "application/json"));
+    }
+
+    #[test]
+    fn a_number_of_the_query_is_digits_within_its_range() {
+        let query = Query::of(Some("limit=50&offset=-1&after=%31&x=1e3"));
+        assert_eq!(query.integer("limit", 1..=200).expect("a number"), Some(50));
+        assert_eq!(query.integer("after", 1..=200).expect("a number"), Some(1));
+        assert_eq!(query.integer("absent", 1..=200).expect("nothing"), None);
+        assert!(query.integer("limit", 1..=49).is_err());
+        assert!(query.integer("offset", 0..=200).is_err());
+        assert!(query.integer("x", 0..=200).is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! Who asks, from where, and whether they may: address, origin, token, cookie.
+//!
+//! Called once per request, before any handler. What the answer says never tells a bad token from an
+//! expired one.
+
+use crate::app::App;
+use crate::chat::{Authenticated, Subnet};
+use crate::config::Scheme;
+use crate::error::{Error, Result};
+use hyper::header::{self, HeaderMap, HeaderName};
+use std::net::IpAddr;
+
+pub const COOKIE: &str = "snug_session";
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub address: IpAddr,
+    /// The request passed a proxy, trusted or not.
+    pub is_forwarded: bool,
+    pub scheme: Scheme,
+    /// Scheme and host by which the caller reaches us, as a browser writes an origin.
+    pub origin: String,
+}
+
+impl Caller {
+    /// Refused when there is not exactly one proper `Host`. Forwarding headers count only when they
+    /// come from a proxy that the operator trusts.
+    pub fn of(
+        app: &App,
+        peer: IpAddr,
+        headers: &HeaderMap,
+        authority: Option<&str>,
+    ) -> Result<Self> {
+        let peer = peer.to_canonical();
+        let trusts = |address: &IpAddr| {
+            app.config.trusted_proxies.iter().any(|network| network.contains(address))
+        };
+        let is_forwarded = [&FORWARDED_FOR, &FORWARDED_PROTO, &FORWARDED]
+            .into_iter()
+            .any(|name| headers.contains_key(name));
+        let (mut address, mut scheme) = (peer, Scheme::Http);
+        if trusts(&peer) {
+            address = forwarded_address(headers, trusts).unwrap_or(peer);
+            if headers.get(FORWARDED_PROTO).is_some_and(|value| value == "https") {
+                scheme = Scheme::Https;
+            }
+        }
+        let host = host(headers, authority)?;
+        let origin = match &app.config.public_url {
+            Some(url) => {
+                scheme = url.scheme;
+                url.to_string()
+            }
+            None => origin(scheme, host),
+        };
+        Ok(Self { address, is_forwarded, scheme, origin })
+    }
+
+    pub fn subnet(&self) -> Subnet {
+        self.address.into()
+    }
+
+    /// Whether a browser made the request from one of our own pages.
+    pub fn is_same_origin(&self, headers: &HeaderMap) -> bool {
+        let names_us = |value: &header::HeaderValue| {
+            value.as_bytes().eq_ignore_ascii_case(self.origin.as_bytes())
+        };
+        headers.get(header::ORIGIN).is_some_and(names_us)
+            || headers.get(FETCH_SITE).is_some_and(|value| value == "same-origin")
+    }
+
+    /// Whether a browser made the request from a page of somebody else's.
+    pub fn is_cross_origin(&self, headers: &HeaderMap) -> bool {
+        let says = headers.contains_key(header::ORIGIN)
+            || headers.get(FETCH_SITE).is_some_and(|value| value == "cross-site");
+        says && !self.is_same_origin(headers)
+    }
+}
+
+/// The nearest address that is no proxy of ours: what stands left of it anyone may have written.
+fn forwarded_address(headers: &HeaderMap, trusts: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+    let values = headers.get_all(FORWARDED_FOR).iter();
+    let chain: Vec<&str> =
+        values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).collect();
+    let mut nearest = None;
+    for text in chain.iter().rev() {
+        let address: IpAddr = text.trim().parse().ok()?;
+        nearest = Some(address.to_canonical());
+        if !trusts(&address.to_canonical()) {
+            break;
+        }
+    }
+    nearest
+}
+
+fn host<'a>(headers: &'a HeaderMap, authority: Option<&str>) -> Result<&'a str> {
+    let bad = || Error::malformed("bad_host", "A request needs exactly one Host.");
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).ok_or_else(bad)?;
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
+    if hosts.next().is_some() || authority.is_some() || !host.bytes().all(is_plain) {
+        return Err(bad());
+    }
+    Ok(host)
+}
+
+fn origin(scheme: Scheme, host: &str) -> String {
+    let default_port = match scheme {
+        Scheme::Http => ":80",
+        Scheme::Https => ":443",
+    };
+    let host = host.strip_suffix(default_port).unwrap_or(host);
+    format!("{}://{}", scheme.as_str(), host.to_ascii_lowercase())
+}
+
+/// How somebody showed who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    Token,
+    Cookie,
+}
+
+/// The user behind the request. `query` is the token of a socket's query string.
+pub async fn authenticate(
+    app: &App,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<(Authenticated, By)> {
+    let bearer = bearer(headers)?;
+    let cookie = session_cookie(headers);
+    match (bearer.or(query), cookie) {
+        (Some(token), None) => Ok((app.chat.authenticate(token).await?, By::Token)),
+        (None, Some(cookie)) => Ok((app.chat.authenticate(cookie).await?, By::Cookie)),
+        (Some(token), Some(cookie)) => {
+            let by_token = app.chat.authenticate(token).await?;
+            match app.chat.authenticate(cookie).await {
+                Ok(by_cookie) if !by_token.is_same_user(&by_cookie) => Err(Error::malformed(
+                    "two_users",
+                    "The token and the cookie belong to different users; send one of them.",
+                )),
+                Ok(_) | Err(Error::Refused(_)) => Ok((by_token, By::Token)),
+                Err(error) => Err(error),
+            }
+        }
+        (None, None) => Err(Error::unauthenticated()),
+    }
+}
+
+/// With the cookie, whatever changes something must come from our own pages.
+pub fn refuse_foreign(caller: &Caller, headers: &HeaderMap, by: By) -> Result<()> {
+    match by {
+        By::Cookie if !caller.is_same_origin(headers) => Err(foreign_origin()),
+        By::Cookie | By::Token => Ok(()),
+    }
+}
+
+pub fn foreign_origin() -> Error {
+    Error::forbidden("foreign_origin", "This must be asked for from this server's own pages.")
+}
+
+/// Another scheme than Bearer is refused like a bad token.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    token.map(Some).ok_or_else(Error::unauthenticated)
+}
+
+pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, COOKIE)
+}
+
+/// The value of a cookie by its name.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        assert_eq!(origin(Scheme::Http, "Example.org:80"), "http://example.org");
+        assert_eq!(origin(Scheme::Https, "example.org:8443"), "https://example.org:8443");
+    }
+
+    #[test]
+    fn only_what_a_trusted_proxy_added_counts() {
+        let mut headers = HeaderMap::new();
+        headers.append(FORWARDED_FOR, "6.6.6.6, 1.2.3.4".parse().expect("a value"));
+        headers.append(FORWARDED_FOR, "10.0.0.2".parse().expect("a value"));
+        let trusts = |address: &IpAddr| address.to_string().starts_with("10.");
+        assert_eq!(forwarded_address(&headers, trusts), "1.2.3.4".parse().ok());
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "a=1; snug_session=x.y.z".parse().expect("a value"));
+        assert_eq!(session_cookie(&headers), Some("x.y.z"));
+        assert_eq!(cookie(&headers, "b"), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! Answers: JSON, pages, files, and every error, each with the headers that all answers have.
+//!
+//! The one place that gives refusals their status and logs what is not a refusal, once.
+
+use super::render::CONTENT_SECURITY_POLICY;
+use crate::config::Scheme;
+use crate::error::{Because, Error, Refusal};
+use crate::wire::Problem;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+use std::time::Duration;
+
+pub type Answer = Response<Full<Bytes>>;
+
+/// Came too early or while PostgreSQL is away: by then it may be back.
+const RETRY_SOON: Duration = Duration::from_secs(2);
+
+pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(value).expect("our own answers have string keys only");
+    with_type(status, "application/json", body)
+}
+
+pub fn ok(value: &impl Serialize) -> Answer {
+    json(StatusCode::OK, value)
+}
+
+pub fn no_content() -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::NO_CONTENT;
+    answer
+}
+
+pub fn text(status: StatusCode, text: &'static str) -> Answer {
+    with_type(status, "text/plain; charset=utf-8", text)
+}
+
+pub fn html(status: StatusCode, page: String) -> Answer {
+    with_type(status, "text/html; charset=utf-8", page)
+}
+
+pub fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    answer
+}
+
+/// A redirect that is followed with GET. `to` is one of our own paths.
+pub fn see_other(to: &str) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::SEE_OTHER;
+    if let Ok(to) = HeaderValue::from_str(to) {
+        answer.headers_mut().insert(header::LOCATION, to);
+    }
+    answer
+}
+
+/// An error as problem+json, logged once unless it is a refusal.
+pub fn problem(error: &Error) -> Answer {
+    log(error);
+    let shown = shown(error);
+    let status = status(shown.because);
+    let body = serde_json::to_vec(&Problem {
+        kind: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        code: shown.code,
+        detail: &shown.detail,
+        errors: &shown.faults,
+    });
+    let body = body.expect("our own answers have string keys only");
+    let mut answer = with_type(status, "application/problem+json", body);
+    put_hints(&shown, answer.headers_mut());
+    answer
+}
+
+/// What people and programs are shown of an error: never its cause.
+pub fn shown(error: &Error) -> Refusal {
+    match error {
+        Error::Refused(refusal) => Refusal::clone(refusal),
+        Error::Unavailable(_) => {
+            let detail = "The database is away for a moment; try again.";
+            let mut refusal = Refusal::new(Because::Busy, "unavailable", detail);
+            refusal.retry_after = Some(RETRY_SOON);
+            refusal
+        }
+        Error::Broken(_) => Refusal::new(
+            Because::Broken,
+            "internal",
+            "Something broke on our side; it is logged, and trying again may help.",
+        ),
+    }
+}
+
+pub fn log(error: &Error) {
+    match error {
+        Error::Refused(refusal) => tracing::debug!(code = refusal.code, "refused"),
+        Error::Unavailable(_) => tracing::warn!(%error, "unavailable"),
+        Error::Broken(_) => tracing::error!(%error, "broken"),
+    }
+}
+
+pub fn status(because: Because) -> StatusCode {
+    match because {
+        Because::Malformed => StatusCode::BAD_REQUEST,
+        Because::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Because::Forbidden => StatusCode::FORBIDDEN,
+        Because::NotFound => StatusCode::NOT_FOUND,
+        Because::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Because::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        Because::Conflict => StatusCode::CONFLICT,
+        Because::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Because::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Because::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Because::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+        Because::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Because::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        Because::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The headers that tell a client what to do about a refusal.
+pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
+    match refusal.because {
+        Because::Unauthenticated => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        Because::UpgradeRequired => {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        Because::TooMany | Because::Busy => {
+            let wait = refusal.retry_after.unwrap_or(RETRY_SOON).as_millis().div_ceil(1_000);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.max(1) as u64));
+        }
+        Because::MethodNotAllowed => {
+            if let Ok(methods) = HeaderValue::from_str(&refusal.detail) {
+                headers.insert(header::ALLOW, methods);
+            }
+        }
+        // What is left of the body is not read: the connection is of no more use.
+        Because::TooLarge | Because::TooSlow => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Because::Malformed
+        | Because::Forbidden
+        | Because::NotFound
+        | Because::Conflict
+        | Because::UnsupportedMedia
+        | Because::Invalid
+        | Because::Broken => {}
+    }
+}
+
+/// What every answer has.
+pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: &str) {
+    let fixed = HeaderValue::from_static;
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(CONTENT_SECURITY_POLICY));
+    headers.entry(header::CACHE_CONTROL).or_insert(fixed("no-store"));
+    if scheme == Scheme::Https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=31536000"));
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+}

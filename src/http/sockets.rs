@@ -1,0 +1,88 @@
+//! Requests for sockets: everything that is answered in HTTP before a 101, in the contract's order.
+
+use super::Peer;
+use super::body::Query;
+use super::guard::{self, Caller};
+use super::respond::Answer;
+use super::route::Route;
+use crate::error::{Error, Result};
+use crate::live::{self, Admitted};
+use crate::message::{ChatType, Viewer};
+use crate::registry::{NoSeat, Scope};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode, Version};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub struct Handshake {
+    pub version: Version,
+    pub headers: HeaderMap,
+    pub query: Query,
+    pub caller: Caller,
+}
+
+/// Handshake (400, 426), token (401, 400), origin (403), reach (404), query (422), limits (429, 503).
+pub async fn upgrade(
+    peer: &Peer,
+    route: Route<'_>,
+    request: Handshake,
+    seen: &mut Option<Arc<Viewer>>,
+) -> Result<Answer> {
+    let Handshake { version, headers, query, caller } = request;
+    let app = &peer.app;
+    let accept = live::handshake(version, &headers)?;
+    let token = query.get("token");
+    let (user, by) = guard::authenticate(app, &headers, token).await?;
+    *seen = Some(Arc::clone(&user.viewer));
+    guard::refuse_foreign(&caller, &headers, by)?;
+    let scope = reach(peer, route, &user.viewer).await?;
+    let resume = live::resume(scope, query.pairs())?;
+    if app.is_stopping() {
+        return Err(Error::busy("The server is stopping; come back soon.", Duration::from_secs(2)));
+    }
+    let seat = app.seats.take(user.viewer.user_id, caller.address).map_err(no_seat)?;
+    let viewer = user.viewer;
+    peer.ticket.put(Admitted { viewer, expires_at: user.expires_at, scope, resume, seat });
+    Ok(switching(&accept))
+}
+
+/// The chats that the socket is for, if the viewer may have them.
+async fn reach(peer: &Peer, route: Route<'_>, viewer: &Viewer) -> Result<Scope> {
+    let chat = &peer.app.chat;
+    match route {
+        Route::Socket => Ok(Scope::All),
+        Route::GeneralSocket => Ok(Scope::One(chat.general_chat().await?)),
+        Route::PrivateSocket(chat_id) => {
+            chat.reach(viewer, chat_id, ChatType::Private).await?;
+            Ok(Scope::One(chat_id))
+        }
+        Route::RoomSocket(room_id) => {
+            chat.reach(viewer, room_id, ChatType::Room).await?;
+            Ok(Scope::One(room_id))
+        }
+        _ => Err(Error::not_found()),
+    }
+}
+
+fn no_seat(no_seat: NoSeat) -> Error {
+    let soon = Duration::from_secs(5);
+    match no_seat {
+        NoSeat::Total => Error::busy("All places are taken; come back soon.", soon),
+        NoSeat::User => Error::too_many("You have too many open sockets; close one.", soon),
+        NoSeat::Address => {
+            Error::too_many("Your address has too many open sockets; close one.", soon)
+        }
+    }
+}
+
+fn switching(accept: &str) -> Answer {
+    let mut answer = Response::default();
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = answer.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::from_str(accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    answer
+}

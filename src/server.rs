@@ -1,0 +1,144 @@
+//! The listener: accepts connections, lets hyper speak HTTP/1.1 on them, and hands those that became
+//! sockets to their shard.
+//!
+//! Every option of hyper that matters is spelled out here. Stops when told: no more is accepted,
+//! requests under way are answered.
+
+use crate::app::App;
+use crate::http::{Peer, serve};
+use crate::limits::{
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT,
+    REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+};
+use crate::live::Ticket;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+
+/// Accepts until `stop` says so, then waits for the requests under way.
+pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
+    let requests = Arc::<AtomicU64>::default();
+    // Each connection holds a sender; when all are gone the receiver ends.
+    let (open, mut closed) = mpsc::channel::<Infallible>(1);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = Connection {
+                    app: Arc::clone(&app),
+                    requests: Arc::clone(&requests),
+                    stop: stop.clone(),
+                    _open: open.clone(),
+                };
+                tokio::spawn(connection.serve(stream, peer));
+            }
+            Err(error) => pause(&error).await,
+        }
+    }
+    drop((listener, open));
+    if tokio::time::timeout(REQUESTS_STOP_TIMEOUT, closed.recv()).await.is_err() {
+        tracing::warn!("some requests were not answered before the end");
+    }
+}
+
+/// A connection that ended before it was accepted is nobody's trouble; without files to accept with,
+/// trying again at once would only burn a core.
+async fn pause(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        tracing::warn!(%error, "connections cannot be accepted for a moment");
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+}
+
+struct Connection {
+    app: Arc<App>,
+    requests: Arc<AtomicU64>,
+    stop: watch::Receiver<bool>,
+    _open: mpsc::Sender<Infallible>,
+}
+
+impl Connection {
+    async fn serve(mut self, stream: TcpStream, from: SocketAddr) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone at once");
+            return;
+        }
+        let ticket = Ticket::default();
+        let peer = Peer {
+            app: Arc::clone(&self.app),
+            address: from.ip(),
+            ticket: ticket.clone(),
+            requests: Arc::clone(&self.requests),
+        };
+        let service = service_fn(move |request| {
+            let peer = peer.clone();
+            // Boxed, since the connection is polled without being pinned.
+            Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
+        });
+        let mut connection = builder().serve_connection(TokioIo::new(stream), service);
+        let mut stopped = false;
+        let ended = loop {
+            tokio::select! {
+                ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
+                _ = self.stop.wait_for(|stop| *stop), if !stopped => {
+                    stopped = true;
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                }
+            }
+        };
+        let parts = connection.into_parts();
+        let stream = parts.io.into_inner();
+        if ticket.is_used() && ended.is_ok() {
+            match stream.into_std() {
+                Ok(stream) => ticket.use_up(&self.app.chat.registry, stream, parts.read_buf),
+                Err(error) => tracing::debug!(%error, "a socket was gone at its upgrade"),
+            }
+        } else {
+            linger(stream).await;
+        }
+    }
+}
+
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(REQUEST_READ_TIMEOUT)
+        .keep_alive(true)
+        .half_close(false)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEADER_BYTES_MAX)
+        .max_buf_size(HEADER_BYTES_MAX + 8 * 1024)
+        .pipeline_flush(false);
+    builder
+}
+
+/// Ends a connection so that the peer can read its last answer: what it still sends is read for a
+/// moment, or the kernel would answer it with a reset.
+async fn linger(mut stream: TcpStream) {
+    let lingering = async {
+        stream.shutdown().await?;
+        let (mut scratch, mut left) = ([0; 4_096], LINGER_BYTES_MAX);
+        while left > 0 {
+            match stream.read(&mut scratch).await? {
+                0 => break,
+                n => left = left.saturating_sub(n),
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    // Whatever ends it, there is nothing more to say.
+    let _ended = tokio::time::timeout(LINGER_TIMEOUT, lingering).await;
+}
