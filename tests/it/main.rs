@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod commands;
+mod conversations;
 mod postgres;
 mod process;
 mod settings;
+mod support;

@@ -1,0 +1,164 @@
+//! Somebody with an account and a token, who talks JSON over HTTP.
+
+use super::{Server, Socket};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+#[derive(Clone)]
+pub struct Person {
+    pub name: String,
+    pub id: i64,
+    pub token: String,
+    base: String,
+    client: reqwest::Client,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    async fn of(answer: reqwest::Response) -> Self {
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Self { status, headers, text: answer.text().await.unwrap() }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// The answer's body, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json()
+    }
+
+    /// Asserts a problem with this status and code.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        let problem = self.json();
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(
+            (problem["status"].as_u64(), &problem["code"]),
+            (Some(status.into()), &json!(code))
+        );
+        problem
+    }
+
+    /// The fields that a 422 names.
+    #[track_caller]
+    pub fn faults(&self) -> Vec<String> {
+        let problem = self.refused(422, "invalid");
+        let errors = problem["errors"].as_array().unwrap();
+        errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Person {
+    pub async fn sign_up(server: &Server, name: &str) -> Self {
+        let nobody = Self::nobody(server);
+        let email = format!("{name}@example.org");
+        let body = json!({"username": name, "password": PASSWORD, "email": email});
+        nobody.post("/auth/signup", body).await.expect(201);
+        nobody.log_in(name, PASSWORD).await
+    }
+
+    /// Somebody without a token.
+    pub fn nobody(server: &Server) -> Self {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        Self {
+            name: String::new(),
+            id: 0,
+            token: String::new(),
+            base: server.url(""),
+            client: client.build().unwrap(),
+        }
+    }
+
+    pub async fn log_in(&self, name: &str, password: &str) -> Self {
+        let body = json!({"username": name, "password": password});
+        let answer = self.post("/auth/login", body).await.expect(200);
+        Self {
+            name: name.to_owned(),
+            id: answer["user_id"].as_i64().unwrap(),
+            token: answer["access_token"].as_str().unwrap().to_owned(),
+            ..self.clone()
+        }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        if self.token.is_empty() { request } else { request.bearer_auth(&self.token) }
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// A POST without a body.
+    pub async fn push(&self, path: &str) -> Answer {
+        self.send(self.request(Method::POST, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// A socket that has had its `welcome`.
+    pub async fn socket(&self, path: &str) -> Socket {
+        let mut socket = self.raw_socket(path).await;
+        let welcome = socket.expect("welcome").await;
+        assert_eq!(welcome["user_id"], self.id);
+        socket
+    }
+
+    /// A socket before its `welcome`.
+    pub async fn raw_socket(&self, path: &str) -> Socket {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let url = format!("{}{path}{sign}token={}", self.base.replace("http", "ws"), self.token);
+        Socket::open(&url).await
+    }
+
+    /// Posts a message by HTTP; its `seq`.
+    pub async fn say(&self, chat_id: i64, content: &str) -> i64 {
+        let path = format!("/chats/{chat_id}/messages");
+        let message = self.post(&path, json!({"content": content})).await.expect(201);
+        message["seq"].as_i64().unwrap()
+    }
+
+    /// The private chat with somebody.
+    pub async fn private_with(&self, other: &Self) -> i64 {
+        let answer = self.post("/chats/private", json!({"receiver_id": other.id})).await;
+        answer.json()["chat_id"].as_i64().unwrap()
+    }
+
+    /// A new room; its id and invite link.
+    pub async fn room(&self, name: &str) -> (i64, String) {
+        let room = self.post("/chats/room", json!({"name": name})).await.expect(201);
+        (room["room_id"].as_i64().unwrap(), room["invite_link"].as_str().unwrap().to_owned())
+    }
+
+    /// Asks to join and is approved by the creator.
+    pub async fn enter(&self, creator: &Self, room_id: i64, invite_link: &str) {
+        let ask = format!("/chats/room/{room_id}/join");
+        self.post(&ask, json!({"invite_link": invite_link})).await.expect(202);
+        let approve = format!("/chats/room/{room_id}/invite/approve");
+        creator.post(&approve, json!({"user_id": self.id})).await.expect(200);
+    }
+}

@@ -1,0 +1,114 @@
+//! The PostgreSQL of the tests: our own, started once, stopped when the test process is gone, however
+//! it ends. Each test has a database of its own, copied from one whose schema is up to date.
+
+use snug::store::Store;
+use snug::store::private::{Options, Private};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use tokio_postgres::{Client, NoTls};
+
+static CLUSTER: OnceLock<PathBuf> = OnceLock::new();
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// A database of one test.
+#[derive(Clone)]
+pub struct Database {
+    pub name: String,
+}
+
+impl Database {
+    pub async fn new() -> Self {
+        let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
+        let admin = connect("postgres").await;
+        let copy = format!("create database {name} template template_snug");
+        admin.batch_execute(&copy).await.unwrap();
+        Self { name }
+    }
+
+    /// One without any schema.
+    pub async fn empty() -> Self {
+        let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
+        connect("postgres").await.batch_execute(&format!("create database {name}")).await.unwrap();
+        Self { name }
+    }
+
+    /// As `SNUG_DATABASE_URL` takes it.
+    pub fn url(&self) -> String {
+        format!("postgres:///{}?host={}&user=snug", self.name, cluster().display())
+    }
+
+    /// A connection of the test's own, to look and to meddle.
+    pub async fn client(&self) -> Client {
+        connect(&self.name).await
+    }
+}
+
+async fn connect(database: &str) -> Client {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(cluster()).user("snug").dbname(database);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Where the socket of the tests' PostgreSQL lies.
+fn cluster() -> &'static Path {
+    CLUSTER.get_or_init(|| std::thread::spawn(start).join().unwrap())
+}
+
+fn start() -> PathBuf {
+    let parent = tempfile::Builder::new().prefix("snug-tests").tempdir().unwrap().keep();
+    std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o711)).unwrap();
+    let data_dir = parent.join("data");
+    stop_after_us(&parent);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.unwrap();
+    runtime.block_on(prepare(&data_dir));
+    // It watches over PostgreSQL for as long as the tests run.
+    std::mem::forget(runtime);
+    data_dir.join("postgres")
+}
+
+async fn prepare(data_dir: &Path) {
+    let options = Options { data_dir: data_dir.to_owned(), bindir: None };
+    let private = Private::serve(&options).await.unwrap();
+    let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // Many small servers share it, each with a pool of its own.
+    admin.batch_execute("alter system set max_connections = 400").await.unwrap();
+    drop(admin);
+    private.stop().await;
+    let private = Private::serve(&options).await.unwrap();
+    let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    admin.batch_execute("create database template_snug").await.unwrap();
+    let mut config = private.connection();
+    config.dbname("template_snug");
+    Store::new(config).migrate().await.unwrap();
+    std::mem::forget(private);
+}
+
+/// A shell that waits for the end of its input, which comes with the end of this process, and then
+/// stops PostgreSQL and removes its files.
+fn stop_after_us(parent: &Path) {
+    let script = "cat >/dev/null; \
+        kill -INT \"$(head -n 1 \"$1/data/postgres/postmaster.pid\")\" 2>/dev/null; \
+        for _ in 1 2 3 4 5 6 7 8 9 10; do \
+            [ -e \"$1/data/postgres/postmaster.pid\" ] || break; sleep 0.2; done; \
+        rm -rf \"$1\"";
+    use std::os::unix::process::CommandExt;
+    let mut shell = Command::new("/bin/sh")
+        .args(["-c", script, "sh"])
+        .arg(parent)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    std::mem::forget(shell.stdin.take());
+}

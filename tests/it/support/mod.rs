@@ -1,0 +1,27 @@
+//! What the tests stand on: one PostgreSQL for all of them, a database and a running snug for each,
+//! people who sign up, and sockets whose frames can be waited for.
+
+mod client;
+mod database;
+mod server;
+mod socket;
+
+pub use client::{Answer, Person};
+pub use database::Database;
+pub use server::Server;
+pub use socket::{Socket, refusal};
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come; long, since the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until the condition holds.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let began = Instant::now();
+    while !holds().await {
+        assert!(began.elapsed() < PATIENCE, "still waiting until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,107 @@
+//! A running snug: the real `run` on a port of its own.
+
+use super::{Database, Person, until};
+use snug::config::{Config, Written};
+use snug::error::Fatal;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// The key of all test servers, so that tokens outlive a restart.
+pub const SECRET: &str = "n8Qz1vG0sX5cK2wT7yLbR4dJ9hFmA6eP";
+
+pub struct Server {
+    pub address: SocketAddr,
+    pub database: Database,
+    settings: Vec<(String, String)>,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<Result<(), Fatal>>>,
+    _data_dir: tempfile::TempDir,
+}
+
+impl Server {
+    /// With rate limits off.
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these settings besides.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::on(Database::new().await, settings).await
+    }
+
+    pub async fn on(database: Database, settings: &[(&str, &str)]) -> Self {
+        let settings: Vec<_> =
+            settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listen(listener, database, settings).await
+    }
+
+    async fn listen(
+        listener: TcpListener,
+        database: Database,
+        settings: Vec<(String, String)>,
+    ) -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        let path = data_dir.path().to_str().unwrap().to_owned();
+        let url = database.url();
+        let mut pairs: Vec<(&str, &str)> = vec![
+            ("SNUG_DATABASE_URL", &url),
+            ("SNUG_DATA_DIR", &path),
+            ("SNUG_JWT_SECRET", SECRET),
+            ("SNUG_RATE_LIMITS", "off"),
+        ];
+        for (name, value) in &settings {
+            pairs.retain(|(other, _)| other != name);
+            pairs.push((name, value));
+        }
+        let (config, _) = Config::resolve(&Written::variables(pairs)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(snug::run(config, listener, async {
+            // A test that ends without a word stops its server too.
+            let _ = stopped.await;
+        }));
+        let server = Self {
+            address,
+            database,
+            settings,
+            stop: Some(stop),
+            running: Some(running),
+            _data_dir: data_dir,
+        };
+        server.wait_until_ready().await;
+        server
+    }
+
+    pub async fn wait_until_ready(&self) {
+        until("the server is ready", || async {
+            reqwest::get(self.url("/readyz")).await.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+    }
+
+    /// Stops it as a signal would, and waits.
+    pub async fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.running.take().unwrap().await.unwrap().unwrap();
+    }
+
+    /// Stops it and starts another on the same address, database and settings.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        let (database, settings) = (self.database.clone(), self.settings.clone());
+        *self = Self::listen(listener, database, settings).await;
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Somebody who has signed up and logged in.
+    pub async fn person(&self, name: &str) -> Person {
+        Person::sign_up(self, name).await
+    }
+}

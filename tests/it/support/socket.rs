@@ -1,0 +1,116 @@
+//! An open WebSocket whose frames are waited for, with a deadline.
+
+use super::PATIENCE;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+pub struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Frames that came while another was waited for.
+    passed: VecDeque<Value>,
+}
+
+/// The status that an upgrade is refused with, and the body's code.
+pub async fn refusal(
+    request: impl tokio_tungstenite::tungstenite::client::IntoClientRequest + Unpin,
+) -> (u16, String) {
+    match connect_async(request).await {
+        Err(Error::Http(answer)) => {
+            let body = answer.body().as_deref().unwrap_or_default();
+            let problem: Value = serde_json::from_slice(body).unwrap_or_default();
+            let code = problem["code"].as_str().unwrap_or_default().to_owned();
+            (answer.status().as_u16(), code)
+        }
+        Err(error) => panic!("not refused in HTTP: {error}"),
+        Ok(_) => panic!("not refused"),
+    }
+}
+
+impl Socket {
+    pub async fn open(url: &str) -> Self {
+        let (stream, answer) = connect_async(url).await.unwrap();
+        assert_eq!(answer.status().as_u16(), 101);
+        Self { stream, passed: VecDeque::new() }
+    }
+
+    pub async fn send(&mut self, frame: Value) {
+        self.send_raw(Message::text(frame.to_string())).await;
+    }
+
+    pub async fn send_raw(&mut self, message: Message) {
+        self.stream.send(message).await.unwrap();
+    }
+
+    /// The next frame, whatever it is; pings and pongs are passed over.
+    pub async fn next(&mut self) -> Value {
+        match self.passed.pop_front() {
+            Some(frame) => frame,
+            None => self.receive().await.unwrap_or_else(|end| panic!("the socket ended: {end:?}")),
+        }
+    }
+
+    /// The next frame of this type; others are kept for later.
+    pub async fn expect(&mut self, kind: &str) -> Value {
+        if let Some(at) = self.passed.iter().position(|frame| frame["type"] == kind) {
+            return self.passed.remove(at).unwrap();
+        }
+        loop {
+            match self.receive().await {
+                Ok(frame) if frame["type"] == kind => return frame,
+                Ok(frame) => self.passed.push_back(frame),
+                Err(end) => panic!("the socket ended without {kind}: {end:?}"),
+            }
+        }
+    }
+
+    /// Whether nothing has come before the answer to a ping that is sent now.
+    pub async fn is_silent(&mut self) -> bool {
+        self.send(serde_json::json!({"type": "ping"})).await;
+        self.next().await["type"] == "pong"
+    }
+
+    /// The code that the server closes with; frames before it are passed over.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.receive().await {
+                Ok(_) => {}
+                Err(End::Closed(code)) => return code,
+                Err(end) => panic!("not closed by a frame: {end:?}"),
+            }
+        }
+    }
+
+    /// A frame, or how the socket ended.
+    pub async fn receive(&mut self) -> Result<Value, End> {
+        let reading = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        return Ok(serde_json::from_str(&text).unwrap());
+                    }
+                    Some(Ok(Message::Close(frame))) => {
+                        return Err(End::Closed(frame.map_or(1005, |frame| frame.code.into())));
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return Err(End::Broken(error.to_string())),
+                    None => return Err(End::Broken("end of stream".into())),
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE + Duration::from_secs(30), reading)
+            .await
+            .expect("a frame or an end in time")
+    }
+}
+
+/// How a socket ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Closed(u16),
+    Broken(String),
+}
