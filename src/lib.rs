@@ -11,6 +11,7 @@ pub mod ids;
 pub mod limits;
 pub mod live;
 pub mod log;
+pub mod memory;
 pub mod message;
 pub mod metrics;
 pub mod prompt;
@@ -129,6 +130,7 @@ async fn serve(
     let chores = [
         tokio::spawn(prepare_in_time(chat.store.clone())),
         tokio::spawn(purge(chat.store.clone())),
+        tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress(&chat))),
     ];
     let (stop, stopping) = tokio::sync::watch::channel(false);
@@ -214,6 +216,16 @@ async fn purge(store: Store) {
         tokio::time::sleep(PURGE_PAUSE).await;
         if let Err(error) = store.purge_sessions().await {
             tracing::debug!(%error, "ended sessions are kept for now");
+        }
+    }
+}
+
+/// Now and then, since what thousands of connections have freed lies in pieces.
+async fn give_memory_back() {
+    loop {
+        tokio::time::sleep(limits::TRIM_PAUSE).await;
+        if tokio::task::spawn_blocking(memory::give_back).await.is_err() {
+            return;
         }
     }
 }

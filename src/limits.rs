@@ -51,6 +51,8 @@ pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between attempts to bring the schema of a database that is away up to date.
 pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Freed memory is given back so often; a trim of an idle process takes well under a millisecond.
+pub const TRIM_PAUSE: Duration = Duration::from_secs(10);
 /// Ended sessions are forgotten so often.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
 /// JSON nested deeper than this is refused; our own bodies are flat.

@@ -6,7 +6,7 @@ use snug::cli::{Command, Parsed};
 use snug::config::{Config, Written};
 use snug::error::Fatal;
 use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, LISTEN_BACKLOG, RUNTIME_STOP_TIMEOUT};
-use snug::{cli, commands, log, systemd};
+use snug::{cli, commands, log, memory, systemd};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
+    memory::settle();
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => {
