@@ -39,7 +39,7 @@ pub async fn list_users(config: &Config) -> Result<String, Fatal> {
     with_chat(config, async |chat| {
         let (mut list, mut after) = (String::new(), UserId(0));
         loop {
-            let users = chat.store.list_users(after, PAGE_ROWS_MAX).await?;
+            let users = chat.list_users(after, PAGE_ROWS_MAX).await?;
             let Some(last) = users.last() else { return Ok(list) };
             after = last.user_id;
             for user in &users {
@@ -61,7 +61,7 @@ pub async fn token(
 ) -> Result<String, Fatal> {
     let lifetime = lifetime.unwrap_or(config.token_lifetime);
     with_chat(config, async |chat| {
-        let found = chat.store.user_by_name(&user).await?;
+        let found = chat.user_named(&user).await?;
         let found = found.ok_or_else(|| {
             Error::conflict(
                 "user_not_found",

@@ -1,4 +1,60 @@
-//! snug: a chat server for small machines.
+//! snug: a chat server for small machines. This page is the map.
+//!
+//! # Four floors, calls only go down
+//!
+//! | floor | modules | what they are |
+//! | --- | --- | --- |
+//! | process | `main` `cli` `config` `prompt` `log` `systemd` `memory` `commands` | settings, signals, commands |
+//! | | [`run`] `app` `server` | the one seam that the program and the tests share; the listener |
+//! | edge: requests | `http` | `route` (all routes on one screen), `guard` (who asks), `body`, `respond`, `sockets` (before a 101); `api` (JSON, one file per resource), `pages` (HTML), `render`, `assets` |
+//! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
+//! | rules | `chat` | `post`, `lane` (commit, then publish), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
+//! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
+//! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be) |
+//! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
+//! | beside | `metrics` | what the process counts about itself |
+//!
+//! # Where state lives
+//!
+//! PostgreSQL holds everything that must outlive the process. A chat's next number is in its locked row,
+//! never in memory. A shard's worker owns its connections and who follows what; the lane owns the
+//! writing connection; caches (sessions, epoch) are at most a second old.
+//!
+//! # Three walks
+//!
+//! *A message by socket.* `live::worker` is told that a socket is readable, `hearing` parses the frame in
+//! the worker's scratch buffer, `session` says that it is a message, `chat::post` paces its sender and
+//! hands the draft to the `lane`. The lane takes what has queued up as one batch; `store::messages` locks
+//! the chats, numbers and inserts in one transaction, sent in one go. After the commit `wire` encodes
+//! each message once, `registry` tells every shard, and `news` writes it to each follower whose position
+//! is right before it, straight to the kernel or behind what waits in the outbox. The sender gets its
+//! `ack`.
+//!
+//! *A reader comes back.* `http::sockets` checks handshake, token, origin, reach, query and seats, and
+//! answers 101. `server` hands the bare socket to its shard. `news` follows the chat first, then has the
+//! database read (`errands`, `chat::resume`), and passes pages on as the outbox drains. When the position
+//! is level with the last number that was published since, the chat goes live: seam, double and hole are
+//! one comparison in `follow`.
+//!
+//! *Somebody is approved.* `http::api::requests` parses, `chat::rooms` asks whether the viewer made the
+//! room, `store::room_members` locks the user and the chat, counts and decides; after the commit
+//! `registry` tells the user's sockets, which follow the room from where it stood.
+//!
+//! # What is never there
+//!
+//! 1. SQL outside `sql/` (short constant statements in `store` aside); `tokio_postgres` outside `store`
+//!    (its error and URL types at the start aside).
+//! 2. A message committed or published anywhere but in the lane: stored before seen, seen in order.
+//! 3. A look-up of a chat or message by bare id from the edges: the viewer's reach is in the statement.
+//! 4. An await while a lock is held; a guard that leaves its module.
+//! 5. A queue, body, list, retry or wait without a bound. Every bound is in `limits`.
+//! 6. Global state: everything hangs off `App`.
+//! 7. A route without a declared access: the matches in `http::route` are exhaustive.
+//! 8. A second step after a commit inside a future that a leaving client can drop: the rules run such
+//!    calls to their end.
+//! 9. Inline script or style in HTML; text for people or a path in a script.
+//!
+//! `tests/it/tidy.rs` checks those that a text search can check.
 
 pub mod app;
 pub mod chat;
@@ -101,7 +157,7 @@ async fn serve(
 ) -> Result<(), Fatal> {
     let secret = config.signing_key()?;
     let store = database.store.clone();
-    prepare_at_once(&store).await?;
+    let is_prepared = prepare_at_once(&store).await?;
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
     let shards = live::Shards::new(shards).map_err(|error| broken("polling sockets", &error))?;
@@ -113,7 +169,7 @@ async fn serve(
         rate_limits: config.rate_limits,
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let chat = Chat::new(store, registry.clone(), Arc::new(metrics), terms);
+    let chat = Chat::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
     let workers = live::begin(shards, &chat).map_err(|error| broken("starting shards", &error))?;
     let seats = Seats::new(SeatLimits {
         total: config.max_connections,
@@ -127,12 +183,14 @@ async fn serve(
         renderer: Renderer::new()?,
         stopping: AtomicBool::new(false),
     });
-    let chores = [
-        tokio::spawn(prepare_in_time(chat.store.clone())),
-        tokio::spawn(purge(chat.store.clone())),
+    let mut chores = vec![
+        tokio::spawn(purge(store.clone())),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress(&chat))),
     ];
+    if !is_prepared {
+        chores.push(tokio::spawn(prepare_in_time(store.clone())));
+    }
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
@@ -154,6 +212,7 @@ async fn serve(
     for chore in chores {
         chore.abort();
     }
+    store.close();
     tracing::info!("stopped");
     Ok(())
 }
@@ -167,16 +226,17 @@ async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
     }
 }
 
-/// Brings the schema up to date if the database answers now. Only what time does not mend is fatal.
-async fn prepare_at_once(store: &Store) -> Result<(), Fatal> {
+/// Brings the schema up to date if the database answers now, and says whether it did. Only what time
+/// does not mend is fatal.
+async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
     match store.migrate().await {
         Ok(()) => {
             tell_unsafe(store).await;
-            Ok(())
+            Ok(true)
         }
         Err(MigrateError::Unavailable(error)) => {
             tracing::warn!(%error, "the database does not answer; serving what can be served without");
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(Fatal::new(error.to_string())),
     }

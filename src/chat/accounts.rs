@@ -186,6 +186,16 @@ impl Chat {
         self.store.user_by_id(viewer.user_id).await?.ok_or_else(Error::unauthenticated)
     }
 
+    /// The account of this name, for the operator.
+    pub async fn user_named(&self, username: &str) -> Result<Option<User>> {
+        self.store.user_by_name(username).await
+    }
+
+    /// Accounts after this id, oldest first, for the operator.
+    pub async fn list_users(&self, after: UserId, limit: i64) -> Result<Vec<User>> {
+        self.store.list_users(after, limit).await
+    }
+
     /// People whose names begin with or contain `part`.
     pub async fn find_people(&self, part: &str, limit: i64) -> Result<Vec<(UserId, String)>> {
         self.store.search_users(&text::like_escaped(part), limit).await

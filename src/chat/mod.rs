@@ -28,6 +28,8 @@ pub use private::PrivateChat;
 pub use resume::{Greeting, Piece};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
+// What the edges ask for and are answered with.
+pub use crate::store::{MemberState, PageQuery, PageStart, PoolState};
 
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
@@ -48,7 +50,7 @@ pub struct Terms {
 
 /// The rules and what they work on.
 pub struct Chat {
-    pub store: Store,
+    store: Store,
     pub registry: Registry,
     pub metrics: Arc<Metrics>,
     terms: Terms,
@@ -98,6 +100,15 @@ impl Chat {
         *self.epoch.lock().expect("no one panics while holding it") =
             Some((Arc::clone(&epoch), Instant::now()));
         Ok(epoch)
+    }
+
+    /// Whether PostgreSQL answers.
+    pub async fn is_ready(&self) -> Result<()> {
+        self.store.ping().await
+    }
+
+    pub fn pool_state(&self) -> PoolState {
+        self.store.pool_state()
     }
 
     /// Passwords that are being hashed or wait for it.

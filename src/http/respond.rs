@@ -98,7 +98,8 @@ pub fn shown(error: &Error) -> Refusal {
 pub fn log(error: &Error) {
     match error {
         Error::Refused(refusal) => tracing::debug!(code = refusal.code, "refused"),
-        Error::Unavailable(_) => tracing::warn!(%error, "unavailable"),
+        // The store has said so, once, when it began.
+        Error::Unavailable(_) => tracing::debug!(%error, "unavailable"),
         Error::Broken(_) => tracing::error!(%error, "broken"),
     }
 }

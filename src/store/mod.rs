@@ -32,6 +32,8 @@ use crate::limits::{
     STATEMENT_TIMEOUT,
 };
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
@@ -49,6 +51,8 @@ pub(crate) use sql;
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
+    /// No connection could be had the last time: said once, and once when it is back.
+    is_away: Arc<AtomicBool>,
 }
 
 /// How much of the pool is in use.
@@ -81,7 +85,7 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .expect("timeouts have a runtime");
-        Self { pool, config }
+        Self { pool, config, is_away: Arc::default() }
     }
 
     /// Whether PostgreSQL answers.
@@ -89,6 +93,11 @@ impl Store {
         let client = self.client().await?;
         client.simple_query("select 1").await?;
         Ok(())
+    }
+
+    /// Ends the idle connections, so that none is cut off when PostgreSQL stops.
+    pub fn close(&self) {
+        self.pool.close();
     }
 
     pub fn pool_state(&self) -> PoolState {
@@ -103,7 +112,21 @@ impl Store {
     }
 
     async fn client(&self) -> Result<Object> {
-        Ok(self.pool.get().await?)
+        match self.pool.get().await {
+            Ok(client) => {
+                if self.is_away.load(Relaxed) && self.is_away.swap(false, Relaxed) {
+                    tracing::info!("PostgreSQL is back");
+                }
+                Ok(client)
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                if !self.is_away.swap(true, Relaxed) {
+                    tracing::warn!(%error, "PostgreSQL is away");
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn rows(

@@ -8,3 +8,4 @@ mod postgres;
 mod process;
 mod settings;
 mod support;
+mod tidy;

@@ -1,5 +1,6 @@
 //! `/chats/…/history`: pages of a chat's past.
 
+use crate::chat::{PageQuery, PageStart};
 use crate::error::{Error, Fault, Result};
 use crate::http::Call;
 use crate::http::body::{Fields, Query};
@@ -7,7 +8,6 @@ use crate::http::respond::{self, Answer};
 use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use crate::message::ChatType;
-use crate::store::{PageQuery, PageStart};
 use crate::wire::MessageJson;
 
 pub async fn general(call: Call) -> Result<Answer> {

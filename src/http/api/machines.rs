@@ -17,14 +17,14 @@ pub async fn readyz(call: Call) -> Result<Answer> {
     if call.app.is_stopping() {
         return Err(Error::busy("The server is stopping.", std::time::Duration::from_secs(2)));
     }
-    call.app.chat.store.ping().await?;
+    call.app.chat.is_ready().await?;
     Ok(respond::text(StatusCode::OK, "ready\n"))
 }
 
 pub fn metrics(call: Call) -> Result<Answer> {
     let chat = &call.app.chat;
     let (sockets, users) = chat.registry.online();
-    let pool = chat.store.pool_state();
+    let pool = chat.pool_state();
     let text = chat.metrics.text(&Gauges {
         sockets,
         users,

@@ -1,12 +1,11 @@
 //! Asking to join a room, and the creator's answers.
 
 use super::page;
-use crate::chat::Join;
+use crate::chat::{Join, MemberState};
 use crate::error::{Error, Fault, Result};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::ids::{ChatId, ID_MAX, UserId};
-use crate::store::MemberState;
 use crate::text;
 use crate::wire::Micros;
 use hyper::StatusCode;

@@ -1,0 +1,128 @@
+//! The house's absences, as far as a text search can see them, and statements against the real schema.
+
+use crate::support::Database;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn files(under: &str, ending: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut folders) = (Vec::new(), vec![root.join(under)]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let path: PathBuf = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_str().is_some_and(|path| path.ends_with(ending)) {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "nothing under {under}");
+    found
+}
+
+/// The source without its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+/// Sources outside `allowed` folders in which one of the words stands.
+fn strays(words: &[&str], allowed: &[&str]) -> Vec<String> {
+    let is_free = |name: &str| {
+        !name.ends_with("/tests.rs") && !allowed.iter().any(|place| name.starts_with(place))
+    };
+    let mut strays = Vec::new();
+    for (name, text) in files("src", ".rs").iter().filter(|(name, _)| is_free(name)) {
+        for (number, line) in code(text).lines().enumerate() {
+            let is_prose = line.trim_start().starts_with("//");
+            if !is_prose && words.iter().any(|word| line.contains(word)) {
+                strays.push(format!("{name}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    strays
+}
+
+#[test]
+fn only_the_store_speaks_to_postgresql() {
+    let strays = strays(&["tokio_postgres::", "deadpool"], &["src/store/", "src/lib.rs"]);
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
+#[test]
+fn the_edges_know_no_store_and_the_rules_no_edge() {
+    let of = |words: &[&str], under: &str| -> Vec<String> {
+        strays(words, &[]).into_iter().filter(|stray| stray.starts_with(under)).collect()
+    };
+    for edge in ["src/http/", "src/live/"] {
+        let from_edge = of(&["crate::store", ".store."], edge);
+        assert!(from_edge.is_empty(), "{from_edge:#?}");
+    }
+    let from_rules = of(&["hyper::", "tungstenite", "crate::http", "crate::live"], "src/chat/");
+    assert!(from_rules.is_empty(), "{from_rules:#?}");
+    let from_store =
+        of(&["crate::chat", "crate::registry", "crate::http", "serde_json"], "src/store/");
+    assert!(from_store.is_empty(), "{from_store:#?}");
+    let from_registry = of(&["crate::chat", "crate::store", "crate::http"], "src/registry/");
+    assert!(from_registry.is_empty(), "{from_registry:#?}");
+}
+
+#[test]
+fn nothing_is_unbounded_left_over_or_unwrapped() {
+    let strays = strays(
+        &["unbounded_channel", ".unwrap()", "todo!(", "unimplemented!(", "dbg!(", "static mut"],
+        &[],
+    );
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
+#[test]
+fn unsafe_code_is_in_one_place() {
+    let strays =
+        strays(&["unsafe {", "unsafe fn", "unsafe impl", "unsafe_code"], &["src/memory.rs"]);
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
+#[test]
+fn every_source_file_says_what_it_is_and_is_no_book() {
+    for (name, text) in files("src", ".rs") {
+        assert!(text.starts_with("//!"), "{name} has no header");
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{name} has {lines} lines: a seam was missed");
+    }
+}
+
+#[test]
+fn pages_hold_no_inline_script_or_style() {
+    for (name, text) in files("assets/templates", ".html") {
+        for word in ["style=", "<style", "javascript:", " onclick=", " onload=", "|safe"] {
+            assert!(!text.contains(word), "{name} has {word}");
+        }
+        let scripts = text.matches("<script").count();
+        assert_eq!(scripts, text.matches("<script type=\"module\" src=").count(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_fits_the_schema_and_says_what_it_answers() {
+    let database = Database::new().await.client().await;
+    for (name, text) in files("sql", ".sql") {
+        if name.contains("migrations") {
+            continue;
+        }
+        assert!(text.starts_with("-- "), "{name} has no header");
+        if let Err(error) = database.prepare(&text).await {
+            panic!("{name}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_is_used() {
+    let sources: String = files("src/store", ".rs").into_iter().map(|(_, text)| text).collect();
+    for (name, _) in files("sql", ".sql") {
+        let path = name.trim_start_matches("sql/").trim_end_matches(".sql");
+        assert!(sources.contains(path), "{name} is not used");
+    }
+}
