@@ -48,7 +48,7 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// Requests under way at a stop are waited for so long.
-pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(3);
+pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between attempts to bring the schema of a database that is away up to date.
 pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Freed memory is given back so often; a trim of an idle process takes well under a millisecond.
@@ -107,9 +107,9 @@ pub const SOCKET_DRAFTS_MAX: u16 = 512;
 /// At a stop everybody is sent away within this time, a part at a time, so that not all return at once.
 pub const STOP_SPREAD: Duration = Duration::from_millis(1_500);
 /// Sockets whose drafts are being committed are waited for so long at a stop.
-pub const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// A session that ended is remembered so long, for sockets whose upgrade was under way.
-pub const ENDED_SESSION_SECS: u32 = 60;
+pub const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// A session or membership that ended is remembered so long, for sockets whose upgrade was under way.
+pub const ENDED_SECS: u32 = 60;
 
 // ---- accounts ----
 
@@ -122,6 +122,10 @@ pub const HASH_QUEUE_MAX: usize = 64;
 pub const SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
 /// Sessions that are remembered; each costs about 200 bytes.
 pub const SESSIONS_CACHED_MAX: usize = 32_768;
+/// Read positions in `welcome` may be so old.
+pub const STANDING_CACHE_AGE: Duration = Duration::from_secs(1);
+/// Standings that are remembered; each costs about 80 bytes.
+pub const STANDINGS_CACHED_MAX: usize = 32_768;
 /// Difference of clocks that a token's times may have.
 pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.

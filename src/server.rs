@@ -16,10 +16,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
@@ -54,8 +57,8 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
 
 /// A connection that ended before it was accepted is nobody's trouble; without files to accept with,
 /// trying again at once would only burn a core.
-async fn pause(error: &std::io::Error) {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+async fn pause(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
         tracing::warn!(%error, "connections cannot be accepted for a moment");
         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -87,6 +90,7 @@ impl Connection {
             // Boxed, since the connection is polled without being pinned.
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
+        let stream = Held { stream, ticket: ticket.clone(), held: Vec::new() };
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -94,20 +98,79 @@ impl Connection {
                 ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
                 _ = self.stop.wait_for(|stop| *stop), if !stopped => {
                     stopped = true;
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    Pin::new(&mut connection).graceful_shutdown();
                 }
             }
         };
         let parts = connection.into_parts();
-        let stream = parts.io.into_inner();
+        let Held { stream, held, .. } = parts.io.into_inner();
         if ticket.is_used() && ended.is_ok() {
             match stream.into_std() {
-                Ok(stream) => ticket.use_up(&self.app.chat.registry, stream, parts.read_buf),
+                Ok(stream) => {
+                    ticket.use_up(&self.app.chat.registry, stream, held.into(), parts.read_buf);
+                }
                 Err(error) => tracing::debug!(%error, "a socket was gone at its upgrade"),
             }
         } else {
             linger(stream).await;
         }
+    }
+}
+
+/// A stream that keeps its last answer, the 101 of an admitted socket, for the shard to send together
+/// with the socket's first frame: one packet instead of two.
+struct Held {
+    stream: TcpStream,
+    ticket: Ticket,
+    held: Vec<u8>,
+}
+
+impl AsyncRead for Held {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Held {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.ticket.is_used() {
+            self.held.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.ticket.is_used() {
+            let before = self.held.len();
+            slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
+            return Poll::Ready(Ok(self.held.len() - before));
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 }
 
@@ -137,7 +200,7 @@ async fn linger(mut stream: TcpStream) {
                 n => left = left.saturating_sub(n),
             }
         }
-        Ok::<_, std::io::Error>(())
+        Ok::<_, io::Error>(())
     };
     // Whatever ends it, there is nothing more to say.
     let _ended = tokio::time::timeout(LINGER_TIMEOUT, lingering).await;

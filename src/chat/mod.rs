@@ -61,6 +61,7 @@ pub struct Chat {
     limiter: limiter::Limiter,
     reads: reads::Reads,
     resumes: tokio::sync::Semaphore,
+    standings: resume::Standings,
     epoch: Mutex<Option<(Arc<str>, Instant)>>,
     general: tokio::sync::OnceCell<crate::ids::ChatId>,
 }
@@ -75,6 +76,7 @@ impl Chat {
             sessions: sessions::Cache::default(),
             limiter: limiter::Limiter::new(terms.rate_limits),
             reads: reads::Reads::default(),
+            standings: resume::Standings::default(),
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
             epoch: Mutex::default(),
             general: tokio::sync::OnceCell::new(),
@@ -90,16 +92,20 @@ impl Chat {
 
     /// The present epoch of the history; at most a second old.
     pub async fn epoch(&self) -> Result<Arc<str>> {
-        let cached = self.epoch.lock().expect("no one panics while holding it").clone();
-        if let Some((epoch, read_at)) = cached
-            && read_at.elapsed() < crate::limits::EPOCH_CACHE_AGE
-        {
+        if let Some(epoch) = self.recent_epoch() {
             return Ok(epoch);
         }
         let epoch: Arc<str> = self.store.epoch().await?.into();
         *self.epoch.lock().expect("no one panics while holding it") =
             Some((Arc::clone(&epoch), Instant::now()));
         Ok(epoch)
+    }
+
+    /// The epoch, if it was read in the last second.
+    pub fn recent_epoch(&self) -> Option<Arc<str>> {
+        let cached = self.epoch.lock().expect("no one panics while holding it");
+        let (epoch, read_at) = cached.as_ref()?;
+        (read_at.elapsed() < crate::limits::EPOCH_CACHE_AGE).then(|| Arc::clone(epoch))
     }
 
     /// Whether PostgreSQL answers.

@@ -3,14 +3,18 @@
 
 use super::Chat;
 use crate::error::{Error, Result};
-use crate::ids::{ChatId, Seq};
-use crate::limits::{REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE};
+use crate::ids::{ChatId, Seq, UserId};
+use crate::limits::{
+    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, STANDING_CACHE_AGE,
+    STANDINGS_CACHED_MAX,
+};
 use crate::message::{ChatType, Message, Standing, Viewer};
 use crate::registry::Scope;
 use crate::store::{PageQuery, PageStart};
 use crate::wire::Run;
+use rustc_hash::FxHashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What `welcome` tells.
@@ -32,7 +36,14 @@ impl Chat {
             let standings = match scope {
                 Scope::All => self.store.standings(viewer.user_id).await?,
                 Scope::One(chat_id) => {
-                    self.store.standing(viewer.user_id, chat_id).await?.into_iter().collect()
+                    let read_at = Instant::now();
+                    let standing = self.store.standing(viewer.user_id, chat_id).await?;
+                    if let Some(standing) = standing
+                        && standing.chat_type == ChatType::General
+                    {
+                        self.standings.put(viewer.user_id, standing, read_at);
+                    }
+                    standing.into_iter().collect()
                 }
             };
             Ok(Greeting { standings, epoch: self.epoch().await? })
@@ -59,13 +70,21 @@ impl Chat {
         .await
     }
 
-    /// The one chat of a single-chat socket, if the viewer may have it and it is of this kind.
-    pub async fn reach(&self, viewer: &Viewer, chat_id: ChatId, chat_type: ChatType) -> Result<()> {
+    /// Where the viewer stands in the one chat of a single-chat socket, if they may have it and it is
+    /// of this kind.
+    pub async fn reach(
+        &self,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        chat_type: ChatType,
+    ) -> Result<Standing> {
         let standing = self.store.standing(viewer.user_id, chat_id).await?;
-        match standing {
-            Some(standing) if standing.chat_type == chat_type => Ok(()),
-            Some(_) | None => Err(Error::not_found()),
-        }
+        standing.filter(|standing| standing.chat_type == chat_type).ok_or_else(Error::not_found)
+    }
+
+    /// Where the viewer stood in the general chat at most a second ago, if that was read.
+    pub fn recent_standing(&self, viewer: &Viewer) -> Option<Standing> {
+        self.standings.get(viewer.user_id)
     }
 
     pub async fn general_chat(&self) -> Result<ChatId> {
@@ -102,4 +121,29 @@ fn fitting(messages: &[Message]) -> &[Message] {
         is_first || bytes <= REPLAY_PAGE_BYTES_MAX
     });
     &messages[..fits.count()]
+}
+
+/// Where users stood in the general chat when it was last read for them: many sockets of a user that
+/// open at once need one read.
+#[derive(Default)]
+pub struct Standings {
+    entries: Mutex<FxHashMap<UserId, (Standing, Instant)>>,
+}
+
+impl Standings {
+    fn get(&self, user_id: UserId) -> Option<Standing> {
+        let entries = self.entries.lock().expect("no one panics while holding it");
+        let (standing, read_at) = entries.get(&user_id)?;
+        (read_at.elapsed() < STANDING_CACHE_AGE).then_some(*standing)
+    }
+
+    fn put(&self, user_id: UserId, standing: Standing, read_at: Instant) {
+        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        if entries.len() >= STANDINGS_CACHED_MAX {
+            entries.retain(|_, (_, read_at)| read_at.elapsed() < STANDING_CACHE_AGE);
+        }
+        if entries.len() < STANDINGS_CACHED_MAX {
+            entries.insert(user_id, (standing, read_at));
+        }
+    }
 }

@@ -76,7 +76,10 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
         Ok(answer) => answer,
         Err(error) => respond::problem(&error),
     };
-    respond::put_common(answer.headers_mut(), seen.scheme, &id);
+    // A 101 is read by programs only, thousands of them at once.
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        respond::put_common(answer.headers_mut(), seen.scheme, &id);
+    }
     let status = answer.status().as_u16();
     peer.app.chat.metrics.answered(name, status);
     let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;

@@ -7,7 +7,7 @@ use super::respond::Answer;
 use super::route::Route;
 use crate::error::{Error, Result};
 use crate::live::{self, Admitted};
-use crate::message::{ChatType, Viewer};
+use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::{NoSeat, Scope};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
@@ -35,33 +35,37 @@ pub async fn upgrade(
     let (user, by) = guard::authenticate(app, &headers, token).await?;
     *seen = Some(Arc::clone(&user.viewer));
     guard::refuse_foreign(&caller, &headers, by)?;
-    let scope = reach(peer, route, &user.viewer).await?;
+    let (scope, standing) = reach(peer, route, &user.viewer).await?;
     let resume = live::resume(scope, query.pairs())?;
     if app.is_stopping() {
         return Err(Error::busy("The server is stopping; come back soon.", Duration::from_secs(2)));
     }
     let seat = app.seats.take(user.viewer.user_id, caller.address).map_err(no_seat)?;
     let viewer = user.viewer;
-    peer.ticket.put(Admitted { viewer, expires_at: user.expires_at, scope, resume, seat });
+    let expires_at = user.expires_at;
+    peer.ticket.put(Admitted { viewer, expires_at, scope, standing, resume, seat });
     Ok(switching(&accept))
 }
 
-/// The chats that the socket is for, if the viewer may have them.
-async fn reach(peer: &Peer, route: Route<'_>, viewer: &Viewer) -> Result<Scope> {
+/// The chats that the socket is for, if the viewer may have them, and where they stand in a single one.
+async fn reach(
+    peer: &Peer,
+    route: Route<'_>,
+    viewer: &Viewer,
+) -> Result<(Scope, Option<Standing>)> {
     let chat = &peer.app.chat;
-    match route {
-        Route::Socket => Ok(Scope::All),
-        Route::GeneralSocket => Ok(Scope::One(chat.general_chat().await?)),
-        Route::PrivateSocket(chat_id) => {
-            chat.reach(viewer, chat_id, ChatType::Private).await?;
-            Ok(Scope::One(chat_id))
+    let (chat_id, chat_type) = match route {
+        Route::Socket => return Ok((Scope::All, None)),
+        Route::GeneralSocket => {
+            let scope = Scope::One(chat.general_chat().await?);
+            return Ok((scope, chat.recent_standing(viewer)));
         }
-        Route::RoomSocket(room_id) => {
-            chat.reach(viewer, room_id, ChatType::Room).await?;
-            Ok(Scope::One(room_id))
-        }
-        _ => Err(Error::not_found()),
-    }
+        Route::PrivateSocket(chat_id) => (chat_id, ChatType::Private),
+        Route::RoomSocket(room_id) => (room_id, ChatType::Room),
+        _ => return Err(Error::not_found()),
+    };
+    let standing = chat.reach(viewer, chat_id, chat_type).await?;
+    Ok((Scope::One(chat_id), Some(standing)))
 }
 
 fn no_seat(no_seat: NoSeat) -> Error {

@@ -229,10 +229,14 @@ impl Connection {
         Sent::Fine
     }
 
-    /// Sends a close frame behind the frame in progress; all else that waits is dropped.
+    /// Sends a close frame behind the frame in progress; all else that the kernel does not take now is
+    /// dropped.
     pub fn close(&mut self, close: Close, now: u32) -> Sent {
         if matches!(self.stage, Stage::Closing { .. }) {
             return Sent::Fine;
+        }
+        if self.flush(now) == Sent::Gone {
+            return Sent::Gone;
         }
         let mut outbox = self.outbox.take().unwrap_or_default();
         outbox.keep_begun();

@@ -4,13 +4,14 @@ use super::close::Close;
 use super::connection::{Connection, Sent, Stage};
 use super::follow::{Follow, Passing, Phase};
 use super::worker::Worker;
-use crate::ids::{ChatId, Seq};
-use crate::limits::{ENDED_SESSION_SECS, HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
+use crate::ids::{ChatId, Seq, UserId};
+use crate::limits::{ENDED_SECS, HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
 use crate::message::{ChatType, Standing};
 use crate::registry::{Arrival, ConnectionId, Event, News, Scope};
 use crate::wire::{PROTOCOL, Run, ServerFrame, StandingJson, text_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
+use std::sync::Arc;
 
 impl Worker {
     /// `gather` when more messages come right behind: they are written together at the end.
@@ -37,12 +38,13 @@ impl Worker {
                 }
             }
             Event::Told { user_id, news } => {
+                self.remember_membership(user_id, &news);
                 for index in self.connections_of(user_id) {
                     self.tell(index, &news);
                 }
             }
             Event::SessionEnded { user_id, session } => {
-                self.ended.insert(session, self.now() + ENDED_SESSION_SECS);
+                self.ended.insert(session, self.now() + ENDED_SECS);
                 for index in self.connections_of(user_id) {
                     let ended = |c: &mut Connection| c.viewer.session == session;
                     if self.connections.get(index).is_some_and(ended) {
@@ -54,17 +56,39 @@ impl Worker {
         }
     }
 
+    /// A socket whose upgrade was under way when its user left the chat must not have it.
+    fn remember_membership(&mut self, user_id: UserId, news: &News) {
+        match news {
+            News::Left { chat_id, .. } => {
+                self.left.insert((user_id, *chat_id), self.now() + ENDED_SECS);
+            }
+            News::Joined { chat_id, .. } => {
+                self.left.remove(&(user_id, *chat_id));
+            }
+            News::Account(_) | News::Read { .. } => {}
+        }
+    }
+
     /// A new socket: it follows its one chat at once, is welcomed when its chats are known, and is not
     /// read before.
     fn arrive(&mut self, arrival: Arrival) {
-        let Arrival { stream, early, viewer, expires_at, scope, resume, seat } = arrival;
+        let Arrival { stream, answer, early, viewer, expires_at, scope, standing, resume, seat } =
+            arrival;
         let has_ended = self.ended.contains_key(&viewer.session);
+        let has_left = match scope {
+            Scope::One(chat_id) => self.left.contains_key(&(viewer.user_id, chat_id)),
+            Scope::All => false,
+        };
         let clock = (self.now(), self.second_of(expires_at));
         let stream = TcpStream::from_std(stream);
         let connection = Connection::new(stream, viewer, scope, resume, seat, clock);
         let Some(index) = self.insert(connection) else { return };
+        self.queue(index, answer);
         if has_ended {
             return self.close(index, Close::SessionEnded);
+        }
+        if has_left {
+            return self.close(index, Close::NotMember);
         }
         if self.is_stopping() {
             return self.close(index, Close::GoingAway);
@@ -73,7 +97,20 @@ impl Worker {
         if let Scope::One(chat_id) = scope {
             self.follow(index, chat_id, ChatType::General, Seq(0), Phase::Joining);
         }
-        self.greet(index);
+        match standing.and_then(|standing| self.known(standing)) {
+            Some((standing, epoch)) => {
+                self.welcome(self.connections.id(index), &[standing], &epoch)
+            }
+            None => self.greet(index),
+        }
+    }
+
+    /// A standing brought up to what this shard knows of its chat, so that nothing need be read; `None`
+    /// when nobody here has followed the chat long enough to know.
+    fn known(&mut self, standing: Standing) -> Option<(Standing, Arc<str>)> {
+        let last_seq = self.shard.chat(standing.chat_id)?.head?;
+        let epoch = self.errands.chat.recent_epoch()?;
+        Some((Standing { last_seq, ..standing }, epoch))
     }
 
     pub(super) fn greet(&mut self, index: u32) {

@@ -6,7 +6,7 @@
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ChatId, Seq};
 use crate::limits::RESUME_PAIRS_MAX;
-use crate::message::Viewer;
+use crate::message::{Standing, Viewer};
 use crate::registry::{Arrival, Registry, Resume, Scope, Seat};
 use base64::Engine;
 use bytes::Bytes;
@@ -22,6 +22,8 @@ pub struct Admitted {
     /// Seconds since 1970.
     pub expires_at: i64,
     pub scope: Scope,
+    /// Where the viewer stood in the one chat, if that is known already.
+    pub standing: Option<Standing>,
     pub resume: Resume,
     pub seat: Seat,
 }
@@ -35,11 +37,23 @@ impl Ticket {
         *self.0.lock().expect("no one panics while holding it") = Some(admitted);
     }
 
-    /// Hands the socket to its shard, if one was admitted.
-    pub fn use_up(&self, registry: &Registry, stream: TcpStream, early: Bytes) {
+    /// Hands the socket to its shard, if one was admitted, with the 101 that is still to be sent and what
+    /// the client sent early.
+    pub fn use_up(&self, registry: &Registry, stream: TcpStream, answer: Bytes, early: Bytes) {
         let admitted = self.0.lock().expect("no one panics while holding it").take();
-        if let Some(Admitted { viewer, expires_at, scope, resume, seat }) = admitted {
-            registry.arrive(Arrival { stream, early, viewer, expires_at, scope, resume, seat });
+        if let Some(Admitted { viewer, expires_at, scope, standing, resume, seat }) = admitted {
+            let arrival = Arrival {
+                stream,
+                answer,
+                early,
+                viewer,
+                expires_at,
+                scope,
+                standing,
+                resume,
+                seat,
+            };
+            registry.arrive(arrival);
         }
     }
 

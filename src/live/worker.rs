@@ -87,6 +87,8 @@ pub(super) struct Worker {
     pub(super) dirty: Vec<u32>,
     /// Sessions that ended, and until when that is remembered.
     pub(super) ended: FxHashMap<SessionId, u32>,
+    /// Who left which chat, and until when that is remembered.
+    pub(super) left: FxHashMap<(UserId, ChatId), u32>,
     began: Instant,
     /// Seconds since 1970 at `began`.
     epoch: i64,
@@ -106,6 +108,7 @@ impl Worker {
             unread: Vec::new(),
             dirty: Vec::new(),
             ended: FxHashMap::default(),
+            left: FxHashMap::default(),
             began: Instant::now(),
             epoch: jiff::Timestamp::now().as_second(),
             stopping: None,
@@ -186,6 +189,7 @@ impl Worker {
                 self.look(index, second, now);
             }
             self.ended.retain(|_, until| *until > now);
+            self.left.retain(|_, until| *until > now);
         }
     }
 

@@ -41,12 +41,16 @@ pub enum Scope {
 /// A socket that has been upgraded and now belongs to a shard.
 pub struct Arrival {
     pub stream: TcpStream,
+    /// The 101, which leaves with the first frame.
+    pub answer: Bytes,
     /// What the client sent right behind its request.
     pub early: Bytes,
     pub viewer: Arc<Viewer>,
     /// When the token ends, in seconds since 1970.
     pub expires_at: i64,
     pub scope: Scope,
+    /// Where the viewer stood in the one chat, if that is known already.
+    pub standing: Option<Standing>,
     pub resume: Resume,
     pub seat: Seat,
 }
