@@ -42,6 +42,8 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// A header or a body that is not complete by then comes from someone who dribbles.
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP connections at once, sockets not among them: an idle one holds 18 KiB. Others wait to be accepted.
+pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
 /// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a peer still sends after our last answer is read so long and so far.
@@ -186,6 +188,8 @@ pub const BATCH_DRAFTS_MAX: usize = 512;
 pub const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
+/// Characters of all drafts that wait, so that long ones do not fill a small machine.
+pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Past this a commit's outcome counts as unknown and is settled on a fresh connection.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Past this the senders of an unsettled batch are told `unavailable`.

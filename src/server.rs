@@ -7,8 +7,8 @@
 use crate::app::App;
 use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT,
-    REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, LINGER_BYTES_MAX,
+    LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use hyper::server::conn::http1;
@@ -24,14 +24,19 @@ use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 /// Accepts until `stop` says so, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let requests = Arc::<AtomicU64>::default();
     // Each connection holds a sender; when all are gone the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
+    let places = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
     loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => break,
@@ -43,6 +48,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                     requests: Arc::clone(&requests),
                     stop: stop.clone(),
                     _open: open.clone(),
+                    _place: place.ok(),
                 };
                 tokio::spawn(connection.serve(stream, peer));
             }
@@ -70,6 +76,7 @@ struct Connection {
     requests: Arc<AtomicU64>,
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {

@@ -9,8 +9,8 @@ use crate::chat::Posted;
 use crate::error::{Because, Error, Refusal};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN,
-    SETTLE_TIMEOUT,
+    BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX,
+    RECONNECT_PAUSE_MIN, SETTLE_TIMEOUT,
 };
 use crate::message::{Draft, Message};
 use crate::metrics::Metrics;
@@ -42,8 +42,9 @@ pub struct Lane {
 pub struct LaneState {
     /// Counts each turn of the worker.
     pub turns: AtomicU64,
-    /// Drafts that wait or are being written.
+    /// Drafts that wait or are being written, and the bytes of their content.
     pub waiting: AtomicU64,
+    pub waiting_bytes: AtomicU64,
 }
 
 struct Entry {
@@ -79,8 +80,15 @@ impl Lane {
         let key = self.keys.of(draft.client_id.as_deref());
         let drafts = self.drafts.lock().expect("no one panics while holding it");
         let drafts = drafts.as_ref().ok_or(Refused)?;
-        drafts.try_send(Entry { draft, key, reply }).map_err(|_| Refused)?;
+        let bytes = draft.content.len() as u64;
+        if self.state.waiting_bytes.load(Relaxed) + bytes > LANE_BYTES_MAX {
+            return Err(Refused);
+        }
+        let place = drafts.try_reserve().map_err(|_| Refused)?;
+        // Counted before the worker can have it, so that the counts never fall below nothing.
         self.state.waiting.fetch_add(1, Relaxed);
+        self.state.waiting_bytes.fetch_add(bytes, Relaxed);
+        place.send(Entry { draft, key, reply });
         Ok(())
     }
 
@@ -153,8 +161,10 @@ impl Worker {
             }
             let batch = next_batch(&mut waiting);
             let count = batch.len() as u64;
+            let bytes = batch.iter().map(|entry| entry.draft.content.len() as u64).sum();
             self.settle(batch).await;
             self.state.waiting.fetch_sub(count, Relaxed);
+            self.state.waiting_bytes.fetch_sub(bytes, Relaxed);
             self.state.turns.fetch_add(1, Relaxed);
         }
     }

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const WAKE: Token = Token(usize::MAX);
-/// How long the poll waits at the most: the clock's step.
+/// The clock's step: the poll waits no longer than until the next.
 const TICK: Duration = Duration::from_secs(1);
 /// How often some are sent away at a stop.
 const STOP_STEP: Duration = Duration::from_millis(20);
@@ -97,6 +97,9 @@ pub(super) struct Worker {
 
 impl Worker {
     fn new(number: u16, poll: Poll, inbox: Arc<Inbox>, errands: Errands) -> Self {
+        // The clock's seconds begin when the world's do, so that a token ends when it says.
+        let unix = jiff::Timestamp::now();
+        let since_second = Duration::from_nanos(unix.subsec_nanosecond().unsigned_abs().into());
         Self {
             poll,
             inbox,
@@ -109,8 +112,8 @@ impl Worker {
             dirty: Vec::new(),
             ended: FxHashMap::default(),
             left: FxHashMap::default(),
-            began: Instant::now(),
-            epoch: jiff::Timestamp::now().as_second(),
+            began: Instant::now().checked_sub(since_second).unwrap_or_else(Instant::now),
+            epoch: unix.as_second(),
             stopping: None,
         }
     }
@@ -154,7 +157,8 @@ impl Worker {
         } else if self.stopping.is_some() {
             Some(STOP_STEP)
         } else {
-            (self.connections.len() > 0).then_some(TICK)
+            let into_second = Duration::from_nanos(self.began.elapsed().subsec_nanos().into());
+            (self.connections.len() > 0).then(|| TICK - into_second)
         }
     }
 
