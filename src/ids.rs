@@ -74,6 +74,23 @@ impl fmt::Display for Seq {
     }
 }
 
+/// A whole number as JSON has it: 20801.0 is 20801, and there are writers who put it so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole(pub i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let from_fraction = || {
+            let value = number.as_f64()?;
+            // Beyond 2^53 a fraction no longer says which number is meant.
+            (value.fract() == 0.0 && value.abs() <= ID_MAX as f64).then_some(value as i64)
+        };
+        let whole = number.as_i64().or_else(from_fraction);
+        whole.map(Self).ok_or_else(|| serde::de::Error::custom("not a whole number"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,5 +105,18 @@ mod tests {
             assert_eq!(ChatId::parse(bad), None, "{bad}");
         }
         assert_eq!(Seq::parse("0"), Some(Seq(0)));
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+        let read = |text| serde_json::from_str::<Whole>(text).ok().map(|whole| whole.0);
+        assert_eq!(read("20801"), Some(20_801));
+        assert_eq!(read("20801.0"), Some(20_801));
+        assert_eq!(read("9007199254740991.0"), Some(ID_MAX));
+        assert_eq!(read("-2e3"), Some(-2_000));
+        assert_eq!(read("9223372036854775807"), Some(i64::MAX));
+        for bad in ["0.5", "1e300", "9223372036854775808", "\"7\"", "null", "true", "[7]"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

@@ -4,13 +4,14 @@
 //! names all fields at fault.
 
 use crate::error::{Because, Error, Fault, Result};
-use crate::ids::ID_MAX;
+use crate::ids::{ID_MAX, Whole};
 use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, REQUEST_READ_TIMEOUT};
 use crate::text;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -117,7 +118,8 @@ impl Fields {
         match self.members.remove(name) {
             None | Some(Value::Null) => None,
             Some(value) => {
-                let number = value.as_i64().filter(|number| range.contains(number));
+                let whole = Whole::deserialize(&value).map(|whole| whole.0).ok();
+                let number = whole.filter(|number| range.contains(number));
                 if number.is_none() {
                     self.fault(name, out_of_range(&range));
                 }

@@ -1,7 +1,7 @@
 //! What a client's text frame means. Pure: text in, meaning or refusal out.
 
 use crate::error::{Because, Refusal};
-use crate::ids::{ChatId, Seq};
+use crate::ids::{ChatId, Seq, Whole};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::text;
 
@@ -41,16 +41,16 @@ struct Members {
     #[serde(rename = "type")]
     kind: Option<String>,
     content: Option<String>,
-    chat_id: Option<i64>,
+    chat_id: Option<Whole>,
     client_id: Option<String>,
-    seq: Option<i64>,
-    after: Option<i64>,
+    seq: Option<Whole>,
+    after: Option<Whole>,
 }
 
 pub fn read(frame: &str) -> Result<Meaning, Nonsense> {
     let members = members(frame)?;
     let client_id = members.client_id.clone();
-    let chat_id = members.chat_id.map(|id| ChatId::new(id).ok_or(id)).transpose();
+    let chat_id = members.chat_id.map(|id| ChatId::new(id.0).ok_or(id)).transpose();
     let named = chat_id.ok().flatten();
     let meaning = match chat_id {
         Ok(chat_id) => meaning(members, chat_id),
@@ -90,9 +90,9 @@ fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal
     })
 }
 
-fn position(value: Option<i64>, rule: &'static str) -> Result<Seq, Refusal> {
-    let in_range = |seq: &i64| (0..=crate::ids::ID_MAX).contains(seq);
-    value.filter(in_range).map(Seq).ok_or_else(|| bad_frame(rule))
+fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, Refusal> {
+    let in_range = |seq: &Whole| (0..=crate::ids::ID_MAX).contains(&seq.0);
+    value.filter(in_range).map(|seq| Seq(seq.0)).ok_or_else(|| bad_frame(rule))
 }
 
 fn members(frame: &str) -> Result<Members, Nonsense> {
@@ -156,7 +156,7 @@ mod tests {
     fn the_other_types_are_read() {
         let read = |frame| read(frame).expect(frame);
         assert_eq!(
-            read(r#"{"type":"read","chat_id":7,"seq":812}"#),
+            read(r#"{"type":"read","chat_id":7,"seq":812.0}"#),
             Meaning::Read { chat_id: Some(ChatId(7)), seq: Seq(812) }
         );
         assert_eq!(read(r#"{"type":"join"}"#), Meaning::Welcome);
