@@ -37,6 +37,10 @@ impl Store {
     }
 
     pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
+        // PostgreSQL has no texts with NUL, and so no names.
+        if username.contains('\0') {
+            return Ok(None);
+        }
         Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.map(user))
     }
 

@@ -4,6 +4,7 @@
 
 mod commands;
 mod conversations;
+mod oddities;
 mod postgres;
 mod process;
 mod settings;
