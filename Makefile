@@ -17,9 +17,10 @@ run: build
 	@exec target/release/snug serve
 
 test: need-rust
-	@.ci/need cc postgresql
+	@.ci/need cc postgresql venv
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
+	tests/schemathesis/run --generation-deterministic
 
 lint: need-rust
 	cargo fmt --all --check
