@@ -7,6 +7,8 @@
 mod api;
 pub mod assets;
 mod body;
+#[cfg(test)]
+mod description;
 mod guard;
 pub mod pages;
 pub mod render;
