@@ -78,6 +78,7 @@ async fn with_chat(
     config: &Config,
     call: impl AsyncFnOnce(&Arc<Chat>) -> Result<String, Error>,
 ) -> Result<String, Fatal> {
+    config.known_key()?;
     let database = match &config.database {
         Database::External(url) => {
             Opened { store: Store::new(external(url.expose())?), private: None }

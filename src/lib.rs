@@ -125,6 +125,7 @@ impl Opened {
 }
 
 async fn open(config: &Config) -> Result<Opened, Fatal> {
+    config.known_key()?;
     match &config.database {
         Database::External(url) => {
             Ok(Opened { store: Store::new(external(url.expose())?), private: None })

@@ -13,7 +13,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A value that is masked wherever it might be printed; `expose` is for the one who needs it.
 #[derive(Clone, PartialEq, Eq)]
@@ -87,13 +87,10 @@ impl Config {
     /// The key that signs tokens: the setting's, else the one kept in the data directory, which is
     /// made (32 random bytes) when there is none.
     pub fn signing_key(&self) -> Result<Secret, Fatal> {
-        if let Some(secret) = &self.jwt_secret {
-            return Ok(secret.clone());
-        }
-        let path = self.data_dir.join("jwt_secret");
-        if let Some(secret) = read_key(&path)? {
+        if let Some(secret) = self.known_key()? {
             return Ok(secret);
         }
+        let path = self.kept_key();
         make_key(&self.data_dir, &path).map_err(|error| {
             Fatal::new(format!(
                 "the key that signs tokens cannot be kept in {}: {error}; make the directory writable \
@@ -104,6 +101,19 @@ impl Config {
         read_key(&path)?.ok_or_else(|| {
             Fatal::new(format!("{} vanished while it was made; start again", path.display()))
         })
+    }
+
+    /// The key, if there is one already. Asked for first, so that one that is no good stops a start
+    /// before anything has been made.
+    pub fn known_key(&self) -> Result<Option<Secret>, Fatal> {
+        match &self.jwt_secret {
+            Some(secret) => Ok(Some(secret.clone())),
+            None => read_key(&self.kept_key()),
+        }
+    }
+
+    fn kept_key(&self) -> PathBuf {
+        self.data_dir.join("jwt_secret")
     }
 }
 
@@ -116,8 +126,10 @@ fn read_key(path: &Path) -> Result<Option<Secret>, Fatal> {
     };
     let mode = match fs::metadata(path) {
         Ok(metadata) => metadata.permissions().mode(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot(error)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => return Ok(None),
+            _ => return Err(cannot(error)),
+        },
     };
     if mode & 0o007 != 0 {
         return Err(Fatal::new(format!(
