@@ -184,21 +184,21 @@ async fn serve(
         renderer: Renderer::new()?,
         stopping: AtomicBool::new(false),
     });
-    let mut chores = vec![
+    let chores = [
         tokio::spawn(purge(store.clone())),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress(&chat))),
     ];
-    if !is_prepared {
-        chores.push(tokio::spawn(prepare_in_time(store.clone())));
-    }
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
     tracing::info!(address, "serving");
     systemd::ready(&format!("serving on {address}"));
 
-    shutdown.await;
+    let ended = tokio::select! {
+        () = shutdown => Ok(()),
+        fatal = prepare_in_time(&store), if !is_prepared => Err(fatal),
+    };
     tracing::info!("stopping");
     systemd::stopping();
     app.stopping.store(true, Relaxed);
@@ -215,7 +215,7 @@ async fn serve(
     }
     store.close();
     tracing::info!("stopped");
-    Ok(())
+    ended
 }
 
 async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
@@ -243,14 +243,17 @@ async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
     }
 }
 
-/// Tries on while the database is away; says so once, when it is back.
-async fn prepare_in_time(store: Store) {
+/// Tries on while the database is away; returns only what time does not mend, once it is back.
+async fn prepare_in_time(store: &Store) -> Fatal {
     let mut pause = Duration::from_millis(100);
     loop {
         match store.migrate().await {
-            Ok(()) => return tell_unsafe(&store).await,
+            Ok(()) => {
+                tell_unsafe(store).await;
+                return std::future::pending().await;
+            }
             Err(MigrateError::Unavailable(_)) => {}
-            Err(error) => tracing::error!(%error, "the schema cannot be brought up to date"),
+            Err(error) => return Fatal::new(error.to_string()),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(MIGRATE_PAUSE_MAX);

@@ -19,7 +19,7 @@ fn output(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
 }
 
 /// Standard error of a start that fails: one line, and nothing on standard output.
-fn refused(status: i32, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+pub(crate) fn refused(status: i32, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let output = output(arguments, variables);
     let line = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(status), "{line}");

@@ -8,5 +8,6 @@ mod oddities;
 mod postgres;
 mod process;
 mod settings;
+mod starts;
 mod support;
 mod tidy;

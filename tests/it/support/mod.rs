@@ -6,9 +6,9 @@ mod database;
 mod server;
 mod socket;
 
-pub use client::{Answer, Person};
+pub use client::{Answer, PASSWORD, Person};
 pub use database::Database;
-pub use server::Server;
+pub use server::{SECRET, Server};
 pub use socket::{Socket, refusal};
 
 use std::future::Future;

@@ -1,0 +1,146 @@
+//! Starts that cannot work: one line that names the thing and the remedy, and nothing half-done.
+
+use crate::commands::{refused, snug};
+use crate::support::{Database, PATIENCE, SECRET};
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// A scratch directory that PostgreSQL, which may run as another user, can pass through.
+pub(crate) fn scratch() -> TempDir {
+    let scratch = tempfile::tempdir().unwrap();
+    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o711)).unwrap();
+    scratch
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A start on this data directory with these settings besides, which must be refused.
+fn refused_start(data: &Path, variables: &[(&str, &str)]) -> String {
+    refused(1, &["--listen", "127.0.0.1:0", "--data-dir", text(data)], variables)
+}
+
+/// A database that a newer snug has been at.
+async fn newer() -> Database {
+    let database = Database::new().await;
+    let insert = "insert into schema_migrations (version, name, checksum) values (999, 'x', 'y')";
+    database.client().await.batch_execute(insert).await.unwrap();
+    database
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_newer_than_the_program_is_left_alone() {
+    let (database, scratch) = (newer().await, scratch());
+    let url = database.url();
+    let variables = [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_JWT_SECRET", SECRET)];
+    for line in [
+        refused_start(scratch.path(), &variables),
+        refused(1, &["user", "list", "--data-dir", text(scratch.path())], &variables),
+    ] {
+        assert!(line.contains("version 999") && line.contains("run a newer snug"), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_turns_out_newer_when_it_comes_back_ends_the_service() {
+    let (database, scratch) = (newer().await, scratch());
+    let url = database.url();
+    let cluster = url.split("host=").nth(1).unwrap().split('&').next().unwrap();
+    let away = scratch.path().join("away");
+    let url = url.replace(cluster, text(&away));
+    let mut child = snug(
+        &["--listen", "127.0.0.1:0", "--data-dir", text(scratch.path())],
+        &[("SNUG_DATABASE_URL", &url), ("SNUG_JWT_SECRET", SECRET)],
+    )
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("serving address") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it serves");
+    }
+    symlink(cluster, &away).unwrap();
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(began.elapsed() < PATIENCE, "it goes on");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!(status.code(), Some(1));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(rest.lines().last().unwrap().starts_with("snug: the database is at"), "{rest}");
+}
+
+#[test]
+fn a_database_url_that_is_none_is_not_repeated() {
+    let scratch = scratch();
+    for url in ["postgres://ada:hunter2@db:notaport/snug", "hunter2"] {
+        let line = refused_start(scratch.path(), &[("SNUG_DATABASE_URL", url)]);
+        assert!(line.contains("SNUG_DATABASE_URL") && !line.contains("hunter2"), "{line}");
+    }
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn missing_postgresql_programs_are_named_and_nothing_is_made() {
+    let scratch = scratch();
+    let (data, none) = (scratch.path().join("data"), scratch.path().join("none"));
+    fs::create_dir(&none).unwrap();
+    let line = refused_start(&data, &[("SNUG_PG_BINDIR", text(&none))]);
+    assert!(line.contains("SNUG_PG_BINDIR") && line.contains(text(&none)), "{line}");
+    assert!(!data.join("postgres").exists());
+}
+
+#[test]
+fn a_cluster_of_another_major_version_is_left_alone() {
+    let scratch = scratch();
+    let arguments = ["user", "list", "--data-dir", text(scratch.path())];
+    assert!(snug(&arguments, &[("PATH", "/usr/bin:/bin")]).status().unwrap().success());
+    let version = scratch.path().join("postgres/PG_VERSION");
+    fs::write(&version, "99\n").unwrap();
+    let line = refused_start(scratch.path(), &[]);
+    assert!(line.contains("postgresql-99") && line.contains(text(scratch.path())), "{line}");
+    assert_eq!(fs::read_to_string(&version).unwrap(), "99\n");
+}
+
+#[test]
+fn a_key_that_is_too_short_or_too_open_stops_the_start() {
+    let scratch = scratch();
+    let file = scratch.path().join("key");
+    let setting = [("SNUG_JWT_SECRET_FILE", text(&file))];
+    assert!(refused_start(scratch.path(), &setting).contains("SNUG_JWT_SECRET_FILE"));
+    fs::write(&file, "short\n").unwrap();
+    let line = refused_start(scratch.path(), &setting);
+    assert!(line.contains("too short") && line.contains("openssl rand"), "{line}");
+
+    let kept = scratch.path().join("jwt_secret");
+    fs::write(&kept, SECRET).unwrap();
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refused_start(scratch.path(), &[]).contains("chmod 600"));
+    assert!(!scratch.path().join("postgres").exists());
+    fs::set_permissions(&kept, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&kept, &SECRET[..7]).unwrap();
+    let line = refused_start(scratch.path(), &[]);
+    assert!(line.contains("jwt_secret") && !line.contains(&SECRET[..7]), "{line}");
+}
+
+#[test]
+fn a_file_where_the_data_directory_should_be_is_named() {
+    let scratch = scratch();
+    let file = scratch.path().join("file");
+    fs::write(&file, "kept").unwrap();
+    let line = refused_start(&file, &[]);
+    assert!(line.contains(text(&file)), "{line}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "kept");
+}
