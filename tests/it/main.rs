@@ -5,6 +5,7 @@
 mod commands;
 mod conversations;
 mod oddities;
+mod operators;
 mod postgres;
 mod process;
 mod settings;
