@@ -13,9 +13,15 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 #[test]
-fn systemd_hears_when_it_is_ready_and_when_it_stops() {
+fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_stops() {
     let mut service = Service::start(Stdio::null());
     service.hear("READY=1");
+    service.hear("WATCHDOG=1");
+    // Again, and again after PostgreSQL has died: what the database does is no reason for a restart.
+    service.hear("WATCHDOG=1");
+    kill(service.postmaster(), Signal::SIGKILL).unwrap();
+    service.hear("WATCHDOG=1");
+    service.hear("WATCHDOG=1");
     service.terminate();
     service.hear("STOPPING=1");
     assert!(service.child.wait().unwrap().success());
@@ -44,7 +50,7 @@ fn a_log_that_nobody_reads_blocks_nothing() {
 struct Service {
     child: Child,
     manager: UnixDatagram,
-    _scratch: TempDir,
+    scratch: TempDir,
 }
 
 impl Service {
@@ -56,14 +62,25 @@ impl Service {
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let data = scratch.path().join("data");
+        let watchdog = Duration::from_millis(300).as_micros().to_string();
         let child = snug(
             &["--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()],
-            &[("NOTIFY_SOCKET", path.to_str().unwrap()), ("PATH", "/usr/bin:/bin")],
+            &[
+                ("NOTIFY_SOCKET", path.to_str().unwrap()),
+                ("WATCHDOG_USEC", &watchdog),
+                ("PATH", "/usr/bin:/bin"),
+            ],
         )
         .stderr(log)
         .spawn()
         .unwrap();
-        Self { child, manager, _scratch: scratch }
+        Self { child, manager, scratch }
+    }
+
+    fn postmaster(&self) -> Pid {
+        let record = self.scratch.path().join("data/postgres/postmaster.pid");
+        let record = std::fs::read_to_string(record).unwrap();
+        Pid::from_raw(record.lines().next().unwrap().parse().unwrap())
     }
 
     /// Waits until `state` is told; the socket's timeout is the deadline of each wait.
