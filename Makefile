@@ -2,6 +2,7 @@
 
 PREFIX = /usr/local
 DESTDIR =
+TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -14,7 +15,7 @@ build: need-rust
 
 run: build
 	@.ci/need postgresql
-	@exec target/release/snug serve
+	@exec $(TARGET)/release/snug serve
 
 test: need-rust
 	@.ci/need cc postgresql venv
@@ -26,14 +27,16 @@ lint: need-rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# make load ARGS="…"
-load: need-rust
+# make load ARGS="--start target/release/snug idle --sockets 5000"; ARGS=--help tells the rest.
+load: ARGS = --start $(TARGET)/release/snug fanout
+load: build
+	@.ci/need postgresql
 	cargo run --release --locked --package snug-load -- $(ARGS)
 
 # As root, after `make`: the account, the program, the unit, and a file for settings if there is none.
 install:
-	@test -x target/release/snug || { echo "snug: nothing to install yet; run make as yourself first" >&2; exit 1; }
-	install -D -m 755 target/release/snug "$(DESTDIR)$(PREFIX)/bin/snug"
+	@test -x $(TARGET)/release/snug || { echo "snug: nothing to install yet; run make as yourself first" >&2; exit 1; }
+	install -D -m 755 $(TARGET)/release/snug "$(DESTDIR)$(PREFIX)/bin/snug"
 	install -D -m 644 systemd/snug.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.service"
 	install -D -m 644 systemd/snug.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.socket"
 	sed -i 's#/usr/local/bin/snug#$(PREFIX)/bin/snug#' "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.service"
