@@ -13,14 +13,11 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The pool tells the end of every connection, also when we stop; whoever then lacks one says more.
-const QUIET: &str = "deadpool.postgres=off";
-
 /// Starts logging. What is still queued is written when the guard is dropped.
 pub fn start(filter: &str) -> Result<WorkerGuard, Fatal> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Fatal::new(format!("SNUG_LOG: {filter:?} is not a filter: {error}")))?
-        .add_directive(QUIET.parse().expect("a constant filter"));
+        .add_directive(crate::store::LOG_QUIET.parse().expect("a constant filter"));
     let (sink, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LOG_LINES_MAX)

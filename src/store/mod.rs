@@ -46,6 +46,10 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
+/// For the log: the pool tells the end of every connection, also when we stop; whoever then lacks one
+/// says more.
+pub const LOG_QUIET: &str = "deadpool.postgres=off";
+
 /// The database, as the rules see it.
 #[derive(Clone)]
 pub struct Store {
