@@ -263,8 +263,9 @@ pub const PG_QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const PG_INITDB_TIMEOUT: Duration = Duration::from_secs(120);
 /// `postgres --version` and the like do no work.
 pub const PG_PROGRAM_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long we wait for a command that uses the data directory to finish.
-pub const PG_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long we wait for a command that uses the data directory to finish: the first one makes the
+/// cluster, and the machine may be busy; more than this, and somebody should look.
+pub const PG_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 pub const PG_LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// Its log is cut when it is found longer, and the piece before that kept.
 pub const PG_LOG_BYTES_MAX: u64 = 1024 * 1024;
