@@ -64,21 +64,30 @@ impl Answer {
 
 impl Person {
     pub async fn sign_up(server: &Server, name: &str) -> Self {
-        let nobody = Self::nobody(server);
+        Self::nobody(server).joined_by(name).await
+    }
+
+    /// Somebody who signs up where this one is, and logs in.
+    pub async fn joined_by(&self, name: &str) -> Self {
         let email = format!("{name}@example.org");
         let body = json!({"username": name, "password": PASSWORD, "email": email});
-        nobody.post("/auth/signup", body).await.expect(201);
-        nobody.log_in(name, PASSWORD).await
+        self.post("/auth/signup", body).await.expect(201);
+        self.log_in(name, PASSWORD).await
     }
 
     /// Somebody without a token.
     pub fn nobody(server: &Server) -> Self {
+        Self::at(server.url(""))
+    }
+
+    /// Somebody without a token, who knows the server's address.
+    pub fn at(base: String) -> Self {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Self {
             name: String::new(),
             id: 0,
             token: String::new(),
-            base: server.url(""),
+            base,
             client: client.build().unwrap(),
         }
     }
@@ -116,8 +125,25 @@ impl Person {
         self.send(self.request(Method::POST, path)).await
     }
 
+    /// A body of this media type, as it is.
+    pub async fn put_in(&self, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let request = self.request(Method::POST, path).header("content-type", media_type);
+        self.send(request.body(body.into())).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
+    }
+
+    /// The same user with this token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    /// As a browser asks that has this user's cookie.
+    pub fn browses(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        request.header("cookie", format!("snug_session={}", self.token))
     }
 
     /// A socket that has had its `welcome`.

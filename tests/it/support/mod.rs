@@ -3,11 +3,15 @@
 
 mod client;
 mod database;
+mod program;
+mod raw;
 mod server;
 mod socket;
 
 pub use client::{Answer, PASSWORD, Person};
 pub use database::Database;
+pub use program::Program;
+pub use raw::{Raw, statuses};
 pub use server::{SECRET, Server};
 pub use socket::{Socket, refusal};
 

@@ -1,0 +1,54 @@
+//! A bare connection, for what no client library would send.
+
+use super::{PATIENCE, Server};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+pub struct Raw(TcpStream);
+
+impl Raw {
+    pub async fn open(server: &Server) -> Self {
+        Self(TcpStream::connect(server.address).await.unwrap())
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Whether the connection took all of it; the server may have closed before.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.0.write_all(bytes.as_ref()).await.is_ok()
+    }
+
+    /// All that comes until the server closes; a reset counts as such.
+    pub async fn rest(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let reading = self.0.read_to_end(&mut bytes);
+        let ended = tokio::time::timeout(PATIENCE + Duration::from_secs(10), reading).await;
+        let _ended = ended.expect("the server closes in time");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// What comes until this text, and the text.
+    pub async fn until(&mut self, text: &str) -> String {
+        let mut read = String::new();
+        while !read.contains(text) {
+            let byte = tokio::time::timeout(PATIENCE, self.0.read_u8()).await.expect("in time");
+            read.push(byte.unwrap_or_else(|error| panic!("{error} after {read:?}")).into());
+        }
+        read
+    }
+
+    /// Sends all of it and gives the statuses of everything that is answered before the server closes.
+    pub async fn statuses(server: &Server, bytes: impl AsRef<[u8]>) -> Vec<u16> {
+        let mut raw = Self::open(server).await;
+        raw.send(bytes).await;
+        statuses(&raw.rest().await)
+    }
+}
+
+pub fn statuses(text: &str) -> Vec<u16> {
+    let answers = text.split("HTTP/1.1 ").skip(1);
+    answers.map(|answer| answer[..3].parse().unwrap()).collect()
+}
