@@ -5,6 +5,7 @@
 //! requests under way are answered.
 
 use crate::app::App;
+use crate::http::framing::Framing;
 use crate::http::{Peer, serve};
 use crate::limits::{
     ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, LINGER_BYTES_MAX,
@@ -97,7 +98,8 @@ impl Connection {
             // Boxed, since the connection is polled without being pinned.
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
-        let stream = Held { stream, ticket: ticket.clone(), held: Vec::new() };
+        let framing = Framing::default();
+        let stream = Held { stream, framing, ticket: ticket.clone(), held: Vec::new() };
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -125,9 +127,10 @@ impl Connection {
 }
 
 /// A stream that keeps its last answer, the 101 of an admitted socket, for the shard to send together
-/// with the socket's first frame: one packet instead of two.
+/// with the socket's first frame: one packet instead of two. What comes in is watched.
 struct Held {
     stream: TcpStream,
+    framing: Framing,
     ticket: Ticket,
     held: Vec<u8>,
 }
@@ -138,7 +141,10 @@ impl AsyncRead for Held {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.framing.watch(&mut buffer.filled_mut()[before..]);
+        polled
     }
 }
 

@@ -9,6 +9,7 @@ pub mod assets;
 mod body;
 #[cfg(test)]
 mod description;
+pub mod framing;
 mod guard;
 pub mod pages;
 pub mod render;
@@ -25,8 +26,8 @@ use body::{Fields, Query};
 use bytes::Bytes;
 use guard::Caller;
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap};
-use hyper::{Method, Request, StatusCode, Version};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode};
 use respond::Answer;
 use route::{Access, Body, NoRoute, Route};
 use std::net::IpAddr;
@@ -73,6 +74,7 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     let parsed = Route::parse(&method, &path);
     let name = parsed.as_ref().map_or("(none)", |route| route.name());
+    let asks_upgrade = request.headers().contains_key(header::UPGRADE);
     let mut seen = Seen { scheme: Scheme::Http, user: None };
     let mut answer = match answer(&peer, request, parsed, &mut seen).await {
         Ok(answer) => answer,
@@ -83,6 +85,10 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
         respond::put_common(answer.headers_mut(), seen.scheme, &id);
     }
     let status = answer.status().as_u16();
+    if asks_upgrade && status != StatusCode::SWITCHING_PROTOCOLS {
+        // What follows may be meant as frames; `framing` watches it no longer.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     peer.app.chat.metrics.answered(name, status);
     let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
     let user = seen.user.map_or(0, |viewer| viewer.user_id.0);
@@ -113,7 +119,6 @@ async fn answer(
     let app = &peer.app;
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
-    refuse_smuggled(parts.version, &headers)?;
     let authority = parts.uri.authority().map(|authority| authority.as_str());
     let caller = Caller::of(app, peer.address, &headers, authority)?;
     seen.scheme = caller.scheme;
@@ -199,16 +204,6 @@ fn no_route(no_route: NoRoute) -> Error {
     }
 }
 
-/// Two lengths of one body are how requests are smuggled past a proxy; HTTP/1.0 knows no codings.
-fn refuse_smuggled(version: Version, headers: &HeaderMap) -> Result<()> {
-    let coded = headers.contains_key(header::TRANSFER_ENCODING);
-    let sized = headers.get_all(header::CONTENT_LENGTH).iter().count();
-    if sized > 1 || (coded && (sized > 0 || version == Version::HTTP_10)) {
-        return Err(Error::malformed("bad_body", "A body has one length, told in one way."));
-    }
-    Ok(())
-}
-
 async fn read_body(kind: Body, headers: &HeaderMap, body: Incoming) -> Result<Bytes> {
     let is_json = body::is_type(headers, "application/json");
     match kind {
@@ -249,7 +244,7 @@ fn session_cookie(token: Option<(&str, u64)>, scheme: Scheme) -> String {
 }
 
 fn set_cookie(answer: &mut Answer, cookie: &str) {
-    if let Ok(value) = header::HeaderValue::from_str(cookie) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
         answer.headers_mut().append(header::SET_COOKIE, value);
     }
 }

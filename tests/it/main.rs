@@ -10,5 +10,6 @@ mod postgres;
 mod process;
 mod settings;
 mod starts;
+mod smuggling;
 mod support;
 mod tidy;

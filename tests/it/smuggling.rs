@@ -1,0 +1,190 @@
+//! What is no proper HTTP is refused and ends its connection: nobody's second request rides behind it.
+
+use crate::support::{Raw, Server};
+use std::time::{Duration, Instant};
+
+const SECOND: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_methods_and_targets_find_nothing() {
+    let server = Server::start().await;
+    for (line, expected) in [
+        ("TRACE / HTTP/1.1", 405),
+        ("TRACK /chats HTTP/1.1", 405),
+        ("PROPFIND /chats HTTP/1.1", 405),
+        ("get /healthz HTTP/1.1", 405),
+        ("GET //healthz HTTP/1.1", 404),
+        ("GET /chats/../healthz HTTP/1.1", 404),
+        ("GET /chats/%2e%2e/healthz HTTP/1.1", 404),
+        ("GET /./healthz HTTP/1.1", 404),
+        ("GET /healthz%00 HTTP/1.1", 404),
+        ("GET /healthz/ HTTP/1.1", 404),
+        ("GET /%68ealthz HTTP/1.1", 404),
+        ("GET /healthz;x=1 HTTP/1.1", 404),
+        ("GET /assets/../../../etc/passwd HTTP/1.1", 404),
+        ("GET /assets/%2e%2e/%2e%2e/etc/passwd HTTP/1.1", 404),
+        ("GET http://evil.example/healthz HTTP/1.1", 400),
+        ("GET http://x/healthz HTTP/1.1", 400),
+        ("CONNECT evil.example:80 HTTP/1.1", 400),
+        ("OPTIONS * HTTP/1.1", 404),
+        ("GET healthz HTTP/1.1", 400),
+        ("GET /heal thz HTTP/1.1", 400),
+        ("GET /healthz HTTP/2.0", 400),
+        ("GET /healthz HTTP/1.2", 400),
+        ("GET /healthz", 400),
+        ("\u{16}\u{3}\u{1}\u{2}", 400),
+    ] {
+        let request = format!("{line}\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert_eq!(Raw::statuses(&server, request).await, [expected], "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_exactly_one_proper_host() {
+    let server = Server::start().await;
+    for hosts in [
+        "",
+        "Host: x\r\nHost: x\r\n",
+        "Host: x\r\nHost: y\r\n",
+        "Host: x/../y\r\n",
+        "Host: x@y\r\n",
+        "Host: x y\r\n",
+        "Host: <script>\r\n",
+        "Host: \u{e9}\r\n",
+    ] {
+        let request = format!("GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+        assert_eq!(Raw::statuses(&server, request).await, [400], "{hosts:?}");
+    }
+    for host in ["x", "chat.example:8000", "[::1]:8000", "127.0.0.1"] {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(Raw::statuses(&server, request).await, [200], "{host}");
+    }
+}
+
+/// A login with this head and body, and a second request right behind it.
+fn login(headers: &str, body: &str) -> String {
+    format!(
+        "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         {headers}\r\n{body}{SECOND}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_whose_length_is_told_twice_or_oddly_ends_the_connection() {
+    let server = Server::start().await;
+    let chunked = "2\r\n{}\r\n0\r\n\r\n";
+    for (headers, body) in [
+        ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", chunked),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 2\r\n", chunked),
+        ("Content-Length: 2\r\nContent-Length: 2\r\n", "{}"),
+        ("Content-Length: 2\r\nContent-Length: 3\r\n", "{}"),
+        ("Content-Length: 2, 2\r\n", "{}"),
+        ("Content-Length: +2\r\n", "{}"),
+        ("Content-Length: -2\r\n", "{}"),
+        ("Content-Length: 0x2\r\n", "{}"),
+        ("Content-Length: 2a\r\n", "{}"),
+        ("Content-Length: \r\n", "{}"),
+        ("Content-Length: 18446744073709551618\r\n", "{}"),
+        ("Transfer-Encoding: gzip\r\n", chunked),
+        ("Transfer-Encoding: gzip, chunked\r\n", chunked),
+        ("Transfer-Encoding: chunked, gzip\r\n", chunked),
+        ("Transfer-Encoding: identity\r\n", chunked),
+        ("Transfer-Encoding: chunked, chunked\r\n", chunked),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", chunked),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", chunked),
+        ("Transfer-Encoding: xchunked\r\n", chunked),
+        ("Transfer-Encoding: \"chunked\"\r\n", chunked),
+        ("Transfer-Encoding: \u{b}chunked\r\n", chunked),
+        ("Transfer-Encoding : chunked\r\n", chunked),
+        ("Content-Length : 2\r\n", "{}"),
+        ("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "-2\r\n{}\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", "2\n{}\n0\n\n"),
+        ("Transfer-Encoding: chunked\r\n", "2\r\n{}xx0\r\n\r\n"),
+    ] {
+        let answers = Raw::statuses(&server, login(headers, body)).await;
+        assert_eq!(answers, [400], "{headers:?} {body:?}");
+    }
+    let old = login("Transfer-Encoding: chunked\r\n", chunked).replacen("HTTP/1.1", "HTTP/1.0", 1);
+    assert_eq!(Raw::statuses(&server, old).await, [400]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_others_may_read_otherwise_ends_the_connection() {
+    let server = Server::start().await;
+    for head in [
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: b\r\n\tc\r\n\r\n",
+        "GET /docs HTTP/1.1\r\n Host: x\r\n\r\n",
+        "GET /docs HTTP/1.1\nHost: x\n\n",
+        "GET /docs HTTP/1.1\nHost: x\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\nX-A: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: b\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\n\n",
+        "\nGET /docs HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-\0A: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: a\rb\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX A: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A : b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A\r\n\r\n",
+    ] {
+        let answers = Raw::statuses(&server, format!("{head}{SECOND}")).await;
+        assert_eq!(answers, [400], "{head:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_pieces_or_back_to_back_is_answered_in_order() {
+    let server = Server::start().await;
+    let body = "{\n\"username\":\"ada\",\n\"password\":\"12345678\"}\n\n\n";
+    let sized = login(&format!("Content-Length: {}\r\n", body.len()), body);
+    let (one, two) = body.split_at(10);
+    let chunks = format!(
+        "{:x};ext=\"a\"\r\n{one}\r\n{:X}\r\n{two}\r\n0\r\nX-Trailer: t\r\n\r\n",
+        one.len(),
+        two.len()
+    );
+    let chunked = login("Transfer-Encoding: Chunked\r\n", &chunks);
+    let last = SECOND.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let all = format!("\r\n{sized}{chunked}{last}");
+    assert_eq!(Raw::statuses(&server, &all).await, [401, 200, 401, 200, 200]);
+    let mut raw = Raw::open(&server).await;
+    for byte in all.bytes() {
+        raw.send([byte]).await;
+    }
+    assert_eq!(crate::support::statuses(&raw.rest().await), [401, 200, 401, 200, 200]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dribbles_is_cut_after_ten_seconds() {
+    let server = Server::start().await;
+    let ends = async |begins: &str, expected: &[u16]| {
+        let began = Instant::now();
+        let statuses = Raw::statuses(&server, begins).await;
+        let took = began.elapsed();
+        assert_eq!(statuses, expected, "{begins:?}");
+        assert!((8..14).contains(&took.as_secs()), "{begins:?}: {took:?}");
+    };
+    let sized = login("Content-Length: 1000\r\n", "{");
+    let chunked = login("Transfer-Encoding: chunked\r\n", "3e8\r\n{");
+    tokio::join!(
+        ends("", &[]),
+        ends("GET /healthz HT", &[]),
+        ends("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ", &[]),
+        ends(&sized, &[408]),
+        ends(&chunked, &[408]),
+        async {
+            // A byte now and then is no progress.
+            let mut raw = Raw::open(&server).await;
+            raw.send("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ").await;
+            let began = Instant::now();
+            let mut every = tokio::time::interval(Duration::from_millis(500));
+            while began.elapsed() < Duration::from_secs(14) && raw.try_send("x").await {
+                every.tick().await;
+            }
+            assert!((8..14).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        },
+    );
+}
