@@ -62,15 +62,20 @@ impl Chat {
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated> {
         let Read { user_id, session, expires_at } =
             self.tokens.read(token).ok_or_else(Error::unauthenticated)?;
-        if let Some(viewer) = self.sessions.get(session) {
-            return Ok(Authenticated { viewer, expires_at });
-        }
-        let read_at = Instant::now();
-        let found = self.store.find_session(session).await?.ok_or_else(Error::unauthenticated)?;
-        if found.user_id != user_id {
+        let viewer = match self.sessions.get(session) {
+            Some(viewer) => viewer,
+            None => self.find_viewer(session).await?,
+        };
+        if viewer.user_id != user_id {
             return Err(Error::unauthenticated());
         }
-        let viewer = Viewer { user_id, username: found.username.into(), session };
-        Ok(Authenticated { viewer: self.sessions.put(viewer, read_at), expires_at })
+        Ok(Authenticated { viewer, expires_at })
+    }
+
+    async fn find_viewer(&self, session: SessionId) -> Result<Arc<Viewer>> {
+        let read_at = Instant::now();
+        let found = self.store.find_session(session).await?.ok_or_else(Error::unauthenticated)?;
+        let (user_id, username) = (found.user_id, found.username.into());
+        Ok(self.sessions.put(Viewer { user_id, username, session }, read_at))
     }
 }

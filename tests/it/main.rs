@@ -8,6 +8,7 @@ mod oddities;
 mod operators;
 mod postgres;
 mod process;
+mod sessions;
 mod settings;
 mod starts;
 mod smuggling;

@@ -1,0 +1,269 @@
+//! Tokens and the sessions that they name: ended, renewed, expired, forged.
+
+use crate::support::{PASSWORD, Person, Raw, SECRET, Server, until};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::{Sha256, Sha512};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+async fn is_dead(person: &Person) -> bool {
+    person.get("/auth/me").await.status == 401
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logout_ends_this_session_at_once_and_no_other() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let elsewhere = ada.log_in("ada", PASSWORD).await;
+    let mut socket = ada.socket("/ws").await;
+    let mut other = elsewhere.socket("/ws/general").await;
+    let answer = ada.push("/auth/logout").await;
+    let cookie = answer.headers["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.starts_with("snug_session=; ") && cookie.contains("Max-Age=0"), "{cookie}");
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""));
+    ada.get("/auth/me").await.refused(401, "unauthenticated");
+    ada.push("/auth/logout").await.refused(401, "unauthenticated");
+    ada.push("/auth/renew").await.refused(401, "unauthenticated");
+    assert_eq!(socket.closed().await, 4501);
+    elsewhere.get("/auth/me").await.expect(200);
+    assert!(other.is_silent().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_another_process_ends_is_dead_within_a_second() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.get("/auth/me").await.expect(200);
+    let database = server.database.client().await;
+    database.batch_execute("update sessions set revoked_at = now()").await.unwrap();
+    let began = std::time::Instant::now();
+    until("the session is dead", || is_dead(&ada)).await;
+    assert!(began.elapsed().as_millis() < 2_000, "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime() {
+    let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "1h")]).await;
+    let ada = server.person("ada").await;
+    // The token is half an hour old: one second later the new one would be the same.
+    let session = claims(&ada.token)["sid"].as_str().unwrap().to_owned();
+    let (issued, ends) = (now() - 1_800, now() + 1_800);
+    let old =
+        signed(&json!({"sub": ada.id.to_string(), "sid": session, "iat": issued, "exp": ends}));
+    let ada = ada.with_token(&old);
+    let answer = ada.push("/auth/renew").await;
+    assert!(answer.headers["set-cookie"].to_str().unwrap().contains("Max-Age=3600"));
+    let token = answer.expect(200);
+    assert_eq!((&token["user_id"], &token["expires_in"]), (&json!(ada.id), &json!(3_600)));
+    let renewed = claims(token["access_token"].as_str().unwrap());
+    assert_eq!(renewed["sid"], session);
+    assert!(renewed["exp"].as_i64().unwrap() > ends);
+    let renewed = ada.with_token(token["access_token"].as_str().unwrap());
+    renewed.push("/auth/logout").await.expect(204);
+    assert!(is_dead(&ada).await, "both tokens are of one session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_all_other_sessions() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let elsewhere = ada.log_in("ada", PASSWORD).await;
+    let mut socket = ada.socket("/ws").await;
+    let mut other = elsewhere.socket("/ws").await;
+    let wrong = json!({"current_password": "not this one", "new_password": "a new password"});
+    assert_eq!(ada.post("/auth/password", wrong).await.faults(), ["current_password"]);
+    let short = json!({"current_password": PASSWORD, "new_password": "short"});
+    assert_eq!(ada.post("/auth/password", short).await.faults(), ["new_password"]);
+    elsewhere.get("/auth/me").await.expect(200);
+    let body = json!({"current_password": PASSWORD, "new_password": "a new password"});
+    ada.post("/auth/password", body).await.expect(204);
+    assert!(is_dead(&elsewhere).await);
+    assert_eq!(other.closed().await, 4501);
+    ada.get("/auth/me").await.expect(200);
+    assert!(socket.is_silent().await);
+    let old = json!({"username": "ada", "password": PASSWORD});
+    ada.post("/auth/login", old).await.refused(401, "bad_credentials");
+    ada.log_in("ada", "a new password").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_browsers_cookie_signs_in_and_is_closed_to_scripts() {
+    for (url, is_secure) in [("http://chat.example", false), ("https://chat.example", true)] {
+        let server = Server::with(&[("SNUG_PUBLIC_URL", url)]).await;
+        let ada = server.person("ada").await;
+        let body = json!({"username": "ada", "password": PASSWORD});
+        let answer = ada.post("/auth/login", body).await;
+        let cookie = answer.headers["set-cookie"].to_str().unwrap().to_owned();
+        let mut parts = cookie.split("; ");
+        let (name, token) = parts.next().unwrap().split_once('=').unwrap();
+        let mut attributes: Vec<_> = parts.collect();
+        attributes.sort_unstable();
+        let mut expected = vec!["HttpOnly", "Max-Age=604800", "Path=/", "SameSite=Lax"];
+        expected.extend(is_secure.then_some("Secure"));
+        assert_eq!((name, attributes), ("snug_session", expected));
+        let browser = ada.with_token(token);
+        let me = browser.send(browser.browses(reqwest::Method::GET, "/auth/me")).await.expect(200);
+        assert_eq!(me["username"], "ada");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_and_a_token_of_different_users_are_400() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let asks = |token: &str| ada.browses(reqwest::Method::GET, "/auth/me").bearer_auth(token);
+    ada.send(asks(&bob.token)).await.refused(400, "two_users");
+    let elsewhere = ada.log_in("ada", PASSWORD).await;
+    ada.send(asks(&elsewhere.token)).await.expect(200);
+    ada.send(asks("nonsense")).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lives_no_longer_than_it_says() {
+    let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "1s")]).await;
+    let ada = server.person("ada").await;
+    let mut socket = ada.socket("/ws/general").await;
+    until("the token has expired", || is_dead(&ada)).await;
+    ada.push("/auth/renew").await.refused(401, "unauthenticated");
+    assert_eq!(socket.closed().await, 4501);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_no_token_of_ours_is_401_with_one_body() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let good = claims(&ada.token);
+    let nobody = Person::nobody(&server).get("/auth/me").await;
+    nobody.refused(401, "unauthenticated");
+    // The forger itself is right: this one is taken.
+    ada.with_token(&signed(&good)).get("/auth/me").await.expect(200);
+
+    let mut forged = vec![
+        "x".to_owned(),
+        "..".to_owned(),
+        ada.token[..ada.token.len() - 1].to_owned(),
+        ada.token[..ada.token.rfind('.').unwrap() + 1].to_owned(),
+        format!("{}A", ada.token),
+        mixed(&ada.token, &bob.token),
+        keyed(&header("HS256"), &good, b"another key, as long as it has to be"),
+    ];
+    for (member, value) in [
+        ("exp", json!((now() + 60).to_string())),
+        ("exp", json!(now() as f64 + 60.5)),
+        ("exp", json!(-1)),
+        ("exp", json!(null)),
+        ("exp", json!(now() - 6)),
+        ("exp", json!("1e300")),
+        ("sub", json!(ada.id)),
+        ("sub", json!(bob.id.to_string())),
+        ("sub", json!("999999")),
+        ("sub", json!("0")),
+        ("sub", json!("")),
+        ("sub", json!(["1"])),
+        ("sid", json!("AAAAAAAAAAAAAAAAAAAAAA")),
+        ("sid", json!("")),
+        ("sid", json!("' or 1=1 --")),
+    ] {
+        let mut claims = good.clone();
+        claims[member] = value;
+        forged.push(signed(&claims));
+    }
+    for member in ["exp", "sub", "sid"] {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(member);
+        forged.push(signed(&claims));
+    }
+    for algorithm in ["none", "None", "HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256", ""] {
+        forged.push(keyed(&header(algorithm), &good, SECRET.as_bytes()));
+    }
+    let unsigned = signed(&good).rsplit_once('.').unwrap().0.split_once('.').unwrap().1.to_owned();
+    forged.push(format!("{}.{unsigned}.", BASE64.encode(r#"{"alg":"none"}"#)));
+    let text = format!("{}.{unsigned}", BASE64.encode(r#"{"alg":"HS512"}"#));
+    let mut mac = Hmac::<Sha512>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    forged.push(format!("{text}.{}", BASE64.encode(mac.finalize().into_bytes())));
+
+    for token in forged {
+        let answer = ada.with_token(&token).get("/auth/me").await;
+        answer.refused(401, "unauthenticated");
+        assert_eq!(answer.text, nobody.text, "{token}");
+    }
+    for value in ["", "Bearer", "Bearer ", "Basic YWRhOnB3", &ada.token] {
+        let request = Person::nobody(&server).request(reqwest::Method::GET, "/auth/me");
+        let answer = ada.send(request.header("authorization", value)).await;
+        assert_eq!((answer.status.as_u16(), &answer.text), (401, &nobody.text), "{value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_a_token_brings_along_is_not_used() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let theirs = b"a key that the sender brought along";
+    let jwk = json!({"kty": "oct", "k": BASE64.encode(theirs)});
+    for trick in [
+        json!({"alg": "HS256", "jwk": jwk}),
+        json!({"alg": "HS256", "jku": "http://127.0.0.1:1/jwks.json"}),
+        json!({"alg": "HS256", "kid": "../../../../dev/null"}),
+        json!({"alg": "HS256", "x5u": "http://127.0.0.1:1/", "crit": ["exp"]}),
+    ] {
+        let token = keyed(&trick, &claims(&ada.token), theirs);
+        ada.with_token(&token).get("/auth/me").await.refused(401, "unauthenticated");
+        let token = keyed(&trick, &claims(&ada.token), b"");
+        ada.with_token(&token).get("/auth/me").await.refused(401, "unauthenticated");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_that_are_too_large_are_431() {
+    let server = Server::start().await;
+    let huge = "x".repeat(3_000_000);
+    let mut raw = Raw::open(&server).await;
+    // The server may close before it has read all of it.
+    let request =
+        format!("GET /auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {huge}\r\n\r\n");
+    raw.try_send(request).await;
+    assert!(raw.rest().await.starts_with("HTTP/1.1 431 "));
+    let many = "X-A: b\r\n".repeat(100);
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n");
+    assert_eq!(Raw::statuses(&server, request).await, [431]);
+    let long = "x".repeat(70_000);
+    let request = format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let statuses = Raw::statuses(&server, request).await;
+    assert!(statuses == [414] || statuses == [431], "{statuses:?}");
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+}
+
+/// What a token says.
+fn claims(token: &str) -> Value {
+    let middle = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64.decode(middle).unwrap()).unwrap()
+}
+
+fn header(algorithm: &str) -> Value {
+    json!({"alg": algorithm, "typ": "JWT"})
+}
+
+/// A token of these claims, signed as ours are.
+fn signed(claims: &Value) -> String {
+    keyed(&header("HS256"), claims, SECRET.as_bytes())
+}
+
+fn keyed(header: &Value, claims: &Value, key: &[u8]) -> String {
+    let encoded = |json: &Value| BASE64.encode(json.to_string());
+    let text = format!("{}.{}", encoded(header), encoded(claims));
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(text.as_bytes());
+    format!("{text}.{}", BASE64.encode(mac.finalize().into_bytes()))
+}
+
+/// The claims of one token under the signature of another.
+fn mixed(claims: &str, signature: &str) -> String {
+    let (text, _) = claims.rsplit_once('.').unwrap();
+    format!("{text}.{}", signature.rsplit_once('.').unwrap().1)
+}
