@@ -9,7 +9,7 @@ use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, REQUEST_READ_TIMEOUT};
 use crate::text;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -17,12 +17,15 @@ use std::ops::RangeInclusive;
 
 /// The whole body, at most 64 KiB, within ten seconds.
 pub async fn read(body: Incoming) -> Result<Bytes> {
+    let too_large = || Error::refused(Because::TooLarge, "too_large", "A body has at most 64 KiB.");
+    // What is announced too large is not waited for.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
     let collected = Limited::new(body, BODY_BYTES_MAX).collect();
     match tokio::time::timeout(REQUEST_READ_TIMEOUT, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Error::refused(Because::TooLarge, "too_large", "A body has at most 64 KiB."))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Error::malformed("bad_body", "The body ended before its time.")),
         Err(_) => Err(Error::refused(Because::TooSlow, "too_slow", "The body took too long.")),
     }

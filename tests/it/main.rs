@@ -4,6 +4,7 @@
 
 mod accounts;
 mod commands;
+mod conventions;
 mod conversations;
 mod oddities;
 mod operators;
