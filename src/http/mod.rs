@@ -25,7 +25,7 @@ use crate::message::Viewer;
 use body::{Fields, Query};
 use bytes::Bytes;
 use guard::Caller;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use respond::Answer;
@@ -204,7 +204,7 @@ fn no_route(no_route: NoRoute) -> Error {
     }
 }
 
-async fn read_body(kind: Body, headers: &HeaderMap, body: Incoming) -> Result<Bytes> {
+async fn read_body(kind: Body, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes> {
     let is_json = body::is_type(headers, "application/json");
     match kind {
         Body::None => return Ok(Bytes::new()),
@@ -218,10 +218,13 @@ async fn read_body(kind: Body, headers: &HeaderMap, body: Incoming) -> Result<By
                 "Send the body as application/json or application/x-www-form-urlencoded.",
             ));
         }
-        Body::OptionalJson if !is_json => return Ok(Bytes::new()),
+        Body::OptionalJson if !is_json && incoming.is_end_stream() => return Ok(Bytes::new()),
+        Body::OptionalJson if !is_json => {
+            return Err(body::unsupported("Send the body as application/json, or none."));
+        }
         Body::Json | Body::JsonOrForm | Body::OptionalJson => {}
     }
-    body::read(body).await
+    body::read(incoming).await
 }
 
 /// The machine itself, not through a proxy, or whoever has the token; to all others it is not there.

@@ -63,7 +63,7 @@ async fn head_is_answered_like_get_without_the_body() {
 
 /// Every call that takes a body, with one that is well-formed.
 const BODIES: [(&str, &str); 9] = [
-    ("/auth/signup", r#"{"username":"cy","password":"12345678","email":"cy@example.org"}"#),
+    ("/auth/signup", r#"{"username":"cyd","password":"12345678","email":"cyd@example.org"}"#),
     ("/auth/login", r#"{"username":"ada","password":"12345678"}"#),
     ("/auth/password", r#"{"current_password":"12345678","new_password":"12345678"}"#),
     ("/chats/1/messages", r#"{"content":"x"}"#),

@@ -8,6 +8,7 @@ mod conventions;
 mod conversations;
 mod oddities;
 mod operators;
+mod history;
 mod origins;
 mod postgres;
 mod process;
