@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod chats;
 mod commands;
 mod conventions;
 mod conversations;
@@ -12,6 +13,7 @@ mod history;
 mod origins;
 mod postgres;
 mod process;
+mod rooms;
 mod sessions;
 mod settings;
 mod starts;
