@@ -75,17 +75,26 @@ impl Chat {
         let Credentials { username, password, user_agent, from } = credentials;
         let pair = self.limiter.login_key(&username, from);
         let address = Key::LoginFailures(from);
-        self.limiter.check(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
         self.limiter.check(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
-        let user = self.store.user_by_name(&username).await?;
-        let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let fits = self.hasher.verify(password, hash).await?;
-        let Some(user) = user.filter(|_| fits) else {
-            self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+        // Counted before it is tried: passwords that come at once are tried no oftener than others.
+        self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+        let found = self.user_by_password(&username, password).await;
+        if !matches!(found, Ok(None)) {
+            self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
+        }
+        let Some(user) = found? else {
             self.limiter.take(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
             return Err(bad_credentials());
         };
         self.begin_session(user.user_id, user_agent.as_deref(), self.terms.token_lifetime).await
+    }
+
+    /// As slow without such a user as with a wrong password.
+    async fn user_by_password(&self, username: &str, password: String) -> Result<Option<User>> {
+        let user = self.store.user_by_name(username).await?;
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let fits = self.hasher.verify(password, hash).await?;
+        Ok(user.filter(|_| fits))
     }
 
     /// A new session of this user, and its token.
@@ -156,10 +165,13 @@ impl Chat {
         from: Subnet,
     ) -> Result<()> {
         let pair = self.limiter.login_key(&viewer.username, from);
-        self.limiter.check(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
         let user = self.user(&viewer).await?;
-        if !self.hasher.verify(current, Some(user.password_hash.clone())).await? {
-            self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+        self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
+        let fits = self.hasher.verify(current, Some(user.password_hash.clone())).await;
+        if !matches!(fits, Ok(false)) {
+            self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
+        }
+        if !fits? {
             let fault = Fault::new("current_password", "This is not your present password.");
             return Err(Error::invalid(vec![fault]));
         }

@@ -55,6 +55,14 @@ impl Limiter {
         self.at(key, rate, true, Instant::now()).map_err(|wait| Error::too_many(refusal, wait))
     }
 
+    /// Undoes a `take` of what turned out not to count.
+    pub fn give_back(&self, key: Key, rate: Rate) {
+        let mut whole_at = self.whole_at.lock().expect("no one panics while holding it");
+        if let Some(then) = whole_at.get_mut(&key) {
+            *then = then.checked_sub(rate.period).unwrap_or(*then);
+        }
+    }
+
     /// Refused when nothing is left, but counts nothing.
     pub fn check(&self, key: Key, rate: Rate, refusal: &'static str) -> Result<()> {
         self.at(key, rate, false, Instant::now()).map_err(|wait| Error::too_many(refusal, wait))
@@ -99,6 +107,8 @@ mod tests {
         assert_eq!(limiter.at(key, MESSAGE_RATE, false, later), Ok(()));
         assert_eq!(limiter.at(key, MESSAGE_RATE, true, later), Ok(()));
         assert!(limiter.at(key, MESSAGE_RATE, true, later).is_err());
+        limiter.give_back(key, MESSAGE_RATE);
+        assert_eq!(limiter.at(key, MESSAGE_RATE, true, later), Ok(()));
         assert_eq!(limiter.at(Key::Messages(UserId(2)), MESSAGE_RATE, true, start), Ok(()));
     }
 

@@ -13,6 +13,7 @@ mod history;
 mod origins;
 mod postgres;
 mod process;
+mod rates;
 mod rooms;
 mod sessions;
 mod settings;

@@ -1,0 +1,179 @@
+//! What may be done only so often, and whose address counts.
+
+use crate::support::{Answer, PASSWORD, Person, Server};
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+async fn limited(settings: &[(&str, &str)]) -> Server {
+    let settings: Vec<_> = settings.iter().copied().chain([("SNUG_RATE_LIMITS", "on")]).collect();
+    Server::with(&settings).await
+}
+
+/// A login through a proxy that says it comes from this address.
+async fn log_in(server: &Server, name: &str, password: &str, from: &str) -> Answer {
+    let nobody = Person::nobody(server);
+    let body = json!({"username": name, "password": password});
+    let request = nobody.request(Method::POST, "/auth/login").json(&body);
+    nobody.send(request.header("x-forwarded-for", from)).await
+}
+
+fn too_many(answer: &Answer) {
+    answer.refused(429, "rate_limited");
+    let seconds: u32 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_failures_for_an_account_from_an_address_are_enough_whether_or_not_it_exists() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    server.person("ada").await;
+    let mut last = Vec::new();
+    for (name, from) in [("ada", "192.0.2.1"), ("nobody", "192.0.2.2")] {
+        for _ in 0..5 {
+            log_in(&server, name, "not the password", from).await.refused(401, "bad_credentials");
+        }
+        let answer = log_in(&server, name, "not the password", from).await;
+        too_many(&answer);
+        last.push(answer.text);
+        too_many(&log_in(&server, &name.to_uppercase(), PASSWORD, from).await);
+    }
+    assert_eq!(last[0], last[1]);
+    // The owner elsewhere is not locked out, and neither are others there.
+    log_in(&server, "ada", PASSWORD, "192.0.2.3").await.expect(200);
+    server.person("bob").await;
+    log_in(&server, "bob", PASSWORD, "192.0.2.1").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_passwords_that_come_at_once_no_more_than_five_are_even_tried() {
+    let server = limited(&[]).await;
+    let ada = server.person("ada").await;
+    let tries = join_all((0..60).map(|_| log_in(&server, "ada", "not the password", "-")));
+    let mut tries = std::pin::pin!(tries);
+    let mut hashed_at_once = 0;
+    let answers = loop {
+        let waiting = async {
+            let text = ada.get("/metrics").await.text;
+            let line = text.lines().find_map(|line| line.strip_prefix("snug_hashing_queue "));
+            line.unwrap().parse::<usize>().unwrap()
+        };
+        tokio::select! {
+            answers = &mut tries => break answers,
+            waiting = waiting => hashed_at_once = hashed_at_once.max(waiting),
+        }
+    };
+    assert!(hashed_at_once <= 5, "{hashed_at_once} passwords were tried at once");
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 5);
+    answers.iter().filter(|answer| answer.status != 401).for_each(too_many);
+    // A change of password is one more way to guess it.
+    let body = json!({"current_password": "not this one", "new_password": "a new password"});
+    too_many(&ada.post("/auth/password", body).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_the_password_may_log_in_as_often_as_they_like() {
+    let server = limited(&[]).await;
+    server.person("ada").await;
+    for _ in 0..8 {
+        log_in(&server, "ada", PASSWORD, "192.0.2.1").await.expect(200);
+    }
+    log_in(&server, "ada", "not the password", "192.0.2.1").await.refused(401, "bad_credentials");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_failures_from_an_address_are_enough_whomever_they_were_for() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
+    server.person("ada").await;
+    for n in 0..20 {
+        // One customer has a whole /64.
+        let from = format!("2001:db8::{n:x}");
+        let answer = log_in(&server, &format!("nobody{n}"), "not the password", &from).await;
+        answer.refused(401, "bad_credentials");
+    }
+    too_many(&log_in(&server, "ada", PASSWORD, "2001:db8::ffff").await);
+    log_in(&server, "ada", PASSWORD, "2001:db8:0:1::1").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_a_stranger_claims_is_ignored() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "10.0.0.0/8")]).await;
+    server.person("ada").await;
+    for n in 0..5 {
+        let answer = log_in(&server, "ada", "not the password", &format!("192.0.2.{n}")).await;
+        answer.refused(401, "bad_credentials");
+    }
+    too_many(&log_in(&server, "ada", PASSWORD, "192.0.2.99").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_a_trusted_proxy_passes_on_only_its_own_word_counts() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")]).await;
+    server.person("ada").await;
+    for n in 0..5 {
+        let from = format!("198.51.100.{n}, 192.0.2.1, 10.0.0.7");
+        let answer = log_in(&server, "ada", "not the password", &from).await;
+        answer.refused(401, "bad_credentials");
+    }
+    too_many(&log_in(&server, "ada", PASSWORD, "192.0.2.1").await);
+    log_in(&server, "ada", PASSWORD, "198.51.100.1").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trusted_proxy_says_how_browsers_reach_us_and_nobody_else_does() {
+    let trusting = Server::with(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    for (server, is_trusted) in [(trusting, true), (Server::start().await, false)] {
+        let ada = server.person("ada").await;
+        let request = ada.request(Method::POST, "/chats/room").json(&json!({"name": "Tea"}));
+        let request = request.header("x-forwarded-proto", "https").header("host", "chat.example");
+        let answer = ada.send(request).await;
+        let link = answer.json()["invite_link"].as_str().unwrap().to_owned();
+        let scheme = if is_trusted { "https" } else { "http" };
+        assert!(link.starts_with(&format!("{scheme}://chat.example/")), "{link}");
+        assert_eq!(answer.headers.contains_key("strict-transport-security"), is_trusted);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signups_from_one_address_are_limited() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let nobody = Person::nobody(&server);
+    let sign_up = async |n: i32, from: &str| {
+        let email = format!("user{n}@example.org");
+        let body = json!({"username": format!("user{n}"), "password": PASSWORD, "email": email});
+        let request = nobody.request(Method::POST, "/auth/signup").json(&body);
+        nobody.send(request.header("x-forwarded-for", from)).await
+    };
+    for n in 0..20 {
+        sign_up(n, "192.0.2.1").await.expect(201);
+    }
+    too_many(&sign_up(20, "192.0.2.1").await);
+    sign_up(20, "192.0.2.2").await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invite_links_can_be_guessed_ten_times_a_minute() {
+    let server = limited(&[]).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    let path = format!("/chats/room/{room}/join");
+    let guess = format!("/chats/room/{room}/invite?code=guess");
+    for _ in 0..10 {
+        bob.post(&path, json!({"invite_link": guess})).await.refused(404, "not_found");
+    }
+    too_many(&bob.post(&path, json!({"invite_link": guess})).await);
+    too_many(&bob.post(&path, json!({"invite_link": link})).await);
+    server.person("eve").await.post(&path, json!({"invite_link": link})).await.expect(202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_by_http_keep_the_pace_of_sockets() {
+    let server = limited(&[]).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let posting = (0..60).map(|n| ada.post("/chats/1/messages", json!({"content": n.to_string()})));
+    let answers = join_all(posting).await;
+    let stored = answers.iter().filter(|answer| answer.status == 201).count();
+    assert!((20..60).contains(&stored), "{stored}");
+    answers.iter().filter(|answer| answer.status != 201).for_each(too_many);
+    bob.say(1, "nobody else waits").await;
+}
