@@ -10,6 +10,8 @@ mod conversations;
 mod oddities;
 mod operators;
 mod history;
+mod limits;
+mod machines;
 mod origins;
 mod postgres;
 mod process;

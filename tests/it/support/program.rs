@@ -38,7 +38,7 @@ impl Program {
 
     /// Where it serves, once it says so.
     pub fn base(&self) -> String {
-        let line = self.line("serving");
+        let line = self.line("serving address=");
         let (_, rest) = line.split_once("address=\"").unwrap();
         format!("http://{}", rest.split('"').next().unwrap())
     }
