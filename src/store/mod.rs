@@ -202,7 +202,9 @@ fn system_time(timestamp: jiff::Timestamp) -> std::time::SystemTime {
 impl From<deadpool_postgres::PoolError> for Error {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         match error {
-            deadpool_postgres::PoolError::Backend(error) => Self::unavailable("PostgreSQL", error),
+            deadpool_postgres::PoolError::Backend(error) => {
+                Self::unavailable("PostgreSQL", cause(error))
+            }
             other => Self::unavailable("the connection pool", other),
         }
     }
@@ -211,10 +213,19 @@ impl From<deadpool_postgres::PoolError> for Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
-            Some(code) if !passes_by_itself(code) => Self::broken("a statement failed", error),
-            Some(_) | None => Self::unavailable("PostgreSQL", error),
+            Some(code) if !passes_by_itself(code) => {
+                Self::broken("a statement failed", cause(error))
+            }
+            Some(_) | None => Self::unavailable("PostgreSQL", cause(error)),
         }
     }
+}
+
+/// What PostgreSQL says, without its detail: that repeats rows, and with them what people wrote.
+fn cause(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    let Some(answer) = error.as_db_error() else { return error.into() };
+    let (message, code) = (answer.message(), answer.code().code());
+    format!("{}: {message} ({code})", answer.severity()).into()
 }
 
 /// Connection trouble, shutdown and start-up, resources that ran out, a statement cut off by its

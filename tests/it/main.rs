@@ -17,6 +17,7 @@ mod postgres;
 mod process;
 mod rates;
 mod rooms;
+mod secrecy;
 mod sessions;
 mod settings;
 mod starts;
