@@ -1,0 +1,245 @@
+//! Who may do what: every call of the API as each kind of person asks it, from a fresh scene.
+
+use crate::support::{Person, Server};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// In the order of the columns below.
+const WHO: [&str; 8] = [
+    "anonymous",
+    "stranger",
+    "pending",
+    "denied",
+    "removed",
+    "member",
+    "creator",
+    "another creator",
+];
+
+/// A row for everybody who is signed in.
+const fn users(status: u16) -> [u16; 8] {
+    [401, status, status, status, status, status, status, status]
+}
+
+/// A row that is the same for everybody.
+const fn all(status: u16) -> [u16; 8] {
+    [status; 8]
+}
+
+/// A row for those in the room, or in the private chat of the member and the creator.
+const fn inside(member: u16, creator: u16) -> [u16; 8] {
+    [401, 404, 404, 404, 404, member, creator, 404]
+}
+
+/// The call, its body, and what it is answered with. Names in braces stand for what is in the scene.
+const ROWS: &[(&str, &str, [u16; 8])] = &[
+    ("POST /auth/signup", "{}", all(422)),
+    ("POST /auth/login", "{}", all(422)),
+    ("POST /auth/renew", "", users(200)),
+    ("POST /auth/password", "{}", users(422)),
+    ("GET /auth/me", "", users(200)),
+    ("GET /users?q=a", "", users(200)),
+    ("GET /chats", "", users(200)),
+    ("GET /chats/general/history", "", users(200)),
+    ("POST /chats/{general}/messages", r#"{"content":"x"}"#, users(201)),
+    ("POST /chats/{private}/messages", r#"{"content":"x"}"#, inside(201, 201)),
+    ("POST /chats/{room}/messages", r#"{"content":"x"}"#, inside(201, 201)),
+    ("POST /chats/{absent}/messages", r#"{"content":"x"}"#, users(404)),
+    ("POST /chats/{general}/read", r#"{"seq":1}"#, users(204)),
+    ("POST /chats/{private}/read", r#"{"seq":1}"#, inside(204, 204)),
+    ("POST /chats/{room}/read", r#"{"seq":1}"#, inside(204, 204)),
+    ("POST /chats/{absent}/read", r#"{"seq":1}"#, users(404)),
+    ("POST /chats/private", r#"{"receiver_id":{bystander}}"#, users(201)),
+    ("GET /chats/private/{private}/history", "", inside(200, 200)),
+    ("GET /chats/private/{absent}/history", "", users(404)),
+    ("POST /chats/room", r#"{"name":"x"}"#, users(201)),
+    ("GET /chats/room/{room}", "", inside(200, 200)),
+    ("GET /chats/room/{absent}", "", users(404)),
+    ("GET /chats/room/{room}/members", "", inside(200, 200)),
+    ("GET /chats/room/{room}/history", "", inside(200, 200)),
+    ("DELETE /chats/room/{room}/members/{member}", "", inside(204, 204)),
+    ("DELETE /chats/room/{room}/members/{creator}", "", inside(403, 409)),
+    ("DELETE /chats/room/{room}/members/{pending}", "", inside(403, 404)),
+    ("POST /chats/room/{room}/invite/rotate", "", inside(403, 200)),
+    ("GET /chats/room/{room}/invite/pending", "", inside(403, 200)),
+    ("GET /chats/room/{room}/invite/pending?state=denied", "", inside(403, 200)),
+    ("POST /chats/room/{room}/invite/approve", r#"{"user_id":{pending}}"#, inside(403, 200)),
+    ("POST /chats/room/{room}/invite/approve", r#"{"user_id":{bystander}}"#, inside(403, 404)),
+    ("POST /chats/room/{room}/invite/deny", r#"{"user_id":{pending}}"#, inside(403, 200)),
+    ("POST /chats/room/{room}/invite/deny", r#"{"user_id":{member}}"#, inside(403, 409)),
+    ("GET /chats/room/{room}/join", "", [401, 404, 200, 200, 404, 200, 200, 404]),
+    (
+        "POST /chats/room/{room}/join",
+        r#"{"invite_link":"{link}"}"#,
+        [401, 202, 202, 403, 202, 200, 200, 202],
+    ),
+    ("POST /chats/room/{room}/join", r#"{"invite_link":"{link}x"}"#, users(404)),
+    ("GET /ws", "", users(101)),
+    ("GET /ws/general", "", users(101)),
+    ("GET /ws/private/{private}", "", inside(101, 101)),
+    ("GET /ws/private/{room}", "", users(404)),
+    ("GET /ws/room/{room}", "", inside(101, 101)),
+    ("GET /ws/room/{private}", "", users(404)),
+    ("GET /ws/room/{general}", "", users(404)),
+    ("GET /healthz", "", all(200)),
+    ("GET /readyz", "", all(200)),
+    ("GET /metrics", "", all(200)),
+    ("GET /openapi.json", "", all(200)),
+    ("GET /docs", "", all(200)),
+    // It ends the session of whoever asks.
+    ("POST /auth/logout", "", users(204)),
+];
+
+/// Calls that answer with pages or files; the walks through the pages cover them.
+const PAGES: [&str; 3] = ["GET /", "GET /assets/{}", "GET /chats/room/{}/invite"];
+
+struct Scene {
+    /// In the order of `WHO`.
+    people: Vec<Person>,
+    bystander: i64,
+    private: i64,
+    room: i64,
+    link: String,
+}
+
+impl Scene {
+    async fn new(server: &Server) -> Self {
+        let mut people = vec![Person::nobody(server)];
+        for name in WHO.iter().skip(1) {
+            people.push(server.person(&name.replace(' ', "-")).await);
+        }
+        let private = people[5].private_with(&people[6]).await;
+        people[7].room("Another").await;
+        let bystander = server.person("bystander").await.id;
+        Self { people, bystander, private, room: 0, link: String::new() }
+    }
+
+    /// A new room in which everybody stands as they are named.
+    async fn furnish(&mut self) {
+        let [_, _, pending, denied, removed, member, creator, _] = self.people.as_slice() else {
+            panic!("eight people")
+        };
+        let (room, link) = creator.room("Tea").await;
+        for person in [pending, denied, removed, member] {
+            let ask = format!("/chats/room/{room}/join");
+            person.post(&ask, json!({"invite_link": link})).await.expect(202);
+        }
+        for person in [removed, member] {
+            let approve = format!("/chats/room/{room}/invite/approve");
+            creator.post(&approve, json!({"user_id": person.id})).await.expect(200);
+        }
+        let deny = format!("/chats/room/{room}/invite/deny");
+        creator.post(&deny, json!({"user_id": denied.id})).await.expect(200);
+        let remove = format!("/chats/room/{room}/members/{}", removed.id);
+        creator.delete(&remove).await.expect(204);
+        (self.room, self.link) = (room, link);
+    }
+
+    fn filled(&self, text: &str) -> String {
+        let mut text = text.replace("{link}", &self.link);
+        for (name, id) in [
+            ("{general}", 1),
+            ("{absent}", 999_999),
+            ("{private}", self.private),
+            ("{room}", self.room),
+            ("{bystander}", self.bystander),
+            ("{pending}", self.people[2].id),
+            ("{member}", self.people[5].id),
+            ("{creator}", self.people[6].id),
+        ] {
+            text = text.replace(name, &id.to_string());
+        }
+        text
+    }
+
+    async fn ask(&self, who: usize, call: &str, body: &str) -> (u16, String) {
+        let call = self.filled(call);
+        let (method, path) = call.split_once(' ').unwrap();
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.people[who].request(method, path);
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json").body(self.filled(body));
+        }
+        if path.starts_with("/ws") {
+            request = request
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-version", "13")
+                .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        // After a 101 there is no body to wait for.
+        let text = if status == 101 { String::new() } else { answer.text().await.unwrap() };
+        (status, text)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_gets_what_is_theirs_and_the_default_is_no() {
+    let server = Server::start().await;
+    let mut scene = Scene::new(&server).await;
+    let absent = scene.people[1].get("/nothing").await.text;
+    for (call, body, expected) in ROWS {
+        for (who, name) in WHO.iter().enumerate() {
+            let changes = !call.starts_with("GET");
+            if scene.room == 0 || (changes && (call.contains("{room}") || body.contains("{link}")))
+            {
+                scene.furnish().await;
+            }
+            let (status, text) = scene.ask(who, call, body).await;
+            assert_eq!(status, expected[who], "{call} {body} by {name}: {text}");
+            if status == 404 {
+                assert_eq!(text, absent, "{call} {body} by {name}");
+            }
+        }
+    }
+}
+
+/// With every parameter of the path alike, and without the query.
+fn shape(call: &str) -> String {
+    let path = call.split('?').next().unwrap();
+    let mut shape = String::new();
+    for (n, part) in path.split('{').enumerate() {
+        let rest = if n == 0 { part } else { part.split_once('}').unwrap().1 };
+        shape.push_str(if n == 0 { "" } else { "{}" });
+        shape.push_str(rest);
+    }
+    shape
+}
+
+#[test]
+fn every_route_has_a_row_and_a_description() {
+    let document: Value = serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let described: BTreeSet<_> = paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap().keys();
+            methods.map(move |method| shape(&format!("{} {path}", method.to_uppercase())))
+        })
+        .collect();
+    // The general chat has an id like all others: what is one path here may stand in several rows.
+    let rows: BTreeSet<_> = ROWS.iter().map(|(call, _, _)| shape(call)).collect();
+    let pages: BTreeSet<_> = PAGES.iter().map(|call| (*call).to_owned()).collect();
+    for call in &described {
+        assert!(rows.contains(call) || pages.contains(call), "{call} is described and has no row");
+    }
+    for call in rows.iter().filter(|call| !call.starts_with("GET /ws")) {
+        assert!(described.contains(call), "{call} has a row and no description");
+    }
+    let source = include_str!("../../src/http/route.rs");
+    let (_, names) = source.split_once("fn name(self)").unwrap();
+    let names: Vec<_> = names
+        .lines()
+        .filter_map(|line| line.split_once("=> \"/")?.1.split('"').next())
+        .map(|path| shape(&format!("/{path}")))
+        .collect();
+    assert!(names.len() > 25);
+    for name in names {
+        let has =
+            |calls: &BTreeSet<String>| calls.iter().any(|call| call.ends_with(&format!(" {name}")));
+        assert!(has(&rows) || has(&pages), "{name} is a route and has no row");
+    }
+}
