@@ -120,14 +120,25 @@ async fn a_body_is_json_of_the_right_type_and_size() {
         answer.refused(413, "too_large");
         assert_eq!(answer.headers["connection"], "close");
     }
-    // Whoever only announces too much is told without sending it.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_before_they_send_is_told_to_go_on_or_not() {
+    let server = Server::start().await;
+    let head = |length: usize| {
+        format!(
+            "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+             Expect: 100-continue\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
     let mut raw = Raw::open(&server).await;
-    raw.send(
-        "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-         Content-Length: 65537\r\n\r\n",
-    )
-    .await;
+    raw.send(head(65_537)).await;
     assert!(raw.rest().await.starts_with("HTTP/1.1 413 "));
+    let mut raw = Raw::open(&server).await;
+    raw.send(head(2)).await;
+    raw.until("HTTP/1.1 100 Continue\r\n\r\n").await;
+    raw.send("{}").await;
+    assert!(raw.rest().await.starts_with("HTTP/1.1 422 "));
 }
 
 #[tokio::test(flavor = "multi_thread")]

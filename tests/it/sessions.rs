@@ -1,6 +1,6 @@
 //! Tokens and the sessions that they name: ended, renewed, expired, forged.
 
-use crate::support::{PASSWORD, Person, Raw, SECRET, Server, until};
+use crate::support::{PASSWORD, Person, Raw, SECRET, Server, refusal, until};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,7 +16,7 @@ async fn is_dead(person: &Person) -> bool {
 async fn logout_ends_this_session_at_once_and_no_other() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let elsewhere = ada.log_in("ada", PASSWORD).await;
+    let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
     let mut socket = ada.socket("/ws").await;
     let mut other = elsewhere.socket("/ws/general").await;
     let answer = ada.push("/auth/logout").await;
@@ -69,7 +69,7 @@ async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime()
 async fn a_new_password_ends_all_other_sessions() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let elsewhere = ada.log_in("ada", PASSWORD).await;
+    let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
     let mut socket = ada.socket("/ws").await;
     let mut other = elsewhere.socket("/ws").await;
     let wrong = json!({"current_password": "not this one", "new_password": "a new password"});
@@ -115,7 +115,7 @@ async fn a_cookie_and_a_token_of_different_users_are_400() {
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let asks = |token: &str| ada.browses(reqwest::Method::GET, "/auth/me").bearer_auth(token);
     ada.send(asks(&bob.token)).await.refused(400, "two_users");
-    let elsewhere = ada.log_in("ada", PASSWORD).await;
+    let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
     ada.send(asks(&elsewhere.token)).await.expect(200);
     ada.send(asks("nonsense")).await.refused(401, "unauthenticated");
 }
@@ -214,6 +214,52 @@ async fn a_key_that_a_token_brings_along_is_not_used() {
         let token = keyed(&trick, &claims(&ada.token), b"");
         ada.with_token(&token).get("/auth/me").await.refused(401, "unauthenticated");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_says_whose_it_is_of_which_session_and_until_when() {
+    let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "90m")]).await;
+    let ada = server.person("ada").await;
+    let header = BASE64.decode(ada.token.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!(header["alg"], "HS256");
+    let claims = claims(&ada.token);
+    let (issued, ends) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
+    assert!((now() - issued).abs() <= 10, "{claims}");
+    assert_eq!((&claims["sub"], ends - issued), (&json!(ada.id.to_string()), 5_400));
+    let database = server.database.client().await;
+    let session = claims["sid"].as_str().unwrap();
+    let row = database.query_one("select user_id from sessions where id = $1", &[&session]).await;
+    assert_eq!(row.unwrap().get::<_, i64>(0), ada.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_signs_in_sockets_and_nothing_else() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let nobody = Person::nobody(&server);
+    nobody.get(&format!("/auth/me?token={}", ada.token)).await.refused(401, "unauthenticated");
+    let url = |query: &str| format!("ws://{}/ws{query}", server.address);
+    for query in ["", "?token=", "?token=x"] {
+        assert_eq!(refusal(url(query)).await, (401, "unauthenticated".to_owned()), "{query}");
+    }
+    ada.socket("/ws").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_and_client_ids_outlive_a_restart() {
+    let mut server = Server::start().await;
+    let ada = server.person("ada").await;
+    let gone = ada.log_in(&ada.name, PASSWORD).await;
+    gone.push("/auth/logout").await.expect(204);
+    let draft = json!({"content": "once", "client_id": "a"});
+    let first = ada.post("/chats/1/messages", draft.clone()).await.expect(201);
+    server.restart().await;
+    assert_eq!(ada.post("/chats/1/messages", draft).await.expect(200), first);
+    assert!(is_dead(&gone).await);
+    let epoch = ada.get("/chats").await.expect(200)["epoch"].clone();
+    server.restart().await;
+    assert_eq!(ada.get("/chats").await.expect(200)["epoch"], epoch);
 }
 
 #[tokio::test(flavor = "multi_thread")]

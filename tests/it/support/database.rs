@@ -94,6 +94,7 @@ async fn prepare(data_dir: &Path) {
 
 /// A shell that waits for the end of its input, which comes with the end of this process, and then
 /// stops PostgreSQL and removes its files.
+#[expect(clippy::zombie_processes, reason = "it waits for our end, and so outlives us")]
 fn stop_after_us(parent: &Path) {
     let script = "cat >/dev/null; \
         kill -INT \"$(head -n 1 \"$1/data/postgres/postmaster.pid\")\" 2>/dev/null; \

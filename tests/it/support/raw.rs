@@ -30,14 +30,13 @@ impl Raw {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// What comes until this text, and the text.
-    pub async fn until(&mut self, text: &str) -> String {
+    /// Reads until this text has come, and no further.
+    pub async fn until(&mut self, text: &str) {
         let mut read = String::new();
         while !read.contains(text) {
             let byte = tokio::time::timeout(PATIENCE, self.0.read_u8()).await.expect("in time");
             read.push(byte.unwrap_or_else(|error| panic!("{error} after {read:?}")).into());
         }
-        read
     }
 
     /// Sends all of it and gives the statuses of everything that is answered before the server closes.
