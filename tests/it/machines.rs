@@ -1,8 +1,10 @@
 //! What monitors and programs read, with and without a database.
 
 use crate::support::{Database, Person, Program, Server, until};
+use crate::tidy::files;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_readiness_and_descriptions_are_for_anybody() {
@@ -21,6 +23,35 @@ async fn health_readiness_and_descriptions_are_for_anybody() {
     let described: Value = nobody.get("/openapi.json").await.expect(200);
     assert_eq!(described["openapi"], "3.1.1");
     assert!(nobody.get("/docs").await.text.contains("id=\"createUser\""));
+}
+
+#[test]
+fn the_description_names_only_codes_that_there_are() {
+    fn codes(value: &Value, found: &mut BTreeSet<String>) {
+        if let Value::Object(members) = value {
+            match &members.get("code") {
+                Some(Value::String(code)) => drop(found.insert(code.clone())),
+                Some(code) => {
+                    let choices = code["enum"].as_array().into_iter().flatten();
+                    found.extend(choices.map(|code| code.as_str().unwrap().to_owned()));
+                }
+                None => {}
+            }
+        }
+        match value {
+            Value::Object(members) => members.values().for_each(|member| codes(member, found)),
+            Value::Array(items) => items.iter().for_each(|item| codes(item, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
+    let mut found = BTreeSet::new();
+    codes(&document, &mut found);
+    assert!(found.len() > 15, "{found:?}");
+    let source: String = files("src", ".rs").into_iter().map(|(_, text)| text).collect();
+    for code in found {
+        assert!(source.contains(&format!("\"{code}\"")), "{code} is no code of ours");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use crate::support::Database;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn files(under: &str, ending: &str) -> Vec<(String, String)> {
+pub(crate) fn files(under: &str, ending: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let (mut found, mut folders) = (Vec::new(), vec![root.join(under)]);
     while let Some(folder) = folders.pop() {
