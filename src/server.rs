@@ -8,8 +8,8 @@ use crate::app::App;
 use crate::http::framing::Framing;
 use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, LINGER_BYTES_MAX,
-    LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, HTTP_WRITE_STALL_MAX,
+    LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use hyper::server::conn::http1;
@@ -26,6 +26,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Sleep, sleep};
 
 /// Accepts until `stop` says so, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
@@ -99,7 +100,8 @@ impl Connection {
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
         let framing = Framing::default();
-        let stream = Held { stream, framing, ticket: ticket.clone(), held: Vec::new() };
+        let held = Vec::new();
+        let stream = Held { stream, framing, stall: None, ticket: ticket.clone(), held };
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -127,10 +129,13 @@ impl Connection {
 }
 
 /// A stream that keeps its last answer, the 101 of an admitted socket, for the shard to send together
-/// with the socket's first frame: one packet instead of two. What comes in is watched.
+/// with the socket's first frame: one packet instead of two. What comes in is watched, and a reader
+/// that takes nothing for too long is cut.
 struct Held {
     stream: TcpStream,
     framing: Framing,
+    /// Runs while a write is blocked.
+    stall: Option<Pin<Box<Sleep>>>,
     ticket: Ticket,
     held: Vec<u8>,
 }
@@ -148,6 +153,21 @@ impl AsyncRead for Held {
     }
 }
 
+impl Held {
+    fn unless_stalled(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stall = None;
+            return written;
+        }
+        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(HTTP_WRITE_STALL_MAX)));
+        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
 impl AsyncWrite for Held {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -158,7 +178,8 @@ impl AsyncWrite for Held {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.unless_stalled(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -179,7 +200,8 @@ impl AsyncWrite for Held {
             slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
             return Poll::Ready(Ok(self.held.len() - before));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.unless_stalled(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

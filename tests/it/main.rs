@@ -23,6 +23,7 @@ mod secrecy;
 mod sessions;
 mod settings;
 mod smuggling;
+mod stalls;
 mod starts;
 mod support;
 mod tidy;

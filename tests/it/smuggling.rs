@@ -1,7 +1,6 @@
 //! What is no proper HTTP is refused and ends its connection: nobody's second request rides behind it.
 
 use crate::support::{Raw, Server};
-use std::time::{Duration, Instant};
 
 const SECOND: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -189,36 +188,4 @@ async fn what_comes_in_pieces_or_back_to_back_is_answered_in_order() {
         raw.send([byte]).await;
     }
     assert_eq!(crate::support::statuses(&raw.rest().await), [401, 200, 401, 200, 200]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_dribbles_is_cut_after_ten_seconds() {
-    let server = Server::start().await;
-    let ends = async |begins: &str, expected: &[u16]| {
-        let began = Instant::now();
-        let statuses = Raw::statuses(&server, begins).await;
-        let took = began.elapsed();
-        assert_eq!(statuses, expected, "{begins:?}");
-        assert!((8..25).contains(&took.as_secs()), "{begins:?}: {took:?}");
-    };
-    let sized = login("Content-Length: 1000\r\n", "{");
-    let chunked = login("Transfer-Encoding: chunked\r\n", "3e8\r\n{");
-    tokio::join!(
-        ends("", &[]),
-        ends("GET /healthz HT", &[]),
-        ends("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ", &[]),
-        ends(&sized, &[408]),
-        ends(&chunked, &[408]),
-        async {
-            // A byte now and then is no progress.
-            let mut raw = Raw::open(&server).await;
-            raw.send("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ").await;
-            let began = Instant::now();
-            let mut every = tokio::time::interval(Duration::from_millis(500));
-            while began.elapsed() < Duration::from_secs(25) && raw.try_send("x").await {
-                every.tick().await;
-            }
-            assert!((8..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
-        },
-    );
 }

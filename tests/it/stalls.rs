@@ -1,0 +1,62 @@
+//! Whoever dribbles, or takes nothing, is cut.
+
+use crate::support::{Raw, Server};
+use std::time::{Duration, Instant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dribbles_is_cut_after_ten_seconds() {
+    let server = Server::start().await;
+    let ends = async |begins: &str, expected: &[u16]| {
+        let began = Instant::now();
+        let statuses = Raw::statuses(&server, begins).await;
+        let took = began.elapsed();
+        assert_eq!(statuses, expected, "{begins:?}");
+        assert!((8..40).contains(&took.as_secs()), "{begins:?}: {took:?}");
+    };
+    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let sized = format!("{head}Content-Length: 1000\r\n\r\n{{");
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n3e8\r\n{{");
+    tokio::join!(
+        ends("", &[]),
+        ends("GET /healthz HT", &[]),
+        ends("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ", &[]),
+        ends(&sized, &[408]),
+        ends(&chunked, &[408]),
+        async {
+            let mut raw = Raw::open(&server).await;
+            raw.send("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ").await;
+            // A byte now and then is no progress.
+            assert_cut(&mut raw).await;
+        },
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_of_its_answers_is_cut_after_ten_seconds() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let put = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp,
+            draft_key, content_hash)
+         select n, 'general', 1, n, 1, repeat('😀', 4000), now(), 's' || n, ''
+         from generate_series(1, 200) n;
+         update chats set last_seq = 200 where id = 1";
+    server.database.client().await.batch_execute(put).await.unwrap();
+    let mut raw = Raw::open(&server).await;
+    let ask = format!(
+        "GET /chats/general/history?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        ada.token
+    );
+    // More than the kernel takes: 3 MiB each.
+    raw.send(ask.repeat(12)).await;
+    assert_cut(&mut raw).await;
+}
+
+/// Sends a byte now and then until the server has closed, which must be after about ten seconds.
+async fn assert_cut(raw: &mut Raw) {
+    let began = Instant::now();
+    let mut every = tokio::time::interval(Duration::from_millis(500));
+    while began.elapsed() < Duration::from_secs(40) && raw.try_send("x").await {
+        every.tick().await;
+    }
+    assert!((8..40).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
