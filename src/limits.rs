@@ -33,6 +33,20 @@ pub const PAGE_ROWS_MAX: i64 = 200;
 pub const SEARCH_ROWS_DEFAULT: i64 = 20;
 pub const SEARCH_ROWS_MAX: i64 = 50;
 
+// ---- what a page shows ----
+
+/// Chats in the list beside a page: all that one may have (the contract), so that each can be reached.
+pub const CHATS_SHOWN: i64 = 1 + PRIVATE_CHATS_PER_USER_MAX + ROOMS_PER_USER_MAX;
+/// Requests to join, above the page; the next ones follow as these are answered.
+pub const OPEN_REQUESTS_SHOWN: i64 = 20;
+/// Members of a room, and those who were denied, in its panel.
+pub const MEMBERS_SHOWN: i64 = 200;
+pub const DENIED_SHOWN: i64 = 50;
+/// People whom a search without scripts lists.
+pub const PEOPLE_SHOWN: i64 = 20;
+/// A page shorter than this fits into one packet, compressed or not.
+pub const COMPRESSED_BYTES_MIN: usize = 1_400;
+
 // ---- HTTP ----
 
 /// The largest body and the largest WebSocket message.

@@ -140,9 +140,15 @@ pub fn like_escaped(text: &str) -> String {
     escaped
 }
 
-/// The code of an invite link to this room: the whole address, or its path and query. The host is not
-/// looked at, since nothing is ever fetched from it.
+/// The code of an invite link to this room.
 pub fn invite_code(link: &str, room_id: ChatId) -> Option<String> {
+    let (room, code) = invite(link)?;
+    (room == room_id).then_some(code)
+}
+
+/// The room and the code of an invite link: the whole address, or its path and query. The host is not
+/// looked at, since nothing is ever fetched from it.
+pub fn invite(link: &str) -> Option<(ChatId, String)> {
     let link = link.trim();
     let path = match link.split_once("://") {
         Some((_, rest)) => &rest[rest.find('/')?..],
@@ -150,12 +156,10 @@ pub fn invite_code(link: &str, room_id: ChatId) -> Option<String> {
     };
     let (path, query) = path.split_once('?')?;
     let room = path.strip_prefix("/chats/room/")?.strip_suffix("/invite")?;
-    if ChatId::parse(room)? != room_id {
-        return None;
-    }
+    let room_id = ChatId::parse(room)?;
     let query = query.split('#').next().unwrap_or_default();
     let mut pairs = form_urlencoded::parse(query.as_bytes());
-    pairs.find(|(name, _)| name == "code").map(|(_, code)| code.into_owned())
+    pairs.find(|(name, _)| name == "code").map(|(_, code)| (room_id, code.into_owned()))
 }
 
 /// How deep the arrays and objects of this JSON text nest; strings are passed over.

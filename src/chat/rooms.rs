@@ -4,10 +4,10 @@ use super::limiter::Key;
 use super::{Chat, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
-use crate::limits::INVITE_TRIES_PER_USER;
+use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
 use crate::message::Viewer;
 use crate::registry::News;
-use crate::store::{Decided, Invite, Member, MemberState, Request, Requested, Room};
+use crate::store::{Decided, Invite, Member, MemberState, OpenRequest, Request, Requested, Room};
 use crate::wire::{ServerFrame, UserJson, text_frame};
 use base64::Engine;
 use std::sync::Arc;
@@ -157,6 +157,16 @@ impl Chat {
         self.require_creator(viewer, room_id).await?;
         let rows = self.store.requests(viewer.user_id, room_id, state, after, limit + 1).await?;
         Ok(Listed::of(rows, limit, |request| request.user_id))
+    }
+
+    /// Who waits for the viewer's answer, in any of their rooms: those of the room `first` before the
+    /// others, then the oldest, as many as a page shows at once.
+    pub async fn open_requests(
+        &self,
+        viewer: &Viewer,
+        first: Option<ChatId>,
+    ) -> Result<Vec<OpenRequest>> {
+        self.store.open_requests(viewer.user_id, first, OPEN_REQUESTS_SHOWN).await
     }
 
     /// Lets somebody in who asked, also one who was denied before.

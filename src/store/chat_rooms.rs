@@ -27,6 +27,7 @@ pub struct Invite {
     pub creator_id: UserId,
     pub creator_name: String,
     pub invite_link: String,
+    pub members: i64,
     /// How the viewer stands with the room, if they ever asked.
     pub state: Option<MemberState>,
 }
@@ -92,6 +93,7 @@ impl Store {
                 creator_id: UserId(row.get("creator_id")),
                 creator_name: row.get("creator_name"),
                 invite_link: row.get("invite_link"),
+                members: row.get("members"),
                 state,
             })
         })

@@ -21,7 +21,7 @@ pub use messages::{Backend, Outcome, Page, PageQuery, PageStart, Stored, WriteEr
 pub use migrate::MigrateError;
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
-pub use room_members::{Decided, Member, MemberState, Request, Requested};
+pub use room_members::{Decided, Member, MemberState, OpenRequest, Request, Requested};
 pub use sessions::Session;
 pub use settings::Unsafe;
 pub use users::{NewUser, User};

@@ -27,6 +27,14 @@ pub struct Request {
     pub requested_at: Timestamp,
 }
 
+/// Somebody who waits for the answer of a room's creator.
+pub struct OpenRequest {
+    pub room_id: ChatId,
+    pub room_name: String,
+    pub user_id: UserId,
+    pub username: String,
+}
+
 /// What became of a request to join.
 pub enum Requested {
     /// Asked now for the first time.
@@ -105,6 +113,25 @@ impl Store {
             user_id: UserId(row.get("user_id")),
             username: row.get("username"),
             requested_at: timestamp(row, "requested_at"),
+        };
+        Ok(rows.iter().map(request).collect())
+    }
+
+    /// Open requests to all rooms of their creator, those to `first` before the others, then the oldest.
+    pub async fn open_requests(
+        &self,
+        creator: UserId,
+        first: Option<ChatId>,
+        limit: i64,
+    ) -> Result<Vec<OpenRequest>> {
+        let first = first.map(|id| id.0);
+        let rows =
+            self.rows(sql!("room_members/open_requests"), &[&creator.0, &first, &limit]).await?;
+        let request = |row: &tokio_postgres::Row| OpenRequest {
+            room_id: ChatId(row.get("room_id")),
+            room_name: row.get("room_name"),
+            user_id: UserId(row.get("user_id")),
+            username: row.get("username"),
         };
         Ok(rows.iter().map(request).collect())
     }
