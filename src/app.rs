@@ -2,6 +2,7 @@
 
 use crate::chat::Chat;
 use crate::config::Config;
+use crate::http::form::FormKey;
 use crate::http::render::Renderer;
 use crate::registry::Seats;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ pub struct App {
     pub chat: Arc<Chat>,
     pub seats: Arc<Seats>,
     pub renderer: Renderer,
+    pub form_key: FormKey,
     pub stopping: AtomicBool,
 }
 

@@ -182,6 +182,7 @@ async fn serve(
         chat: Arc::clone(&chat),
         seats,
         renderer: Renderer::new()?,
+        form_key: http::form::FormKey::new(secret.expose().as_bytes()),
         stopping: AtomicBool::new(false),
     });
     let chores = [

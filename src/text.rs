@@ -87,6 +87,15 @@ pub fn password(text: &str) -> Result<&str, &'static str> {
     }
 }
 
+/// A password that somebody says is theirs: a longer one fits no account, and would only be hashed for
+/// nothing.
+pub fn given_password(text: &str) -> Result<(), &'static str> {
+    if longer_than(text, PASSWORD_CHARS_MAX) {
+        return Err("A password has at most 128 characters.");
+    }
+    Ok(())
+}
+
 pub fn email(text: &str) -> Result<&str, &'static str> {
     let fits = text.len() <= EMAIL_CHARS_MAX && !text.chars().any(char::is_control);
     let options = email_address::Options::default().without_display_text();

@@ -29,7 +29,7 @@ pub use resume::{Greeting, Piece};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
 // What the edges ask for and are answered with.
-pub use crate::store::{MemberState, PageQuery, PageStart, PoolState};
+pub use crate::store::{MemberState, Page, PageQuery, PageStart, PoolState};
 
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;

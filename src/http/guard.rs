@@ -160,6 +160,18 @@ pub fn refuse_foreign(caller: &Caller, headers: &HeaderMap, by: By) -> Result<()
     }
 }
 
+/// A form that a browser says comes from elsewhere. From our own pages, which send no referrer, the
+/// origin may be `null`: then the form's token has the word.
+pub fn refuse_foreign_form(caller: &Caller, headers: &HeaderMap) -> Result<()> {
+    let named = headers.get(header::ORIGIN).is_some_and(|origin| origin != "null");
+    let site = headers.get(FETCH_SITE);
+    let sited = site.is_some_and(|site| site != "same-origin" && site != "none");
+    if (named || sited) && !caller.is_same_origin(headers) {
+        return Err(foreign_origin());
+    }
+    Ok(())
+}
+
 pub fn foreign_origin() -> Error {
     Error::forbidden("foreign_origin", "This must be asked for from this server's own pages.")
 }

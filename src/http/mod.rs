@@ -1,7 +1,7 @@
 //! The edge for requests: what a request means, who may make it, and what it is answered with.
 //!
 //! `serve` is called by `server` once per request. It knows every route; the handlers are in `api`
-//! (JSON, one file per resource) and `pages` (HTML). None of them talks to the database: they call
+//! (JSON, one file per resource) and `pages` (HTML, likewise). None of them talks to the database: they call
 //! the rules in `chat`.
 
 mod api;
@@ -10,6 +10,7 @@ mod body;
 #[cfg(test)]
 mod description;
 pub mod framing;
+pub mod form;
 mod guard;
 pub mod pages;
 pub mod render;
@@ -64,9 +65,19 @@ impl Call {
     fn fields(&self) -> Result<Fields> {
         Fields::of_json(&self.body)
     }
+
+    fn user_agent(&self) -> Option<String> {
+        let value = self.headers.get(header::USER_AGENT)?;
+        value.to_str().ok().map(str::to_owned)
+    }
+
+    /// Of every cookie that only we read.
+    fn cookie_attributes(&self) -> &'static str {
+        cookie_attributes(self.caller.scheme)
+    }
 }
 
-/// Answers a request: an error becomes a problem, and every answer is counted and logged.
+/// Answers a request: an error becomes a page or a problem, and every answer is counted and logged.
 pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let began = Instant::now();
     let id = format!("{:x}", peer.requests.fetch_add(1, Relaxed));
@@ -75,10 +86,11 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let parsed = Route::parse(&method, &path);
     let name = parsed.as_ref().map_or("(none)", |route| route.name());
     let asks_upgrade = request.headers().contains_key(header::UPGRADE);
+    let reader = pages::reader::Reader::of(&request, &parsed);
     let mut seen = Seen { scheme: Scheme::Http, user: None };
     let mut answer = match answer(&peer, request, parsed, &mut seen).await {
         Ok(answer) => answer,
-        Err(error) => respond::problem(&error),
+        Err(error) => reader.refusal(&peer.app, &error, &id),
     };
     // A 101 is read by programs only, thousands of them at once.
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -129,14 +141,27 @@ async fn answer(
         return sockets::upgrade(peer, route, request, &mut seen.user).await;
     }
     let is_change = !matches!(parts.method, Method::GET | Method::HEAD);
+    let is_form = is_change && matches!(route, Route::Page(_));
     let viewer = match route.access() {
         Access::User => {
             let (user, by) = guard::authenticate(app, &headers, None).await?;
             seen.user = Some(Arc::clone(&user.viewer));
-            if is_change {
+            if is_form {
+                guard::refuse_foreign_form(&caller, &headers)?;
+            } else if is_change {
                 guard::refuse_foreign(&caller, &headers, by)?;
             }
             Some(user.viewer)
+        }
+        Access::Door => {
+            if is_form {
+                guard::refuse_foreign_form(&caller, &headers)?;
+            }
+            match guard::authenticate(app, &headers, None).await {
+                Ok((user, _)) => Some(user.viewer),
+                Err(Error::Refused(_)) => None,
+                Err(error) => return Err(error),
+            }
         }
         Access::Anyone => {
             if is_change && caller.is_cross_origin(&headers) {
@@ -187,7 +212,7 @@ async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
         Route::OpenApi => Ok(machines::openapi()),
         Route::Docs => pages::show_docs(&call),
         Route::Asset(path) => pages::asset(&call, path),
-        Route::Home => Ok(respond::see_other("/docs")),
+        Route::Page(page) => pages::dispatch(page, call).await,
         // Upgraded before.
         Route::Socket | Route::GeneralSocket | Route::PrivateSocket(_) | Route::RoomSocket(_) => {
             Err(Error::not_found())
@@ -223,6 +248,11 @@ async fn read_body(kind: Body, headers: &HeaderMap, incoming: Incoming) -> Resul
             return Err(body::unsupported("Send the body as application/json, or none."));
         }
         Body::Json | Body::JsonOrForm | Body::OptionalJson => {}
+        Body::Form if !body::is_type(headers, "application/x-www-form-urlencoded") => {
+            return Err(body::unsupported("Send the form as application/x-www-form-urlencoded."));
+        }
+        Body::OptionalJson if !is_json => return Ok(Bytes::new()),
+        Body::Json | Body::JsonOrForm | Body::Form | Body::OptionalJson => {}
     }
     body::read(incoming).await
 }
@@ -241,9 +271,15 @@ fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<(
 
 /// A cookie that carries the token, or one that takes it away.
 fn session_cookie(token: Option<(&str, u64)>, scheme: Scheme) -> String {
-    let secure = if scheme == Scheme::Https { "; Secure" } else { "" };
     let (token, max_age) = token.unwrap_or(("", 0));
-    format!("{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}", guard::COOKIE)
+    format!("{}={token}; Max-Age={max_age}; {}", guard::COOKIE, cookie_attributes(scheme))
+}
+
+fn cookie_attributes(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Https => "Path=/; HttpOnly; SameSite=Lax; Secure",
+        Scheme::Http => "Path=/; HttpOnly; SameSite=Lax",
+    }
 }
 
 fn set_cookie(answer: &mut Answer, cookie: &str) {

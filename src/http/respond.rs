@@ -37,7 +37,7 @@ pub fn text(status: StatusCode, text: &'static str) -> Answer {
     with_type(status, "text/plain; charset=utf-8", text)
 }
 
-pub fn html(status: StatusCode, page: String) -> Answer {
+pub fn html(status: StatusCode, page: impl Into<Bytes>) -> Answer {
     with_type(status, "text/html; charset=utf-8", page)
 }
 

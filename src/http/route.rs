@@ -1,7 +1,8 @@
-//! Every route on one screen: what a method and a path mean, who may ask, what the body is. Pure.
+//! Every route of the API on one screen (those of pages: `pages::route`): what a method and a path mean, who may ask, what the body is. Pure.
 //!
 //! Matches are exhaustive: a route without a declared access does not compile.
 
+use super::pages::route::PageRoute;
 use crate::ids::{ChatId, UserId};
 use hyper::Method;
 
@@ -42,7 +43,7 @@ pub enum Route<'a> {
     OpenApi,
     Docs,
     Asset(&'a str),
-    Home,
+    Page(PageRoute),
 }
 
 /// Who may ask.
@@ -50,6 +51,8 @@ pub enum Route<'a> {
 pub enum Access {
     Anyone,
     User,
+    /// Anyone, but who is signed in is known.
+    Door,
     /// Who holds a token for it, or asks from the machine itself.
     Operator,
 }
@@ -61,6 +64,8 @@ pub enum Body {
     Json,
     /// JSON, or the OAuth2 password form.
     JsonOrForm,
+    /// What a page's form sends.
+    Form,
     /// JSON, which may also be absent.
     OptionalJson,
 }
@@ -79,10 +84,9 @@ impl<'a> Route<'a> {
     pub fn parse(method: &Method, path: &'a str) -> Result<Self, NoRoute> {
         use Route::{
             Approve, Asset, Chats, CreatePrivate, CreateRoom, Deny, Docs, GeneralHistory,
-            GeneralSocket, Healthz, Home, Join, JoinStatus, Login, Logout, Me, Members, Metrics,
-            OpenApi, Password, Pending, PostMessage, PostRead, PrivateHistory, PrivateSocket,
-            Readyz, RemoveMember, Renew, Room, RoomHistory, RoomSocket, Rotate, Signup, Socket,
-            Users,
+            GeneralSocket, Healthz, Join, JoinStatus, Login, Logout, Me, Members, Metrics, OpenApi,
+            Password, Pending, PostMessage, PostRead, PrivateHistory, PrivateSocket, Readyz,
+            RemoveMember, Renew, Room, RoomHistory, RoomSocket, Rotate, Signup, Socket, Users,
         };
         let path = path.strip_prefix('/').ok_or(NoRoute::UnknownPath)?;
         if let Some(asset) = path.strip_prefix("assets/") {
@@ -90,7 +94,6 @@ impl<'a> Route<'a> {
         }
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
-            [""] => get(method, Home),
             ["auth", "signup"] => post(method, Signup),
             ["auth", "login"] => post(method, Login),
             ["auth", "logout"] => post(method, Logout),
@@ -127,7 +130,7 @@ impl<'a> Route<'a> {
             ["metrics"] => get(method, Metrics),
             ["openapi.json"] => get(method, OpenApi),
             ["docs"] => get(method, Docs),
-            _ => Err(NoRoute::UnknownPath),
+            _ => PageRoute::parse(method, &segments).map(Self::Page),
         }
     }
 
@@ -139,8 +142,8 @@ impl<'a> Route<'a> {
             | Self::Readyz
             | Self::OpenApi
             | Self::Docs
-            | Self::Asset(_)
-            | Self::Home => Access::Anyone,
+            | Self::Asset(_) => Access::Anyone,
+            Self::Page(page) => page.access(),
             Self::Metrics => Access::Operator,
             Self::Logout
             | Self::Renew
@@ -206,8 +209,8 @@ impl<'a> Route<'a> {
             | Self::Metrics
             | Self::OpenApi
             | Self::Docs
-            | Self::Asset(_)
-            | Self::Home => Body::None,
+            | Self::Asset(_) => Body::None,
+            Self::Page(page) => page.body(),
         }
     }
 
@@ -254,7 +257,7 @@ impl<'a> Route<'a> {
             Self::OpenApi => "/openapi.json",
             Self::Docs => "/docs",
             Self::Asset(_) => "/assets/{asset}",
-            Self::Home => "/",
+            Self::Page(page) => page.name(),
         }
     }
 }

@@ -77,7 +77,6 @@ pub struct RoomPanel {
     pub members: Vec<PanelMember>,
     /// The full number, where not all are listed.
     pub members_count: i64,
-    pub requests: Vec<Person>,
     /// Whom the creator denied, and may still approve.
     pub denied: Vec<Person>,
     pub invite_link: Option<String>,

@@ -7,7 +7,6 @@ use crate::http::respond::{self, Answer};
 use crate::http::{CREATED, Call, session_cookie, set_cookie};
 use crate::text;
 use crate::wire::Micros;
-use hyper::header;
 use serde_json::json;
 
 pub async fn sign_up(call: Call) -> Result<Answer> {
@@ -33,25 +32,17 @@ pub async fn log_in(call: Call) -> Result<Answer> {
     let (username, password) = (fields.text("username"), fields.text("password"));
     if !password.is_empty() {
         // A longer one fits no account, and would only be hashed for nothing.
-        fields.check("password", within_login_bounds(&password));
+        fields.check("password", text::given_password(&password));
     }
     fields.finish()?;
-    let user_agent = call.headers.get(header::USER_AGENT);
     let credentials = Credentials {
         username,
         password,
-        user_agent: user_agent.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        user_agent: call.user_agent(),
         from: call.caller.subnet(),
     };
     let token = call.app.chat.log_in(credentials).await?;
     Ok(token_answer(&call, &token))
-}
-
-fn within_login_bounds(password: &str) -> Result<(), &'static str> {
-    match password.chars().nth(crate::limits::PASSWORD_CHARS_MAX) {
-        Some(_) => Err("A password has at most 128 characters."),
-        None => Ok(()),
-    }
 }
 
 pub async fn renew(call: Call) -> Result<Answer> {
@@ -84,7 +75,7 @@ pub async fn log_out(call: Call) -> Result<Answer> {
 pub async fn change_password(call: Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let (current, new) = (fields.text("current_password"), fields.text("new_password"));
-    fields.check("current_password", within_login_bounds(&current));
+    fields.check("current_password", text::given_password(&current));
     fields.check("new_password", text::password(&new));
     fields.finish()?;
     let (viewer, from) = (call.viewer()?, call.caller.subnet());

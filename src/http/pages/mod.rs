@@ -1,14 +1,85 @@
 //! Pages for people, one file per resource, and the files that they load.
+//!
+//! Every change comes as a form whose token is checked here, before any of the handlers. What a rule
+//! refuses is shown beside what was typed; after what succeeded the browser is led to a page.
 
+mod chat;
+mod dashboard;
 pub mod docs;
+mod doors;
+mod invite;
+pub mod reader;
+mod rooms;
+pub mod route;
+mod settings;
+mod shell;
 
-use super::Call;
 use super::assets;
+use super::form::{Form, Holder};
 use super::respond::{self, Answer};
-use crate::error::{Error, Result};
+use super::{Call, guard};
+use crate::error::{Error, Refusal, Result};
 use crate::views::Page;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
+use route::PageRoute;
+
+impl Call {
+    /// A page as the answer.
+    fn page<P: Page>(&self, status: StatusCode, page: &P) -> Result<Answer> {
+        reader::page(&self.app, reader::takes_gzip(&self.headers), status, page)
+    }
+
+    /// What was filled in, if a page of ours that was shown to the caller sent it.
+    fn form(&self) -> Result<Form> {
+        let holder = match &self.viewer {
+            Some(viewer) => Some(Holder::Session(viewer.session)),
+            None => guard::cookie(&self.headers, doors::COOKIE).map(Holder::Door),
+        };
+        Form::of(&self.body, &self.app.form_key, holder)
+    }
+}
+
+pub(super) async fn dispatch(route: PageRoute, call: Call) -> Result<Answer> {
+    match route {
+        PageRoute::SignupForm => doors::show_signup(&call),
+        PageRoute::LoginForm => doors::show_login(&call),
+        PageRoute::Dashboard => dashboard::show(&call).await,
+        PageRoute::Chat(place) => chat::show(&call, place).await,
+        PageRoute::Invite(room_id) => invite::show(&call, room_id).await,
+        PageRoute::Settings => settings::show(&call).await,
+        PageRoute::SignUp => doors::sign_up(&call, doors::form(&call)?).await,
+        PageRoute::LogIn => doors::log_in(&call, doors::form(&call)?).await,
+        PageRoute::LogOut => doors::log_out(&call, call.form()?).await,
+        PageRoute::Post(place) => chat::post(&call, place, call.form()?).await,
+        PageRoute::Read(place) => chat::read(&call, place, call.form()?).await,
+        PageRoute::OpenPrivate => dashboard::open_private(&call, call.form()?).await,
+        PageRoute::CreateRoom => dashboard::create_room(&call, call.form()?).await,
+        PageRoute::Join => dashboard::join(&call, call.form()?).await,
+        PageRoute::Ask(room_id) => invite::ask(&call, room_id, call.form()?).await,
+        PageRoute::Approve(room_id) => rooms::approve(&call, room_id, call.form()?).await,
+        PageRoute::Deny(room_id) => rooms::deny(&call, room_id, call.form()?).await,
+        PageRoute::Remove(room_id) => rooms::remove(&call, room_id, call.form()?).await,
+        PageRoute::Rotate(room_id) => rooms::rotate(&call, room_id, call.form()?).await,
+        PageRoute::Leave(room_id) => rooms::leave(&call, room_id, call.form()?).await,
+        PageRoute::SetTheme => settings::set_theme(&call, call.form()?),
+        PageRoute::SetPassword => settings::set_password(&call, call.form()?).await,
+    }
+}
+
+/// A refusal to show beside what was typed; what is away, broken or not there has a page of its own.
+fn refusal(error: Error) -> Result<Refusal> {
+    match error {
+        Error::Refused(refusal) if refusal.code != "not_found" => Ok(*refusal),
+        Error::Refused(_) | Error::Unavailable(_) | Error::Broken(_) => Err(error),
+    }
+}
+
+/// Where a form leads that says where it stood; anything but a page of ours is passed over.
+fn next(form: &Form) -> Option<String> {
+    let next = form.text("next");
+    PageRoute::at(&next).map(|_| next)
+}
 
 impl Page for docs::Docs {
     const TEMPLATE: &'static str = "docs.html";
@@ -16,8 +87,7 @@ impl Page for docs::Docs {
 
 /// The description of the API, for people.
 pub(super) fn show_docs(call: &Call) -> Result<Answer> {
-    let docs = docs::Docs::embedded();
-    Ok(respond::html(StatusCode::OK, call.app.renderer.page(&docs)?))
+    call.page(StatusCode::OK, &docs::Docs::embedded())
 }
 
 /// A stylesheet, script or icon, in the smallest coding that the browser takes.

@@ -161,7 +161,6 @@ fn room(theme: Theme, is_creator: bool) -> Chat {
                 person(3, "cy", false),
             ],
             members_count: 5,
-            requests: Vec::new(),
             denied: if is_creator { vec![Person::new(5, "mallory")] } else { Vec::new() },
             invite_link: is_creator.then(|| {
                 "http://localhost:8000/chats/room/9/invite?code=Zm9vYmFyYmF6cXV4MTIzNA".into()

@@ -1,0 +1,150 @@
+//! Forms of our own pages: their fields, and the token that shows that a page of ours sent them.
+//!
+//! A token belongs to one session or, before there is one, to one browser. It is masked anew for each
+//! page: pages are compressed together with what others wrote, and their length must not tell it.
+
+use crate::error::{Error, Result};
+use crate::ids::ID_MAX;
+use crate::message::SessionId;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// Enough that nobody guesses one.
+const TOKEN_BYTES: usize = 16;
+
+/// The name of the field in every form.
+const FIELD: &str = "form_token";
+
+/// What a token is good for.
+#[derive(Debug, Clone, Copy)]
+pub enum Holder<'a> {
+    Session(SessionId),
+    /// The value of the door's cookie.
+    Door(&'a str),
+}
+
+/// Makes and checks tokens.
+pub struct FormKey(Hmac<Sha256>);
+
+impl FormKey {
+    /// Of the key that signs tokens of sessions, but good for nothing else.
+    pub fn new(secret: &[u8]) -> Self {
+        let derived = mac(secret).chain_update(b"snug: tokens of forms").finalize().into_bytes();
+        Self(mac(&derived))
+    }
+
+    pub fn token(&self, holder: Holder<'_>) -> Result<String> {
+        let mask = random()?;
+        let mut bytes = [0; 2 * TOKEN_BYTES];
+        let (masked, shown) = bytes.split_at_mut(TOKEN_BYTES);
+        shown.copy_from_slice(&mask);
+        for (at, byte) in self.bytes(holder).into_iter().enumerate() {
+            masked[at] = byte ^ mask[at];
+        }
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    fn fits(&self, holder: Holder<'_>, token: &str) -> bool {
+        let mut bytes = [0; 2 * TOKEN_BYTES];
+        let decoded = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes);
+        let (masked, mask) = bytes.split_at_mut(TOKEN_BYTES);
+        for (byte, mask) in masked.iter_mut().zip(mask) {
+            *byte ^= *mask;
+        }
+        decoded == Ok(2 * TOKEN_BYTES) && bool::from(masked.ct_eq(&self.bytes(holder)))
+    }
+
+    fn bytes(&self, holder: Holder<'_>) -> [u8; TOKEN_BYTES] {
+        let mac = match holder {
+            Holder::Session(session) => {
+                self.0.clone().chain_update(b"session").chain_update(session.0)
+            }
+            Holder::Door(cookie) => self.0.clone().chain_update(b"door").chain_update(cookie),
+        };
+        let mut bytes = [0; TOKEN_BYTES];
+        bytes.copy_from_slice(&mac.finalize().into_bytes()[..TOKEN_BYTES]);
+        bytes
+    }
+}
+
+fn mac(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+fn random() -> Result<[u8; TOKEN_BYTES]> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| Error::broken("randomness", error.to_string()))?;
+    Ok(bytes)
+}
+
+/// A name that nobody guesses: for a browser at the door, or for a draft.
+pub fn fresh_name() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random()?))
+}
+
+/// What was filled in.
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Refused when no page of ours, shown to this holder, sent it.
+    pub fn of(body: &[u8], key: &FormKey, holder: Option<Holder<'_>>) -> Result<Self> {
+        let form = Self(form_urlencoded::parse(body).into_owned().collect());
+        match holder {
+            Some(holder) if key.fits(holder, form.get(FIELD)) => Ok(form),
+            Some(_) | None => Err(Error::forbidden(
+                "bad_form_token",
+                "This page was open for too long, or cookies are off. Go back, reload it, and try again.",
+            )),
+        }
+    }
+
+    fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// A field as it was typed; forms send line ends as CRLF.
+    pub fn text(&self, name: &str) -> String {
+        self.get(name).replace("\r\n", "\n")
+    }
+
+    /// An id, or 0, which nothing has.
+    pub fn id(&self, name: &str) -> i64 {
+        self.get(name).parse().ok().filter(|id| (0..=ID_MAX).contains(id)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_fits_its_holder_only_and_never_looks_the_same() {
+        let key = FormKey::new(b"0123456789abcdef0123456789abcdef");
+        let session = Holder::Session(SessionId([7; 16]));
+        let token = key.token(session).expect("randomness");
+        assert!(key.fits(session, &token));
+        assert_ne!(key.token(session).expect("randomness"), token);
+        assert!(!key.fits(Holder::Session(SessionId([8; 16])), &token));
+        assert!(!key.fits(Holder::Door("\u{7}"), &token));
+        assert!(!FormKey::new(b"another").fits(session, &token));
+        for bad in ["", "A", &token[1..], &format!("{token}A"), &token.replace(&token[..2], "__")] {
+            assert!(!key.fits(session, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_read_as_it_was_typed() {
+        let key = FormKey::new(b"0123456789abcdef0123456789abcdef");
+        let door = Holder::Door("d");
+        let token = key.token(door).expect("randomness");
+        let body = format!("form_token={token}&content=a%0D%0Ab+%26&user_id=7&seq=-1");
+        let form = Form::of(body.as_bytes(), &key, Some(door)).expect("our own form");
+        assert_eq!(form.text("content"), "a\nb &");
+        assert_eq!((form.id("user_id"), form.id("seq"), form.id("absent")), (7, 0, 0));
+        assert!(Form::of(body.as_bytes(), &key, None).is_err());
+        assert!(Form::of(b"content=a", &key, Some(door)).is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! A chat: its history, and the form that sends a message.
+
+use super::refusal;
+use super::route::Place;
+use crate::chat::{Page, PageQuery, PageStart};
+use crate::error::{Because, Error, Refusal, Result};
+use crate::http::Call;
+use crate::http::form::{Form, fresh_name};
+use crate::http::respond::{self, Answer};
+use crate::ids::{ChatId, Seq};
+use crate::limits::PAGE_ROWS_DEFAULT;
+use crate::message::{Draft, Viewer};
+use crate::text;
+use crate::views::{self, ChatLine, Composer, History};
+use hyper::StatusCode;
+
+pub async fn show(call: &Call, place: Place) -> Result<Answer> {
+    let before = match call.query.get("before") {
+        Some(before) => Some(Seq::parse(before).ok_or_else(Error::not_found)?),
+        None => None,
+    };
+    let composer = Composer { client_id: fresh_name()?, ..Composer::default() };
+    page(call, StatusCode::OK, place, before, composer).await
+}
+
+async fn page(
+    call: &Call,
+    status: StatusCode,
+    place: Place,
+    before: Option<Seq>,
+    composer: Composer,
+) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let chat_id = chat_id(call, place).await?;
+    let from = before.map_or(PageStart::Offset(0), PageStart::Before);
+    let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
+    let href = views::href(place.chat_type(), chat_id);
+    // Out of reach, nothing else is asked for.
+    let history = call.app.chat.history(&viewer, chat_id, place.chat_type(), query).await?.page;
+    let (mut shell, panel) = tokio::try_join!(
+        call.shell(&viewer, href.clone(), Some(chat_id)),
+        panel(call, &viewer, place)
+    )?;
+    let lines =
+        std::iter::once(&mut shell.general).chain(&mut shell.private_chats).chain(&mut shell.rooms);
+    let line = lines.into_iter().find(|line| line.chat_id == chat_id.0);
+    let line = line.ok_or_else(Error::not_found)?;
+    // The page's socket goes on from here: from what is shown, not from what came a moment later.
+    line.last_seq = history.last_seq.0;
+    line.unread = (line.last_seq - line.read_seq).max(0);
+    let chat = line.clone();
+    let history = view(&history, &chat, &viewer);
+    let base = call.base(&viewer)?;
+    call.page(status, &views::Chat { base, shell, chat, history, composer, panel })
+}
+
+async fn panel(call: &Call, viewer: &Viewer, place: Place) -> Result<Option<views::RoomPanel>> {
+    match place {
+        Place::Room(room_id) => super::rooms::panel(call, viewer, room_id).await.map(Some),
+        Place::General | Place::Private(_) => Ok(None),
+    }
+}
+
+fn view(page: &Page, chat: &ChatLine, viewer: &Viewer) -> History {
+    let first = page.messages.first().filter(|_| page.has_more);
+    let is_end = page.messages.last().is_none_or(|last| last.seq == page.last_seq);
+    History {
+        messages: views::messages(&page.messages, viewer, Seq(chat.read_seq)),
+        older: first.map(|first| format!("{}?before={}", chat.href, first.seq)),
+        latest: (!is_end).then(|| chat.href.clone()),
+        last_seq: page.last_seq.0,
+        read_seq: chat.read_seq,
+    }
+}
+
+async fn chat_id(call: &Call, place: Place) -> Result<ChatId> {
+    match place {
+        Place::General => call.app.chat.general_chat().await,
+        Place::Private(chat_id) | Place::Room(chat_id) => Ok(chat_id),
+    }
+}
+
+/// A draft that a rule refuses comes back with the sentence that says why.
+pub async fn post(call: &Call, place: Place, form: Form) -> Result<Answer> {
+    let chat_id = chat_id(call, place).await?;
+    let (client_id, typed) = (form.text("client_id"), form.text("content"));
+    let content = match text::content(&typed) {
+        Ok(content) => content,
+        Err(fault) => {
+            let refusal = Refusal::new(Because::Invalid, fault.code(), fault.detail());
+            return refused(call, place, &refusal, client_id, typed).await;
+        }
+    };
+    let client_id = if text::is_client_id(&client_id) { client_id } else { fresh_name()? };
+    let draft = Draft {
+        chat_id,
+        sender: call.viewer()?,
+        content: content.into(),
+        client_id: Some(client_id.as_str().into()),
+    };
+    match call.app.chat.post(draft).await {
+        Ok(_) => Ok(respond::see_other(&views::href(place.chat_type(), chat_id))),
+        Err(error) => refused(call, place, &refusal(error)?, client_id, typed).await,
+    }
+}
+
+async fn refused(
+    call: &Call,
+    place: Place,
+    refusal: &Refusal,
+    client_id: String,
+    content: String,
+) -> Result<Answer> {
+    // A name that belongs to another message would be refused again.
+    let client_id = match refusal.because {
+        Because::Conflict => fresh_name()?,
+        _ => client_id,
+    };
+    let composer = Composer { client_id, content, fault: Some(refusal.detail.to_string()) };
+    let mut answer = page(call, respond::status(refusal.because), place, None, composer).await?;
+    respond::put_hints(refusal, answer.headers_mut());
+    Ok(answer)
+}
+
+pub async fn read(call: &Call, place: Place, form: Form) -> Result<Answer> {
+    let chat_id = chat_id(call, place).await?;
+    call.app.chat.mark_read(&*call.viewer()?, chat_id, Seq(form.id("seq"))).await?;
+    Ok(respond::see_other(&views::href(place.chat_type(), chat_id)))
+}

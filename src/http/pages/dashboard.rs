@@ -1,0 +1,126 @@
+//! The dashboard: the chats, and how to start another.
+
+use super::refusal;
+use crate::chat::{Join, PrivateChat};
+use crate::error::{Refusal, Result};
+use crate::http::Call;
+use crate::http::form::Form;
+use crate::http::respond::{self, Answer};
+use crate::ids::UserId;
+use crate::limits::PEOPLE_SHOWN;
+use crate::message::ChatType;
+use crate::text;
+use crate::views::{self, JoinForm, PeopleSearch, Person, RoomForm};
+use hyper::StatusCode;
+
+/// What stands in the page's forms.
+#[derive(Default)]
+struct Forms {
+    people: PeopleSearch,
+    room: RoomForm,
+    join: JoinForm,
+}
+
+pub async fn show(call: &Call) -> Result<Answer> {
+    let people = match call.query.get("people") {
+        Some(text) => search(call, text.trim()).await?,
+        None => PeopleSearch::default(),
+    };
+    page(call, StatusCode::OK, Forms { people, ..Forms::default() }).await
+}
+
+async fn page(call: &Call, status: StatusCode, forms: Forms) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let shell = call.shell(&viewer, "/".into(), None).await?;
+    let Forms { people, room, join } = forms;
+    call.page(status, &views::Dashboard { base: call.base(&viewer)?, shell, people, room, join })
+}
+
+/// The page again, with what was refused.
+async fn refused(call: &Call, refusal: &Refusal, forms: Forms) -> Result<Answer> {
+    let mut answer = page(call, respond::status(refusal.because), forms).await?;
+    respond::put_hints(refusal, answer.headers_mut());
+    Ok(answer)
+}
+
+async fn search(call: &Call, typed: &str) -> Result<PeopleSearch> {
+    let text = typed.to_owned();
+    let part = match text::search(typed) {
+        Ok(part) => part,
+        Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault.into()) }),
+    };
+    let found = call.app.chat.find_people(part, PEOPLE_SHOWN).await?;
+    let found = found.into_iter().map(|(id, name)| Person::new(id.0, &name)).collect();
+    Ok(PeopleSearch { text, found: Some(found), fault: None })
+}
+
+pub async fn open_private(call: &Call, form: Form) -> Result<Answer> {
+    let other = UserId(form.id("user_id"));
+    match call.app.chat.open_private_chat(call.viewer()?, other).await {
+        Ok(PrivateChat::Created(chat_id) | PrivateChat::Exists(chat_id)) => {
+            Ok(respond::see_other(&views::href(ChatType::Private, chat_id)))
+        }
+        Err(error) => {
+            let refusal = refusal(error)?;
+            let fault = refusal.faults.first().map_or(&refusal.detail, |fault| &fault.detail);
+            let fault = Some(fault.to_string());
+            let people = PeopleSearch { fault, ..PeopleSearch::default() };
+            refused(call, &refusal, Forms { people, ..Forms::default() }).await
+        }
+    }
+}
+
+pub async fn create_room(call: &Call, form: Form) -> Result<Answer> {
+    let (name, description) = (form.text("name"), form.text("description"));
+    let fault = |rule: Result<&str, &'static str>| rule.err().map(str::to_owned);
+    let name_fault = fault(text::room_name(&name));
+    let description_fault = fault(text::room_description(&description));
+    let mut room = RoomForm { name, description, name_fault, description_fault };
+    if room.name_fault.is_some() || room.description_fault.is_some() {
+        let forms = Forms { room, ..Forms::default() };
+        return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
+    }
+    let (name, description) = (room.name.trim().to_owned(), room.description.trim().to_owned());
+    match call.app.chat.create_room(call.viewer()?, name, description).await {
+        Ok((room_id, _)) => {
+            Ok(respond::see_other(&format!("{}#panel", views::href(ChatType::Room, room_id))))
+        }
+        Err(error) => {
+            let refusal = refusal(error)?;
+            room.name_fault = Some(refusal.detail.to_string());
+            refused(call, &refusal, Forms { room, ..Forms::default() }).await
+        }
+    }
+}
+
+/// Leads to the invitation, which says how the request stands.
+pub async fn join(call: &Call, form: Form) -> Result<Answer> {
+    let invite_link = form.text("invite_link");
+    let no_link =
+        "This is not an invite link of this server. Copy the whole link and paste it again.";
+    let Some((room_id, code)) = text::invite(&invite_link) else {
+        let join = JoinForm { invite_link, fault: Some(no_link.into()) };
+        let forms = Forms { join, ..Forms::default() };
+        return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
+    };
+    let code_pair =
+        form_urlencoded::Serializer::new(String::new()).append_pair("code", &code).finish();
+    let invitation = format!("/chats/room/{room_id}/invite?{code_pair}");
+    match call.app.chat.ask_to_join(call.viewer()?, room_id, &code).await {
+        Ok(Join::Pending) => Ok(respond::see_other(&invitation)),
+        Ok(Join::Member) => Ok(respond::see_other(&views::href(ChatType::Room, room_id))),
+        Err(error) => {
+            let refusal = match error {
+                crate::error::Error::Refused(refusal) => *refusal,
+                other => return Err(other),
+            };
+            if refusal.code == "denied" {
+                return Ok(respond::see_other(&invitation));
+            }
+            let is_unknown = refusal.code == "not_found";
+            let fault = if is_unknown { no_link.to_owned() } else { refusal.detail.to_string() };
+            let join = JoinForm { invite_link, fault: Some(fault) };
+            refused(call, &refusal, Forms { join, ..Forms::default() }).await
+        }
+    }
+}

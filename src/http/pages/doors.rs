@@ -1,0 +1,167 @@
+//! Signing up, logging in, logging out.
+//!
+//! Before there is a session, forms belong to the browser, by a cookie of no other use: nobody can be
+//! logged in from elsewhere.
+
+use super::route::PageRoute;
+use super::{next, refusal, shell};
+use crate::chat::{self, Credentials, Token};
+use crate::error::Result;
+use crate::http::form::{Form, Holder, fresh_name};
+use crate::http::respond::{self, Answer};
+use crate::http::{Call, guard, session_cookie, set_cookie};
+use crate::text;
+use crate::views::{Login, Signup, SignupFaults, door};
+use hyper::StatusCode;
+
+pub const COOKIE: &str = "snug_door";
+
+/// Nobody guesses one, and we make them of this length.
+const COOKIE_CHARS: usize = 22;
+
+pub fn show_login(call: &Call) -> Result<Answer> {
+    let next = asked_next(call);
+    if call.viewer.is_some() {
+        return Ok(respond::see_other(&next));
+    }
+    login(call, StatusCode::OK, next, String::new(), None)
+}
+
+pub fn show_signup(call: &Call) -> Result<Answer> {
+    let next = asked_next(call);
+    if call.viewer.is_some() {
+        return Ok(respond::see_other(&next));
+    }
+    let (username, email) = (String::new(), String::new());
+    signup(call, StatusCode::OK, next, username, email, SignupFaults::default())
+}
+
+/// The page to go to afterwards.
+fn asked_next(call: &Call) -> String {
+    let next = call.query.get("next").unwrap_or_default();
+    PageRoute::at(next).map_or("/", |_| next).to_owned()
+}
+
+/// A form at the door is the browser's, also when somebody has signed in meanwhile in another tab.
+pub fn form(call: &Call) -> Result<Form> {
+    let holder = guard::cookie(&call.headers, COOKIE).map(Holder::Door);
+    Form::of(&call.body, &call.app.form_key, holder)
+}
+
+pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
+    let (username, next) = (form.text("username"), next(&form).unwrap_or_else(|| "/".into()));
+    let password = form.text("password");
+    if let Err(fault) = text::given_password(&password) {
+        return login(call, StatusCode::UNPROCESSABLE_ENTITY, next, username, Some(fault.into()));
+    }
+    let user_agent = call.user_agent();
+    let from = call.caller.subnet();
+    let credentials = Credentials { username: username.clone(), password, user_agent, from };
+    match call.app.chat.log_in(credentials).await {
+        Ok(token) => Ok(signed_in(call, &token, &next)),
+        Err(error) => {
+            let refusal = refusal(error)?;
+            let fault = refusal.detail.to_string();
+            let status = respond::status(refusal.because);
+            let mut answer = login(call, status, next, username, Some(fault))?;
+            respond::put_hints(&refusal, answer.headers_mut());
+            Ok(answer)
+        }
+    }
+}
+
+pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
+    let next = next(&form).unwrap_or_else(|| "/".into());
+    let (username, email) = (form.text("username"), form.text("email"));
+    let password = form.text("password");
+    let fault = |rule: Result<&str, &'static str>| rule.err().map(str::to_owned);
+    let mut faults = SignupFaults {
+        form: None,
+        username: fault(text::username(&username)),
+        email: fault(text::email(&email)),
+        password: fault(text::password(&password)),
+    };
+    if faults.username.is_some() || faults.email.is_some() || faults.password.is_some() {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return signup(call, status, next, username, email, faults);
+    }
+    let made = chat::Signup { username: username.clone(), password, email: email.clone() };
+    match call.app.chat.sign_up(made, call.caller.subnet()).await {
+        Ok(user_id) => {
+            let lifetime = call.app.config.token_lifetime;
+            let user_agent = call.user_agent();
+            let begun = call.app.chat.begin_session(user_id, user_agent.as_deref(), lifetime);
+            Ok(signed_in(call, &begun.await?, &next))
+        }
+        Err(error) => {
+            let refusal = refusal(error)?;
+            let fault = Some(refusal.detail.to_string());
+            match refusal.code {
+                "username_taken" => faults.username = fault,
+                "email_taken" => faults.email = fault,
+                _ => faults.form = fault,
+            }
+            let status = respond::status(refusal.because);
+            let mut answer = signup(call, status, next, username, email, faults)?;
+            respond::put_hints(&refusal, answer.headers_mut());
+            Ok(answer)
+        }
+    }
+}
+
+pub async fn log_out(call: &Call, _form: Form) -> Result<Answer> {
+    call.app.chat.log_out(call.viewer()?).await?;
+    let mut answer = respond::see_other("/login");
+    set_cookie(&mut answer, &session_cookie(None, call.caller.scheme));
+    Ok(answer)
+}
+
+fn signed_in(call: &Call, token: &Token, next: &str) -> Answer {
+    let mut answer = respond::see_other(next);
+    let kept = Some((token.access_token.as_str(), token.expires_in.as_secs()));
+    set_cookie(&mut answer, &session_cookie(kept, call.caller.scheme));
+    answer
+}
+
+fn login(
+    call: &Call,
+    status: StatusCode,
+    next: String,
+    username: String,
+    fault: Option<String>,
+) -> Result<Answer> {
+    at_the_door(call, |base| {
+        let signup_href = door("/signup", &next);
+        call.page(status, &Login { base, next, username, fault, signup_href })
+    })
+}
+
+fn signup(
+    call: &Call,
+    status: StatusCode,
+    next: String,
+    username: String,
+    email: String,
+    faults: SignupFaults,
+) -> Result<Answer> {
+    at_the_door(call, |base| {
+        let login_href = door("/login", &next);
+        call.page(status, &Signup { base, next, username, email, faults, login_href })
+    })
+}
+
+/// A page whose forms belong to this browser. What it was known by stays, so that two open pages do
+/// not spoil each other.
+fn at_the_door(
+    call: &Call,
+    page: impl FnOnce(crate::views::Base) -> Result<Answer>,
+) -> Result<Answer> {
+    let known = guard::cookie(&call.headers, COOKIE).filter(|name| name.len() == COOKIE_CHARS);
+    if let Some(name) = known {
+        return page(shell::base(&call.headers, &call.app.form_key, Holder::Door(name))?);
+    }
+    let name = fresh_name()?;
+    let mut answer = page(shell::base(&call.headers, &call.app.form_key, Holder::Door(&name))?)?;
+    set_cookie(&mut answer, &format!("{COOKIE}={name}; {}", call.cookie_attributes()));
+    Ok(answer)
+}

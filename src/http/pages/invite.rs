@@ -1,0 +1,50 @@
+//! An invitation to a room: who invites, and how the viewer's request stands.
+
+use super::refusal;
+use crate::chat::MemberState;
+use crate::error::{Error, Result};
+use crate::http::Call;
+use crate::http::form::Form;
+use crate::http::respond::{self, Answer};
+use crate::ids::ChatId;
+use crate::views::{self, InviteStanding, Person};
+use hyper::StatusCode;
+
+/// A wrong code looks like an unknown room.
+pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let code = call.query.get("code").ok_or_else(Error::not_found)?;
+    let invite = call.app.chat.invite(&viewer, room_id, code).await?;
+    let shell = call.shell(&viewer, invite.invite_link, None).await?;
+    let standing = match invite.state {
+        None => InviteStanding::Stranger,
+        Some(MemberState::Pending) => InviteStanding::Waiting,
+        Some(MemberState::Approved) => InviteStanding::Member,
+        Some(MemberState::Denied) => InviteStanding::Denied,
+    };
+    let page = views::Invite {
+        base: call.base(&viewer)?,
+        shell,
+        room_id: room_id.0,
+        room_name: invite.name,
+        description: invite.description,
+        creator: Person::new(invite.creator_id.0, &invite.creator_name),
+        members: invite.members,
+        code: code.to_owned(),
+        standing,
+    };
+    call.page(StatusCode::OK, &page)
+}
+
+/// Leads back to the invitation, which says how the request stands, also after a denial.
+pub async fn ask(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
+    let code = form.text("code");
+    if let Err(error) = call.app.chat.ask_to_join(call.viewer()?, room_id, &code).await {
+        let refusal = refusal(error)?;
+        if refusal.code != "denied" {
+            return Err(refusal.into());
+        }
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("code", &code).finish();
+    Ok(respond::see_other(&format!("/chats/room/{room_id}/invite?{query}")))
+}

@@ -1,0 +1,155 @@
+//! Who reads an answer: whether they see pages, in which theme, compressed or not; and what a refusal
+//! looks like to them.
+
+use super::route::PageRoute;
+use super::shell;
+use crate::app::App;
+use crate::error::{Because, Error, Result};
+use crate::http::assets;
+use crate::http::respond::{self, Answer};
+use crate::http::route::{Access, NoRoute, Route};
+use crate::limits::COMPRESSED_BYTES_MIN;
+use crate::views::{Failure, Page, Theme, door};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, StatusCode, Uri};
+use std::io::Write;
+
+/// Half a millisecond for a page of 50 messages, and within a hundredth of the best.
+const LEVEL: Compression = Compression::new(6);
+
+pub struct Reader {
+    theme: Theme,
+    takes_gzip: bool,
+    sees_pages: bool,
+    /// Where those who are not signed in are led.
+    login: Option<String>,
+}
+
+impl Reader {
+    pub fn of(request: &Request<Incoming>, route: &Result<Route<'_>, NoRoute>) -> Self {
+        let headers = request.headers();
+        let page = match route {
+            Ok(Route::Page(page)) => Some(*page),
+            Ok(_) | Err(_) => None,
+        };
+        let sees_pages = page.is_some() || route.is_err() && prefers_html(headers);
+        let needs_login = page.filter(|page| page.access() == Access::User);
+        Self {
+            theme: shell::theme(headers),
+            takes_gzip: takes_gzip(headers),
+            sees_pages,
+            login: needs_login.map(|_| login(request.method(), request.uri())),
+        }
+    }
+
+    /// An error as a page where pages are seen, else as a problem; logged once unless it is a refusal.
+    pub fn refusal(&self, app: &App, error: &Error, request_id: &str) -> Answer {
+        if !self.sees_pages {
+            return respond::problem(error);
+        }
+        let shown = respond::shown(error);
+        if let (Because::Unauthenticated, Some(login)) = (shown.because, &self.login) {
+            return respond::see_other(login);
+        }
+        let status = respond::status(shown.because);
+        let failure = Failure {
+            theme: self.theme,
+            status: status.as_u16(),
+            detail: (shown.because != Because::MethodNotAllowed).then(|| shown.detail.to_string()),
+            request_id: Some(request_id.to_owned()),
+        };
+        match page(app, self.takes_gzip, status, &failure) {
+            Ok(mut answer) => {
+                respond::log(error);
+                respond::put_hints(&shown, answer.headers_mut());
+                answer
+            }
+            Err(unrendered) => {
+                respond::log(&unrendered);
+                respond::problem(error)
+            }
+        }
+    }
+}
+
+/// The login page, and back: to the page itself, or from a form to the page that it stands on.
+fn login(method: &Method, uri: &Uri) -> String {
+    let address = match uri.path_and_query() {
+        Some(address) if matches!(*method, Method::GET | Method::HEAD) => address.as_str(),
+        Some(_) | None => uri.path(),
+    };
+    let next = PageRoute::at(address).map_or("/", |_| address);
+    door("/login", next)
+}
+
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    assets::accepts(accepted.unwrap_or_default(), "gzip")
+}
+
+/// Browsers name HTML before all; programs name JSON, or nothing.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let (mut html, mut json) = (0.0, 0.0);
+    for item in values.flat_map(|value| value.split(',')) {
+        let mut parts = item.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+        match media_type.as_str() {
+            "text/html" => html = f32::max(html, quality),
+            "application/json" | "application/problem+json" => json = f32::max(json, quality),
+            _ => {}
+        }
+    }
+    html > json
+}
+
+/// A page, compressed where that is worth it.
+pub fn page<P: Page>(app: &App, takes_gzip: bool, status: StatusCode, page: &P) -> Result<Answer> {
+    let html = app.renderer.page(page)?;
+    if !takes_gzip || html.len() < COMPRESSED_BYTES_MIN {
+        return Ok(respond::html(status, html));
+    }
+    let mut answer = respond::html(status, gzip(html.as_bytes())?);
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    Ok(answer)
+}
+
+fn gzip(plain: &[u8]) -> Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), LEVEL);
+    let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
+    Ok(compressed.map_err(|error| Error::broken("compressing a page", error))?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_see_pages_and_programs_see_problems() {
+        let with =
+            |text: &str| HeaderMap::from_iter([(header::ACCEPT, text.parse().expect("a value"))]);
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        assert!(prefers_html(&with(browser)));
+        assert!(prefers_html(&with("application/json;q=0.5, text/html")));
+        for program in ["*/*", "application/json", "application/json, text/html", "text/html;q=0"] {
+            assert!(!prefers_html(&with(program)), "{program}");
+        }
+        assert!(!prefers_html(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn after_the_login_one_is_where_one_was() {
+        let login = |method, uri: &str| login(&method, &uri.parse().expect("an address"));
+        assert_eq!(login(Method::GET, "/"), "/login");
+        assert_eq!(login(Method::GET, "/room/9?before=5"), "/login?next=%2Froom%2F9%3Fbefore%3D5");
+        assert_eq!(login(Method::POST, "/room/9"), "/login?next=%2Froom%2F9");
+        assert_eq!(login(Method::POST, "/room/9/leave"), "/login");
+    }
+}

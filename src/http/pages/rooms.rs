@@ -1,0 +1,77 @@
+//! A room's panel, and what its creator and its members do there.
+
+use super::next;
+use crate::chat::MemberState;
+use crate::error::Result;
+use crate::http::Call;
+use crate::http::form::Form;
+use crate::http::respond::{self, Answer};
+use crate::ids::{ChatId, UserId};
+use crate::limits::{DENIED_SHOWN, MEMBERS_SHOWN};
+use crate::message::{ChatType, Viewer};
+use crate::views::{self, PanelMember, Person, RoomPanel};
+
+/// The panel as this member of the room sees it.
+pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<RoomPanel> {
+    let chat = &call.app.chat;
+    let (room, members) = tokio::try_join!(
+        chat.room(viewer, room_id),
+        chat.members(viewer, room_id, UserId(0), MEMBERS_SHOWN)
+    )?;
+    let is_creator = room.creator_id == viewer.user_id;
+    let denied = if is_creator {
+        chat.requests(viewer, room_id, MemberState::Denied, None, DENIED_SHOWN).await?.rows
+    } else {
+        Vec::new()
+    };
+    let mut members: Vec<PanelMember> = members
+        .rows
+        .into_iter()
+        .map(|member| PanelMember {
+            user: Person::new(member.user_id.0, &member.username),
+            is_creator: member.is_creator,
+            is_viewer: member.user_id == viewer.user_id,
+        })
+        .collect();
+    members.sort_by_key(|member| !member.is_creator);
+    Ok(RoomPanel {
+        room_id: room_id.0,
+        description: room.description,
+        is_creator,
+        members,
+        members_count: room.members,
+        denied: denied.iter().map(|one| Person::new(one.user_id.0, &one.username)).collect(),
+        invite_link: is_creator.then(|| format!("{}{}", call.caller.origin, room.invite_link)),
+    })
+}
+
+pub async fn approve(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
+    call.app.chat.approve(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    Ok(respond::see_other(&next(&form).unwrap_or_else(|| panel_of(room_id))))
+}
+
+pub async fn deny(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
+    call.app.chat.deny(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    Ok(respond::see_other(&next(&form).unwrap_or_else(|| panel_of(room_id))))
+}
+
+pub async fn remove(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
+    call.app.chat.remove_member(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    Ok(respond::see_other(&panel_of(room_id)))
+}
+
+pub async fn rotate(call: &Call, room_id: ChatId, _form: Form) -> Result<Answer> {
+    call.app.chat.rotate_invite(&*call.viewer()?, room_id).await?;
+    Ok(respond::see_other(&panel_of(room_id)))
+}
+
+pub async fn leave(call: &Call, room_id: ChatId, _form: Form) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let user_id = viewer.user_id;
+    call.app.chat.remove_member(viewer, room_id, user_id).await?;
+    Ok(respond::see_other("/"))
+}
+
+fn panel_of(room_id: ChatId) -> String {
+    format!("{}#panel", views::href(ChatType::Room, room_id))
+}

@@ -1,0 +1,233 @@
+//! Every route of a page on one screen, as `http::route` has those of the API. Pure.
+//!
+//! A page answers in HTML, also when it refuses; whoever is not signed in is led to the login page.
+
+use crate::http::route::{Access, Body, NoRoute};
+use crate::ids::ChatId;
+use crate::message::ChatType;
+use hyper::Method;
+
+/// What is asked for: a page, or what a form on one of them sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageRoute {
+    SignupForm,
+    SignUp,
+    LoginForm,
+    LogIn,
+    LogOut,
+    Dashboard,
+    Chat(Place),
+    Post(Place),
+    Read(Place),
+    OpenPrivate,
+    CreateRoom,
+    Join,
+    Invite(ChatId),
+    Ask(ChatId),
+    Approve(ChatId),
+    Deny(ChatId),
+    Remove(ChatId),
+    Rotate(ChatId),
+    Leave(ChatId),
+    Settings,
+    SetTheme,
+    SetPassword,
+}
+
+/// Which chat a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    General,
+    Private(ChatId),
+    Room(ChatId),
+}
+
+impl Place {
+    pub fn chat_type(self) -> ChatType {
+        match self {
+            Self::General => ChatType::General,
+            Self::Private(_) => ChatType::Private,
+            Self::Room(_) => ChatType::Room,
+        }
+    }
+}
+
+impl PageRoute {
+    /// `segments` are the path's, after its first slash.
+    pub fn parse(method: &Method, segments: &[&str]) -> Result<Self, NoRoute> {
+        let chat = |segment: &str| ChatId::parse(segment).unwrap_or(ChatId(0));
+        let private = |id| Place::Private(chat(id));
+        let room = |id| Place::Room(chat(id));
+        let (get, post) = match segments {
+            [""] => (Some(Self::Dashboard), None),
+            ["signup"] => (Some(Self::SignupForm), Some(Self::SignUp)),
+            ["login"] => (Some(Self::LoginForm), Some(Self::LogIn)),
+            ["logout"] => (None, Some(Self::LogOut)),
+            ["general"] => both(Place::General),
+            ["private", id] => both(private(id)),
+            ["room", id] => both(room(id)),
+            ["general", "read"] => (None, Some(Self::Read(Place::General))),
+            ["private", id, "read"] => (None, Some(Self::Read(private(id)))),
+            ["room", id, "read"] => (None, Some(Self::Read(room(id)))),
+            ["people"] => (None, Some(Self::OpenPrivate)),
+            ["rooms"] => (None, Some(Self::CreateRoom)),
+            ["join"] => (None, Some(Self::Join)),
+            ["chats", "room", id, "invite"] => {
+                (Some(Self::Invite(chat(id))), Some(Self::Ask(chat(id))))
+            }
+            ["room", id, "approve"] => (None, Some(Self::Approve(chat(id)))),
+            ["room", id, "deny"] => (None, Some(Self::Deny(chat(id)))),
+            ["room", id, "remove"] => (None, Some(Self::Remove(chat(id)))),
+            ["room", id, "rotate"] => (None, Some(Self::Rotate(chat(id)))),
+            ["room", id, "leave"] => (None, Some(Self::Leave(chat(id)))),
+            ["settings"] => (Some(Self::Settings), None),
+            ["settings", "theme"] => (None, Some(Self::SetTheme)),
+            ["settings", "password"] => (None, Some(Self::SetPassword)),
+            _ => return Err(NoRoute::UnknownPath),
+        };
+        let asked = match *method {
+            Method::GET | Method::HEAD => get,
+            Method::POST => post,
+            _ => None,
+        };
+        asked.ok_or(NoRoute::OtherMethod(match (get, post) {
+            (Some(_), Some(_)) => "GET, HEAD, POST",
+            (Some(_), None) => "GET, HEAD",
+            (None, _) => "POST",
+        }))
+    }
+
+    /// The page at this address of ours, if it is one to which somebody may be led: never another
+    /// host, never a door.
+    pub fn at(address: &str) -> Option<Self> {
+        let path = address.split(['?', '#']).next().unwrap_or_default();
+        let plain = address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let page = Self::parse(&Method::GET, &segments).ok().filter(|_| plain)?;
+        (page.access() == Access::User).then_some(page)
+    }
+
+    pub fn access(self) -> Access {
+        match self {
+            Self::SignupForm | Self::SignUp | Self::LoginForm | Self::LogIn => Access::Door,
+            Self::LogOut
+            | Self::Dashboard
+            | Self::Chat(_)
+            | Self::Post(_)
+            | Self::Read(_)
+            | Self::OpenPrivate
+            | Self::CreateRoom
+            | Self::Join
+            | Self::Invite(_)
+            | Self::Ask(_)
+            | Self::Approve(_)
+            | Self::Deny(_)
+            | Self::Remove(_)
+            | Self::Rotate(_)
+            | Self::Leave(_)
+            | Self::Settings
+            | Self::SetTheme
+            | Self::SetPassword => Access::User,
+        }
+    }
+
+    /// A form, wherever something is changed.
+    pub fn body(self) -> Body {
+        match self {
+            Self::SignupForm
+            | Self::LoginForm
+            | Self::Dashboard
+            | Self::Chat(_)
+            | Self::Invite(_)
+            | Self::Settings => Body::None,
+            Self::SignUp
+            | Self::LogIn
+            | Self::LogOut
+            | Self::Post(_)
+            | Self::Read(_)
+            | Self::OpenPrivate
+            | Self::CreateRoom
+            | Self::Join
+            | Self::Ask(_)
+            | Self::Approve(_)
+            | Self::Deny(_)
+            | Self::Remove(_)
+            | Self::Rotate(_)
+            | Self::Leave(_)
+            | Self::SetTheme
+            | Self::SetPassword => Body::Form,
+        }
+    }
+
+    /// The path's pattern, for logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SignupForm | Self::SignUp => "/signup",
+            Self::LoginForm | Self::LogIn => "/login",
+            Self::LogOut => "/logout",
+            Self::Dashboard => "/",
+            Self::Chat(Place::General) | Self::Post(Place::General) => "/general",
+            Self::Chat(Place::Private(_)) | Self::Post(Place::Private(_)) => "/private/{chat_id}",
+            Self::Chat(Place::Room(_)) | Self::Post(Place::Room(_)) => "/room/{room_id}",
+            Self::Read(Place::General) => "/general/read",
+            Self::Read(Place::Private(_)) => "/private/{chat_id}/read",
+            Self::Read(Place::Room(_)) => "/room/{room_id}/read",
+            Self::OpenPrivate => "/people",
+            Self::CreateRoom => "/rooms",
+            Self::Join => "/join",
+            Self::Invite(_) | Self::Ask(_) => "/chats/room/{room_id}/invite",
+            Self::Approve(_) => "/room/{room_id}/approve",
+            Self::Deny(_) => "/room/{room_id}/deny",
+            Self::Remove(_) => "/room/{room_id}/remove",
+            Self::Rotate(_) => "/room/{room_id}/rotate",
+            Self::Leave(_) => "/room/{room_id}/leave",
+            Self::Settings => "/settings",
+            Self::SetTheme => "/settings/theme",
+            Self::SetPassword => "/settings/password",
+        }
+    }
+}
+
+fn both(place: Place) -> (Option<PageRoute>, Option<PageRoute>) {
+    (Some(PageRoute::Chat(place)), Some(PageRoute::Post(place)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_anywhere_but_to_a_page_of_ours() {
+        let invite = "/chats/room/9/invite?code=x%26y";
+        for ours in ["/", "/general", "/room/9?before=50", "/settings", invite] {
+            assert!(PageRoute::at(ours).is_some(), "{ours}");
+        }
+        for not in [
+            "",
+            "general",
+            "//evil.example/general",
+            "///general",
+            "/\\evil.example",
+            "https://evil.example/",
+            "/general\r\nSet-Cookie: a=b",
+            "/login",
+            "/signup?next=/login",
+            "/logout",
+            "/docs",
+            "/chats",
+            "/unknown",
+        ] {
+            assert_eq!(PageRoute::at(not), None, "{not}");
+        }
+    }
+
+    #[test]
+    fn whatever_changes_something_is_a_form() {
+        for path in ["signup", "login", "logout", "general", "people", "rooms", "join"] {
+            let route = PageRoute::parse(&Method::POST, &[path]).expect("a form");
+            assert_eq!(route.body(), Body::Form, "{path}");
+        }
+        let logout = PageRoute::parse(&Method::GET, &["logout"]);
+        assert_eq!(logout, Err(NoRoute::OtherMethod("POST")));
+    }
+}

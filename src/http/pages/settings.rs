@@ -1,0 +1,79 @@
+//! Settings: the account, the theme, the password.
+
+use super::refusal;
+use super::shell::THEME_COOKIE;
+use crate::error::Result;
+use crate::http::form::Form;
+use crate::http::respond::{self, Answer};
+use crate::http::{Call, set_cookie};
+use crate::text;
+use crate::views::{self, Theme};
+use hyper::StatusCode;
+
+/// Browsers keep a cookie for 400 days at the most (RFC 6265bis).
+const THEME_SECS: u32 = 400 * 24 * 60 * 60;
+
+/// What became of a change of password.
+#[derive(Default)]
+struct Changed {
+    current_fault: Option<String>,
+    new_fault: Option<String>,
+    done: bool,
+}
+
+pub async fn show(call: &Call) -> Result<Answer> {
+    page(call, StatusCode::OK, Changed::default()).await
+}
+
+async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let (shell, user) = tokio::try_join!(
+        call.shell(&viewer, "/settings".into(), None),
+        call.app.chat.user(&viewer)
+    )?;
+    let page = views::Settings {
+        base: call.base(&viewer)?,
+        shell,
+        email: user.email,
+        current_fault: changed.current_fault,
+        new_fault: changed.new_fault,
+        password_changed: changed.done,
+    };
+    call.page(status, &page)
+}
+
+pub fn set_theme(call: &Call, form: Form) -> Result<Answer> {
+    let theme = Theme::from_name(&form.text("theme")).name();
+    let mut answer = respond::see_other("/settings");
+    let attributes = call.cookie_attributes();
+    let cookie = format!("{THEME_COOKIE}={theme}; Max-Age={THEME_SECS}; {attributes}");
+    set_cookie(&mut answer, &cookie);
+    Ok(answer)
+}
+
+pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
+    let (current, new) = (form.text("current_password"), form.text("new_password"));
+    let mut changed = Changed {
+        current_fault: text::given_password(&current).err().map(str::to_owned),
+        new_fault: text::password(&new).err().map(str::to_owned),
+        done: false,
+    };
+    if changed.current_fault.is_some() || changed.new_fault.is_some() {
+        return page(call, StatusCode::UNPROCESSABLE_ENTITY, changed).await;
+    }
+    let from = call.caller.subnet();
+    match call.app.chat.change_password(call.viewer()?, current, new, from).await {
+        Ok(()) => {
+            changed.done = true;
+            page(call, StatusCode::OK, changed).await
+        }
+        Err(error) => {
+            let refusal = refusal(error)?;
+            let fault = refusal.faults.first().map_or(&refusal.detail, |fault| &fault.detail);
+            changed.current_fault = Some(fault.to_string());
+            let mut answer = page(call, respond::status(refusal.because), changed).await?;
+            respond::put_hints(&refusal, answer.headers_mut());
+            Ok(answer)
+        }
+    }
+}

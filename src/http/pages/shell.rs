@@ -1,0 +1,84 @@
+//! What every page of a signed-in user has around it, and what every page at all begins with.
+
+use crate::error::{Error, Result};
+use crate::http::form::{FormKey, Holder};
+use crate::http::{Call, guard};
+use crate::ids::ChatId;
+use crate::limits::CHATS_SHOWN;
+use crate::message::{ChatType, Standing, Viewer};
+use crate::views::{Base, ChatLine, LastLine, Person, Request, Shell, Theme};
+use crate::wire::ChatJson;
+use hyper::header::HeaderMap;
+use std::time::Duration;
+
+pub const THEME_COOKIE: &str = "theme";
+
+/// A session is renewed long before it ends, but not with every page.
+const RENEWALS_PER_LIFETIME: u32 = 4;
+const RENEW_AFTER_MIN: Duration = Duration::from_secs(60);
+
+pub fn theme(headers: &HeaderMap) -> Theme {
+    Theme::from_name(guard::cookie(headers, THEME_COOKIE).unwrap_or_default())
+}
+
+pub fn base(headers: &HeaderMap, key: &FormKey, holder: Holder<'_>) -> Result<Base> {
+    Ok(Base { theme: theme(headers), form_token: key.token(holder)? })
+}
+
+impl Call {
+    pub(super) fn base(&self, viewer: &Viewer) -> Result<Base> {
+        base(&self.headers, &self.app.form_key, Holder::Session(viewer.session))
+    }
+
+    /// `here` is the page's own path, `current` the chat in its middle.
+    pub(super) async fn shell(
+        &self,
+        viewer: &Viewer,
+        here: String,
+        current: Option<ChatId>,
+    ) -> Result<Shell> {
+        let chat = &self.app.chat;
+        let (overview, requests) = tokio::try_join!(
+            chat.overview(viewer, None, CHATS_SHOWN),
+            chat.open_requests(viewer, current)
+        )?;
+        let (mut general, mut private_chats, mut rooms) = (None, Vec::new(), Vec::new());
+        for chat in overview.chats {
+            let line = chat_line(chat, viewer);
+            match line.chat_type {
+                ChatType::General => general = Some(line),
+                ChatType::Private => private_chats.push(line),
+                ChatType::Room => rooms.push(line),
+            }
+        }
+        let renew_after = self.app.config.token_lifetime / RENEWALS_PER_LIFETIME;
+        Ok(Shell {
+            viewer: Person::new(viewer.user_id.0, &viewer.username),
+            here,
+            current: current.map(|id| id.0),
+            general: general.ok_or_else(|| Error::broken("a list of chats", "without general"))?,
+            private_chats,
+            rooms,
+            requests: requests
+                .into_iter()
+                .map(|request| Request {
+                    room_id: request.room_id.0,
+                    room_name: request.room_name,
+                    user: Person::new(request.user_id.0, &request.username),
+                })
+                .collect(),
+            epoch: overview.epoch.to_string(),
+            renew_seconds: renew_after.max(RENEW_AFTER_MIN).as_secs(),
+        })
+    }
+}
+
+fn chat_line(chat: ChatJson, viewer: &Viewer) -> ChatLine {
+    let crate::wire::StandingJson { chat_id, chat_type, last_seq, read_seq } = chat.standing;
+    let last = chat.last_message.map(|message| {
+        let message = message.0;
+        LastLine::new(&message.username, message.sender_id == viewer.user_id, &message.content)
+    });
+    let name = if chat_type == ChatType::General { "" } else { &chat.name };
+    ChatLine::new(Standing { chat_id, chat_type, last_seq, read_seq }, name, last)
+}
