@@ -55,8 +55,9 @@ socket.addEventListener("down", ({ detail }) => {
   if (!detail.opened) checkSession();
 });
 socket.addEventListener("ended", async () => {
-  if ((await checkSession()) === 200) location.reload();
-  else socket.open();
+  const status = await checkSession();
+  if (status === 200) location.reload();
+  else if (status !== 401) socket.open();
 });
 addEventListener("online", () => socket.nudge());
 document.addEventListener("visibilitychange", () => {
@@ -76,6 +77,9 @@ document.addEventListener("retry", ({ detail }) => {
 document.addEventListener("discard", ({ detail }) => {
   delivery.discard(detail.client_id);
   composer.field.focus();
+});
+document.addEventListener("submit", ({ target }) => {
+  if (target.matches(".leave")) live.leaving = true;
 });
 document.addEventListener("older", ({ detail }) => load(detail.before));
 document.addEventListener("seen", tellRead);

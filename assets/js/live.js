@@ -62,10 +62,11 @@ export class Live {
     this.#tellUnlessSeen({ title, body: "", tag: `added-${chat.chat_id}`, href });
   }
 
-  // The server knows best what to show of a chat that is no longer ours.
+  // The server knows best what to show of a chat that is no longer ours; who leaves is led away by
+  // the form itself.
   on_chat_removed({ chat_id }) {
     this.list.remove(chat_id);
-    if (this.log?.chat === chat_id) location.reload();
+    if (this.log?.chat === chat_id && !this.leaving) location.reload();
   }
 
   on_join_request({ room_id, user }) {
