@@ -1,0 +1,131 @@
+// Signing up, logging in, logging out.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PASSWORD, connected, focused, say } from "./lib/browser.js";
+import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
+
+const here = scene();
+
+const field = (page, name) => page.getByRole("textbox", { name, exact: true });
+const path = (page) => new URL(page.url()).pathname;
+
+test("somebody signs up, with what is wrong said beside it and what was typed kept", async () => {
+  const ada = await here.visitor("ada");
+  await here.person("taken").then((taken) => taken.leave());
+  ada.expects(/status of 4(09|22)/);
+  const page = await ada.open("/");
+  assert.equal(path(page), "/login");
+  await page.getByRole("link", { name: "Make an account" }).click();
+  assert.equal(await focused(page), "username");
+
+  await field(page, "Username").fill("taken");
+  await field(page, "Email").fill("ada@example.org");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByText("This name is taken; choose another.").waitFor();
+  assert.equal(await field(page, "Email").inputValue(), "ada@example.org");
+  assert.equal(await focused(page), "username");
+  assert.equal(await field(page, "Username").getAttribute("aria-invalid"), "true");
+  const described = await field(page, "Username").getAttribute("aria-describedby");
+  assert.match(await page.locator(`#${described}`).textContent(), /taken/);
+
+  await field(page, "Username").fill("ada");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("heading", { name: "Start something" }).waitFor();
+  assert.equal(path(page), "/");
+  await page.getByRole("link", { name: "General" }).waitFor();
+  await ada.leave();
+});
+
+test("password managers know the fields, and a password can be looked at", async () => {
+  const bo = await here.visitor("bo");
+  const page = await bo.open("/signup");
+  const autocomplete = (name) => page.locator(`input[name=${name}]`).getAttribute("autocomplete");
+  assert.equal(await autocomplete("username"), "username");
+  assert.equal(await autocomplete("email"), "email");
+  assert.equal(await autocomplete("password"), "new-password");
+  await page.getByLabel("Password").fill("visible");
+  await page.getByRole("button", { name: "Show" }).click();
+  assert.equal(await page.getByLabel("Password").getAttribute("type"), "text");
+  await page.getByRole("button", { name: "Hide" }).click();
+  assert.equal(await page.getByLabel("Password").getAttribute("type"), "password");
+  await page.goto("/login");
+  assert.equal(await autocomplete("password"), "current-password");
+  await bo.leave();
+});
+
+test("after the login one is at the page that one came for", async () => {
+  const cy = await here.visitor("cyd");
+  await cy.register();
+  cy.expects(/status of 401/);
+  const page = await cy.open("/settings");
+  assert.equal(path(page), "/login");
+  await field(page, "Username").fill("cyd");
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("alert").filter({ hasText: "do not belong together" }).waitFor();
+  assert.equal(await field(page, "Username").inputValue(), "cyd");
+  assert.equal(await focused(page), "password");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("heading", { name: "Settings" }).waitFor();
+  assert.equal(path(page), "/settings");
+  await page.goto("/login");
+  assert.equal(path(page), "/", "who is signed in needs no door");
+  await cy.leave();
+});
+
+test("logging out ends every tab and leaves nothing behind", async () => {
+  const dee = await here.person("dee");
+  dee.expects(/status of 401/);
+  await dee.open("/general");
+  const other = await dee.open("/general", { tab: true });
+  await connected(other);
+  await say(dee.page, "before I go");
+  await other.getByRole("textbox", { name: "Message" }).fill("a draft");
+  await dee.page.getByRole("button", { name: "Log out" }).click();
+  await dee.page.getByRole("heading", { name: "Log in" }).waitFor();
+  await other.getByRole("heading", { name: "Log in" }).waitFor();
+  assert.equal(await dee.page.evaluate(() => localStorage.length), 0);
+  const cookies = await dee.context.cookies();
+  assert.ok(!cookies.some(({ name }) => name === "snug_session"));
+  await dee.page.goto("/general");
+  assert.equal(path(dee.page), "/login");
+  await dee.leave();
+});
+
+test("the page renews its session while it is used", async () => {
+  const eve = await here.person("eve");
+  const session = async () => (await eve.context.cookies()).find(({ name }) => name === "snug_session").value;
+  const first = await session();
+  // As if the last renewal were long ago.
+  await eve.page.evaluate(() => localStorage.setItem("snug.renewed", "1"));
+  await eve.page.reload();
+  await until("the cookie is renewed", async () => (await session()) !== first);
+  await eve.leave();
+});
+
+test("a changed password ends the other sessions", async () => {
+  const fay = await here.person("fay");
+  const elsewhere = await here.visitor("fay");
+  await elsewhere.log_in();
+  await elsewhere.open("/general");
+  await connected(elsewhere.page);
+  elsewhere.expects(/status of 401/);
+  fay.expects(/status of 422/);
+  const page = await fay.open("/settings");
+  await page.getByLabel("Current password").fill("not mine");
+  await page.getByLabel("New password").fill("a better password");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByText("This is not your present password.").waitFor();
+  await page.getByLabel("Current password").fill(PASSWORD);
+  await page.getByLabel("New password").fill("a better password");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByText("The password is changed.").waitFor();
+  await elsewhere.page.getByRole("heading", { name: "Log in" }).waitFor();
+  await elsewhere.log_in("a better password");
+  await Promise.all([fay.leave(), elsewhere.leave()]);
+});

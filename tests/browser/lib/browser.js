@@ -1,0 +1,151 @@
+// Chromium, and people who use it: each has a context of their own, whose console is listened to.
+
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+import { DEADLINE_MS, until } from "./until.js";
+
+export const PASSWORD = "correct horse battery";
+export const WIDE = { width: 1280, height: 800 };
+export const NARROW = { width: 360, height: 740 };
+
+const FLAGS = [
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+const welcomes = new WeakMap();
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.SNUG_CHROMIUM ?? "/usr/bin/chromium",
+    args: process.getuid() === 0 ? ["--no-sandbox", ...FLAGS] : FLAGS,
+  });
+}
+
+export class Person {
+  // `options` are those of a context, and `url` and `name`.
+  static async of(browser, { url, name, ...options }) {
+    const context = await browser.newContext({ baseURL: url, viewport: WIDE, locale: "en-GB", ...options });
+    context.setDefaultTimeout(DEADLINE_MS);
+    return new Person(context, name);
+  }
+
+  // Somebody who has signed up, by the API, and shows their dashboard.
+  static async signedUp(browser, options) {
+    const person = await Person.of(browser, options);
+    await person.register();
+    await person.log_in();
+    await person.open("/");
+    return person;
+  }
+
+  constructor(context, name) {
+    this.context = context;
+    this.name = name;
+    this.complaints = [];
+    this.expected = [];
+    context.on("page", (page) => this.#listen(page));
+  }
+
+  async register() {
+    const data = { username: this.name, email: `${this.name}@example.org`, password: PASSWORD };
+    const answer = await this.context.request.post("/auth/signup", { data });
+    assert.equal(answer.status(), 201, await answer.text());
+    this.id = (await answer.json()).user_id;
+  }
+
+  async log_in(password = PASSWORD) {
+    const data = { username: this.name, password };
+    const answer = await this.context.request.post("/auth/login", { data });
+    assert.equal(answer.status(), 200, await answer.text());
+  }
+
+  // In the one page, or in a further tab.
+  async open(path, { tab = false } = {}) {
+    if (tab || !this.page) {
+      const page = await this.context.newPage();
+      this.page ??= page;
+      await page.goto(path);
+      return page;
+    }
+    await this.page.goto(path);
+    return this.page;
+  }
+
+  // What the browser may complain of from here on, since the test makes it so.
+  expects(pattern) {
+    this.expected.push(pattern);
+  }
+
+  #listen(page) {
+    page.on("console", (message) => {
+      if (message.type() !== "error" && !/Content Security Policy|Trusted/i.test(message.text())) return;
+      this.#complain(`${message.text()} (${message.location().url})`);
+    });
+    page.on("pageerror", (error) => this.#complain(error.stack));
+    page.on("websocket", (socket) => {
+      socket.on("framereceived", ({ payload }) => {
+        if (payload.includes('"type":"welcome"')) welcomes.set(page, (welcomes.get(page) ?? 0) + 1);
+      });
+    });
+  }
+
+  #complain(text) {
+    if (!this.expected.some((pattern) => pattern.test(text))) this.complaints.push(text);
+  }
+
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.complaints, [], `${this.name}'s browser complained`);
+  }
+}
+
+// ---- what people do and see ----
+
+export const messages = (page) => page.locator(".message");
+
+export const said = (page, text) => page.locator(".message", { has: page.locator(".content", { hasText: text }) });
+
+export async function write(page, text) {
+  const field = page.getByRole("textbox", { name: "Message" });
+  await field.fill(text);
+  await field.press("Enter");
+}
+
+// Written, and stored.
+export async function say(page, text) {
+  await write(page, text);
+  await stored(page, text);
+}
+
+export async function stored(page, text) {
+  const message = said(page, text).last();
+  await message.waitFor();
+  await until(`"${text}" is stored`, async () => Number(await message.getAttribute("data-seq")) > 0);
+}
+
+export async function sees(page, text) {
+  await said(page, text).last().waitFor();
+}
+
+// Does something after which the page's socket is welcomed anew.
+export async function reconnects(page, change) {
+  const before = welcomes.get(page) ?? 0;
+  await change();
+  await until("the socket is welcomed", () => (welcomes.get(page) ?? 0) > before);
+}
+
+// The page's socket has been welcomed at least once.
+export async function connected(page) {
+  await until("the socket is welcomed", () => welcomes.get(page));
+}
+
+export async function contents(page) {
+  return page.locator(".message .content").allTextContents();
+}
+
+export const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent.trim());

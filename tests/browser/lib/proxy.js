@@ -1,0 +1,62 @@
+// A line between browser and server that can be cut, or go dead without a word.
+
+import net from "node:net";
+import { once } from "node:events";
+
+export class Proxy {
+  static async to(port) {
+    const proxy = new Proxy(port);
+    proxy.server.listen(0, "127.0.0.1");
+    await once(proxy.server, "listening");
+    return proxy;
+  }
+
+  constructor(port) {
+    this.pairs = new Set();
+    this.dead = false;
+    this.server = net.createServer((near) => this.#join(near, net.connect(port, "127.0.0.1")));
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.server.address().port}`;
+  }
+
+  // From here on nothing passes on the lines there are, and nobody is told. New lines work.
+  silence() {
+    for (const pair of this.pairs) pair.silent = true;
+  }
+
+  // As `silence`, for new lines too, until `revive`.
+  die() {
+    this.dead = true;
+    this.silence();
+  }
+
+  revive() {
+    this.dead = false;
+  }
+
+  close() {
+    this.server.close();
+    for (const { near, far } of this.pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  }
+
+  #join(near, far) {
+    const pair = { near, far, silent: this.dead };
+    this.pairs.add(pair);
+    const pass = (from, to) => {
+      from.on("data", (bytes) => pair.silent || to.write(bytes));
+      from.on("error", () => {});
+      from.on("close", () => {
+        if (pair.silent) return;
+        to.destroy();
+        this.pairs.delete(pair);
+      });
+    };
+    pass(near, far);
+    pass(far, near);
+  }
+}

@@ -1,0 +1,21 @@
+// What a test file needs: a server, a browser, and people in it; all gone at its end, and every
+// browser's complaints heard.
+
+import { after, before } from "node:test";
+import { Person, launch } from "./browser.js";
+import { Server } from "./server.js";
+
+export function scene(settings) {
+  const here = { people: [] };
+  before(async () => {
+    [here.server, here.browser] = await Promise.all([Server.start(settings), launch()]);
+    here.url = here.server.url;
+  });
+  after(async () => {
+    await here.browser?.close();
+    await here.server?.stop();
+  });
+  here.person = (name, options = {}) => Person.signedUp(here.browser, { url: here.url, name, ...options });
+  here.visitor = (name, options = {}) => Person.of(here.browser, { url: here.url, name, ...options });
+  return here;
+}

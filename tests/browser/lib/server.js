@@ -1,0 +1,72 @@
+// A running snug with a PostgreSQL of its own, on a port that it keeps over a restart.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync, chmodSync } from "node:fs";
+import { createInterface } from "node:readline";
+import path from "node:path";
+import { DEADLINE_MS } from "./until.js";
+
+export class Server {
+  static async start(settings = {}) {
+    const scratch = mkdtempSync(path.join(process.env.SNUG_SCRATCH, "server-"));
+    chmodSync(scratch, 0o711);
+    const server = new Server(scratch, settings);
+    await server.#start("127.0.0.1:0");
+    return server;
+  }
+
+  constructor(scratch, settings) {
+    this.scratch = scratch;
+    this.settings = settings;
+  }
+
+  get url() {
+    return `http://${this.address}`;
+  }
+
+  get port() {
+    return Number(this.address.split(":")[1]);
+  }
+
+  // Without a chance to say goodbye.
+  async kill() {
+    this.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async restart() {
+    await this.#start(this.address);
+  }
+
+  async stop() {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      this.child.kill("SIGTERM");
+      await this.ended;
+    }
+    rmSync(this.scratch, { recursive: true, force: true });
+  }
+
+  // Resolves when the server says where it serves.
+  #start(listen) {
+    const data = path.join(this.scratch, "data");
+    this.child = spawn(process.env.SNUG_BIN, ["--listen", listen, "--data-dir", data], {
+      env: { PATH: process.env.PATH, HOME: this.scratch, SNUG_RATE_LIMITS: "off", ...this.settings },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    writeFileSync(path.join(this.scratch, "snug.pid"), `${this.child.pid}\n`);
+    this.ended = new Promise((resolve) => this.child.once("exit", resolve));
+    this.log = [];
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(this.log.join("\n"))), DEADLINE_MS);
+      this.ended.then(() => reject(new Error(`snug ended:\n${this.log.join("\n")}`)));
+      createInterface({ input: this.child.stderr }).on("line", (line) => {
+        this.log.push(line);
+        const address = /serving.*?(127\.0\.0\.1:\d+)/.exec(line)?.[1];
+        if (!address) return;
+        clearTimeout(late);
+        this.address = address;
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,147 @@
+// The line between page and server: cut, dead without a word, gone with the server. Nothing that was
+// written is lost, and nothing is there twice.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connected, contents, reconnects, said, say, sees, stored, write } from "./lib/browser.js";
+import { Proxy } from "./lib/proxy.js";
+import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
+
+const here = scene();
+
+const NOISE = /ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connection/;
+const banner = (page) => page.getByText("No connection. What you write is kept");
+const positions = (page) => page.locator(".message").evaluateAll((all) => all.map((one) => Number(one.dataset.seq)));
+
+test("a server that is killed in the middle of a conversation loses and doubles nothing", async () => {
+  const [ada, bob] = await Promise.all([here.person("ada"), here.person("bob")]);
+  for (const one of [ada, bob]) {
+    one.expects(NOISE);
+    await one.open("/general");
+    await connected(one.page);
+  }
+  await say(ada.page, "before");
+  for (let n = 0; n < 5; n += 1) await write(bob.page, `under way ${n}`);
+  await here.server.kill();
+  await banner(ada.page).waitFor();
+  await write(ada.page, "written while it was away");
+  await said(ada.page, "written while").locator(".state", { hasText: "Sending…" }).waitFor();
+  // What waits survives a page that is closed meanwhile, too: it is in the browser.
+  await here.server.restart();
+  await Promise.all([ada, bob].map(({ page }) => page.evaluate(() => dispatchEvent(new Event("online")))));
+  await stored(ada.page, "written while it was away");
+  for (let n = 0; n < 5; n += 1) await stored(bob.page, `under way ${n}`);
+  await sees(bob.page, "written while it was away");
+  await banner(ada.page).waitFor({ state: "hidden" });
+  await say(bob.page, "and after");
+  await sees(ada.page, "and after");
+  const all = ["before", "written while it was away", "and after", ...[0, 1, 2, 3, 4].map((n) => `under way ${n}`)];
+  for (const { page } of [ada, bob]) {
+    assert.deepEqual((await contents(page)).sort(), all.toSorted());
+    const seqs = await positions(page);
+    assert.deepEqual(seqs, seqs.map((_, at) => seqs[0] + at), "in order, without a hole");
+  }
+  await ada.page.reload();
+  await sees(ada.page, "and after");
+  assert.deepEqual(await contents(ada.page), await contents(bob.page));
+  await Promise.all([ada.leave(), bob.leave()]);
+});
+
+test("what is written without a network is sent when it is back, and what was missed is there", async () => {
+  const [cyd, dee] = await Promise.all([here.person("cyd"), here.person("dee")]);
+  const proxy = await Proxy.to(here.server.port);
+  // Chromium's own switch leaves open sockets alone, so the line is cut besides.
+  const cut = await here.visitor("cyd", { url: proxy.url });
+  cut.expects(NOISE);
+  await cut.log_in();
+  await cut.open("/general");
+  await dee.open("/general");
+  await Promise.all([connected(cut.page), connected(dee.page)]);
+  await cut.context.setOffline(true);
+  proxy.silence();
+  await cut.page.evaluate(() => dispatchEvent(new Event("online")));
+  await write(cut.page, "from the train");
+  await write(dee.page, "missed one");
+  await stored(dee.page, "missed one");
+  await banner(cut.page).waitFor();
+  await reconnects(cut.page, () => cut.context.setOffline(false));
+  await stored(cut.page, "from the train");
+  await sees(cut.page, "missed one");
+  await sees(dee.page, "from the train");
+  assert.deepEqual(await contents(cut.page), await contents(dee.page));
+  proxy.close();
+  await Promise.all([cyd.leave(), cut.leave(), dee.leave()]);
+});
+
+test("a line that is dead without a word is noticed by the page itself", async () => {
+  const [eve, fay] = await Promise.all([here.visitor("eve", { url: undefined }), here.person("fay")]);
+  await eve.context.close();
+  const proxy = await Proxy.to(here.server.port);
+  const far = await here.visitor("eve", { url: proxy.url });
+  far.expects(NOISE);
+  await far.register();
+  await far.log_in();
+  await far.open("/general");
+  await fay.open("/general");
+  await Promise.all([connected(far.page), connected(fay.page)]);
+  proxy.die();
+  await write(far.page, "into the void");
+  await say(fay.page, "said meanwhile");
+  // Nothing tells the browser: only the page's own ping, unanswered, does.
+  await banner(far.page).waitFor({ timeout: 60_000 });
+  await reconnects(far.page, () => proxy.revive());
+  await stored(far.page, "into the void");
+  await sees(far.page, "said meanwhile");
+  await sees(fay.page, "into the void");
+  assert.equal(await said(fay.page, "into the void").count(), 1);
+  assert.deepEqual(await contents(far.page), await contents(fay.page));
+  proxy.close();
+  await Promise.all([far.leave(), fay.leave()]);
+});
+
+test("what the server refuses can be sent again by the same name, or be let go", async () => {
+  const guy = await here.person("guy");
+  const page = await guy.open("/general");
+  await connected(page);
+  // As a draft that was refused before and is found again on the next page.
+  const name = "0123456789abcdef0123456789abcdef";
+  await page.evaluate(([user, client_id]) => {
+    const entry = { client_id, chat_id: 1, content: "second try", at: Date.now(), order: 1, reason: "It was refused." };
+    localStorage.setItem(`snug.outbox.${user}.${client_id}`, JSON.stringify(entry));
+    const other = { ...entry, client_id: "other", content: "never mind" };
+    localStorage.setItem(`snug.outbox.${user}.other`, JSON.stringify(other));
+  }, [guy.id, name]);
+  await page.reload();
+  await connected(page);
+  await said(page, "never mind").getByRole("button", { name: "Discard" }).click();
+  await said(page, "never mind").waitFor({ state: "detached" });
+  await said(page, "second try").getByText("It was refused.").waitFor();
+  await said(page, "second try").getByRole("button", { name: "Retry" }).click();
+  await stored(page, "second try");
+  const history = await (await guy.context.request.get("/chats/general/history")).json();
+  const kept = history.messages.filter(({ content }) => content === "second try");
+  assert.deepEqual(kept.map(({ client_id }) => client_id), [name]);
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("outbox"))), []);
+  await guy.leave();
+});
+
+test("two tabs agree on what is read and on what was written", async () => {
+  const [hal, ivy] = await Promise.all([here.person("hal"), here.person("ivy")]);
+  const settings = await hal.open("/settings");
+  await ivy.open("/general");
+  await Promise.all([connected(settings), connected(ivy.page)]);
+  await say(ivy.page, "for hal");
+  const unread = settings.locator('.chat-line[data-type="general"] .unread');
+  await unread.waitFor();
+  const chat = await hal.open("/general", { tab: true });
+  await sees(chat, "for hal");
+  await unread.waitFor({ state: "hidden" });
+  await until("the title says so, too", async () => !/^\(/.test(await settings.title()));
+  const other = await hal.open("/general", { tab: true });
+  await connected(other);
+  await say(chat, "from one tab");
+  await stored(other, "from one tab");
+  assert.equal(await said(other, "from one tab").count(), 1);
+  await Promise.all([hal.leave(), ivy.leave()]);
+});

@@ -1,0 +1,112 @@
+// Notifications: asked for by a button, shown by one tab, for what is not in view.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connected, say } from "./lib/browser.js";
+import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
+
+const here = scene();
+
+// Chromium without a window shows none: what it is asked to show is written down, over all tabs.
+function recorder() {
+  if (location.protocol !== "http:") return;
+  window.Notification = class {
+    static permission = localStorage.getItem("test.permission") ?? "default";
+    static async requestPermission() {
+      localStorage.setItem("test.permission", "granted");
+      return (Notification.permission = "granted");
+    }
+    constructor(title, { body, tag }) {
+      const shown = JSON.parse(localStorage.getItem("test.shown") ?? "[]");
+      localStorage.setItem("test.shown", JSON.stringify([...shown, { title, body, tag }]));
+      window.lastNotice = this;
+    }
+    close() {}
+  };
+  window.AudioContext = class {
+    constructor() {
+      localStorage.setItem("test.sounded", "yes");
+      throw new Error("no sound here");
+    }
+  };
+}
+
+const shown = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("test.shown") ?? "[]"));
+
+async function listener(name) {
+  const person = await here.visitor(name);
+  await person.context.addInitScript(recorder);
+  await person.register();
+  await person.log_in();
+  return person;
+}
+
+test("one tab notifies of what is not in view, with what was said as text", async () => {
+  const [ada, bob] = await Promise.all([listener("ada"), here.person("bob")]);
+  const settings = await ada.open("/settings");
+  assert.equal(await settings.evaluate(() => localStorage.getItem("test.permission")), null, "nobody asked on load");
+  await settings.getByRole("button", { name: "Enable notifications" }).click();
+  await settings.getByRole("button", { name: "Turn off" }).waitFor();
+  const second = await ada.open("/settings", { tab: true });
+  await Promise.all([connected(settings), connected(second)]);
+
+  await bob.page.getByRole("searchbox", { name: "Find people" }).fill("ada");
+  await bob.page.getByRole("button", { name: "ada" }).click();
+  await bob.page.getByText("This is the beginning").waitFor();
+  await connected(bob.page);
+  const markup = "<img src=x onerror=alert(1)>";
+  await say(bob.page, markup);
+  await until("a notification", async () => (await shown(second)).length);
+  const link = settings.getByRole("link", { name: "bob" });
+  await link.waitFor();
+
+  // General speaks up only when one is named.
+  await bob.open("/general");
+  await connected(bob.page);
+  await say(bob.page, "to nobody in particular");
+  await say(bob.page, "@ada, lunch?");
+  const general = settings.locator('.chat-line[data-type="general"] .unread', { hasText: "2" });
+  await general.waitFor();
+  await until("a second notification", async () => (await shown(second)).length >= 2);
+  const notices = await shown(second);
+  assert.deepEqual(notices.map(({ title, body }) => [title, body]), [
+    ["bob", markup],
+    ["bob in General", "@ada, lunch?"],
+  ]);
+  assert.equal(await settings.evaluate(() => localStorage.getItem("test.sounded")), null, "sound is off");
+  const titles = await Promise.all([settings.title(), second.title()]);
+  assert.match(titles[0], /^\(3\) /);
+
+  // A click opens the chat.
+  const tab = (await settings.evaluate(() => Boolean(window.lastNotice))) ? settings : second;
+  await tab.evaluate(() => window.lastNotice.onclick());
+  await tab.getByRole("heading", { name: "General", level: 1 }).waitFor();
+
+  // Of what one looks at nobody is notified.
+  await connected(tab);
+  await say(bob.page, "@ada, now you see me");
+  await tab.getByText("now you see me").last().waitFor();
+  await say(bob.page, "one more word");
+  await tab.getByText("one more word").last().waitFor();
+  assert.equal((await shown(tab)).length, 2);
+
+  await second.close();
+  await ada.open("/settings");
+  await ada.page.getByRole("button", { name: "Turn off" }).click();
+  await ada.page.getByRole("button", { name: "Enable notifications" }).waitFor();
+  await Promise.all([ada.leave(), bob.leave()]);
+});
+
+test("the sound is played when it was switched on", async () => {
+  const [cyd, dee] = await Promise.all([listener("cyd"), here.person("dee")]);
+  cyd.expects(/no sound here/);
+  await cyd.open("/settings");
+  await cyd.page.getByRole("checkbox", { name: "Play a sound, too" }).check();
+  await connected(cyd.page);
+  await dee.open("/general");
+  await connected(dee.page);
+  await say(dee.page, "hello @cyd");
+  await until("a sound", () => cyd.page.evaluate(() => localStorage.getItem("test.sounded")));
+  await Promise.all([cyd.leave(), dee.leave()]);
+});

@@ -1,0 +1,140 @@
+// Rooms: making one, inviting, asking, deciding, leaving.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PASSWORD, connected, focused, say, sees } from "./lib/browser.js";
+import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
+
+const here = scene();
+
+const path = (page) => new URL(page.url()).pathname;
+const requests = (page) => page.getByRole("region", { name: "Requests to join" });
+
+// Makes a room on the page; its path and its link.
+async function makeRoom(page, name, description = "") {
+  await page.goto("/");
+  await page.getByRole("textbox", { name: "Room name" }).fill(name);
+  await page.getByRole("textbox", { name: "Description" }).fill(description);
+  await page.getByRole("button", { name: "Create room" }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+  await connected(page);
+  return { path: path(page), link: await page.getByRole("textbox", { name: "Invite link" }).inputValue() };
+}
+
+test("a room is made, a stranger signs up by its link, is let in, and talks", async () => {
+  const ada = await here.person("ada", { permissions: ["clipboard-read", "clipboard-write"] });
+  const room = await makeRoom(ada.page, "Kitchen", "Kettles and rotas");
+  assert.match(room.link, /\/chats\/room\/\d+\/invite\?code=/);
+  await ada.page.getByRole("button", { name: "Copy link" }).click();
+  await ada.page.getByText("Copied").waitFor();
+  assert.equal(await ada.page.evaluate(() => navigator.clipboard.readText()), room.link);
+
+  const bob = await here.visitor("bob");
+  const page = await bob.open(room.link);
+  assert.equal(path(page), "/login");
+  await page.getByRole("link", { name: "Make an account" }).click();
+  await page.getByRole("textbox", { name: "Username" }).fill("bob");
+  await page.getByRole("textbox", { name: "Email" }).fill("bob@example.org");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("heading", { name: "Kitchen" }).waitFor();
+  await page.getByText("ada invites you to").waitFor();
+  await page.getByText("Kettles and rotas").waitFor();
+  await page.getByText("1 member").waitFor();
+
+  // The creator is told on any page, here in settings, and answers there.
+  await ada.open("/settings");
+  await connected(ada.page);
+  await page.getByRole("button", { name: "Ask to join" }).click();
+  await page.getByText("Waiting for approval").waitFor();
+  await connected(page);
+  await requests(ada.page).getByText("bob asks to join Kitchen").waitFor();
+  await requests(ada.page).getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("heading", { name: "Kitchen", level: 1 }).waitFor();
+  await page.waitForURL(`**${room.path}`);
+  await requests(ada.page).waitFor({ state: "hidden" });
+  assert.equal(await focused(ada.page), "main");
+
+  await ada.open(room.path);
+  await connected(page);
+  await say(page, "Thanks for letting me in");
+  await sees(ada.page, "Thanks for letting me in");
+  await ada.page.getByRole("complementary").getByText("bob", { exact: true }).first().waitFor();
+  await Promise.all([ada.leave(), bob.leave()]);
+});
+
+test("who is denied is told, and can be let in later", async () => {
+  const [cyd, dee] = await Promise.all([here.person("cyd"), here.person("dee")]);
+  const room = await makeRoom(cyd.page, "Attic");
+  await dee.page.getByRole("textbox", { name: "Invite link" }).fill(room.link);
+  await dee.page.getByRole("button", { name: "Ask to join" }).click();
+  await dee.page.getByText("Waiting for approval").waitFor();
+  await connected(dee.page);
+  await requests(cyd.page).getByRole("button", { name: "Deny" }).click();
+  await dee.page.getByText("Your request was denied").waitFor();
+  await requests(cyd.page).waitFor({ state: "hidden" });
+
+  await cyd.page.reload();
+  await cyd.page.getByText("Denied").click();
+  await cyd.page.getByRole("complementary").getByRole("button", { name: "Approve" }).click();
+  await cyd.page.getByRole("complementary").getByRole("button", { name: "Remove dee" }).waitFor();
+  await dee.page.reload();
+  await dee.page.getByText("You are a member").waitFor();
+  await dee.page.getByRole("link", { name: "Open the room" }).click();
+  await dee.page.getByRole("heading", { name: "Attic", level: 1 }).waitFor();
+  await Promise.all([cyd.leave(), dee.leave()]);
+});
+
+test("the creator removes a member and changes the link; a member leaves", async () => {
+  const [eve, fay, guy] = await Promise.all([here.person("eve"), here.person("fay"), here.person("guy")]);
+  const room = await makeRoom(eve.page, "Cellar");
+  for (const one of [fay, guy]) {
+    await one.open(room.link);
+    await one.page.getByRole("button", { name: "Ask to join" }).click();
+    await one.page.getByText("Waiting for approval").waitFor();
+    await connected(one.page);
+    await requests(eve.page).getByRole("button", { name: "Approve" }).click();
+    await one.page.waitForURL(`**${room.path}`);
+  }
+  const members = eve.page.getByRole("complementary", { name: "About this room" });
+  await members.getByRole("button", { name: "Remove fay" }).waitFor();
+  assert.equal(await members.locator(".members-count").textContent(), "3");
+
+  // Fay looks at the room when she is removed; it goes away under her.
+  fay.expects(/status of 404/);
+  await connected(fay.page);
+  await members.getByRole("button", { name: "Remove fay" }).click();
+  await fay.page.getByRole("heading", { name: "Nothing here" }).waitFor();
+  await until("the member is gone", async () => (await members.locator(".members-count").textContent()) === "2");
+
+  const link = members.getByRole("textbox", { name: "Invite link" });
+  await members.getByRole("button", { name: "New link" }).click();
+  await until("the link is new", async () => (await link.inputValue()) !== room.link);
+  await fay.open(room.link);
+  await fay.page.getByRole("heading", { name: "Nothing here" }).waitFor();
+  await fay.open(await link.inputValue());
+  await fay.page.getByRole("button", { name: "Ask to join" }).waitFor();
+
+  await guy.page.getByRole("button", { name: "Leave room" }).click();
+  await guy.page.getByRole("heading", { name: "Start something" }).waitFor();
+  assert.equal(await guy.page.getByRole("link", { name: "Cellar" }).count(), 0);
+  guy.expects(/status of 404/);
+  await guy.open(room.path);
+  await guy.page.getByRole("heading", { name: "Nothing here" }).waitFor();
+  await Promise.all([eve.leave(), fay.leave(), guy.leave()]);
+});
+
+test("a link that invites to nothing is said to be none", async () => {
+  const hal = await here.person("hal");
+  hal.expects(/status of 4(04|22)/);
+  const join = async (link) => {
+    await hal.page.getByRole("textbox", { name: "Invite link" }).fill(link);
+    await hal.page.getByRole("button", { name: "Ask to join" }).click();
+    await hal.page.getByText("This is not an invite link of this server.").waitFor();
+    assert.equal(await hal.page.getByRole("textbox", { name: "Invite link" }).inputValue(), link);
+  };
+  await join("hello");
+  await join(`${here.url}/chats/room/1/invite?code=wrong`);
+  await hal.leave();
+});

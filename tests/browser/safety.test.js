@@ -1,0 +1,81 @@
+// Hostile text is text everywhere, and nothing is asked of any other host.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { hueOf, initialsOf } from "../../assets/js/avatar.js";
+import { spans } from "../../assets/js/spans.js";
+import { connected, said, say, sees } from "./lib/browser.js";
+import { scene } from "./lib/scene.js";
+
+const here = scene();
+
+const HOSTILE = `</script><img src=x onerror="document.title='pwned'">{{7*7}}<svg onload=alert(1)>`;
+
+test("stored markup is text in messages, names, descriptions, lists and titles", async () => {
+  const [ada, bob] = await Promise.all([here.person("ada"), here.person("bob")]);
+  const elsewhere = [];
+  for (const { context } of [ada, bob]) {
+    context.on("request", (request) => request.url().startsWith(here.url) || elsewhere.push(request.url()));
+    context.on("dialog", (dialog) => assert.fail(dialog.message()));
+  }
+  const name = HOSTILE.slice(0, 80);
+  await ada.page.getByRole("textbox", { name: "Room name" }).fill(name);
+  await ada.page.getByRole("textbox", { name: "Description" }).fill(HOSTILE);
+  await ada.page.getByRole("button", { name: "Create room" }).click();
+  await ada.page.getByRole("heading", { name, level: 1 }).waitFor();
+  await connected(ada.page);
+  await say(ada.page, HOSTILE);
+  const link = await ada.page.getByRole("textbox", { name: "Invite link" }).inputValue();
+  await bob.open(link);
+  await bob.page.getByRole("heading", { name, level: 1 }).waitFor();
+  await bob.page.getByRole("button", { name: "Ask to join" }).click();
+  await bob.page.getByText("Waiting for approval").waitFor();
+  await connected(bob.page);
+  // Arrives live: built by the script.
+  await ada.page.getByRole("button", { name: "Approve" }).click();
+  await bob.page.getByRole("heading", { name, level: 1 }).waitFor();
+  await connected(bob.page);
+  await say(ada.page, `again ${HOSTILE}`);
+  await sees(bob.page, "again");
+  assert.equal(await said(bob.page, "again").locator(".content").textContent(), `again ${HOSTILE}`);
+  await bob.page.getByRole("complementary").getByText(HOSTILE).waitFor();
+  for (const { page } of [ada, bob]) {
+    assert.equal(await page.locator("img, main svg[onload]").count(), 0);
+    assert.equal(await page.title(), `${name} · snug`);
+    const isolated = await page.locator(".chat-link .name, .author").evaluateAll((all) => all.every(({ tagName }) => tagName === "BDI"));
+    assert.ok(isolated);
+  }
+  assert.deepEqual(elsewhere, []);
+  await Promise.all([ada.leave(), bob.leave()]);
+});
+
+test("script cannot be put into the page, whatever finds its way there", async () => {
+  const cyd = await here.person("cyd");
+  cyd.expects(/Trusted/);
+  const thrown = await cyd.page.evaluate(() => {
+    try {
+      document.body.innerHTML = "<p>no</p>";
+      return null;
+    } catch (error) {
+      return error.name;
+    }
+  });
+  assert.equal(thrown, "TypeError");
+  await cyd.leave();
+});
+
+test("the script's half of a rule is the server's", () => {
+  const cases = JSON.parse(readFileSync(new URL("spans.json", import.meta.url), "utf8"));
+  for (const { content, name, spans: expected } of cases) {
+    assert.deepEqual(spans(content, name), expected, content);
+  }
+});
+
+test("the script paints the avatar that the server paints", async () => {
+  const dee = await here.person("dee.van-Hall");
+  const avatar = dee.page.locator(".sidebar-foot .avatar");
+  assert.equal(await avatar.textContent(), initialsOf("dee.van-Hall"));
+  assert.ok((await avatar.getAttribute("class")).split(" ").includes(`hue-${hueOf("dee.van-Hall")}`));
+  await dee.leave();
+});

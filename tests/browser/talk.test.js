@@ -1,0 +1,202 @@
+// A chat: what is said, how it looks, and how it is read.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connected, contents, messages, said, say, sees, write } from "./lib/browser.js";
+import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
+
+const here = scene();
+
+// Messages by the API, one after the other, so that there is a past.
+async function past(person, chat_id, count) {
+  for (let n = 1; n <= count; n += 1) {
+    const answer = await person.context.request.post(`/chats/${chat_id}/messages`, {
+      data: { content: `old ${n}` },
+      headers: { origin: here.url },
+    });
+    assert.equal(answer.status(), 201);
+  }
+}
+
+test("two people talk, and each sees at once what the other says", async () => {
+  const [ada, bo] = await Promise.all([here.person("ada"), here.person("bob")]);
+  await Promise.all([ada.open("/general"), bo.open("/general")]);
+  await Promise.all([connected(ada.page), connected(bo.page)]);
+  await say(ada.page, "Good morning");
+  await sees(bo.page, "Good morning");
+  await say(bo.page, "Morning!");
+  await sees(ada.page, "Morning!");
+  assert.deepEqual(await contents(ada.page), await contents(bo.page));
+
+  await write(ada.page, "line one\nline two");
+  const lines = said(bo.page, "line two");
+  await lines.waitFor();
+  assert.equal(await lines.locator(".content").innerText(), "line one\nline two");
+  assert.ok(await said(ada.page, "line two").evaluate((element) => element.classList.contains("own")));
+
+  await say(ada.page, "see https://example.org/a_(b)?c=d#e. And javascript:alert(1)");
+  const link = said(bo.page, "see ").getByRole("link");
+  assert.equal(await link.count(), 1);
+  assert.equal(await link.getAttribute("href"), "https://example.org/a_(b)?c=d#e");
+  assert.equal(await link.getAttribute("rel"), "noopener nofollow ugc");
+
+  await say(ada.page, "are you there, @bob?");
+  await sees(bo.page, "@bob");
+  assert.equal(await said(bo.page, "@bob").locator("mark").textContent(), "@bob");
+  assert.equal(await said(ada.page, "@bob").locator("mark").count(), 0);
+
+  // Said one after the other: one head, a day above, the full time on hover.
+  assert.ok(await said(bo.page, "@bob").evaluate((element) => element.classList.contains("continues")));
+  await bo.page.getByRole("heading", { name: "Today" }).waitFor();
+  const time = messages(bo.page).first().locator("time");
+  assert.match(await time.getAttribute("title"), /\d{4}/);
+  assert.match(await time.textContent(), /^\d\d:\d\d$/);
+
+  const before = await contents(bo.page);
+  await bo.page.reload();
+  await sees(bo.page, "@bob");
+  assert.deepEqual(await contents(bo.page), before);
+  await Promise.all([ada.leave(), bo.leave()]);
+});
+
+test("the composer keeps drafts, counts near the limit, and breaks lines with Shift", async () => {
+  const cyd = await here.person("cyd");
+  const page = await cyd.open("/general");
+  const field = page.getByRole("textbox", { name: "Message" });
+  await field.fill("half a thought");
+  await cyd.open("/settings");
+  await cyd.open("/general");
+  assert.equal(await field.inputValue(), "half a thought");
+  await field.press("End");
+  await field.press("Shift+Enter");
+  await field.pressSequentially("and the rest");
+  const height = await field.evaluate((element) => element.clientHeight);
+  await field.press("Enter");
+  await sees(page, "half a thought");
+  assert.equal(await field.inputValue(), "");
+  assert.ok(height > (await field.evaluate((element) => element.clientHeight)), "it had grown");
+
+  await field.fill("x".repeat(3_900));
+  await page.locator(".counter").filter({ hasText: "100" }).waitFor();
+  await field.fill("x".repeat(4_001));
+  await page.locator(".counter.over").waitFor();
+  const count = await messages(page).count();
+  await field.press("Enter");
+  assert.equal((await field.inputValue()).length, 4_001, "too long, it stays where it is");
+  assert.equal(await messages(page).count(), count);
+  await field.fill("   ");
+  await field.press("Enter");
+  assert.equal(await messages(page).count(), count, "an empty one is no message");
+  await field.fill("");
+  await cyd.leave();
+});
+
+test("unread messages are counted, marked where they begin, and read by looking", async () => {
+  const [dee, eve] = await Promise.all([here.person("dee"), here.person("eve")]);
+  await dee.open("/");
+  const found = dee.page.getByRole("textbox", { name: "Find people" }).or(dee.page.getByRole("searchbox", { name: "Find people" }));
+  await found.fill("EV");
+  await dee.page.getByRole("button", { name: "eve" }).click();
+  await dee.page.getByText("This is the beginning of your chat with").waitFor();
+  const chat = new URL(dee.page.url()).pathname;
+  const chat_id = Number(chat.split("/")[2]);
+
+  // Eve is at her dashboard: the new chat appears there by itself.
+  await connected(eve.page);
+  await eve.page.getByRole("link", { name: "dee" }).waitFor();
+  await say(dee.page, "Have you got a minute?");
+  await say(dee.page, "It is about the plant.");
+  const line = eve.page.locator(`.chat-line[data-chat="${chat_id}"]`);
+  await line.locator(".unread", { hasText: "2" }).waitFor();
+  await line.getByText("It is about the plant.").waitFor();
+  assert.match(await eve.page.title(), /^\(2\) /);
+  assert.match(await eve.page.locator('link[rel="icon"]').getAttribute("href"), /count-2\.svg$/);
+
+  await eve.page.getByRole("link", { name: "dee" }).click();
+  await sees(eve.page, "It is about the plant.");
+  await until("it counts as read", async () => !/^\(/.test(await eve.page.title()));
+  await line.locator(".unread").waitFor({ state: "hidden" });
+
+  await eve.open("/general");
+  await past(dee, chat_id, 3);
+  await line.locator(".unread", { hasText: "3" }).waitFor();
+  await eve.open(chat);
+  const above = await eve.page.locator(".new-line").evaluate((element) => element.nextElementSibling.querySelector(".content").textContent);
+  assert.equal(above, "old 1");
+  await Promise.all([dee.leave(), eve.leave()]);
+});
+
+test("older messages come while scrolling up, without a jump, and there is a way back", async () => {
+  const [fay, guy] = await Promise.all([here.person("fay"), here.person("guy")]);
+  const created = await fay.context.request.post("/chats/private", {
+    data: { receiver_id: guy.id },
+    headers: { origin: here.url },
+  });
+  const { chat_id } = await created.json();
+  await past(fay, chat_id, 130);
+  const page = await fay.open(`/private/${chat_id}`);
+  await connected(page);
+  assert.equal(await messages(page).last().locator(".content").textContent(), "old 130");
+
+  // What is read does not move when older messages come above it.
+  const scroller = page.getByRole("log");
+  const held = await scroller.evaluate(async (element) => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const count = () => element.querySelectorAll(".message").length;
+    const deadline = performance.now() + 30_000;
+    // The first page is short of a screen's worth of past, and asks for more by itself.
+    while (count() < 100 && performance.now() < deadline) await frame();
+    const anchor = element.querySelector(".message .content");
+    anchor.scrollIntoView({ block: "start" });
+    const before = anchor.getBoundingClientRect().top;
+    while (count() < 130 && performance.now() < deadline) await frame();
+    await frame();
+    return Math.abs(anchor.getBoundingClientRect().top - before);
+  });
+  assert.ok(held < 2, `it moved by ${held}px`);
+  await until("the beginning", async () => {
+    await scroller.evaluate((element) => (element.scrollTop = -element.scrollHeight));
+    return (await messages(page).count()) === 130;
+  });
+  assert.deepEqual(await contents(page), Array.from({ length: 130 }, (_, n) => `old ${n + 1}`));
+  await page.locator(".older").waitFor({ state: "hidden" });
+
+  const other = await guy.open(`/private/${chat_id}`);
+  await connected(other);
+  await say(other, "still there?");
+  const jump = page.getByRole("button", { name: /Jump to latest/ });
+  await jump.filter({ hasText: "1" }).waitFor();
+  await jump.click();
+  await sees(page, "still there?");
+  await jump.waitFor({ state: "hidden" });
+  await Promise.all([fay.leave(), guy.leave()]);
+});
+
+test("5,000 messages that were scrolled through do not slow the page", async () => {
+  const hal = await here.person("hal");
+  const page = await hal.open("/general");
+  await connected(page);
+  // Built as the page builds them when they arrive.
+  await page.evaluate(() => {
+    const log = document.querySelector("message-log");
+    const viewer = { user_id: 1, username: "hal" };
+    const first = log.first || log.last + 100_000;
+    for (let at = 0; at < 100; at += 1) {
+      const end = first - at * 50;
+      const messages = Array.from({ length: 50 }, (_, n) => ({
+        seq: end - 50 + n, user_id: 2 + (n % 3), username: `user${n % 3}`, content: `message ${n} with some words in it`,
+        timestamp: new Date(1.7e12 + (end + n) * 1000).toISOString(), client_id: null,
+      }));
+      log.prepend(messages, false, viewer);
+    }
+  });
+  assert.ok((await messages(page).count()) >= 5_000);
+  await say(page, "and still quick");
+  const laidOut = await page.evaluate(() => {
+    const lists = [...document.querySelectorAll("ol.messages")];
+    return lists.filter((list) => getComputedStyle(list).contentVisibility === "auto").length;
+  });
+  assert.ok(laidOut >= 50, "what is out of view is not laid out");
+  await hal.leave();
+});
