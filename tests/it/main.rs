@@ -14,6 +14,7 @@ mod markup;
 mod oddities;
 mod operators;
 mod origins;
+mod pages;
 mod postgres;
 mod process;
 mod rates;

@@ -1,0 +1,284 @@
+//! The pages for people from outside: who may see them, which forms count, what stored text becomes.
+//! What they look like and how they live is tried in a browser; see `tests/browser`.
+
+use crate::support::{Answer, PASSWORD, Person, Server};
+use reqwest::Method;
+use reqwest::header::{COOKIE, HeaderMap};
+
+const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{7*7}}'\"";
+
+/// A browser without scripts: it keeps cookies, follows nothing, and is asked for HTML.
+struct Browser {
+    nobody: Person,
+    cookies: Vec<(String, String)>,
+}
+
+impl Browser {
+    fn new(server: &Server) -> Self {
+        Self { nobody: Person::nobody(server), cookies: Vec::new() }
+    }
+
+    /// Signed in by the page's own form, as somebody who has an account.
+    async fn signed_in(server: &Server, name: &str) -> Self {
+        let mut browser = Self::new(server);
+        let answer = browser.log_in(name, "/").await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+        browser
+    }
+
+    async fn log_in(&mut self, name: &str, next: &str) -> Answer {
+        self.get("/login").await;
+        let fields = [("username", name), ("password", PASSWORD), ("next", next)];
+        self.submit("/login", "/login", &fields).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.nobody.request(method, path).header("accept", "text/html,*/*;q=0.8");
+        if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) }
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
+        let answer = self.nobody.send(request).await;
+        for cookie in answer.headers.get_all("set-cookie") {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        answer
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// Fills in the form that `page` shows and posts it to `path`.
+    async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = form_token(&self.get(page).await.text);
+        self.post(path, &token, fields).await
+    }
+
+    async fn post(&mut self, path: &str, token: &str, fields: &[(&str, &str)]) -> Answer {
+        let mut fields = fields.to_vec();
+        fields.push(("form_token", token));
+        // As browsers write it when a page sends no referrer.
+        let request = self.request(Method::POST, path).header("origin", "null").form(&fields);
+        self.send(request).await
+    }
+}
+
+fn form_token(html: &str) -> String {
+    let (_, rest) = html.split_once("name=\"form_token\" value=\"").expect("a form");
+    rest.split('"').next().unwrap().to_owned()
+}
+
+fn location(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    answer.headers["location"].to_str().unwrap()
+}
+
+fn assert_page(answer: &Answer, status: u16) {
+    assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+    assert_eq!(answer.headers["content-type"], "text/html; charset=utf-8");
+    assert!(answer.text.starts_with("<!doctype html>"), "{}", answer.text);
+    assert_guarded(&answer.headers);
+}
+
+fn assert_guarded(headers: &HeaderMap) {
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    for part in
+        ["default-src 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"]
+    {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert_eq!(headers["referrer-policy"], "no-referrer");
+    assert_eq!(headers["cache-control"], "no-store");
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_is_led_to_the_login_and_back() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    for (path, login) in [
+        ("/", "/login"),
+        ("/general", "/login?next=%2Fgeneral"),
+        ("/room/9?before=5", "/login?next=%2Froom%2F9%3Fbefore%3D5"),
+        ("/settings", "/login?next=%2Fsettings"),
+    ] {
+        assert_eq!(location(&browser.get(path).await), login, "{path}");
+    }
+    let posted = browser.post("/general", "", &[("content", "hello")]).await;
+    assert_eq!(location(&posted), "/login?next=%2Fgeneral");
+    server.person("ada").await;
+    assert_eq!(location(&browser.log_in("ada", "/room/9").await), "/room/9");
+    assert_eq!(location(&browser.get("/login?next=/general").await), "/general");
+}
+
+#[tokio::test]
+async fn nobody_is_led_to_another_host() {
+    let server = Server::start().await;
+    server.person("ada").await;
+    for foreign in ["https://evil.example/", "//evil.example", "/\\evil.example", "/login", "x"] {
+        let mut browser = Browser::new(&server);
+        assert_eq!(location(&browser.log_in("ada", foreign).await), "/", "{foreign}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_counts_only_with_the_token_of_its_session() {
+    let server = Server::start().await;
+    let (ada, _) = (server.person("ada").await, server.person("bob").await);
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    let page = browser.get("/general").await;
+    assert_page(&page, 200);
+    let token = form_token(&page.text);
+    let other = Browser::signed_in(&server, "bob").await.get("/general").await;
+    let again = form_token(&browser.get("/general").await.text);
+    assert_ne!(token, again, "it is masked anew for each page");
+    for bad in ["", "AAAA", &form_token(&other.text)] {
+        assert_page(&browser.post("/general", bad, &[("content", "forged")]).await, 403);
+    }
+    let posted =
+        browser.post("/general", &token, &[("content", "mine"), ("client_id", "c1")]).await;
+    assert_eq!(location(&posted), "/general");
+    let again = browser.post("/general", &token, &[("content", "mine"), ("client_id", "c1")]).await;
+    assert_eq!(location(&again), "/general");
+    let history = ada.get("/chats/general/history").await.expect(200);
+    assert_eq!(history["messages"].as_array().unwrap().len(), 1, "sent twice, stored once");
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_is_refused_also_a_login() {
+    let server = Server::start().await;
+    server.person("ada").await;
+    let mut browser = Browser::new(&server);
+    let token = form_token(&browser.get("/login").await.text);
+    let fields = [("username", "ada"), ("password", PASSWORD), ("form_token", &token)];
+    let post = |browser: &Browser| browser.request(Method::POST, "/login").form(&fields);
+    let elsewhere: [(&str, &str); 3] = [
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ];
+    for (name, value) in elsewhere {
+        let foreign = browser.nobody.send(post(&browser).header(name, value)).await;
+        assert_page(&foreign, 403);
+        assert!(!foreign.headers.contains_key("set-cookie"));
+    }
+    // Without the cookie of the door, as a form that a foreign page makes up would come.
+    let made_up = Browser::new(&server);
+    assert_page(&made_up.nobody.send(post(&made_up)).await, 403);
+    let ours = post(&browser).header("origin", server.url(""));
+    assert_eq!(location(&browser.nobody.send(ours).await), "/");
+    let json = browser.request(Method::POST, "/login").body("{}");
+    assert_page(&browser.nobody.send(json.header("content-type", "application/json")).await, 415);
+}
+
+#[tokio::test]
+async fn refusals_are_pages_for_people_and_problems_for_programs() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    for path in ["/private/77", "/room/77", "/room/0", "/chats/room/77/invite?code=x", "/no/such"] {
+        assert_page(&browser.get(path).await, 404);
+    }
+    assert_page(&browser.send(browser.request(Method::PUT, "/general")).await, 405);
+    assert_page(&browser.get("/general?before=x").await, 404);
+    ada.get("/no/such").await.refused(404, "not_found");
+    let json = ada.get("/chats/room/77").await;
+    json.refused(404, "not_found");
+    let problem = browser.get("/chats/room/77").await;
+    problem.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn what_people_wrote_is_text_on_every_page() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let name: String = HOSTILE.chars().take(80).collect();
+    let body = serde_json::json!({"name": name, "description": HOSTILE});
+    let room = ada.post("/chats/room", body).await.expect(201);
+    let room_id = room["room_id"].as_i64().unwrap();
+    ada.say(room_id, HOSTILE).await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    let link = room["invite_link"].as_str().unwrap();
+    let invitation = link.strip_prefix(&server.url("")).unwrap();
+    let find = "/?people=%3Cimg%3E";
+    for path in ["/", "/general", &format!("/room/{room_id}"), "/settings", invitation, find] {
+        let page = browser.get(path).await;
+        assert_page(&page, 200);
+        assert!(!page.text.contains("<img"), "{path}");
+        assert!(page.text.contains("&lt;img"), "{path}");
+    }
+    let echoed = [("name", ""), ("description", HOSTILE)];
+    let refused = browser.submit("/", "/rooms", &echoed).await;
+    assert_page(&refused, 422);
+    assert!(!refused.text.contains("<img"));
+}
+
+#[tokio::test]
+async fn pages_are_compressed_for_who_takes_it() {
+    let server = Server::start().await;
+    server.person("ada").await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    let plain = browser.get("/general").await;
+    assert!(!plain.headers.contains_key("content-encoding"));
+    let request = browser.request(Method::GET, "/general").header("accept-encoding", "gzip, br");
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert_eq!(answer.headers()["vary"], "accept-encoding");
+    let compressed = answer.bytes().await.unwrap();
+    assert!(compressed.len() * 3 < plain.text.len(), "{}", compressed.len());
+}
+
+#[tokio::test]
+async fn a_page_goes_on_from_what_it_shows() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    for n in 1..=60 {
+        ada.say(1, &format!("old {n}")).await;
+    }
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    // Templates escape slashes, too.
+    let plain = |page: Answer| page.text.replace("&#x2f;", "/");
+    let page = plain(browser.get("/general").await);
+    assert!(page.contains("data-chat=\"1\" data-type=\"general\" data-last-seq=\"60\""));
+    assert!(page.contains("href=\"/general?before=11\""));
+    assert!(!page.contains("old 10<"), "50 messages of it");
+    let older = plain(browser.get("/general?before=11").await);
+    assert!(older.contains("old 10<") && !older.contains("old 11<"));
+    assert!(older.contains("data-latest=\"/general\""));
+}
+
+#[tokio::test]
+async fn the_creator_sees_who_asks_on_every_page_the_rooms_own_first() {
+    let server = Server::start().await;
+    let (ada, bob, cyd) =
+        (server.person("ada").await, server.person("bob").await, server.person("cyd").await);
+    let (attic, attic_link) = ada.room("Attic").await;
+    let (cellar, cellar_link) = ada.room("Cellar").await;
+    for (person, room, link) in [(&bob, attic, &attic_link), (&cyd, cellar, &cellar_link)] {
+        let ask = format!("/chats/room/{room}/join");
+        person.post(&ask, serde_json::json!({"invite_link": link})).await.expect(202);
+    }
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    let order = |page: &str| {
+        let at = |name: &str| page.find(&format!("<bdi class=\"name\">{name}</bdi> asks")).unwrap();
+        at("bob") < at("cyd")
+    };
+    assert!(order(&browser.get("/settings").await.text), "the oldest first");
+    let page = browser.get(&format!("/room/{cellar}")).await.text;
+    assert!(!order(&page), "those of this room first");
+    let deny = format!("/room/{cellar}/deny");
+    let fields = [("user_id", cyd.id.to_string()), ("next", "/settings".to_owned())];
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let denied = browser.post(&deny, &form_token(&page), &fields).await;
+    assert_eq!(location(&denied), "/settings");
+    assert!(!browser.get("/settings").await.text.contains(">cyd</bdi> asks"));
+}
