@@ -121,6 +121,19 @@ async fn who_is_not_signed_in_is_led_to_the_login_and_back() {
 }
 
 #[tokio::test]
+async fn a_name_that_nobody_can_have_is_no_more_than_a_wrong_one() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    for name in ["a\0", "", "a b", "x".repeat(5_000).as_str()] {
+        let answer = browser.log_in(name, "/").await;
+        assert_page(&answer, 401);
+        assert!(answer.text.contains("do not belong together"), "{name:?}");
+    }
+    let body = serde_json::json!({"username": "a\0", "password": PASSWORD});
+    browser.nobody.post("/auth/login", body).await.refused(401, "bad_credentials");
+}
+
+#[tokio::test]
 async fn nobody_is_led_to_another_host() {
     let server = Server::start().await;
     server.person("ada").await;
