@@ -18,10 +18,11 @@ run: build
 	@exec $(TARGET)/release/snug serve
 
 test: need-rust
-	@.ci/need cc postgresql venv
+	@.ci/need cc postgresql venv node chromium
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
 	tests/schemathesis/run --generation-deterministic
+	tests/browser/run
 
 lint: need-rust
 	cargo fmt --all --check

@@ -1,11 +1,13 @@
 // Every page and state, wide and narrow, light and dark: looked at by axe, and left as a screenshot.
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { test } from "node:test";
 import { NARROW, WIDE, connected } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
+import { Server } from "./lib/server.js";
 
 const here = scene();
 
@@ -84,6 +86,25 @@ test("the doors and what is not there", async () => {
   await page.getByRole("heading", { name: "Nothing here" }).waitFor();
   await look(page, "failure-404");
   await nobody.leave();
+});
+
+test("a database that is away has a page, too", async () => {
+  // Signed as the server signs, since nobody can log in without a database.
+  const secret = "n8Qz1vG0sX5cK2wT7yLbR4dJ9hFmA6eP";
+  const server = await Server.start({ SNUG_DATABASE_URL: "postgres://snug@127.0.0.1:1/snug", SNUG_JWT_SECRET: secret });
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { sub: "1", sid: Buffer.alloc(16, 7).toString("base64url"), iat: now, exp: now + 600 };
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
+  const token = `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  const ada = await here.visitor("ada", { url: server.url });
+  await ada.context.addCookies([{ name: "snug_session", value: token, url: server.url }]);
+  ada.expects(/status of 503/);
+  const page = await ada.open("/general");
+  await page.getByRole("heading", { name: "Back in a moment" }).waitFor();
+  await look(page, "failure-503");
+  await ada.leave();
+  await server.stop();
 });
 
 test("somebody new sees what to do", async () => {

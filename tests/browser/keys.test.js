@@ -1,0 +1,85 @@
+// Everything by keyboard, and the focus where it belongs; one pane at a time on a phone.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NARROW, connected, focused, messages, said, say, stored } from "./lib/browser.js";
+import { scene } from "./lib/scene.js";
+
+const here = scene();
+
+// Presses Tab until the focus is on what has this name.
+async function tabTo(page, name) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    if ((await focused(page)) === name) return;
+  }
+  assert.fail(`the keyboard never comes to ${name}`);
+}
+
+test("a chat is found, read and written in without a mouse", async () => {
+  const ada = await here.person("ada");
+  const { page } = ada;
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(page), "Skip to the conversation");
+  await tabTo(page, "General");
+  const outline = await page.evaluate(() => getComputedStyle(document.activeElement, "::after").outlineWidth);
+  assert.equal(outline, "2px", "the focus can be seen");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "General", level: 1 }).waitFor();
+  await connected(page);
+  assert.equal(await focused(page), "content", "one can write at once");
+  await page.keyboard.type("by hand");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(page), "Send");
+  await page.keyboard.press("Enter");
+  await stored(page, "by hand");
+  assert.equal(await focused(page), "content", "and go on writing");
+  const log = page.getByRole("log", { name: "Conversation" });
+  await log.focus();
+  assert.ok(await log.evaluate((element) => element === document.activeElement), "one can scroll it by keys");
+  await ada.leave();
+});
+
+test("what comes live is announced, what was there is not", async () => {
+  const [bob, cyd] = await Promise.all([here.person("bob"), here.person("cyd")]);
+  await Promise.all([bob.open("/general"), cyd.open("/general")]);
+  await Promise.all([connected(bob.page), connected(cyd.page)]);
+  await say(cyd.page, "hear, hear");
+  const live = said(bob.page, "hear, hear").locator("xpath=ancestor::*[@role='log']");
+  await live.waitFor();
+  assert.equal(await bob.page.getByRole("main").count(), 1);
+  assert.equal(await bob.page.getByRole("navigation", { name: "Chats" }).count(), 1);
+  assert.equal(await bob.page.getByRole("heading", { level: 1 }).count(), 1);
+  await Promise.all([bob.leave(), cyd.leave()]);
+});
+
+test("on a phone there is one pane, and a way back", async () => {
+  const dee = await here.person("dee", { viewport: NARROW, hasTouch: true, isMobile: true });
+  const { page } = dee;
+  await page.getByRole("link", { name: "General" }).tap();
+  await page.getByRole("heading", { name: "General", level: 1 }).waitFor();
+  await page.getByRole("navigation", { name: "Chats" }).waitFor({ state: "hidden" });
+  await connected(page);
+  const field = page.getByRole("textbox", { name: "Message" });
+  await field.tap();
+  // The keyboard takes half of the screen.
+  await page.setViewportSize({ width: 360, height: 370 });
+  await field.fill("from a phone");
+  const box = await field.boundingBox();
+  assert.ok(box.y + box.height <= 370, "the composer stays in view");
+  await page.getByRole("button", { name: "Send" }).tap();
+  await stored(page, "from a phone");
+  await messages(page).last().waitFor();
+  await page.setViewportSize(NARROW);
+  await page.getByRole("link", { name: "All chats" }).tap();
+  await page.getByRole("navigation", { name: "Chats" }).waitFor();
+
+  await page.getByRole("textbox", { name: "Room name" }).fill("Pocket");
+  await page.getByRole("button", { name: "Create room" }).tap();
+  await page.getByRole("heading", { name: "About this room" }).waitFor();
+  await page.getByRole("link", { name: "Close" }).tap();
+  await page.getByRole("heading", { name: "About this room" }).waitFor({ state: "hidden" });
+  await page.getByRole("link", { name: "About this room" }).tap();
+  await page.getByRole("textbox", { name: "Invite link" }).waitFor();
+  await dee.leave();
+});
