@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | process | `main` `cli` `config` `prompt` `log` `systemd` `memory` `commands` | settings, signals, commands |
 //! | | [`run`] `app` `server` | the one seam that the program and the tests share; the listener |
-//! | edge: requests | `http` | `route` (all routes on one screen), `guard` (who asks), `body`, `respond`, `sockets` (before a 101); `api` (JSON, one file per resource), `pages` (HTML), `render`, `assets` |
+//! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `guard` (who asks), `body`, `form` (forms and their tokens), `respond`, `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
 //! | rules | `chat` | `post`, `lane` (commit, then publish), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
 //! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |

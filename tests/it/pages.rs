@@ -295,3 +295,42 @@ async fn the_creator_sees_who_asks_on_every_page_the_rooms_own_first() {
     assert_eq!(location(&denied), "/settings");
     assert!(!browser.get("/settings").await.text.contains(">cyd</bdi> asks"));
 }
+
+#[tokio::test]
+async fn a_page_lets_nobody_do_what_the_api_would_not() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    server.person("cyd").await;
+    let (room, link) = ada.room("Attic").await;
+    bob.enter(&ada, room, &link).await;
+    let private = ada.private_with(&bob).await;
+    let mut member = Browser::signed_in(&server, "bob").await;
+    let mut stranger = Browser::signed_in(&server, "cyd").await;
+    let (ada_id, bob_id) = (ada.id.to_string(), bob.id.to_string());
+    let fields = [("user_id", bob_id.as_str()), ("content", "x"), ("seq", "1"), ("code", "x")];
+    let path = |action: &str| format!("/room/{room}{action}");
+
+    for page in
+        [path(""), format!("/private/{private}"), format!("/chats/room/{room}/invite?code=x")]
+    {
+        assert_page(&stranger.get(&page).await, 404);
+    }
+    let actions = ["", "/read", "/approve", "/deny", "/remove", "/rotate", "/leave"];
+    let mut forms: Vec<String> = actions.into_iter().map(path).collect();
+    forms.extend([format!("/private/{private}"), format!("/private/{private}/read")]);
+    forms.push(format!("/chats/room/{room}/invite"));
+    for form in forms {
+        assert_page(&stranger.submit("/settings", &form, &fields).await, 404);
+    }
+    for form in [path("/approve"), path("/deny"), path("/rotate")] {
+        assert_page(&member.submit("/settings", &form, &fields).await, 403);
+    }
+    let creator = [("user_id", ada_id.as_str())];
+    assert_page(&member.submit("/settings", &path("/remove"), &creator).await, 403);
+    let mut creator = Browser::signed_in(&server, "ada").await;
+    assert_page(&creator.submit("/settings", &path("/leave"), &[]).await, 409);
+    assert_eq!(location(&member.submit("/settings", &path("/leave"), &[]).await), "/");
+    assert_page(&member.get(&path("")).await, 404);
+    let history = ada.get(&format!("/chats/room/{room}/history")).await.expect(200);
+    assert_eq!(history["last_seq"], 0);
+}

@@ -45,6 +45,11 @@ pub async fn ask(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
             return Err(refusal.into());
         }
     }
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("code", &code).finish();
-    Ok(respond::see_other(&format!("/chats/room/{room_id}/invite?{query}")))
+    Ok(respond::see_other(&address(room_id, &code)))
+}
+
+/// The page of an invitation with this code, whatever was typed for one.
+pub fn address(room_id: ChatId, code: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("code", code).finish();
+    format!("/chats/room/{room_id}/invite?{query}")
 }
