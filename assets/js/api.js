@@ -1,7 +1,13 @@
-// Calls of the JSON API with the session's cookie. Never throws: a line that is down is status 0.
+// Calls of the JSON API with the session's cookie. Never throws: a line that is down, or dead, is
+// status 0.
+
+const ANSWER_MS = 15_000;
 
 export async function call(path, { method = "GET", body, signal } = {}) {
-  const request = { method, signal, headers: { accept: "application/json" } };
+  const running = new AbortController();
+  const late = setTimeout(() => running.abort(), ANSWER_MS);
+  signal?.addEventListener("abort", () => running.abort());
+  const request = { method, signal: running.signal, headers: { accept: "application/json" } };
   if (body !== undefined) {
     request.headers["content-type"] = "application/json";
     request.body = JSON.stringify(body);
@@ -12,5 +18,7 @@ export async function call(path, { method = "GET", body, signal } = {}) {
     return { ok: response.ok, status: response.status, answer: text ? JSON.parse(text) : null };
   } catch {
     return { ok: false, status: 0, answer: null };
+  } finally {
+    clearTimeout(late);
   }
 }

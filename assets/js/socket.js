@@ -9,6 +9,8 @@ const CHECK_MS = 5_000;
 // Browsers hide the protocol's pings, so a quiet line is tried with one of our own.
 const QUIET_MS = 20_000;
 const ANSWER_MS = 5_000;
+// A try that has led to no welcome by then has gone into a dead line.
+const WELCOME_MS = 10_000;
 const DELAY_MS_FIRST = 500;
 const DELAY_MS_MAX = 15_000;
 
@@ -16,6 +18,7 @@ export class Socket extends EventTarget {
   #socket = null;
   #tries = 0;
   #timer = 0;
+  #opened = 0;
   #heard = 0;
   #asked = 0;
   #resumed = new Set();
@@ -36,7 +39,7 @@ export class Socket extends EventTarget {
     this.#resumed = resumedChats(this.positions);
     const socket = new WebSocket(this.path + resumeQuery(this.positions, this.epoch));
     this.#socket = socket;
-    this.#heard = performance.now();
+    this.#opened = this.#heard = performance.now();
     this.#asked = 0;
     socket.onmessage = (event) => this.#take(event.data);
     socket.onclose = (event) => this.#closed(event.code);
@@ -52,7 +55,7 @@ export class Socket extends EventTarget {
   // Something happened after which the line is likely to work, or to be dead: find out now.
   nudge() {
     if (this.up) this.#ask();
-    else if (this.#timer) this.open();
+    else if (this.#timer || this.#socket) this.open();
   }
 
   #take(text) {
@@ -93,7 +96,9 @@ export class Socket extends EventTarget {
   #check() {
     if (!this.#socket) return;
     const now = performance.now();
-    if (this.#asked && now - this.#asked > ANSWER_MS) this.#closed(1006);
+    const unwelcome = !this.up && now - this.#opened > WELCOME_MS;
+    const unanswered = this.#asked && now - this.#asked > ANSWER_MS;
+    if (unwelcome || unanswered) this.#closed(1006);
     else if (!this.#asked && now - this.#heard > QUIET_MS) this.#ask();
   }
 

@@ -8,6 +8,7 @@ export class Proxy {
     const proxy = new Proxy(port);
     proxy.server.listen(0, "127.0.0.1");
     await once(proxy.server, "listening");
+    proxy.server.unref();
     return proxy;
   }
 
@@ -47,6 +48,9 @@ export class Proxy {
   #join(near, far) {
     const pair = { near, far, silent: this.dead };
     this.pairs.add(pair);
+    // A test that fails leaves it open, and must end all the same.
+    near.unref();
+    far.unref();
     const pass = (from, to) => {
       from.on("data", (bytes) => pair.silent || to.write(bytes));
       from.on("error", () => {});
