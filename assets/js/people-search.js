@@ -12,7 +12,7 @@ class PeopleSearch extends HTMLElement {
   #running = null;
 
   connectedCallback() {
-    this.field = this.querySelector("input[type=search]");
+    this.field = this.querySelector("input[name=people]");
     this.list = this.querySelector(".people");
     this.none = this.querySelector("[data-none]");
     this.querySelector("form[role=search] button").hidden = true;
