@@ -155,7 +155,7 @@ test("a house full of people", async () => {
   await ada.open("/");
   await connected(ada.page);
   await look(ada.page, "dashboard");
-  await ada.page.getByRole("searchbox", { name: "Find people" }).fill("o");
+  await ada.page.getByRole("textbox", { name: "Find people" }).fill("o");
   await ada.page.getByRole("button", { name: "bob" }).waitFor();
   await look(ada.page, "dashboard-found");
   ada.expects(/status of 4/);

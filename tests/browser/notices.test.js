@@ -51,7 +51,7 @@ test("one tab notifies of what is not in view, with what was said as text", asyn
   const second = await ada.open("/settings", { tab: true });
   await Promise.all([connected(settings), connected(second)]);
 
-  await bob.page.getByRole("searchbox", { name: "Find people" }).fill("ada");
+  await bob.page.getByRole("textbox", { name: "Find people" }).fill("ada");
   await bob.page.getByRole("button", { name: "ada" }).click();
   await bob.page.getByText("This is the beginning").waitFor();
   await connected(bob.page);

@@ -72,7 +72,7 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   assert.equal(path(bob.page), "/");
   assert.equal(await bob.page.getByRole("link", { name: "Library" }).count(), 0);
 
-  await bob.page.getByRole("searchbox", { name: "Find people" }).fill("ad");
+  await bob.page.getByRole("textbox", { name: "Find people" }).fill("ad");
   await press(bob.page, "Search");
   await press(bob.page, "ada");
   assert.match(path(bob.page), /^\/private\/\d+$/);

@@ -1,5 +1,6 @@
 // A running snug with a PostgreSQL of its own, on a port that it keeps over a restart.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync, chmodSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -18,6 +19,7 @@ export class Server {
   constructor(scratch, settings) {
     this.scratch = scratch;
     this.settings = settings;
+    this.broken = [];
   }
 
   get url() {
@@ -44,6 +46,7 @@ export class Server {
       await this.ended;
     }
     rmSync(this.scratch, { recursive: true, force: true });
+    assert.deepEqual(this.broken, [], "the server says that something broke");
   }
 
   // Resolves when the server says where it serves.
@@ -61,6 +64,7 @@ export class Server {
       this.ended.then(() => reject(new Error(`snug ended:\n${this.log.join("\n")}`)));
       createInterface({ input: this.child.stderr }).on("line", (line) => {
         this.log.push(line);
+        if (/\bERROR\b|panicked/.test(line)) this.broken.push(line);
         const address = /serving.*?(127\.0\.0\.1:\d+)/.exec(line)?.[1];
         if (!address) return;
         clearTimeout(late);
