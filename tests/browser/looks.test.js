@@ -85,6 +85,8 @@ test("the doors and what is not there", async () => {
   await page.goto("/no/such/page");
   await page.getByRole("heading", { name: "Nothing here" }).waitFor();
   await look(page, "failure-404");
+  await page.goto("/docs");
+  await look(page, "docs");
   await nobody.leave();
 });
 
