@@ -7,6 +7,9 @@ import { createInterface } from "node:readline";
 import path from "node:path";
 import { DEADLINE_MS } from "./until.js";
 
+const { PATH, SNUG_PG_BINDIR } = process.env;
+const ENVIRONMENT = SNUG_PG_BINDIR ? { PATH, SNUG_PG_BINDIR } : { PATH };
+
 export class Server {
   static async start(settings = {}) {
     const scratch = mkdtempSync(path.join(process.env.SNUG_SCRATCH, "server-"));
@@ -52,8 +55,8 @@ export class Server {
   // Resolves when the server says where it serves.
   #start(listen) {
     const data = path.join(this.scratch, "data");
-    this.child = spawn(process.env.SNUG_BIN, ["--listen", listen, "--data-dir", data], {
-      env: { PATH: process.env.PATH, HOME: this.scratch, SNUG_RATE_LIMITS: "off", ...this.settings },
+    this.child = spawn(process.env.SNUG, ["--listen", listen, "--data-dir", data], {
+      env: { ...ENVIRONMENT, HOME: this.scratch, SNUG_RATE_LIMITS: "off", ...this.settings },
       stdio: ["ignore", "ignore", "pipe"],
     });
     writeFileSync(path.join(this.scratch, "snug.pid"), `${this.child.pid}\n`);
