@@ -9,8 +9,8 @@ pub mod assets;
 mod body;
 #[cfg(test)]
 mod description;
-pub mod framing;
 pub mod form;
+pub mod framing;
 mod guard;
 pub mod pages;
 pub mod render;
@@ -247,11 +247,9 @@ async fn read_body(kind: Body, headers: &HeaderMap, incoming: Incoming) -> Resul
         Body::OptionalJson if !is_json => {
             return Err(body::unsupported("Send the body as application/json, or none."));
         }
-        Body::Json | Body::JsonOrForm | Body::OptionalJson => {}
         Body::Form if !body::is_type(headers, "application/x-www-form-urlencoded") => {
             return Err(body::unsupported("Send the form as application/x-www-form-urlencoded."));
         }
-        Body::OptionalJson if !is_json => return Ok(Bytes::new()),
         Body::Json | Body::JsonOrForm | Body::Form | Body::OptionalJson => {}
     }
     body::read(incoming).await
