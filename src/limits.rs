@@ -191,6 +191,13 @@ pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A database that hangs does not even time out by itself: without an answer by then its connection is
+/// thrown away.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+/// Whether it answers at all; those who ask look again soon.
+pub const PING_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Whoever asked for a change hears by then, though it goes on to its end.
+pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(8);
 /// A remote database that vanished is noticed by then.
 pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables; a deadline of their own.

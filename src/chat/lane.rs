@@ -66,6 +66,8 @@ impl Lane {
             metrics,
             state: Arc::clone(&state),
             connection: Connection::Never,
+            is_away: false,
+            doubted: FxHashSet::default(),
         };
         let worker = tokio::spawn(worker.run(queue));
         Self {
@@ -136,6 +138,11 @@ struct Worker {
     metrics: Arc<Metrics>,
     state: Arc<LaneState>,
     connection: Connection,
+    /// The last attempt to connect failed: the next drafts do not wait for as many.
+    is_away: bool,
+    /// Chats of batches that were given up though they may have been stored: at most a batch's for each
+    /// loss of a connection.
+    doubted: FxHashSet<ChatId>,
 }
 
 /// The writing connection, or what became of the last one.
@@ -144,7 +151,7 @@ enum Connection {
     Up(Box<Writer>),
     /// The outcome of its last batch is not known.
     Doubtful(Backend),
-    /// Could not be opened; since then nothing was.
+    /// There is none, and nothing in doubt.
     Down,
 }
 
@@ -152,8 +159,22 @@ impl Worker {
     async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
         let mut waiting = Vec::new();
         loop {
-            if waiting.is_empty() && queue.recv_many(&mut waiting, BATCH_DRAFTS_MAX).await == 0 {
-                return;
+            if waiting.is_empty() {
+                let receiving = queue.recv_many(&mut waiting, BATCH_DRAFTS_MAX);
+                // While something is in doubt, drafts are not the only reason to connect.
+                let received = if self.doubted.is_empty() {
+                    Ok(receiving.await)
+                } else {
+                    tokio::time::timeout(RECONNECT_PAUSE_MAX, receiving).await
+                };
+                match received {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(_) => {
+                        self.settle_doubts().await;
+                        continue;
+                    }
+                }
             }
             while waiting.len() < BATCH_DRAFTS_MAX {
                 let Ok(entry) = queue.try_recv() else { break };
@@ -174,14 +195,17 @@ impl Worker {
         let began = Instant::now();
         let drafts: Vec<(Draft, String)> =
             batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
-        let mut is_retry = false;
+        let was_away = self.is_away;
         let mut pause = RECONNECT_PAUSE_MIN;
         loop {
-            let was_down = matches!(self.connection, Connection::Down);
             match self.write(&drafts).await {
                 Ok(outcomes) => {
                     self.metrics.committed(drafts.len(), began.elapsed());
-                    return self.publish(batch, outcomes, is_retry).await;
+                    self.publish(batch, outcomes).await;
+                    if !self.doubted.is_empty() {
+                        self.settle_doubts().await;
+                    }
+                    return;
                 }
                 Err(WriteError::Failed(error)) if batch.len() == 1 => {
                     return self.fail(batch, error);
@@ -191,8 +215,7 @@ impl Worker {
                     return Box::pin(self.settle_one_by_one(batch)).await;
                 }
                 Err(WriteError::Unknown(error)) => {
-                    is_retry = true;
-                    if began.elapsed() >= SETTLE_TIMEOUT || was_down {
+                    if began.elapsed() >= SETTLE_TIMEOUT || was_away {
                         return self.fail(batch, error);
                     }
                 }
@@ -219,6 +242,7 @@ impl Worker {
             Ok(_) | Err(WriteError::Failed(_)) => Connection::Up(writer),
             Err(WriteError::Unknown(error)) => {
                 tracing::warn!(%error, "the outcome of a batch is not known; it is run again");
+                self.doubted.extend(drafts.iter().map(|(draft, _)| draft.chat_id));
                 Connection::Doubtful(writer.backend())
             }
         };
@@ -227,37 +251,53 @@ impl Worker {
 
     /// A new connection; one in doubt is ended first, so that what it did can no longer change.
     async fn connect(&mut self, before: Connection) -> Result<Box<Writer>, Error> {
-        if let Connection::Doubtful(backend) = before {
-            match self.store.end_backend(backend).await {
-                Ok(true) => {}
-                Ok(false) | Err(_) => {
-                    self.connection = Connection::Doubtful(backend);
-                    return Err(Error::unavailable(
-                        "PostgreSQL",
-                        "the last connection is still ending",
-                    ));
-                }
-            }
+        let is_first = matches!(before, Connection::Never);
+        let connected = self.try_connect(before).await;
+        let was_away = std::mem::replace(&mut self.is_away, connected.is_err());
+        match &connected {
+            Ok(_) if !is_first => tracing::info!("messages can be stored again"),
+            Err(error) if !was_away => tracing::warn!(%error, "messages cannot be stored for now"),
+            Ok(_) | Err(_) => {}
         }
-        match Writer::connect(&self.store).await {
-            Ok(writer) => {
-                if matches!(before, Connection::Down | Connection::Doubtful(_)) {
-                    tracing::info!("messages can be stored again");
+        connected
+    }
+
+    async fn try_connect(&mut self, before: Connection) -> Result<Box<Writer>, Error> {
+        if let Connection::Doubtful(backend) = before
+            && !matches!(self.store.end_backend(backend).await, Ok(true))
+        {
+            self.connection = Connection::Doubtful(backend);
+            return Err(Error::unavailable("PostgreSQL", "the last connection is still ending"));
+        }
+        Ok(Box::new(Writer::connect(&self.store).await?))
+    }
+
+    /// What was given up may have been stored, and then nobody has seen it: followers of those chats
+    /// read it. Only when the old connection is gone can it no longer change.
+    async fn settle_doubts(&mut self) {
+        match std::mem::replace(&mut self.connection, Connection::Down) {
+            Connection::Up(writer) => self.connection = Connection::Up(writer),
+            before => match self.connect(before).await {
+                Ok(writer) => self.connection = Connection::Up(writer),
+                Err(_) => return,
+            },
+        }
+        let chats: Vec<ChatId> = self.doubted.iter().copied().collect();
+        match self.store.last_seqs(&chats).await {
+            Ok(last_seqs) => {
+                self.doubted.clear();
+                for (chat_id, last_seq) in last_seqs {
+                    self.registry.hear(chat_id, last_seq);
                 }
-                Ok(Box::new(writer))
             }
-            Err(error) => {
-                if !matches!(before, Connection::Down) {
-                    tracing::warn!(%error, "messages cannot be stored for now");
-                }
-                Err(error)
-            }
+            Err(error) => tracing::debug!(%error, "what was stored is not known yet"),
         }
     }
 
-    /// After the commit, and only then: followers see the messages, senders their answers. What a
-    /// repeated batch finds already stored may not have been published by the first try.
-    async fn publish(&self, batch: Vec<Entry>, outcomes: Vec<Outcome>, is_retry: bool) {
+    /// After the commit, and only then: followers see the messages, senders their answers. What is
+    /// found already stored is published too, since the try that stored it may not have come so far;
+    /// followers that have it pass it over.
+    async fn publish(&self, batch: Vec<Entry>, outcomes: Vec<Outcome>) {
         let mut messages: FxHashMap<ChatId, Vec<Message>> = FxHashMap::default();
         let mut answers = Vec::with_capacity(batch.len());
         let mut callers = Vec::new();
@@ -269,10 +309,10 @@ impl Worker {
                     self.metrics.messages.inc();
                     messages.entry(message.chat_id).or_default().push(message.clone());
                 }
-                Ok(Posted::Known(message)) if is_retry => {
+                Ok(Posted::Known(message)) => {
                     messages.entry(message.chat_id).or_default().push(message.clone());
                 }
-                Ok(Posted::Known(_)) | Err(_) => {}
+                Err(_) => {}
             }
             match reply {
                 Reply::Connection(to) => answers.push((to, answer(&draft, &posted))),

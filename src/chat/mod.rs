@@ -32,6 +32,7 @@ pub use sessions::Authenticated;
 pub use crate::store::{MemberState, Page, PageQuery, PageStart, PoolState};
 
 use crate::error::{Error, Result};
+use crate::limits::CHANGE_TIMEOUT;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -138,12 +139,13 @@ impl Chat {
     }
 }
 
-/// Runs a call to its end, whether or not its caller waits for it.
+/// Runs a call to its end, whether or not its caller waits for it; none waits for ever.
 async fn to_the_end<T: Send + 'static>(
     call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    match tokio::spawn(call).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::broken("a call ended before its time", error)),
+    match tokio::time::timeout(CHANGE_TIMEOUT, tokio::spawn(call)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => Err(Error::broken("a call ended before its time", error)),
+        Err(late) => Err(Error::unavailable("PostgreSQL", late)),
     }
 }

@@ -17,7 +17,8 @@ use std::time::Duration;
 
 impl Worker {
     /// Reads once; a connection that fills the scratch gets its next turn after the others.
-    pub(super) fn receive(&mut self, index: u32) {
+    /// `is_at_end` when the peer has ended the stream: it is read until that end.
+    pub(super) fn receive(&mut self, index: u32, is_at_end: bool) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
         if connection.stage == Stage::Greeting {
@@ -30,7 +31,8 @@ impl Worker {
             Received::Gone => self.remove(index),
             Received::Bytes(count) => {
                 connection.hear(now);
-                if count == scratch.len() {
+                // A full buffer may leave more behind, and the end of a stream is told only once.
+                if count == scratch.len() || is_at_end {
                     self.unread.push(index);
                 }
                 if !is_closing {
@@ -41,7 +43,7 @@ impl Worker {
         self.scratch = scratch;
     }
 
-    /// What came right behind the handshake is heard once the connection has been welcomed.
+    /// What came right behind the handshake is kept until the connection has been welcomed.
     pub(super) fn keep_early(&mut self, index: u32, early: &[u8]) {
         let begun_at = self.now();
         if !early.is_empty()
@@ -52,6 +54,14 @@ impl Worker {
         }
     }
 
+    /// What came before the welcome.
+    pub(super) fn hear_early(&mut self, index: u32) {
+        if self.connections.get(index).is_some_and(|connection| connection.input.is_some()) {
+            self.understand(index, &mut []);
+        }
+        self.receive(index, true);
+    }
+
     /// Frames in what was kept and what was received; the last may be incomplete and is kept.
     pub(super) fn understand(&mut self, index: u32, received: &mut [u8]) {
         let now = self.now();
@@ -60,7 +70,8 @@ impl Worker {
         let mut begun_at = kept.as_ref().map_or(now, |input| input.begun_at);
         let Input { mut tail, mut fragments, .. } =
             kept.map_or_else(Input::default, |input| *input);
-        let buffer = if tail.is_empty() {
+        let is_kept = !tail.is_empty();
+        let buffer = if !is_kept {
             received
         } else {
             tail.extend_from_slice(received);
@@ -72,11 +83,11 @@ impl Worker {
                 Err(close) => return self.close(index, close),
                 Ok(Step::Incomplete) => break,
                 Ok(Step::Frame { incoming, bytes }) => {
-                    if matches!(incoming, Incoming::Text(_)) {
-                        begun_at = now;
-                    }
                     self.heed(index, incoming);
                     at += bytes;
+                    if fragments.is_none() {
+                        begun_at = now;
+                    }
                 }
             }
             let stays = self.connections.get(index).is_some_and(|c| c.stage == Stage::Open);
@@ -85,7 +96,9 @@ impl Worker {
             }
         }
         if at < buffer.len() || fragments.is_some() {
-            let input = Input { tail: buffer[at..].to_vec(), fragments, begun_at };
+            // What was kept stays where it is while it grows, however small the pieces are.
+            let tail = if at == 0 && is_kept { tail } else { buffer[at..].to_vec() };
+            let input = Input { tail, fragments, begun_at };
             if let Some(connection) = self.connections.get(index) {
                 connection.input = Some(Box::new(input));
             }
@@ -99,25 +112,30 @@ impl Worker {
             Incoming::Part => {}
             Incoming::Close(code) => self.close(index, Close::Answered(code)),
             Incoming::Pong => {
-                self.allow_control(index);
+                let allowed = self.allow_control(index);
+                self.judge(index, allowed);
             }
             Incoming::Ping(payload) => {
-                if self.allow_control(index) {
+                let allowed = self.allow_control(index);
+                if allowed.is_ok() {
                     self.send(index, pong_frame(payload));
                 }
+                self.judge(index, allowed);
             }
         }
     }
 
-    /// False, and closing, when there are more control frames than anyone needs.
-    fn allow_control(&mut self, index: u32) -> bool {
+    /// Refused when there are more control frames than anyone needs.
+    fn allow_control(&mut self, index: u32) -> Result<(), Nonsense> {
         let now = self.now();
-        let Some(connection) = self.connections.get(index) else { return false };
-        let allowed = connection.count_control(now) <= CONTROL_FRAMES_PER_SEC_MAX;
-        if !allowed {
-            self.close(index, Close::Policy);
+        let Some(connection) = self.connections.get(index) else { return Ok(()) };
+        if connection.count_control(now) <= CONTROL_FRAMES_PER_SEC_MAX {
+            return Ok(());
         }
-        allowed
+        let detail = "More pings and pongs than anyone needs; slow down.";
+        let mut refusal = Refusal::new(Because::TooMany, "rate_limited", detail);
+        refusal.retry_after = Some(Duration::from_secs(1));
+        Err(Nonsense { refusal: refusal.into(), client_id: None, chat_id: None })
     }
 
     fn heed_text(&mut self, index: u32, text: &str) {
@@ -125,19 +143,28 @@ impl Worker {
             return;
         }
         let heeded = match session::read(text) {
-            Ok(meaning) => self.carry_out(index, meaning),
+            Ok(meaning) => self.carry_out(index, meaning).map(|()| self.forgive(index)),
             Err(nonsense) => Err(nonsense),
         };
+        self.judge(index, heeded);
+    }
+
+    /// What makes sense makes up for what did not.
+    fn forgive(&mut self, index: u32) {
+        if let Some(connection) = self.connections.get(index) {
+            connection.offences = connection.offences.saturating_sub(1);
+        }
+    }
+
+    /// Refuses what is not to be carried out; who persists is sent away.
+    fn judge(&mut self, index: u32, heeded: Result<(), Nonsense>) {
         let Some(connection) = self.connections.get(index) else { return };
-        match heeded {
-            Ok(()) => connection.offences = connection.offences.saturating_sub(1),
-            Err(Nonsense { refusal, client_id, chat_id }) => {
-                connection.offences += 1;
-                let persists = connection.offences >= OFFENCES_MAX;
-                self.send(index, error_frame(&refusal, client_id.as_deref(), chat_id));
-                if persists {
-                    self.close(index, Close::Policy);
-                }
+        if let Err(Nonsense { refusal, client_id, chat_id }) = heeded {
+            connection.offences += 1;
+            let persists = connection.offences >= OFFENCES_MAX;
+            self.send(index, error_frame(&refusal, client_id.as_deref(), chat_id));
+            if persists {
+                self.close(index, Close::Policy);
             }
         }
     }
@@ -176,9 +203,8 @@ impl Worker {
                 Ok(())
             }
             Meaning::Ping => {
-                if self.allow_control(index) {
-                    self.send(index, text_frame(&ServerFrame::Pong));
-                }
+                self.allow_control(index)?;
+                self.send(index, text_frame(&ServerFrame::Pong));
                 Ok(())
             }
         }

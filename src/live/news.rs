@@ -19,6 +19,7 @@ impl Worker {
         match event {
             Event::Arrived(arrival) => self.arrive(*arrival),
             Event::Published(run) => self.publish(&run, gather),
+            Event::Heard { chat_id, last_seq } => self.hear_head(chat_id, last_seq),
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
             Event::Confirmed { to, standings } => self.confirm(to, &standings),
@@ -146,7 +147,7 @@ impl Worker {
         self.send(index, welcome);
         if is_first {
             self.begin_to_follow(index, standings, epoch);
-            self.receive(index);
+            self.hear_early(index);
         }
         self.read_on(index);
     }
@@ -294,6 +295,20 @@ impl Worker {
         for (index, sent) in troubled {
             self.sent(index, sent);
             self.read_on(index);
+        }
+    }
+
+    /// Followers that are behind read what was committed without being published.
+    fn hear_head(&mut self, chat_id: ChatId, last_seq: Seq) {
+        let Some(chat) = self.shard.chat(chat_id) else { return };
+        chat.heard(last_seq);
+        for index in chat.followers.clone() {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let Some(follow) = connection.follow(chat_id) else { continue };
+            if follow.passing(last_seq, last_seq) != Passing::By {
+                follow.phase = Phase::Replaying { announce: false, begun: true };
+                self.read_on(index);
+            }
         }
     }
 

@@ -81,7 +81,7 @@ pub(super) struct Worker {
     pub(super) connections: Slab,
     wheel: Wheel,
     pub(super) scratch: Box<[u8]>,
-    /// Connections from which there is more to read than one turn takes.
+    /// Connections from which there may be more to read than one turn takes.
     pub(super) unread: Vec<u32>,
     /// Connections with something queued in this turn.
     pub(super) dirty: Vec<u32>,
@@ -137,12 +137,13 @@ impl Worker {
                 if event.is_writable() {
                     self.flush(index);
                 }
-                if event.is_readable() || event.is_read_closed() || event.is_error() {
-                    self.receive(index);
+                let is_at_end = event.is_read_closed() || event.is_error();
+                if event.is_readable() || is_at_end {
+                    self.receive(index, is_at_end);
                 }
             }
             for index in std::mem::take(&mut self.unread) {
-                self.receive(index);
+                self.receive(index, true);
             }
             self.flush_dirty();
             self.turn_wheel();

@@ -66,6 +66,11 @@ pub struct Resume {
 pub enum Event {
     Arrived(Box<Arrival>),
     Published(Arc<Run>),
+    /// A chat goes up to here, which may not have been published: followers read what they miss.
+    Heard {
+        chat_id: ChatId,
+        last_seq: Seq,
+    },
     /// The answer to a draft of this connection; none for a stored draft without a `client_id`.
     Answered {
         to: ConnectionId,
@@ -152,6 +157,13 @@ impl Registry {
         }
         for (inbox, events) in self.inboxes.iter().zip(events) {
             inbox.push_all(events).await;
+        }
+    }
+
+    /// Tells every shard how far a chat goes whose last messages may not have been published.
+    pub fn hear(&self, chat_id: ChatId, last_seq: Seq) {
+        for inbox in self.inboxes.iter() {
+            inbox.push(Event::Heard { chat_id, last_seq });
         }
     }
 

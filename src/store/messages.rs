@@ -12,6 +12,7 @@ use crate::message::{ChatType, Draft, Message};
 use futures_util::future;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
 /// What became of one draft of a batch.
@@ -155,7 +156,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    fn params(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 5] {
+    fn params(&self) -> [&(dyn ToSql + Sync); 5] {
         [&self.chats, &self.senders, &self.keys, &self.contents, &self.hashes]
     }
 }
@@ -250,10 +251,20 @@ impl Store {
     /// Ends a server process of ours whose commit is not known, and waits until it is gone: only then
     /// can what it did no longer change.
     pub async fn end_backend(&self, backend: Backend) -> Result<bool> {
-        let row = self.maybe(END_BACKEND, &[&backend.pid, &backend.began]).await?;
-        Ok(row.is_none())
+        let params: [&(dyn ToSql + Sync); 2] = [&backend.pid, &backend.began];
+        let rows = self.rows_within(DATABASE_CONNECT_TIMEOUT, END_BACKEND, &params).await?;
+        Ok(rows.is_empty())
+    }
+
+    /// The last numbers of these chats.
+    pub async fn last_seqs(&self, chats: &[ChatId]) -> Result<Vec<(ChatId, Seq)>> {
+        let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
+        let rows = self.rows(LAST_SEQS, &[&ids]).await?;
+        Ok(rows.iter().map(|row| (ChatId(row.get("id")), Seq(row.get("last_seq")))).collect())
     }
 }
+
+const LAST_SEQS: &str = "select id, last_seq from chats where id = any ($1)";
 
 const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
      where pid = $1 and backend_start = $2";

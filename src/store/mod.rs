@@ -22,18 +22,19 @@ pub use migrate::MigrateError;
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
 pub use room_members::{Decided, Member, MemberState, OpenRequest, Request, Requested};
-pub use sessions::{NewSession, Session};
+pub use sessions::Session;
 pub use settings::Unsafe;
 pub use users::{NewUser, User};
 
 use crate::error::{Error, Result};
 use crate::limits::{
-    DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT,
-    STATEMENT_TIMEOUT,
+    ANSWER_TIMEOUT, DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT,
+    POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
 };
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{NoTls, Row};
@@ -95,8 +96,8 @@ impl Store {
     /// Whether PostgreSQL answers.
     pub async fn ping(&self) -> Result<()> {
         let client = self.client().await?;
-        client.simple_query("select 1").await?;
-        Ok(())
+        let asked = tokio::time::timeout(PING_TIMEOUT, client.simple_query("select 1")).await;
+        answered(client, asked).map(drop)
     }
 
     /// Ends the idle connections, so that none is cut off when PostgreSQL stops.
@@ -138,9 +139,22 @@ impl Store {
         statement: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
+        self.rows_within(ANSWER_TIMEOUT, statement, params).await
+    }
+
+    async fn rows_within(
+        &self,
+        limit: Duration,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
         let client = self.client().await?;
-        let prepared = client.prepare_cached(statement).await?;
-        Ok(client.query(&prepared, params).await?)
+        let asking = async {
+            let prepared = client.prepare_cached(statement).await?;
+            client.query(&prepared, params).await
+        };
+        let asked = tokio::time::timeout(limit, asking).await;
+        answered(client, asked)
     }
 
     async fn maybe(
@@ -165,8 +179,27 @@ impl Store {
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<u64> {
         let client = self.client().await?;
-        let prepared = client.prepare_cached(statement).await?;
-        Ok(client.execute(&prepared, params).await?)
+        let asking = async {
+            let prepared = client.prepare_cached(statement).await?;
+            client.execute(&prepared, params).await
+        };
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+        answered(client, asked)
+    }
+}
+
+/// The answer, if it came in time; a connection on which none came is thrown away, since the database
+/// behind it may hang.
+fn answered<T>(
+    client: Object,
+    asked: Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>,
+) -> Result<T> {
+    match asked {
+        Ok(answer) => Ok(answer?),
+        Err(late) => {
+            drop(Object::take(client));
+            Err(Error::unavailable("PostgreSQL", late))
+        }
     }
 }
 
