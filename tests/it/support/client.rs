@@ -156,9 +156,24 @@ impl Person {
 
     /// A socket before its `welcome`.
     pub async fn raw_socket(&self, path: &str) -> Socket {
+        Socket::open(&self.socket_url(path)).await
+    }
+
+    /// A socket before its `welcome`, if somebody is there to open it with.
+    pub async fn try_socket(&self, path: &str) -> Option<Socket> {
+        Socket::try_open(&self.socket_url(path)).await
+    }
+
+    fn socket_url(&self, path: &str) -> String {
         let sign = if path.contains('?') { '&' } else { '?' };
-        let url = format!("{}{path}{sign}token={}", self.base.replace("http", "ws"), self.token);
-        Socket::open(&url).await
+        format!("{}{path}{sign}token={}", self.base.replace("http", "ws"), self.token)
+    }
+
+    /// The status and body of an answer to a POST, if there is one.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let answer = self.request(Method::POST, path).json(body).send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, serde_json::from_str(&answer.text().await.ok()?).unwrap_or_default()))
     }
 
     /// Posts a message by HTTP; its `seq`.

@@ -40,6 +40,11 @@ impl Database {
         format!("postgres:///{}?host={}&user=snug", self.name, cluster().display())
     }
 
+    /// The socket on which its PostgreSQL listens.
+    pub fn socket(&self) -> PathBuf {
+        cluster().join(".s.PGSQL.5432")
+    }
+
     /// A connection of the test's own, to look and to meddle.
     pub async fn client(&self) -> Client {
         connect(&self.name).await

@@ -1,12 +1,16 @@
 //! What the tests stand on: one PostgreSQL for all of them, a database and a running snug for each,
 //! people who sign up, and sockets whose frames can be waited for.
 
+pub mod bare;
+pub mod check;
 mod client;
+pub mod crowd;
 mod database;
 mod program;
+pub mod proxy;
 mod raw;
 mod server;
-mod socket;
+pub mod socket;
 
 pub use client::{Answer, PASSWORD, Person};
 pub use database::Database;

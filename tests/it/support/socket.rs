@@ -38,6 +38,17 @@ impl Socket {
         Self { stream, passed: VecDeque::new() }
     }
 
+    /// A socket, if somebody is there to open it with.
+    pub async fn try_open(url: &str) -> Option<Self> {
+        let (stream, _) = connect_async(url).await.ok()?;
+        Some(Self { stream, passed: VecDeque::new() })
+    }
+
+    /// False when the socket has ended.
+    pub async fn try_send(&mut self, frame: Value) -> bool {
+        self.stream.send(Message::text(frame.to_string())).await.is_ok()
+    }
+
     pub async fn send(&mut self, frame: Value) {
         self.send_raw(Message::text(frame.to_string())).await;
     }
@@ -72,6 +83,13 @@ impl Socket {
     pub async fn is_silent(&mut self) -> bool {
         self.send(serde_json::json!({"type": "ping"})).await;
         self.next().await["type"] == "pong"
+    }
+
+    /// Whether no frame of this type has come before the answer to a ping that is sent now.
+    pub async fn expect_silence(&mut self, kind: &str) -> bool {
+        self.send(serde_json::json!({"type": "ping"})).await;
+        self.expect("pong").await;
+        !self.passed.iter().any(|frame| frame["type"] == kind)
     }
 
     /// The code that the server closes with; frames before it are passed over.

@@ -1,0 +1,177 @@
+//! The program and its own PostgreSQL, killed again and again while people talk.
+
+use crate::commands::snug;
+use crate::support::crowd::{Signals, check, listen, post, stored_in, talk, wait_for};
+use crate::support::{PATIENCE, Person, until};
+use futures_util::future::join_all;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use tokio_postgres::NoTls;
+
+/// The program with a data directory of its own, always on the same port.
+struct Appliance {
+    address: String,
+    data_dir: PathBuf,
+    child: Child,
+    _parent: tempfile::TempDir,
+}
+
+impl Appliance {
+    async fn start() -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(parent.path(), PermissionsExt::from_mode(0o711)).unwrap();
+        let data_dir = parent.path().join("data");
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let child = launch(&address, &data_dir);
+        let appliance = Self { address, data_dir, child, _parent: parent };
+        appliance.wait_until_ready().await;
+        appliance
+    }
+
+    fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn wait_until_ready(&self) {
+        until("it is ready", || async {
+            let asked = reqwest::get(format!("{}/readyz", self.base())).await;
+            asked.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+    }
+
+    /// Kills it in the middle of whatever it does, and starts it again.
+    async fn crash(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let began = Instant::now();
+        self.child = launch(&self.address, &self.data_dir);
+        self.wait_until_ready().await;
+        assert!(began.elapsed() < Duration::from_secs(8), "ready after {:?}", began.elapsed());
+    }
+
+    fn postmaster(&self) -> Option<Pid> {
+        let record = std::fs::read_to_string(self.data_dir.join("postgres/postmaster.pid")).ok()?;
+        record.lines().next()?.parse().ok().map(Pid::from_raw)
+    }
+
+    async fn database(&self) -> tokio_postgres::Client {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(self.data_dir.join("postgres")).user("snug").dbname("snug");
+        let (client, connection) = config.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Ends it as its manager would; PostgreSQL goes with it.
+    fn stop(&mut self) {
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        assert!(self.postmaster().is_none(), "PostgreSQL was left behind");
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        // They may have ended already, as they should.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(postmaster) = self.postmaster() {
+            let _ = kill(postmaster, Signal::SIGINT);
+            let began = Instant::now();
+            while self.postmaster().is_some() && began.elapsed() < PATIENCE {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+fn launch(address: &str, data_dir: &std::path::Path) -> Child {
+    let settings = [("SNUG_RATE_LIMITS", "off"), ("PATH", "/usr/bin:/bin"), ("SNUG_LOG", "warn")];
+    snug(&["--listen", address, "--data-dir", data_dir.to_str().unwrap()], &settings)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// What goes on while `faults` happen; checked in the end.
+async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut Appliance, &Signals)) {
+    let nobody = Person::at(appliance.base());
+    let people = join_all(["ada", "bob", "cyd"].map(|name| nobody.joined_by(name))).await;
+    let (signals, end) = (Signals::default(), AtomicI64::new(0));
+    let readers = join_all([
+        listen(&people[0], "/ws/general", 1, &end, None),
+        listen(&people[1], "/ws", 1, &end, None),
+    ]);
+    let writing = async {
+        let talking = join_all(people.iter().map(|person| talk(person, 1, &person.name, &signals)));
+        let posting = post(&people[0], 1, "http", &signals);
+        let breaking = async {
+            faults(appliance, &signals).await;
+            wait_for(&signals, 100).await;
+            signals.stop.store(true, Relaxed);
+        };
+        let (mut acked, posted, ()) = tokio::join!(talking, posting, breaking);
+        acked.push(posted);
+        end.store(stored_in(&appliance.database().await, 1).await.1, Relaxed);
+        (acked, appliance)
+    };
+    let ((acked, appliance), seen) = tokio::join!(writing, readers);
+    let (history, last_seq) = stored_in(&appliance.database().await, 1).await;
+    check(&history, last_seq, &acked, &seen);
+    // Every draft was settled in the end: nothing is stored that nobody owns.
+    assert_eq!(history.len(), acked.iter().map(Vec::len).sum::<usize>());
+    appliance.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_again_and_again_loses_and_doubles_nothing() {
+    let mut appliance = Appliance::start().await;
+    under_load(&mut appliance, async |appliance, signals| {
+        for _ in 0..4 {
+            wait_for(signals, 150).await;
+            appliance.crash().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_killed_again_and_again_loses_and_doubles_nothing() {
+    let mut appliance = Appliance::start().await;
+    under_load(&mut appliance, async |appliance, signals| {
+        for _ in 0..3 {
+            wait_for(signals, 150).await;
+            let killed = appliance.postmaster().unwrap();
+            kill(killed, Signal::SIGKILL).unwrap();
+            let began = Instant::now();
+            until("another one runs", || async {
+                appliance.postmaster().is_some_and(|pid| pid != killed)
+            })
+            .await;
+            wait_for(signals, 20).await;
+            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_killed_at_once_lose_and_double_nothing() {
+    let mut appliance = Appliance::start().await;
+    under_load(&mut appliance, async |appliance, signals| {
+        for _ in 0..2 {
+            wait_for(signals, 150).await;
+            kill(appliance.postmaster().unwrap(), Signal::SIGKILL).unwrap();
+            appliance.crash().await;
+        }
+    })
+    .await;
+}

@@ -1,0 +1,327 @@
+//! A database that fails in the middle: nothing acknowledged is lost, nothing is stored twice, nobody
+//! is told what is not so, and service comes back by itself.
+
+use crate::support::crowd::{Signals, check, listen, post, stored, talk, wait_for};
+use crate::support::proxy::{Fate, Proxy};
+use crate::support::{Database, Person, Server, until};
+use futures_util::future::join_all;
+use serde_json::json;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// A server behind the proxy, and its database without.
+async fn behind(proxy: &Proxy) -> Server {
+    Server::on(proxy.database(), &[("SNUG_DATABASE_URL", &proxy.url())]).await
+}
+
+/// What goes on while `faults` happen; checked in the end.
+async fn under_load(server: &Server, faults: impl AsyncFnOnce(&Signals)) {
+    let people = join_all(["ada", "bob", "cyd"].map(|name| server.person(name))).await;
+    let (signals, end) = (Signals::default(), AtomicI64::new(0));
+    let readers = join_all([
+        listen(&people[0], "/ws/general", 1, &end, None),
+        listen(&people[1], "/ws", 1, &end, None),
+        listen(&people[2], "/ws/general", 1, &end, Some(40)),
+    ]);
+    let writing = async {
+        let talking = join_all(people.iter().map(|person| talk(person, 1, &person.name, &signals)));
+        let posting = post(&people[0], 1, "http", &signals);
+        let breaking = async {
+            wait_for(&signals, 50).await;
+            faults(&signals).await;
+            wait_for(&signals, 50).await;
+            signals.stop.store(true, Relaxed);
+        };
+        let (mut acked, posted, ()) = tokio::join!(talking, posting, breaking);
+        acked.push(posted);
+        end.store(stored(&server.database, 1).await.1, Relaxed);
+        acked
+    };
+    let (acked, seen) = tokio::join!(writing, readers);
+    let (history, last_seq) = stored(&server.database, 1).await;
+    check(&history, last_seq, &acked, &seen);
+    assert_healthy(server, &people[0]).await;
+}
+
+/// Within five seconds after a fault all is as before.
+async fn assert_healthy(server: &Server, person: &Person) {
+    let began = Instant::now();
+    server.wait_until_ready().await;
+    let mut socket = person.socket("/ws/general").await;
+    for n in 0.. {
+        let sent = Instant::now();
+        socket.send(json!({"content": "well?", "client_id": format!("well-{n}")})).await;
+        let answer = loop {
+            let frame = socket.next().await;
+            if frame["type"] != "message" {
+                break frame;
+            }
+        };
+        if answer["type"] == "ack" && sent.elapsed() < Duration::from_millis(500) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{answer}");
+    }
+    let client = server.database.client().await;
+    until("no lock waits and no transaction idles", || async {
+        let query = "select count(*) from pg_stat_activity where datname = current_database()
+            and pid <> pg_backend_pid()
+            and (wait_event_type = 'Lock' or state like 'idle in transaction%')";
+        client.query_one(query, &[]).await.unwrap().get::<_, i64>(0) == 0
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_commit_or_a_lost_answer_to_one_is_settled_unnoticed() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let mut reader = bob.socket("/ws/general").await;
+    let mut writer = ada.socket("/ws/general").await;
+    let mut seq = 0;
+    for round in 0..6 {
+        proxy.doom(if round % 2 == 0 { Fate::AnswerLost } else { Fate::Lost });
+        for n in 0..5 {
+            // With a client_id and without: the server has a name of its own for each.
+            let draft = match n % 2 {
+                0 => json!({"content": "x", "client_id": format!("{round}-{n}")}),
+                _ => json!({"content": "x"}),
+            };
+            writer.send(draft).await;
+        }
+        for _ in 0..3 {
+            writer.expect("ack").await;
+        }
+        for _ in 0..5 {
+            seq += 1;
+            assert_eq!(reader.next().await["seq"], seq);
+        }
+        assert_eq!(proxy.cuts(), round + 1);
+        assert!(reader.is_silent().await, "nobody saw anything twice");
+    }
+    assert_eq!(stored(&server.database, 1).await.0.len(), 30);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_cut_at_their_commits_lose_and_double_nothing() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    under_load(&server, async |signals| {
+        for round in 0..8 {
+            proxy.doom(if round % 2 == 0 { Fate::AnswerLost } else { Fate::Lost });
+            until("a connection is cut", || async { proxy.cuts() > round }).await;
+            wait_for(signals, 10).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    ada.say(1, "first").await;
+    let mut reader = bob.socket("/ws/general").await;
+    let mut writer = ada.socket("/ws/general").await;
+    proxy.refuse(true);
+    end_backends(&server.database, "state = 'idle' and query <> 'commit'").await;
+    proxy.doom(Fate::AnswerLost);
+    writer.send(json!({"content": "second", "client_id": "second"})).await;
+    let error = writer.expect("error").await;
+    assert_eq!((&error["code"], &error["client_id"]), (&json!("unavailable"), &json!("second")));
+    assert_eq!(stored(&server.database, 1).await.1, 2, "it was stored all the same");
+    // While it is away, others need not wait as long to hear so.
+    let began = Instant::now();
+    writer.send(json!({"content": "third", "client_id": "third"})).await;
+    assert_eq!(writer.expect("error").await["client_id"], "third");
+    ada.post("/chats/1/messages", json!({"content": "by http"})).await.refused(503, "unavailable");
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+
+    proxy.refuse(false);
+    let second = reader.expect("message").await;
+    assert_eq!((&second["seq"], &second["content"]), (&json!(2), &json!("second")));
+    writer.send(json!({"content": "second", "client_id": "second"})).await;
+    assert_eq!(writer.expect("ack").await["seq"], 2);
+    assert!(reader.is_silent().await);
+}
+
+/// Ends server processes of snug in this database; how many.
+async fn end_backends(database: &Database, which: &str) -> i64 {
+    let end = format!(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity
+         where datname = current_database() and application_name = 'snug' and {which}"
+    );
+    database.client().await.query_one(&end, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backends_that_are_ended_under_load_lose_and_double_nothing() {
+    let server = Server::start().await;
+    under_load(&server, async |signals| {
+        for round in 0..9 {
+            let which = if round % 3 == 0 {
+                "true"
+            } else {
+                "query in ('begin', 'commit')
+                or query like '-- Locks the chats%' or query like '-- Stores a batch%'"
+            };
+            end_backends(&server.database, which).await;
+            wait_for(signals, 10).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_is_not_waited_for_without_end() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let mut writer = ada.socket("/ws/general").await;
+    let mut reader = bob.socket("/ws/general").await;
+    ada.say(1, "first").await;
+    proxy.clog(true);
+    let began = Instant::now();
+    writer.send(json!({"content": "second", "client_id": "second"})).await;
+    let by_http = async {
+        let draft = json!({"content": "by http", "client_id": "by-http"});
+        ada.post("/chats/1/messages", draft).await.refused(503, "unavailable");
+    };
+    let reading = async {
+        ada.get("/chats/general/history").await.refused(503, "unavailable");
+    };
+    let changing = async {
+        ada.post("/chats/room", json!({"name": "Tea"})).await.refused(503, "unavailable");
+    };
+    let asking = async {
+        let ready = ada.get("/readyz").await;
+        assert_eq!(ready.status, 503);
+        assert!(ready.headers.contains_key("retry-after"));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    };
+    tokio::join!(by_http, reading, changing, asking);
+    assert_eq!(writer.expect("error").await["code"], "unavailable");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    // The sockets stay, and what needs no database is answered.
+    writer.send(json!({"type": "ping"})).await;
+    writer.expect("pong").await;
+    assert_eq!(ada.get("/healthz").await.status, 200);
+
+    proxy.clog(false);
+    assert_healthy(&server, &ada).await;
+    for (client_id, content) in [("second", "second"), ("by-http", "by http")] {
+        writer.send(json!({"content": content, "client_id": client_id})).await;
+        writer.expect("ack").await;
+    }
+    let (history, last_seq) = stored(&server.database, 1).await;
+    for seq in 1..=last_seq {
+        assert_eq!(reader.expect("message").await["seq"], seq);
+    }
+    let second = history.values().filter(|said| said.client_id == "second").count();
+    let by_http = history.values().filter(|said| said.client_id == "by-http").count();
+    assert_eq!((second, by_http, history.len() as i64), (1, 1, last_seq));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_backend_of_the_lane_is_not_doubled_by_its_successor() {
+    use nix::sys::signal::{Signal, kill};
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut socket = ada.socket("/ws/general").await;
+    socket.send(json!({"content": "first", "client_id": "first"})).await;
+    socket.expect("ack").await;
+    let client = server.database.client().await;
+    let query = "select pid from pg_stat_activity where datname = current_database()
+        and application_name = 'snug' and query = 'commit'";
+    let pid: i32 = client.query_one(query, &[]).await.unwrap().get(0);
+    let pid = nix::unistd::Pid::from_raw(pid);
+    kill(pid, Signal::SIGSTOP).unwrap();
+    socket.send(json!({"content": "second", "client_id": "second"})).await;
+    let error = socket.expect("error").await;
+    kill(pid, Signal::SIGCONT).unwrap();
+    assert_eq!((&error["code"], &error["client_id"]), (&json!("unavailable"), &json!("second")));
+    assert_healthy(&server, &ada).await;
+    socket.send(json!({"content": "second", "client_id": "second"})).await;
+    let ack = socket.expect("ack").await;
+    let (history, last_seq) = stored(&server.database, 1).await;
+    crate::support::check::history(&history, last_seq).unwrap();
+    assert_eq!(history[&ack["seq"].as_i64().unwrap()].client_id, "second");
+    let mut told = Vec::new();
+    while told.len() < last_seq as usize {
+        told.push(socket.expect("message").await["seq"].as_i64().unwrap());
+    }
+    assert_eq!(told, (1..=last_seq).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_out_of_connections_is_told_soon_and_come_back_to() {
+    let proxy = Proxy::new().await;
+    let (server, database) = (behind(&proxy).await, proxy.database());
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (mut writer, mut reader) =
+        (ada.socket("/ws/general").await, bob.socket("/ws/general").await);
+    ada.say(1, "first").await;
+
+    proxy.refuse(true);
+    end_backends(&database, "true").await;
+    until("the pool has noticed", || async { ada.get("/readyz").await.status == 503 }).await;
+    let began = Instant::now();
+    ada.get("/chats/general/history").await.refused(503, "unavailable");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    writer.send(json!({"content": "second", "client_id": "second"})).await;
+    assert_eq!(writer.expect("error").await["code"], "unavailable");
+
+    proxy.refuse(false);
+    assert_healthy(&server, &ada).await;
+    let (_, last_seq) = stored(&database, 1).await;
+    for seq in 1..=last_seq {
+        assert_eq!(reader.expect("message").await["seq"], seq);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_on_one_database_give_out_each_number_once() {
+    let database = Database::empty().await;
+    // They make the schema at the same time.
+    let (one, two) =
+        tokio::join!(Server::on(database.clone(), &[]), Server::on(database.clone(), &[]));
+    let (ada, bob) = (one.person("ada").await, two.person("bob").await);
+    let private = ada.private_with(&bob).await;
+    let (signals, end) = (Signals::default(), AtomicI64::new(0));
+    let reading = join_all([
+        listen(&ada, "/ws/general", 1, &end, None),
+        listen(&bob, "/ws", 1, &end, Some(25)),
+    ]);
+    let writing = async {
+        let enough = async {
+            wait_for(&signals, 600).await;
+            signals.stop.store(true, Relaxed);
+        };
+        let (a, b, c, d, ()) = tokio::join!(
+            talk(&ada, 1, "a", &signals),
+            talk(&bob, 1, "b", &signals),
+            talk(&ada, private, "c", &signals),
+            talk(&bob, private, "d", &signals),
+            enough
+        );
+        // Each server tells its own sockets; the next message of its own brings what they lack.
+        for (person, name) in [(&ada, "last-a"), (&bob, "last-b"), (&ada, "last-c")] {
+            let draft = json!({"content": name, "client_id": name});
+            person.post("/chats/1/messages", draft).await.expect(201);
+        }
+        end.store(stored(&database, 1).await.1 - 1, Relaxed);
+        ([a, b], [c, d])
+    };
+    let ((general, privately), seen) = tokio::join!(writing, reading);
+    let (mut history, last_seq) = stored(&database, 1).await;
+    check(&history, last_seq, &general, &[]);
+    history.remove(&last_seq);
+    for mut seen in seen {
+        seen.truncate(history.len());
+        crate::support::check::seen(&history, &seen, 1).unwrap();
+    }
+    let (history, last_seq) = stored(&database, private).await;
+    check(&history, last_seq, &privately, &[]);
+}

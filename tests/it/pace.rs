@@ -1,0 +1,164 @@
+//! Too fast and too slow: who floods is refused and then sent away, who stalls is sent away, and the
+//! others do not notice.
+
+use crate::support::bare::{Bare, PING, PONG, TEXT, frame};
+use crate::support::{Server, until};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_is_taken_and_what_is_beyond_it_refused_with_the_time_to_wait() {
+    let server = Server::with(&[("SNUG_RATE_LIMITS", "on")]).await;
+    let ada = server.person("ada").await;
+    let mut socket = ada.socket("/ws").await;
+    // Over several sockets: the pace is the user's.
+    let mut other = ada.socket("/ws/general").await;
+    for n in 0..30 {
+        let draft = json!({"chat_id": 1, "content": "x", "client_id": n.to_string()});
+        if n < 15 {
+            socket.send(draft).await
+        } else {
+            other.send(draft).await
+        }
+        if n == 14 {
+            for _ in 0..15 {
+                socket.expect("ack").await;
+            }
+        }
+    }
+    let error = other.expect("error").await;
+    assert_eq!((&error["code"], &error["chat_id"]), (&json!("rate_limited"), &json!(1)));
+    assert!(error["client_id"].is_string(), "{error}");
+    let wait = error["retry_after_ms"].as_u64().unwrap();
+    assert!((1..=1_000).contains(&wait), "{wait}");
+    let refused = ada.post("/chats/1/messages", json!({"content": "x"})).await;
+    refused.refused(429, "rate_limited");
+    assert!(refused.headers.contains_key("retry-after"));
+    // The others may go on, and so may this one after a while.
+    let bob = server.person("bob").await;
+    bob.say(1, "unhindered").await;
+    until("the pace is kept again", || async {
+        ada.post("/chats/1/messages", json!({"content": "x"})).await.status == 201
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_goes_on_flooding_is_sent_away() {
+    let server = Server::with(&[("SNUG_RATE_LIMITS", "on")]).await;
+    let ada = server.person("ada").await;
+    let mut bare = Bare::open(&server, &ada, "/ws/general").await;
+    bare.try_send(frame(TEXT, br#"{"content":"flood"}"#).repeat(300)).await;
+    assert_eq!(bare.closed().await, 1008);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_control_frames_than_anyone_needs_are_refused_and_then_the_end() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    for flood in [frame(PING, b"?"), frame(PONG, b""), frame(TEXT, br#"{"type":"ping"}"#)] {
+        let mut bare = Bare::open(&server, &ada, "/ws").await;
+        bare.try_send(flood.repeat(75)).await;
+        let refusal = loop {
+            let frame = bare.frame().await.unwrap();
+            if frame.first == TEXT && frame.json()["type"] == "error" {
+                break frame.json();
+            }
+        };
+        assert_eq!(refusal["code"], "rate_limited");
+        assert!(refusal["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 1_000));
+        bare.try_send(flood.repeat(400)).await;
+        assert_eq!(bare.closed().await, 1008);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let mut stalled = Bare::narrow(&server, &bob, "/ws/general").await;
+    let mut going_on = ada.socket("/ws/general").await;
+    let content = "🐌".repeat(4_000);
+    let mut last = 0;
+    // Its outbox is full, or has been waited for too long on a slow machine.
+    let is_given_up = async || {
+        let metrics = ada.get("/metrics").await.text;
+        let given_up = ["snug_outbox_overflows_total 1", "snug_sockets 1"];
+        metrics.lines().any(|line| given_up.contains(&line))
+    };
+    let began = Instant::now();
+    while !is_given_up().await {
+        assert!(began.elapsed() < Duration::from_secs(90), "what waits for a reader is bounded");
+        // No more than can be replayed.
+        let burst = if last < 900 { 20 } else { 0 };
+        for _ in 0..burst {
+            going_on.send(json!({"content": content})).await;
+        }
+        for _ in 0..burst {
+            last += 1;
+            assert_eq!(going_on.next().await["seq"], last);
+        }
+    }
+    // The stalled one reads again: whole frames in order, then the close.
+    let mut at = 0;
+    while let Some(frame) = stalled.frame_or_cut().await {
+        if frame.first != TEXT {
+            assert_eq!(frame.payload[..2], 1013u16.to_be_bytes());
+            break;
+        }
+        at += 1;
+        assert_eq!(frame.json()["seq"], at);
+    }
+    assert!(at < last);
+    let mut resumed = bob.socket(&format!("/ws/general?after={at}")).await;
+    for seq in at + 1..=last {
+        assert_eq!(resumed.next().await["seq"], seq);
+    }
+    assert_eq!(resumed.next().await, json!({"type": "caught_up", "chat_id": 1, "seq": last}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (content, mut seq) = ("🐌".repeat(4_000), 0);
+    let is_true = async |line: &str| {
+        let metrics = ada.get("/metrics").await.text;
+        metrics.lines().any(|other| other == line)
+    };
+    // How many messages the kernel and the outbox hold together for a reader who takes none.
+    let first = Bare::narrow(&server, &bob, "/ws/general").await;
+    while !is_true("snug_outbox_overflows_total 1").await {
+        ada.say(1, &content).await;
+        seq += 1;
+        assert!(seq < 1_000);
+    }
+    drop(first);
+    until("it is gone", || is_true("snug_sockets 0")).await;
+    // More than the kernel holds for this one, less than fills its outbox.
+    let mut stalled = Bare::narrow(&server, &bob, "/ws/general").await;
+    let began = Instant::now();
+    for _ in 0..seq - 16 {
+        ada.say(1, &content).await;
+    }
+    let said = seq - 16;
+    seq += said;
+    let mut going_on = ada.socket("/ws/general").await;
+    while !is_true("snug_sockets 1").await {
+        assert!(began.elapsed() < Duration::from_secs(32), "that is what pings are for");
+        ada.say(1, "others go on").await;
+        seq += 1;
+        while going_on.expect("message").await["seq"] != seq {}
+        // A few messages a second, so that they do not fill the outbox.
+        let more = tokio::time::timeout(Duration::from_millis(300), going_on.receive()).await;
+        assert!(more.is_err(), "{more:?}");
+    }
+    assert!(began.elapsed() > Duration::from_secs(9), "{:?}", began.elapsed());
+    assert!(is_true("snug_outbox_overflows_total 1").await, "it was the time, not the room");
+    let taken = stalled.rest().await as i64;
+    assert!(taken < said * 16_000, "{taken}");
+    let mut resumed = bob.socket(&format!("/ws/general?after={}", seq - said)).await;
+    for n in seq - said + 1..=seq {
+        assert_eq!(resumed.next().await["seq"], n);
+    }
+}

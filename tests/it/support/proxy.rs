@@ -1,0 +1,169 @@
+//! A wire between snug and PostgreSQL that can be cut or clogged at the worst moment.
+
+use super::Database;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+
+/// What happens to the next commit that comes by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Fate {
+    Passes,
+    /// It reaches PostgreSQL and is carried out, but its answer is lost with the connection.
+    AnswerLost,
+    /// The connection ends right before it.
+    Lost,
+}
+
+pub struct Proxy {
+    database: Database,
+    directory: tempfile::TempDir,
+    wire: Arc<Wire>,
+}
+
+struct Wire {
+    to: PathBuf,
+    fate: AtomicU8,
+    cuts: AtomicU32,
+    refuses: AtomicBool,
+    clogged: watch::Sender<bool>,
+}
+
+impl Proxy {
+    pub async fn new() -> Self {
+        let database = Database::new().await;
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
+        let wire = Arc::new(Wire {
+            to: database.socket(),
+            fate: AtomicU8::new(Fate::Passes as u8),
+            cuts: AtomicU32::new(0),
+            refuses: AtomicBool::new(false),
+            clogged: watch::channel(false).0,
+        });
+        tokio::spawn({
+            let wire = Arc::clone(&wire);
+            async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    if wire.refuses.load(Relaxed) {
+                        tokio::spawn(turn_away(stream));
+                    } else {
+                        tokio::spawn(Arc::clone(&wire).carry(stream));
+                    }
+                }
+            }
+        });
+        Self { database, directory, wire }
+    }
+
+    pub fn database(&self) -> Database {
+        self.database.clone()
+    }
+
+    pub fn url(&self) -> String {
+        let host = self.directory.path().display();
+        format!("postgres:///{}?host={host}&user=snug", self.database.name)
+    }
+
+    pub fn doom(&self, fate: Fate) {
+        self.wire.fate.store(fate as u8, Relaxed);
+    }
+
+    /// How many connections have been cut at a commit.
+    pub fn cuts(&self) -> u32 {
+        self.wire.cuts.load(Relaxed)
+    }
+
+    /// While clogged nothing moves in either direction, and nothing ends.
+    pub fn clog(&self, clogged: bool) {
+        self.wire.clogged.send_replace(clogged);
+    }
+
+    /// While it refuses, new connections are answered as by a database that has no more.
+    pub fn refuse(&self, refuses: bool) {
+        self.wire.refuses.store(refuses, Relaxed);
+    }
+}
+
+/// What PostgreSQL says when all its connections are taken.
+async fn turn_away(mut stream: UnixStream) {
+    let fields = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0";
+    let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+    // Whoever asks may have left.
+    let _ = stream.read(&mut [0; 1_024]).await;
+    let _ = stream.write_all(&[b"E", &length[..], &fields[..]].concat()).await;
+}
+
+impl Wire {
+    async fn carry(self: Arc<Self>, client: UnixStream) {
+        let server = UnixStream::connect(&self.to).await.unwrap();
+        let (mut from_client, mut to_client) = client.into_split();
+        let (mut from_server, mut to_server) = server.into_split();
+        let doomed = AtomicBool::new(false);
+        let asking = async {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let count = from_client.read(&mut buffer).await.unwrap_or(0);
+                if count == 0 {
+                    return;
+                }
+                self.unclogged().await;
+                let bytes = &buffer[..count];
+                let commit = bytes.windows(7).rposition(|window| window == b"commit\0");
+                let fate = commit.map_or(0, |_| self.fate.swap(Fate::Passes as u8, Relaxed));
+                let passes = match commit {
+                    // Its message begins five bytes before: a letter and the length.
+                    Some(at) if fate == Fate::Lost as u8 => &bytes[..at - 5],
+                    _ => bytes,
+                };
+                if fate == Fate::AnswerLost as u8 {
+                    doomed.store(true, Relaxed);
+                }
+                if to_server.write_all(passes).await.is_err() {
+                    return;
+                }
+                if fate == Fate::Lost as u8 {
+                    self.cuts.fetch_add(1, Relaxed);
+                    return;
+                }
+            }
+        };
+        let answering = async {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let count = from_server.read(&mut buffer).await.unwrap_or(0);
+                if count == 0 {
+                    return;
+                }
+                self.unclogged().await;
+                let answer = &buffer[..count];
+                if doomed.load(Relaxed) {
+                    // The tag of a commit that was carried out.
+                    if answer.windows(7).any(|window| window == b"COMMIT\0") {
+                        self.cuts.fetch_add(1, Relaxed);
+                        return;
+                    }
+                    continue;
+                }
+                if to_client.write_all(answer).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = asking => {}
+            () = answering => {}
+        }
+    }
+
+    async fn unclogged(&self) {
+        // The sender lives as long as the wire.
+        let _ = self.clogged.subscribe().wait_for(|clogged| !clogged).await;
+    }
+}
