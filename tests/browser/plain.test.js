@@ -84,6 +84,7 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   await ada.open("/settings");
   await press(ada.page, "Dark");
   assert.equal(await ada.page.locator("html").getAttribute("data-theme"), "dark");
+  assert.equal(await ada.page.locator("meta[name=theme-color]").count(), 1);
   await press(ada.page, "Log out");
   assert.equal(path(ada.page), "/login");
   await ada.open("/");

@@ -21,7 +21,7 @@ const welcomes = new WeakMap();
 
 export function launch() {
   return chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.SNUG_CHROMIUM,
     args: process.getuid() === 0 ? ["--no-sandbox", ...FLAGS] : FLAGS,
   });
 }
