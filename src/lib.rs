@@ -7,8 +7,8 @@
 //! | process | `main` `cli` `config` `prompt` `log` `systemd` `memory` `commands` | settings, signals, commands |
 //! | | [`run`] `app` `server` | the one seam that the program and the tests share; the listener |
 //! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `guard` (who asks), `body`, `form` (forms and their tokens), `respond`, `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
-//! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
-//! | rules | `chat` | `post`, `lane` (commit, then publish), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
+//! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
+//! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
 //! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
 //! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be) |
 //! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
@@ -26,13 +26,13 @@
 //! the worker's scratch buffer, `session` says that it is a message, `chat::post` paces its sender and
 //! hands the draft to the `lane`. The lane takes what has queued up as one batch; `store::messages` locks
 //! the chats, numbers and inserts in one transaction, sent in one go. After the commit `wire` encodes
-//! each message once, `registry` tells every shard, and `news` writes it to each follower whose position
+//! each message once, `registry` tells every shard, and `delivery` writes it to each follower whose position
 //! is right before it, straight to the kernel or behind what waits in the outbox. The sender gets its
 //! `ack`.
 //!
 //! *A reader comes back.* `http::sockets` checks handshake, token, origin, reach, query and seats, and
 //! answers 101. `server` hands the bare socket to its shard. `news` follows the chat first, then has the
-//! database read (`errands`, `chat::resume`), and passes pages on as the outbox drains. When the position
+//! database read (`errands`, `chat::resume`), and `delivery` passes pages on as the outbox drains. When the position
 //! is level with the last number that was published since, the chat goes live: seam, double and hole are
 //! one comparison in `follow`.
 //!

@@ -5,29 +5,24 @@
 //! the old one's server process is gone: the keys make that safe. One draft never fails its
 //! neighbours.
 
-use crate::chat::Posted;
-use crate::error::{Because, Error, Refusal};
-use crate::ids::{ChatId, UserId};
+use super::Posted;
+use super::batch::{self, Entry, Keys, Reply};
+use crate::error::Error;
+use crate::ids::ChatId;
 use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX,
-    RECONNECT_PAUSE_MIN, SETTLE_TIMEOUT,
+    BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN,
+    SETTLE_TIMEOUT,
 };
 use crate::message::{Draft, Message};
 use crate::metrics::Metrics;
-use crate::registry::{ConnectionId, Registry};
-use crate::store::{Backend, Outcome, Store, Stored, WriteError, Writer};
-use crate::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
+use crate::registry::Registry;
+use crate::store::{Backend, Outcome, Store, WriteError, Writer};
+use crate::wire::error_frame;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
-
-/// Who is told what became of a draft.
-pub enum Reply {
-    Connection(ConnectionId),
-    Caller(oneshot::Sender<Result<Posted, Error>>),
-}
+use tokio::sync::mpsc;
 
 /// Takes drafts for the lane's worker.
 pub struct Lane {
@@ -45,12 +40,6 @@ pub struct LaneState {
     /// Drafts that wait or are being written, and the bytes of their content.
     pub waiting: AtomicU64,
     pub waiting_bytes: AtomicU64,
-}
-
-struct Entry {
-    draft: Draft,
-    key: String,
-    reply: Reply,
 }
 
 /// There is no room in the queue, or the lane is closed.
@@ -110,28 +99,6 @@ impl Lane {
     }
 }
 
-/// Names drafts for the database: `c` and the client's own name, or `s` and one that no other draft of
-/// any process has.
-struct Keys {
-    process: u64,
-    next: AtomicU64,
-}
-
-impl Keys {
-    fn new() -> Self {
-        let process =
-            getrandom::u64().unwrap_or_else(|_| jiff::Timestamp::now().as_nanosecond() as u64);
-        Self { process, next: AtomicU64::new(0) }
-    }
-
-    fn of(&self, client_id: Option<&str>) -> String {
-        match client_id {
-            Some(client_id) => format!("c{client_id}"),
-            None => format!("s{:x}.{:x}", self.process, self.next.fetch_add(1, Relaxed)),
-        }
-    }
-}
-
 struct Worker {
     store: Store,
     registry: Registry,
@@ -180,7 +147,7 @@ impl Worker {
                 let Ok(entry) = queue.try_recv() else { break };
                 waiting.push(entry);
             }
-            let batch = next_batch(&mut waiting);
+            let batch = batch::next(&mut waiting);
             let count = batch.len() as u64;
             let bytes = batch.iter().map(|entry| entry.draft.content.len() as u64).sum();
             self.settle(batch).await;
@@ -303,7 +270,7 @@ impl Worker {
         let mut callers = Vec::new();
         for (entry, outcome) in batch.into_iter().zip(outcomes) {
             let Entry { draft, reply, .. } = entry;
-            let posted = posted(&draft, outcome);
+            let posted = batch::posted(&draft, outcome);
             match &posted {
                 Ok(Posted::New(message)) => {
                     self.metrics.messages.inc();
@@ -315,187 +282,38 @@ impl Worker {
                 Err(_) => {}
             }
             match reply {
-                Reply::Connection(to) => answers.push((to, answer(&draft, &posted))),
+                Reply::Connection(to) => answers.push((to, batch::answer(&draft, &posted))),
                 Reply::Caller(caller) => callers.push((caller, posted)),
             }
         }
-        self.registry.publish(runs(messages), answers).await;
+        self.registry.publish(batch::runs(messages), answers).await;
         for (caller, posted) in callers {
             // Whoever asked may have left; the message is stored all the same.
             let _left = caller.send(posted);
         }
     }
 
-    /// Nothing is known to be stored: sockets hear `unavailable`, callers the cause's kind.
+    /// Nothing is known to be stored: sockets hear `unavailable`, callers too, or that something broke.
     fn fail(&self, batch: Vec<Entry>, error: Error) {
-        let is_broken = matches!(error, Error::Broken(_));
-        if is_broken {
-            tracing::error!(%error, "a draft could not be stored");
-        }
+        let mut error = Some(error);
         for Entry { draft, reply, .. } in batch {
             match reply {
                 Reply::Connection(to) => {
-                    let refusal = unavailable();
-                    let frame =
-                        error_frame(&refusal, draft.client_id.as_deref(), Some(draft.chat_id));
+                    if let Some(broken @ Error::Broken(_)) = error.take() {
+                        tracing::error!(error = %broken, "a draft could not be stored");
+                    }
+                    let client_id = draft.client_id.as_deref();
+                    let frame = error_frame(&batch::unavailable(), client_id, Some(draft.chat_id));
                     self.registry.answer(to, Some(frame));
                 }
                 Reply::Caller(caller) => {
-                    let cause = "the outcome is not known";
-                    let _left = caller.send(Err(Error::unavailable("PostgreSQL", cause)));
+                    let unknown = || Error::unavailable("PostgreSQL", "the outcome is not known");
+                    let _left = caller.send(Err(error.take().unwrap_or_else(unknown)));
                 }
             }
         }
     }
 }
 
-fn unavailable() -> Refusal {
-    Refusal::new(
-        Because::Busy,
-        "unavailable",
-        "The message may not have been stored; send it again with the same client_id.",
-    )
-}
-
-/// As many drafts as one transaction takes; of two with the same key the second waits for the next.
-fn next_batch(waiting: &mut Vec<Entry>) -> Vec<Entry> {
-    let mut keys: FxHashSet<(ChatId, UserId, String)> = FxHashSet::default();
-    let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
-    let mut bytes = 0;
-    for entry in waiting.drain(..) {
-        let Entry { draft, key, .. } = &entry;
-        let is_repeated = draft.client_id.is_some()
-            && !keys.insert((draft.chat_id, draft.sender.user_id, key.clone()));
-        // Whatever follows a draft that waits must not overtake it.
-        if is_repeated || bytes >= BATCH_BYTES_MAX || !later.is_empty() {
-            later.push(entry);
-        } else {
-            bytes += draft.content.len();
-            batch.push(entry);
-        }
-    }
-    *waiting = later;
-    batch
-}
-
-fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, Error> {
-    match outcome {
-        Outcome::Stored(stored) => Ok(Posted::New(message(draft, stored))),
-        Outcome::Known(stored) => Ok(Posted::Known(message(draft, stored))),
-        Outcome::KeyReused => Err(Error::conflict(
-            "client_id_reused",
-            "This client_id belongs to a message with other content; choose a new one.",
-        )),
-        Outcome::Unreachable => Err(Error::not_found()),
-    }
-}
-
-fn message(draft: &Draft, stored: Stored) -> Message {
-    Message {
-        id: stored.id,
-        seq: stored.seq,
-        chat_id: draft.chat_id,
-        chat_type: stored.chat_type,
-        sender_id: draft.sender.user_id,
-        receiver_id: stored.receiver_id,
-        username: draft.sender.username.clone(),
-        content: draft.content.clone(),
-        timestamp: stored.timestamp,
-        client_id: draft.client_id.clone(),
-    }
-}
-
-/// What the sending socket is told: nothing when it is stored and had no `client_id`.
-fn answer(draft: &Draft, posted: &Result<Posted, Error>) -> Option<bytes::Bytes> {
-    match posted {
-        Ok(Posted::New(message) | Posted::Known(message)) => {
-            let client_id = draft.client_id.as_deref()?;
-            Some(text_frame(&ServerFrame::Ack {
-                client_id,
-                chat_id: message.chat_id,
-                id: message.id,
-                seq: message.seq,
-                timestamp: Micros(message.timestamp),
-            }))
-        }
-        Err(Error::Refused(refusal)) => {
-            Some(error_frame(refusal, draft.client_id.as_deref(), Some(draft.chat_id)))
-        }
-        Err(Error::Unavailable(_) | Error::Broken(_)) => {
-            Some(error_frame(&unavailable(), draft.client_id.as_deref(), Some(draft.chat_id)))
-        }
-    }
-}
-
-/// The messages of each chat in order, as runs without a hole.
-fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
-    let mut runs = Vec::with_capacity(messages.len());
-    for mut messages in messages.into_values() {
-        messages.sort_unstable_by_key(|message| message.seq);
-        let consecutive = |a: &Message, b: &Message| a.seq.next() == b.seq;
-        runs.extend(messages.chunk_by(consecutive).filter_map(Run::of).map(Arc::new));
-    }
-    runs
-}
-
 /// How long a queue may stand still before the lane counts as stuck: longer than any batch takes.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::{MessageId, Seq};
-    use crate::message::{ChatType, SessionId, Viewer};
-
-    fn entry(content: &str, client_id: Option<&str>) -> Entry {
-        let sender =
-            Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) };
-        Entry {
-            draft: Draft {
-                chat_id: ChatId(1),
-                sender: Arc::new(sender),
-                content: content.into(),
-                client_id: client_id.map(Box::from),
-            },
-            key: client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}")),
-            reply: Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 }),
-        }
-    }
-
-    fn contents(entries: &[Entry]) -> Vec<&str> {
-        entries.iter().map(|entry| &*entry.draft.content).collect()
-    }
-
-    #[test]
-    fn a_repeated_key_and_all_behind_it_wait_for_the_next_batch() {
-        let mut waiting =
-            vec![entry("a", Some("1")), entry("b", None), entry("c", Some("1")), entry("d", None)];
-        assert_eq!(contents(&next_batch(&mut waiting)), ["a", "b"]);
-        assert_eq!(contents(&waiting), ["c", "d"]);
-        assert_eq!(contents(&next_batch(&mut waiting)), ["c", "d"]);
-        assert!(waiting.is_empty());
-    }
-
-    #[test]
-    fn runs_are_in_order_and_without_holes() {
-        let stored = |seq| Stored {
-            id: MessageId(seq),
-            seq: Seq(seq),
-            timestamp: jiff::Timestamp::UNIX_EPOCH,
-            chat_type: ChatType::General,
-            receiver_id: None,
-        };
-        let draft = entry("a", None).draft;
-        let messages = [3, 1, 2, 7].map(|seq| message(&draft, stored(seq))).to_vec();
-        let runs = runs(FxHashMap::from_iter([(ChatId(1), messages)]));
-        let spans: Vec<_> = runs.iter().map(|run| (run.first, run.last())).collect();
-        assert_eq!(spans, [(Seq(1), Seq(3)), (Seq(7), Seq(7))]);
-    }
-
-    #[test]
-    fn keys_of_our_own_never_repeat() {
-        let keys = Keys::new();
-        assert_ne!(keys.of(None), keys.of(None));
-        assert_eq!(keys.of(Some("x")), "cx");
-    }
-}

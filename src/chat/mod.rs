@@ -4,6 +4,7 @@
 //! commits and then tells somebody runs to its end, even when the client who asked has left.
 
 mod accounts;
+mod batch;
 mod history;
 mod lane;
 mod limiter;

@@ -1,7 +1,7 @@
 //! Posting a message: from a draft to its commit, for sockets and for HTTP.
 
 use super::limiter::Key;
-use super::{Chat, lane::Reply};
+use super::{Chat, batch::Reply};
 use crate::error::{Because, Error, Refusal, Result};
 use crate::limits::MESSAGE_RATE;
 use crate::message::{Draft, Message, Viewer};

@@ -6,6 +6,7 @@
 
 mod close;
 mod connection;
+mod delivery;
 mod errands;
 mod follow;
 mod frames;
@@ -17,5 +18,5 @@ mod upgrade;
 mod wheel;
 mod worker;
 
-pub use upgrade::{Admitted, Ticket, handshake, resume};
+pub use upgrade::{Ticket, handshake, resume};
 pub use worker::{Shards, begin};

@@ -6,8 +6,7 @@
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ChatId, Seq};
 use crate::limits::RESUME_PAIRS_MAX;
-use crate::message::{Standing, Viewer};
-use crate::registry::{Arrival, Registry, Resume, Scope, Seat};
+use crate::registry::{Admitted, Arrival, Registry, Resume, Scope};
 use base64::Engine;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -15,18 +14,6 @@ use hyper::{Version, http};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-
-/// A request that may become a socket once its 101 is written.
-pub struct Admitted {
-    pub viewer: Arc<Viewer>,
-    /// Seconds since 1970.
-    pub expires_at: i64,
-    pub scope: Scope,
-    /// Where the viewer stood in the one chat, if that is known already.
-    pub standing: Option<Standing>,
-    pub resume: Resume,
-    pub seat: Seat,
-}
 
 /// Where the request of an HTTP connection leaves what its task does after the 101.
 #[derive(Clone, Default)]
@@ -41,19 +28,8 @@ impl Ticket {
     /// the client sent early.
     pub fn use_up(&self, registry: &Registry, stream: TcpStream, answer: Bytes, early: Bytes) {
         let admitted = self.0.lock().expect("no one panics while holding it").take();
-        if let Some(Admitted { viewer, expires_at, scope, standing, resume, seat }) = admitted {
-            let arrival = Arrival {
-                stream,
-                answer,
-                early,
-                viewer,
-                expires_at,
-                scope,
-                standing,
-                resume,
-                seat,
-            };
-            registry.arrive(arrival);
+        if let Some(admitted) = admitted {
+            registry.arrive(Arrival { stream, answer, early, admitted });
         }
     }
 

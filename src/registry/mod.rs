@@ -45,6 +45,11 @@ pub struct Arrival {
     pub answer: Bytes,
     /// What the client sent right behind its request.
     pub early: Bytes,
+    pub admitted: Admitted,
+}
+
+/// Who may have a socket, and which.
+pub struct Admitted {
     pub viewer: Arc<Viewer>,
     /// When the token ends, in seconds since 1970.
     pub expires_at: i64,
@@ -140,7 +145,7 @@ impl Registry {
     }
 
     pub fn arrive(&self, arrival: Arrival) {
-        self.inbox_of(arrival.viewer.user_id).push(Event::Arrived(Box::new(arrival)));
+        self.inbox_of(arrival.admitted.viewer.user_id).push(Event::Arrived(Box::new(arrival)));
     }
 
     /// Tells every shard of these runs, then the connections of these answers. Waits while a shard is

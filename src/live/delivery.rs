@@ -1,0 +1,156 @@
+//! How messages reach a worker's connections: what was committed just now, straight on; what was missed,
+//! read from the database at each connection's own pace.
+
+use super::connection::{Connection, Sent, Stage};
+use super::follow::{Follow, Passing, Phase};
+use super::worker::Worker;
+use crate::ids::{ChatId, Seq};
+use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
+use crate::registry::ConnectionId;
+use crate::wire::{Run, ServerFrame, text_frame};
+
+impl Worker {
+    /// Messages that were committed just now, to all who follow their chat.
+    pub(super) fn publish(&mut self, run: &Run, gather: bool) {
+        let Some(chat) = self.shard.chat(run.chat_id) else { return };
+        chat.heard(run.last());
+        let followers = std::mem::take(&mut chat.followers);
+        let (now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
+        for &index in &followers {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let Some(follow) = connection.follow(run.chat_id) else { continue };
+            match follow.passing(run.first, run.last()) {
+                Passing::By => continue,
+                Passing::Hole => {
+                    follow.phase = Phase::Replaying { announce: false, begun: true };
+                    troubled.push((index, Sent::Fine));
+                    continue;
+                }
+                Passing::On => {}
+            }
+            let before = follow.seq;
+            let sent = hand_over(connection, run, gather, now);
+            if gather && !std::mem::replace(&mut connection.is_dirty, true) {
+                self.dirty.push(index);
+            }
+            let after = connection.follow(run.chat_id).map_or(before, |follow| follow.seq);
+            delivered += after.0 - before.0;
+            if sent != Sent::Fine || connection.waiting_bytes() > 0 {
+                troubled.push((index, sent));
+            }
+        }
+        if let Some(chat) = self.shard.chat(run.chat_id) {
+            chat.followers = followers;
+        }
+        self.errands.chat.metrics.deliveries.inc_by(delivered.unsigned_abs());
+        for (index, sent) in troubled {
+            self.sent(index, sent);
+            self.read_on(index);
+        }
+    }
+
+    /// Followers that are behind read what was committed without being published.
+    pub(super) fn hear_head(&mut self, chat_id: ChatId, last_seq: Seq) {
+        let Some(chat) = self.shard.chat(chat_id) else { return };
+        chat.heard(last_seq);
+        for index in chat.followers.clone() {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let Some(follow) = connection.follow(chat_id) else { continue };
+            if follow.passing(last_seq, last_seq) != Passing::By {
+                follow.phase = Phase::Replaying { announce: false, begun: true };
+                self.read_on(index);
+            }
+        }
+    }
+
+    /// A piece of a replay. When the connection is level with the chat it is live from here.
+    pub(super) fn replay(
+        &mut self,
+        to: ConnectionId,
+        chat_id: ChatId,
+        from: Seq,
+        run: Option<&Run>,
+        last_seq: Seq,
+    ) {
+        let Some(index) = self.connections.find(to) else { return };
+        self.errand_done(index);
+        self.replay_piece(index, chat_id, from, run, last_seq);
+        self.read_on(index);
+    }
+
+    fn replay_piece(
+        &mut self,
+        index: u32,
+        chat_id: ChatId,
+        from: Seq,
+        run: Option<&Run>,
+        last_seq: Seq,
+    ) {
+        let Some(head) = self.shard.chat(chat_id).map(|chat| chat.heard(last_seq)) else { return };
+        let Some(connection) = self.connections.get(index) else { return };
+        let Some(follow) = connection.follow(chat_id) else { return };
+        let Phase::Replaying { announce, begun } = follow.phase else { return };
+        if follow.seq != from {
+            return;
+        }
+        if !begun && follow.is_out_of_range(last_seq) {
+            follow.seq = last_seq;
+            follow.settle(head);
+            return self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
+        }
+        let frames = run.map(|run| run.after(follow.seq));
+        let seq = run.map_or(follow.seq, Run::last);
+        let is_level = seq >= head;
+        follow.seq = seq;
+        follow.phase = match is_level {
+            true => Phase::Live,
+            false => Phase::Replaying { announce, begun: true },
+        };
+        if let Some(frames) = frames {
+            self.send(index, frames);
+        }
+        if is_level && announce {
+            self.send(index, text_frame(&ServerFrame::CaughtUp { chat_id, seq }));
+        }
+    }
+
+    /// Reads what the connection waits for, once what it was given before is (nearly) written.
+    pub(super) fn read_on(&mut self, index: u32) {
+        let id = self.connections.id(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        let is_busy = connection.is_reading || connection.waiting_bytes() > OUTBOX_LOW_BYTES;
+        if is_busy || connection.stage != Stage::Open {
+            return;
+        }
+        if std::mem::take(&mut connection.wants_greeting) {
+            return self.greet(index);
+        }
+        let is_replaying = |follow: &&Follow| matches!(follow.phase, Phase::Replaying { .. });
+        let Some(follow) = connection.follows.iter().find(is_replaying).copied() else { return };
+        connection.is_reading = true;
+        let Follow { chat_id, chat_type, seq, .. } = follow;
+        self.errands.replay(id, &connection.viewer, chat_id, chat_type, seq);
+    }
+}
+
+/// Gives a connection what it has not had of a run, in parts as long as each is written at once; the
+/// rest it then reads from the database at its own pace.
+fn hand_over(connection: &mut Connection, run: &Run, gather: bool, now: u32) -> Sent {
+    loop {
+        let Some(follow) = connection.follow(run.chat_id) else { return Sent::Fine };
+        let (frames, last) = run.part(follow.seq, HANDOVER_BYTES_MAX);
+        follow.seq = last;
+        let is_all = last == run.last();
+        let sent =
+            if gather { connection.queue(frames, now) } else { connection.send(frames, now) };
+        if is_all || sent != Sent::Fine {
+            return sent;
+        }
+        if connection.waiting_bytes() > 0
+            && let Some(follow) = connection.follow(run.chat_id)
+        {
+            follow.phase = Phase::Replaying { announce: false, begun: true };
+            return Sent::Fine;
+        }
+    }
+}
