@@ -31,6 +31,11 @@ impl Order {
         Self { last, missing: Vec::new() }
     }
 
+    /// The greatest number that was seen.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     pub fn see(&mut self, seq: u64) -> Verdict {
         if seq == self.last + 1 {
             self.last = seq;

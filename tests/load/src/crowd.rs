@@ -21,8 +21,11 @@ use tokio::time::Instant;
 const OPENING_AT_ONCE: usize = 128;
 /// Below what the server allows an address by default; 60,000 sockets make 150 addresses.
 const SOCKETS_PER_ADDRESS: usize = 400;
+/// Messages of 16 KB under way together.
+const TALKING_AT_ONCE: usize = 64;
 /// Nothing new for this long means that nothing more will come.
 const SILENCE: Duration = Duration::from_secs(3);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often waiting looks up.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -56,6 +59,7 @@ pub struct Seat {
     orders: RefCell<Vec<(u64, Order)>>,
     under_way: RefCell<HashMap<String, u64>>,
     room: Semaphore,
+    is_leaving: Cell<bool>,
 }
 
 pub struct Crowd {
@@ -102,9 +106,15 @@ impl Crowd {
         Ok(())
     }
 
-    /// Waits until every reader has come as far as the acknowledgements, or nothing moves any more;
-    /// then counts what never came. Gives the moment of the last arrival.
+    /// Waits as `settle` does, then counts what never came. Gives the moment of the last arrival.
     pub async fn drain(&self) -> Instant {
+        let last = self.settle().await;
+        add(&self.tally.lost, self.missing());
+        last
+    }
+
+    /// Waits until every reader has come as far as the acknowledgements, or nothing moves any more.
+    pub async fn settle(&self) -> Instant {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let mut moved = (0, 0, Instant::now());
         loop {
@@ -118,8 +128,34 @@ impl Crowd {
             }
             tokio::time::sleep(GLANCE).await;
         }
-        add(&self.tally.lost, self.missing());
         moved.2
+    }
+
+    /// Each seat in turn says one of the longest messages, a few at a time.
+    pub async fn say_much(&self, characters: usize) -> Result<()> {
+        for seats in self.seats.chunks(TALKING_AT_ONCE) {
+            for (place, seat) in seats.iter().enumerate() {
+                let client_id = format!("{:x}-w{}-{place}", self.tally.run, self.tally.sent.get());
+                let text = frame::wide_draft(&client_id, characters);
+                seat.put(client_id, self.tally.nanos(Instant::now()), &text, &self.tally).await?;
+            }
+            self.settle().await;
+        }
+        Ok(())
+    }
+
+    /// Closes all sockets, and waits until the last is gone.
+    pub async fn leave(self) {
+        for seat in &self.seats {
+            seat.is_leaving.set(true);
+            // Whoever is gone already needs no farewell.
+            let _gone = seat.socket.close().await;
+        }
+        let deadline = Instant::now() + LEAVE_TIMEOUT;
+        let is_open = |seat: &Rc<Seat>| Rc::strong_count(seat) > 1;
+        while self.seats.iter().any(is_open) && Instant::now() < deadline {
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     pub fn unacknowledged(&self) -> u64 {
@@ -150,6 +186,7 @@ impl Seat {
             orders: RefCell::default(),
             under_way: RefCell::default(),
             room: Semaphore::new(0),
+            is_leaving: Cell::new(false),
         });
         seat.socket.begin(&mut incoming, &mut |text| seat.hear(text, &tally))?;
         while seat.orders.borrow().is_empty() {
@@ -170,14 +207,22 @@ impl Seat {
         tally: Rc<Tally>,
     ) {
         let why = loop {
-            let mut hear = |text: &[u8]| self.hear(text, &tally);
+            let mut is_first = true;
+            let mut hear = |text: &[u8]| {
+                if std::mem::take(&mut is_first) {
+                    tally.glance();
+                }
+                self.hear(text, &tally);
+            };
             match self.socket.receive(&scratch, &mut incoming, &mut hear).await {
                 Ok(true) => {}
                 Ok(false) => break "closed by the server without a word".to_owned(),
                 Err(stop) => break stop.to_string(),
             }
         };
-        tally.closed(why);
+        if !self.is_leaving.get() {
+            tally.closed(why);
+        }
         self.room.close();
     }
 
@@ -245,17 +290,21 @@ impl Seat {
     }
 
     async fn post(&self, sent_nanos: u64, size: usize, tally: &Tally) -> Result<()> {
-        add(&tally.sent, 1);
         let client_id = format!("{:x}-{}", tally.run, tally.sent.get());
         let text = frame::draft(tally.run, &client_id, sent_nanos, size);
-        self.under_way.borrow_mut().insert(client_id, sent_nanos);
-        self.socket.send(&text).await
+        self.put(client_id, sent_nanos, &text, tally).await
+    }
+
+    async fn put(&self, name: String, sent_nanos: u64, text: &str, tally: &Tally) -> Result<()> {
+        add(&tally.sent, 1);
+        self.under_way.borrow_mut().insert(name, sent_nanos);
+        self.socket.send(text).await
     }
 }
 
 /// Where the socket at this place comes from. One address has 28,000 ports, which take ever longer
 /// to find as they fill, and are not free again until a minute after a run.
-fn source(run: u64, place: usize) -> Ipv4Addr {
+pub fn source(run: u64, place: usize) -> Ipv4Addr {
     let [high, low, ..] = run.to_le_bytes();
     Ipv4Addr::new(127, high | 1, low, (1 + place / SOCKETS_PER_ADDRESS) as u8)
 }

@@ -69,6 +69,12 @@ pub fn draft(run: u64, client_id: &str, sent_nanos: u64, size: usize) -> String 
     format!(r#"{{"type":"message","content":"{content}","client_id":"{client_id}"}}"#)
 }
 
+/// One of the longest that there may be: four bytes a character. It tells no time.
+pub fn wide_draft(client_id: &str, characters: usize) -> String {
+    let content = "\u{1f4ac}".repeat(characters);
+    format!(r#"{{"type":"message","content":"{content}","client_id":"{client_id}"}}"#)
+}
+
 /// Reads a text frame; `None` if it is not what a server may send.
 pub fn read(run: u64, payload: &[u8]) -> Option<Frame> {
     if let Some(message) = scan(run, payload) {
@@ -91,11 +97,24 @@ pub fn read(run: u64, payload: &[u8]) -> Option<Frame> {
 /// The quick way. A quote inside a text is always escaped, so that no content can look like a
 /// member of the object around it.
 fn scan(run: u64, payload: &[u8]) -> Option<Frame> {
+    let (seq, chat_id) = in_order(payload).or_else(|| anywhere(payload))?;
+    let content = after(payload, br#""content":""#)?;
+    Some(Frame::Message { chat_id, seq, sent_nanos: marker(run, content) })
+}
+
+/// `seq` and `chat_id` where the server writes them: flat out, every nanosecond here is the client's.
+fn in_order(payload: &[u8]) -> Option<(u64, u64)> {
+    let (_, rest) = digits(payload.strip_prefix(br#"{"type":"message","id":"#)?);
+    let (seq, rest) = digits(rest.strip_prefix(br#","seq":"#)?);
+    let (chat_id, _) = digits(rest.strip_prefix(br#","chat_id":"#)?);
+    Some((seq?, chat_id?))
+}
+
+fn anywhere(payload: &[u8]) -> Option<(u64, u64)> {
     memmem::find(payload, br#""type":"message""#)?;
     let chat_id = number(after(payload, br#""chat_id":"#)?)?;
     let seq = number(after(payload, br#""seq":"#)?)?;
-    let content = after(payload, br#""content":""#)?;
-    Some(Frame::Message { chat_id, seq, sent_nanos: marker(run, content) })
+    Some((seq, chat_id))
 }
 
 fn marker(run: u64, content: &[u8]) -> Option<u64> {
@@ -110,8 +129,15 @@ fn after<'a>(payload: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// The decimal number at the beginning.
 fn number(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
+    digits(text).0
+}
+
+/// The same, and what comes behind it.
+fn digits(text: &[u8]) -> (Option<u64>, &[u8]) {
+    let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(count);
+    let add = |sum: u64, digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    ((count > 0).then(|| digits.iter().try_fold(0, add)).flatten(), rest)
 }
 
 #[cfg(test)]
@@ -122,7 +148,9 @@ mod tests {
     fn a_message_of_this_run_tells_when_it_was_sent() {
         let compact = br#"{"type":"message","id":9,"seq":4,"chat_id":1,"content":"@7.123@xx"}"#;
         let spaced = br#"{"type": "message", "seq": 4, "chat_id": 1, "content": "@7.123@xx"}"#;
+        let ordered = br#"{"type":"message","id":9,"seq":4,"chat_id":1,"x":{"content":"@7.123@"}}"#;
         let message = Frame::Message { chat_id: 1, seq: 4, sent_nanos: Some(123) };
+        assert_eq!(read(7, ordered).as_ref(), Some(&message));
         assert_eq!(read(7, compact).as_ref(), Some(&message));
         assert_eq!(read(7, spaced).as_ref(), Some(&message));
     }
@@ -134,6 +162,12 @@ mod tests {
         let message = Frame::Message { chat_id: 1, seq: 4, sent_nanos: None };
         assert_eq!(read(7, other).as_ref(), Some(&message));
         assert_eq!(read(7, foreign).as_ref(), Some(&message));
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_no_message() {
+        assert_eq!(read(7, br#"{"type":"message","id":1,"seq":,"chat_id":1,"content":""}"#), None);
+        assert_eq!(digits(b"99999999999999999999x"), (None, &b"x"[..]));
     }
 
     #[test]

@@ -1,26 +1,35 @@
-//! Many sockets on the general chat, and nobody says a word: what does each cost?
+//! Many open sockets, and silence: what does each cost? And does it cost the same once it has talked?
 
 use crate::crowd::{Crowd, Door, rest};
-use crate::report::{Report, Usages};
+use crate::report::Report;
 use crate::server::Server;
 use crate::stop::Result;
 use crate::tally::Tally;
-use crate::users::User;
+use crate::usage::Usages;
+use crate::users::{self, User};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// The longest message that the contract allows, in characters of four bytes.
+const TALK_CHARS: usize = 4_000;
+const ELSEWHERE: &str = "uWebSockets 570 B (no identity), Node 4.2 kB, nchan 9.4 kB, FastAPI 28.9 kB, \
+    axum 138.8 kB";
 
 #[derive(clap::Args)]
 pub struct Args {
     /// Sockets to open
     #[arg(long, default_value_t = 1_000, value_parser = super::sockets())]
-    sockets: usize,
-    /// Seconds to let it settle before anything is measured
-    #[arg(long, default_value_t = 2, value_parser = super::settle())]
+    pub sockets: usize,
+    /// Seconds before and after opening in which what is freed is given back
+    #[arg(long, default_value_t = 12, value_parser = super::settle())]
     settle: u64,
-    /// Seconds to hold them
+    /// Seconds to hold them; with --after-talk, from the last word to the last look
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     seconds: u64,
+    /// A room for each socket, in which it sends and receives 4,000 characters of four bytes
+    #[arg(long)]
+    pub after_talk: bool,
 }
 
 pub async fn run(
@@ -29,17 +38,53 @@ pub async fn run(
     users: &[User],
     tally: &Rc<Tally>,
 ) -> Result<Report> {
+    let is_talk = args.after_talk && !server.is_floor();
+    let doors = match is_talk {
+        true => rooms(args.sockets, server, users, tally).await?,
+        false => doors(args.sockets, users),
+    };
+    rest(Duration::from_secs(args.settle), &tally.closed).await;
     let before = server.usage();
-    let crowd = Crowd::open(server.address, doors(args.sockets, users), tally).await?;
+    let crowd = Crowd::open(server.address, doors, tally).await?;
     rest(Duration::from_secs(args.settle), &tally.closed).await;
     let (open, began) = (server.usage(), Instant::now());
+    if is_talk {
+        crowd.say_much(TALK_CHARS).await?;
+        crowd.drain().await;
+    }
     rest(Duration::from_secs(args.seconds), &tally.closed).await;
     let usages = Usages { before, open, end: server.usage() };
-    Ok(Report::new("idle", &crowd, tally, began.elapsed(), usages))
+    let mut report = Report::new("idle", &crowd, tally, began.elapsed(), usages);
+    if let Some((idle, end)) = report
+        .server
+        .as_ref()
+        .map(|cost| (cost.pss_bytes_per_socket, cost.pss_bytes_per_socket_end))
+    {
+        report.add_beside("memory of an idle socket", "B", idle, ELSEWHERE);
+        if is_talk {
+            report.add("memory once it has talked", "B", end);
+            report.add("the same, of what it was", "%", end * 100.0 / idle.max(1.0));
+        }
+    }
+    crowd.leave().await;
+    Ok(report)
 }
 
 /// Sockets on the general chat, shared out among the users.
 pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
     let turns = users.iter().cycle().take(sockets);
     turns.map(|user| Door { path: "/ws/general".to_owned(), token: user.token.clone() }).collect()
+}
+
+/// A socket on a room of its own for each.
+async fn rooms(
+    sockets: usize,
+    server: &Server,
+    users: &[User],
+    tally: &Tally,
+) -> Result<Vec<Door>> {
+    let rooms = users::make_rooms(server, users, sockets, tally.run).await?;
+    let door =
+        |(room, user): (u64, User)| Door { path: format!("/ws/room/{room}"), token: user.token };
+    Ok(rooms.into_iter().map(door).collect())
 }

@@ -1,38 +1,48 @@
 //! Many rooms are written to at once, each by its creator: how many messages are stored a second?
 //!
 //! Afterwards every room is asked how many messages it holds: an acknowledgement that is not
-//! backed by one is a loss.
+//! backed by one is a loss. The floor is the bare transaction in `bare`.
 
-use crate::crowd::{Bounds, Crowd, Door, Pace, rest};
-use crate::report::{Report, Usages};
+use crate::crowd::{Bounds, Crowd, Door, Pace, paces, rest};
+use crate::database;
+use crate::report::Report;
 use crate::server::Server;
 use crate::stop::Result;
 use crate::tally::{Tally, add};
+use crate::usage::Usages;
 use crate::users::{self, User};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+const ELSEWHERE: &str = "one commit each: 5,800/s";
+
 #[derive(clap::Args)]
 pub struct Args {
     /// Rooms to make and to write to
     #[arg(long, default_value_t = 200, value_parser = super::sockets())]
-    rooms: usize,
+    pub rooms: usize,
     /// Messages under way in each
     #[arg(long, default_value_t = 8, value_parser = super::window())]
-    window: usize,
+    pub window: usize,
+    /// Instead of a closed loop: messages a second, by all of them together
+    #[arg(long, conflicts_with = "window", value_parser = super::rate)]
+    pub rate: Option<f64>,
     /// Seconds to let it settle before anything is measured
     #[arg(long, default_value_t = 2, value_parser = super::settle())]
     settle: u64,
     /// Seconds to write
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
-    seconds: u64,
+    pub seconds: u64,
     /// Messages at the most
     #[arg(long, default_value_t = 10_000_000)]
-    messages: u64,
+    pub messages: u64,
     /// Characters a message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
-    size: usize,
+    pub size: usize,
+    /// Seconds from the start of the writing in which another session holds a snapshot of the database
+    #[arg(long, default_value_t = 0, value_parser = super::settle())]
+    snapshot_seconds: u64,
 }
 
 pub async fn run(
@@ -41,34 +51,43 @@ pub async fn run(
     users: &[User],
     tally: &Rc<Tally>,
 ) -> Result<Report> {
-    let client = users::client()?;
-    let mut rooms = Vec::with_capacity(args.rooms);
-    for (place, user) in users.iter().cycle().take(args.rooms).enumerate() {
-        let name = format!("load {:x}-{place}", tally.run);
-        rooms.push((users::make_room(&client, server, user, &name).await?, user));
-    }
-    let door = |(room, user): &(u64, &User)| Door {
+    let rooms = users::make_rooms(server, users, args.rooms, tally.run).await?;
+    let door = |(room, user): &(u64, User)| Door {
         path: format!("/ws/room/{room}"),
         token: user.token.clone(),
     };
     let before = server.usage();
     let crowd = Crowd::open(server.address, rooms.iter().map(door).collect(), tally).await?;
     rest(Duration::from_secs(args.settle), &tally.closed).await;
+    let snapshot = database::hold_snapshot(server, args.snapshot_seconds).await?;
 
     let (open, began) = (server.usage(), Instant::now());
-    let writers: Vec<_> =
-        crowd.seats.iter().map(|seat| (seat.clone(), Pace::Window(args.window))).collect();
+    let seats = crowd.seats.iter().cloned();
+    let writers: Vec<_> = match args.rate {
+        Some(rate) => seats.zip(paces(args.rooms, rate)).collect(),
+        None => seats.map(|seat| (seat, Pace::Window(args.window))).collect(),
+    };
     let until = began + Duration::from_secs(args.seconds);
     let bounds = Bounds { until, messages: args.messages, size: args.size };
     crowd.write(&writers, bounds).await?;
     let span = crowd.drain().await - began;
     let usages = Usages { before, open, end: server.usage() };
+    drop(snapshot);
 
+    let client = users::client()?;
     let ends = tally.ends.borrow().clone();
     for (room, user) in &rooms {
         let acknowledged = ends.get(room).copied().unwrap_or(0);
         let stored = users::last_seq(&client, server, user, *room).await?;
         add(&tally.lost, acknowledged.saturating_sub(stored));
     }
-    Ok(Report::new("ingest", &crowd, tally, span, usages))
+    let mut report = Report::new("ingest", &crowd, tally, span, usages);
+    let speed = report.acknowledged_per_second;
+    report.add_beside("messages stored", "/s", speed, ELSEWHERE);
+    if let Some((p50, p99)) = report.ack_micros.as_ref().map(|q| (q.p50, q.p99)) {
+        report.add("half acknowledged within", "ms", p50 as f64 / 1_000.0);
+        report.add("99 of 100 acknowledged within", "ms", p99 as f64 / 1_000.0);
+    }
+    crowd.leave().await;
+    Ok(report)
 }

@@ -1,20 +1,32 @@
 //! snug-load: puts load on a snug and checks that nothing is lost, doubled or out of order.
 //!
-//! Reads the command line, finds or starts the server, runs one scenario on one thread and prints
-//! what it found. Exit status 1 if the run failed or found a fault, 2 for wrong usage. Not part of
+//! Reads the command line, finds or starts the server, runs one scenario on one thread, in turns with
+//! its floor, and prints what it found. Exit status 1 if the run failed or found a fault, 2 for wrong usage. Not part of
 //! what is shipped.
 
+mod bare;
 mod check;
+mod compare;
+mod connect;
+mod cores;
 mod crowd;
+mod database;
 mod fanout;
+mod floor;
 mod frame;
+mod history;
+mod http;
 mod idle;
 mod ingest;
 mod report;
 mod server;
+mod size;
+mod soak;
+mod soaker;
 mod socket;
 mod stop;
 mod tally;
+mod usage;
 mod users;
 
 #[cfg(test)]
@@ -23,15 +35,19 @@ mod tests;
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use compare::{Comparison, Pair};
+use cores::Cores;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use report::Report;
 use server::Server;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use stop::{Result, Stop};
 use tally::Tally;
 use tokio::signal::unix::{SignalKind, signal};
+use users::User;
 
-/// Puts load on a snug of this machine and counts what is lost, doubled or out of order
+/// Puts load on a snug of this machine, and counts what is lost, doubled or out of order
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -41,18 +57,33 @@ struct Cli {
     /// Its process id, to see what it costs
     #[arg(long, global = true, requires = "url")]
     pid: Option<i32>,
+    /// Its database, for the floors of ingest and history and for --snapshot-seconds
+    #[arg(long, global = true, requires = "url", value_name = "URL")]
+    database: Option<String>,
     /// The program to start instead, with a database of its own that is removed afterwards
     #[arg(long, global = true, value_name = "PROGRAM")]
     start: Option<PathBuf>,
-    /// Users to sign up; the sockets are shared out among them
+    /// Users to sign up, or more if the scenario needs them; the sockets are shared out among them
     #[arg(long, global = true, default_value_t = 20, value_parser = at_most(1, 10_000))]
     users: usize,
     /// Instead: a file with a token a line
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "users")]
     tokens: Option<PathBuf>,
-    /// Print JSON instead of a table
+    /// How often to measure, ours and the floor in turns; the medians count
+    #[arg(long, global = true, default_value_t = 1, value_parser = at_most(1, 20))]
+    pairs: usize,
+    /// Do not measure the floor
     #[arg(long, global = true)]
+    no_floor: bool,
+    /// Let every process use every core, instead of one for the server and one for the load
+    #[arg(long, global = true)]
+    all_cores: bool,
+    /// Print JSON instead of a table
+    #[arg(long, global = true, conflicts_with = "markdown")]
     json: bool,
+    /// Print only rows of a table in Markdown
+    #[arg(long, global = true)]
+    markdown: bool,
     #[command(subcommand)]
     scenario: Scenario,
 }
@@ -61,15 +92,28 @@ struct Cli {
 enum Scenario {
     /// Many open sockets, and silence
     Idle(idle::Args),
-    /// A few write, everybody reads
-    Fanout(fanout::Args),
+    /// A few write at a rate, everybody reads
+    Fanout(fanout::FanoutArgs),
+    /// Many write as fast as they can, everybody reads
+    Burst(fanout::BurstArgs),
     /// Many rooms written to at once
     Ingest(ingest::Args),
+    /// Sockets opened as fast as they are answered
+    Connect(connect::Args),
+    /// Pages of history from anywhere
+    History(history::Args),
+    /// Everything at once, with lines that drop
+    Soak(soak::Args),
+    /// How many people and messages this machine bears
+    Size(size::Args),
+    /// The floor by itself: what it costs to broadcast and do nothing else
+    Floor(floor::Args),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if cli.url.is_none() && cli.start.is_none() {
+    let is_floor = matches!(cli.scenario, Scenario::Floor(_));
+    if cli.url.is_none() && cli.start.is_none() && !is_floor {
         let which = "say which snug: --url http://127.0.0.1:PORT or --start PROGRAM\n";
         Cli::command().error(ErrorKind::MissingRequiredArgument, which).exit();
     }
@@ -86,19 +130,27 @@ fn main() -> ExitCode {
 fn start(cli: &Cli) -> Result<bool> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| Stop::new(e.to_string()))?;
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(|e| Stop::new(e.to_string()))?;
+    if let Scenario::Floor(args) = &cli.scenario {
+        return floor::run(args).map(|()| true);
+    }
     // One thread: the load must leave the rest of the machine to the server.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, with_server(cli))
 }
 
 async fn with_server(cli: &Cli) -> Result<bool> {
+    // Only what we start ourselves is bound to a core.
+    let cores = if cli.all_cores || cli.url.is_some() { None } else { Cores::choose()? };
     let mut server = match &cli.start {
-        Some(program) => Server::start(program).await?,
-        None => Server::running(cli.url.as_deref().unwrap_or_default(), cli.pid).await?,
+        Some(program) => Server::start(program, cores.as_ref()).await?,
+        None => {
+            let url = cli.url.as_deref().unwrap_or_default();
+            Server::running(url, cli.pid, cli.database.as_deref()).await?
+        }
     };
     let mut terminated = signal(SignalKind::terminate())?;
     let result = tokio::select! {
-        result = run(cli, &server) => result,
+        result = run(cli, &server, cores.as_ref()) => result,
         _ = tokio::signal::ctrl_c() => Err(Stop::new("interrupted")),
         _ = terminated.recv() => Err(Stop::new("terminated")),
     };
@@ -106,22 +158,77 @@ async fn with_server(cli: &Cli) -> Result<bool> {
     result
 }
 
-async fn run(cli: &Cli, server: &Server) -> Result<bool> {
-    let tally = Tally::new()?;
+async fn run(cli: &Cli, server: &Server, cores: Option<&Cores>) -> Result<bool> {
     let users = match &cli.tokens {
         Some(file) => users::from_file(file)?,
-        None => users::sign_up(server, tally.run, cli.users).await?,
+        None => {
+            let count = cli.users.max(users_needed(&cli.scenario));
+            users::sign_up(server, Tally::new()?.run, count).await?
+        }
     };
+    let mut pairs = Vec::with_capacity(cli.pairs);
+    for number in 1..=cli.pairs {
+        eprintln!("snug, {number} of {}", cli.pairs);
+        let ours = measure(&cli.scenario, server, &users).await?;
+        let floor = match cli.no_floor {
+            true => None,
+            false => measure_floor(&cli.scenario, server, &users, cores).await?,
+        };
+        pairs.push(Pair { ours, floor });
+    }
+    let comparison = Comparison::of(pairs);
+    comparison.print(cli.json, cli.markdown).map_err(|error| Stop::new(error.to_string()))?;
+    Ok(comparison.is_clean())
+}
+
+/// One scenario against one server, with a tally of its own.
+async fn measure(scenario: &Scenario, server: &Server, users: &[User]) -> Result<Report> {
+    let tally = Tally::new()?;
     let telling = tokio::task::spawn_local(tally.clone().tell());
-    let report = match &cli.scenario {
-        Scenario::Idle(args) => idle::run(args, server, &users, &tally).await,
-        Scenario::Fanout(args) => fanout::run(args, server, &users, &tally).await,
-        Scenario::Ingest(args) => ingest::run(args, server, &users, &tally).await,
+    let report = match scenario {
+        Scenario::Idle(args) => idle::run(args, server, users, &tally).await,
+        Scenario::Fanout(args) => fanout::run(args, server, users, &tally).await,
+        Scenario::Burst(args) => fanout::flat_out(args, server, users, &tally).await,
+        Scenario::Ingest(args) => ingest::run(args, server, users, &tally).await,
+        Scenario::Connect(args) => connect::run(args, server, users, &tally).await,
+        Scenario::History(args) => history::run(args, server, users, &tally).await,
+        Scenario::Soak(args) => soak::run(args, server, users, &tally).await,
+        Scenario::Size(args) => size::run(args, server, users, &tally).await,
+        Scenario::Floor(_) => Err(Stop::new("the floor is no scenario")),
     };
     telling.abort();
-    let report = report?;
-    report.print(cli.json).map_err(|error| Stop::new(error.to_string()))?;
-    Ok(report.is_clean())
+    report
+}
+
+/// The same with nothing but the kernel, or nothing but PostgreSQL, at the other end.
+async fn measure_floor(
+    scenario: &Scenario,
+    server: &Server,
+    users: &[User],
+    cores: Option<&Cores>,
+) -> Result<Option<Report>> {
+    match scenario {
+        Scenario::Ingest(args) => bare::transactions(args, server).await,
+        Scenario::History(args) => history::floor(args, server, users).await,
+        Scenario::Soak(_) | Scenario::Size(_) | Scenario::Floor(_) => Ok(None),
+        Scenario::Idle(_) | Scenario::Fanout(_) | Scenario::Burst(_) | Scenario::Connect(_) => {
+            eprintln!("the floor");
+            let mut floor = Server::floor(cores).await?;
+            let report = measure(scenario, &floor, users).await;
+            floor.stop().await?;
+            report.map(Some)
+        }
+    }
+}
+
+/// A creator may have so many rooms and no more.
+fn users_needed(scenario: &Scenario) -> usize {
+    match scenario {
+        Scenario::Idle(args) if args.after_talk => {
+            args.sockets.div_ceil(users::ROOMS_PER_CREATOR_MAX)
+        }
+        _ => 1,
+    }
 }
 
 /// Above the file limit of most machines; enough for one address.
@@ -155,4 +262,18 @@ fn at_most(from: usize, to: usize) -> impl TypedValueParser<Value = usize> {
 fn rate(text: &str) -> std::result::Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.01..=1_000_000.0).contains(rate));
     rate.ok_or_else(|| "expected messages a second, from 0.01 to 1000000".to_owned())
+}
+
+/// A line that was away is told again at most a thousand messages.
+fn gentle_rate(text: &str) -> std::result::Result<f64, String> {
+    rate(text).ok().filter(|rate| *rate <= 500.0).ok_or_else(|| "expected 0.01 to 500".to_owned())
+}
+
+fn readers() -> impl TypedValueParser<Value = usize> {
+    at_most(0, 1_000)
+}
+
+/// Ten million take a few minutes and 3 GB.
+fn rows() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..=50_000_000)
 }

@@ -1,16 +1,27 @@
-//! What a run found: a table for people, JSON for machines, and the verdict.
+//! What one run against one server found, and the verdict on it. `compare` sets runs side by side.
 
 use crate::crowd::Crowd;
-use crate::server::Usage;
 use crate::tally::Tally;
+use crate::usage::{Cost, Usages};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-#[derive(Debug, Serialize)]
+/// What a scenario is run for: one number that can be set beside the floor's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    pub what: &'static str,
+    pub unit: &'static str,
+    pub value: f64,
+    /// The same of other programs, where it was measured.
+    pub elsewhere: &'static str,
+}
+
+#[derive(Debug, Default, Serialize)]
 pub struct Report {
     pub scenario: &'static str,
+    pub figures: Vec<Figure>,
     pub sockets: usize,
     pub opened_per_second: f64,
     pub seconds: f64,
@@ -21,6 +32,11 @@ pub struct Report {
     pub deliveries_per_second: f64,
     pub delivery_micros: Option<Quantiles>,
     pub ack_micros: Option<Quantiles>,
+    pub acknowledged_each_second: Vec<u64>,
+    pub requests: u64,
+    pub requests_per_second: f64,
+    pub request_micros: Option<Quantiles>,
+    pub reconnects: u64,
     pub lost: u64,
     pub doubled: u64,
     pub out_of_order: u64,
@@ -31,6 +47,8 @@ pub struct Report {
     pub closed: u64,
     pub first_close: Option<String>,
     pub server: Option<Cost>,
+    /// What it comes to, in a sentence.
+    pub summary: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -42,25 +60,6 @@ pub struct Quantiles {
     pub max: u64,
 }
 
-/// What the server's own process used; its PostgreSQL is not in it.
-#[derive(Debug, Serialize)]
-pub struct Cost {
-    pub pss_kib_before: u64,
-    pub pss_kib_open: u64,
-    pub pss_kib_end: u64,
-    pub pss_bytes_per_socket: f64,
-    pub cpu_seconds: f64,
-    pub cpu_micros_per_delivery: Option<f64>,
-    pub cpu_micros_per_message: Option<f64>,
-}
-
-/// The server's usage before the sockets, with all open, and at the end.
-pub struct Usages {
-    pub before: Option<Usage>,
-    pub open: Option<Usage>,
-    pub end: Option<Usage>,
-}
-
 impl Report {
     pub fn new(
         scenario: &'static str,
@@ -69,17 +68,28 @@ impl Report {
         span: Duration,
         usages: Usages,
     ) -> Self {
-        let seconds = span.as_secs_f64().max(1e-9);
         let sockets = crowd.seats.len();
         let (deliveries, acknowledged) = (tally.deliveries.get(), tally.acknowledged.get());
         Self {
-            scenario,
             sockets,
             opened_per_second: sockets as f64 / crowd.opened_in.as_secs_f64().max(1e-9),
+            unacknowledged: crowd.unacknowledged(),
+            server: Cost::of(&usages, sockets, deliveries, acknowledged),
+            ..Self::counted(scenario, tally, span)
+        }
+    }
+
+    /// What the tally has, whoever filled it.
+    pub fn counted(scenario: &'static str, tally: &Tally, span: Duration) -> Self {
+        let seconds = span.as_secs_f64().max(1e-9);
+        let (deliveries, acknowledged) = (tally.deliveries.get(), tally.acknowledged.get());
+        Self {
+            scenario,
             seconds,
             sent: tally.sent.get(),
             acknowledged,
             acknowledged_per_second: acknowledged as f64 / seconds,
+            acknowledged_each_second: tally.each_second.borrow().clone(),
             deliveries,
             deliveries_per_second: deliveries as f64 / seconds,
             delivery_micros: Quantiles::of(&tally.delivery_micros.borrow()),
@@ -87,14 +97,38 @@ impl Report {
             lost: tally.lost.get(),
             doubled: tally.doubled.get(),
             out_of_order: tally.out_of_order.get(),
-            unacknowledged: crowd.unacknowledged(),
             acknowledged_twice: tally.acknowledged_twice.get(),
             unreadable: tally.unreadable.get(),
             refused: tally.refused.borrow().clone(),
             closed: tally.closed.get(),
             first_close: tally.first_close.borrow().clone(),
-            server: Cost::of(&usages, sockets, deliveries, acknowledged),
+            ..Self::default()
         }
+    }
+
+    pub fn add(&mut self, what: &'static str, unit: &'static str, value: f64) {
+        self.add_beside(what, unit, value, "–");
+    }
+
+    pub fn add_beside(
+        &mut self,
+        what: &'static str,
+        unit: &'static str,
+        value: f64,
+        elsewhere: &'static str,
+    ) {
+        self.figures.push(Figure { what, unit, value, elsewhere });
+    }
+
+    pub fn figure(&self, what: &str) -> Option<f64> {
+        self.figures.iter().find(|figure| figure.what == what).map(|figure| figure.value)
+    }
+
+    /// For scenarios that ask and are answered.
+    pub fn count_requests(&mut self, count: u64, micros: &Histogram<u64>) {
+        self.requests = count;
+        self.requests_per_second = count as f64 / self.seconds.max(1e-9);
+        self.request_micros = Quantiles::of(micros);
     }
 
     /// Whether every message came once, in order, and every socket stayed open.
@@ -111,23 +145,18 @@ impl Report {
         faults.iter().all(|count| *count == 0)
     }
 
-    pub fn print(&self, json: bool) -> Result<(), serde_json::Error> {
-        if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
-            return Ok(());
-        }
-        for (name, value) in self.rows() {
-            println!("{name:<24} {value}");
-        }
-        Ok(())
-    }
-
-    fn rows(&self) -> Vec<(&'static str, String)> {
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
         let mut rows = vec![
             ("scenario", self.scenario.to_owned()),
-            ("sockets", format!("{}  (opened at {:.0}/s)", self.sockets, self.opened_per_second)),
             ("seconds", format!("{:.1}", self.seconds)),
         ];
+        if self.sockets > 0 {
+            let sockets = format!("{}  (opened at {:.0}/s)", self.sockets, self.opened_per_second);
+            rows.push(("sockets", sockets));
+        }
+        if self.reconnects > 0 {
+            rows.push(("came back", format!("{} times", self.reconnects)));
+        }
         if self.sent > 0 {
             let acked = format!("{}  ({:.0}/s)", self.acknowledged, self.acknowledged_per_second);
             let deliveries = format!("{}  ({:.0}/s)", self.deliveries, self.deliveries_per_second);
@@ -137,6 +166,17 @@ impl Report {
         }
         rows.extend(self.delivery_micros.as_ref().map(|q| ("time to a reader", q.words())));
         rows.extend(self.ack_micros.as_ref().map(|q| ("time to acknowledge", q.words())));
+        if let (Some(least), [first, .., last]) =
+            (self.acknowledged_each_second.iter().min(), &self.acknowledged_each_second[..])
+        {
+            let words = format!("{first} in the first, {least} in the worst, {last} in the last");
+            rows.push(("acknowledged a second", words));
+        }
+        if self.requests > 0 {
+            let requests = format!("{}  ({:.0}/s)", self.requests, self.requests_per_second);
+            rows.push(("answered", requests));
+        }
+        rows.extend(self.request_micros.as_ref().map(|q| ("time to answer", q.words())));
         if let Some(cost) = &self.server {
             rows.extend(cost.rows());
         }
@@ -146,7 +186,7 @@ impl Report {
         rows
     }
 
-    fn verdict(&self) -> String {
+    pub fn verdict(&self) -> String {
         if self.is_clean() {
             return "nothing lost, nothing doubled, all in order".to_owned();
         }
@@ -165,7 +205,7 @@ impl Report {
 }
 
 impl Quantiles {
-    fn of(histogram: &Histogram<u64>) -> Option<Self> {
+    pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
         let at = |quantile| histogram.value_at_quantile(quantile);
         (!histogram.is_empty()).then(|| Self {
             p50: at(0.5),
@@ -186,44 +226,5 @@ impl Quantiles {
             ms(self.p999),
             ms(self.max)
         )
-    }
-}
-
-impl Cost {
-    fn of(usages: &Usages, sockets: usize, deliveries: u64, messages: u64) -> Option<Self> {
-        let (before, open, end) = (usages.before?, usages.open?, usages.end?);
-        let cpu_seconds = end.cpu_seconds - open.cpu_seconds;
-        let each = |count: u64| (count > 0).then(|| cpu_seconds * 1e6 / count as f64);
-        let grown = open.pss_kib as f64 - before.pss_kib as f64;
-        Some(Self {
-            pss_kib_before: before.pss_kib,
-            pss_kib_open: open.pss_kib,
-            pss_kib_end: end.pss_kib,
-            pss_bytes_per_socket: grown * 1024.0 / sockets.max(1) as f64,
-            cpu_seconds,
-            cpu_micros_per_delivery: each(deliveries),
-            cpu_micros_per_message: each(messages),
-        })
-    }
-
-    fn rows(&self) -> Vec<(&'static str, String)> {
-        let mut rows = vec![
-            ("server CPU", format!("{:.2} s", self.cpu_seconds)),
-            (
-                "server memory",
-                format!(
-                    "{} KiB before, {} KiB with all open ({:.0} B a socket), {} KiB at the end",
-                    self.pss_kib_before,
-                    self.pss_kib_open,
-                    self.pss_bytes_per_socket,
-                    self.pss_kib_end
-                ),
-            ),
-        ];
-        rows.extend(
-            self.cpu_micros_per_delivery.map(|us| ("CPU a delivery", format!("{us:.2} µs"))),
-        );
-        rows.extend(self.cpu_micros_per_message.map(|us| ("CPU a message", format!("{us:.1} µs"))));
-        rows
     }
 }

@@ -1,12 +1,13 @@
-//! The snug under load: one that runs already, or one that we start and stop ourselves.
+//! What is under load: a snug that runs already, or one that we start and stop ourselves; and the
+//! floor, which is always ours.
 //!
-//! Also reads what it costs from /proc. Only addresses of this machine are accepted: load on
-//! somebody else's server is an attack.
+//! Only addresses of this machine are accepted: load on somebody else's server is an attack.
 
+use crate::cores::Cores;
 use crate::stop::{Result, Stop};
+use crate::usage::{Usage, is_zombie, usage};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, SysconfVar, sysconf};
-use serde::Serialize;
+use nix::unistd::Pid;
 use std::fs::{File, Permissions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
@@ -27,37 +29,40 @@ const CONNECTIONS: &str = "1000000";
 
 pub struct Server {
     pub address: SocketAddr,
+    /// Of its database, if that may be looked into.
+    pub database: Option<tokio_postgres::Config>,
     pid: Option<i32>,
-    started: Option<(Child, TempDir)>,
+    started: Option<Started>,
 }
 
-/// What the process has used so far, and holds now.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Usage {
-    pub cpu_seconds: f64,
-    pub pss_kib: u64,
+struct Started {
+    child: Child,
+    /// Its data and its log; the floor has neither.
+    data: Option<TempDir>,
 }
 
 impl Server {
     /// One that runs already; `pid` only to see what it costs.
-    pub async fn running(url: &str, pid: Option<i32>) -> Result<Self> {
-        let server = Self::at(loopback(url)?, pid);
+    pub async fn running(url: &str, pid: Option<i32>, database: Option<&str>) -> Result<Self> {
+        let mut server = Self::at(loopback(url)?, pid);
+        server.database = database.map(database_at).transpose()?;
         server.ready().await?;
         Ok(server)
     }
 
     pub fn at(address: SocketAddr, pid: Option<i32>) -> Self {
-        Self { address, pid, started: None }
+        Self { address, database: None, pid, started: None }
     }
 
     /// Starts one with a database of its own that is gone afterwards.
-    pub async fn start(program: &Path) -> Result<Self> {
+    pub async fn start(program: &Path, cores: Option<&Cores>) -> Result<Self> {
         let data = TempDir::with_prefix("snug-load-")?;
         // PostgreSQL does not run as root: its user must be able to pass through.
         std::fs::set_permissions(data.path(), Permissions::from_mode(0o755))?;
         let log = File::create(data.path().join("log"))?;
         let address = free_address()?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .env_remove("SNUG_DATABASE_URL")
             .env_remove("DATABASE_URL")
             .env("SNUG_DATA_DIR", data.path().join("data"))
@@ -68,18 +73,46 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| Stop::new(format!("{}: {error}", program.display())))?;
+            .kill_on_drop(true);
+        let child = spawn(&mut command, cores)?;
         let pid = child.id().map(|id| id as i32);
-        let mut server = Self { address, pid, started: Some((child, data)) };
-        match server.ready().await {
-            Ok(()) => Ok(server),
-            Err(stop) => {
-                server.stop().await?;
-                Err(stop)
-            }
+        let mut database = tokio_postgres::Config::new();
+        database.host_path(data.path().join("data/postgres")).user("snug").dbname("snug");
+        let started = Some(Started { child, data: Some(data) });
+        let mut server = Self { address, database: Some(database), pid, started };
+        if let Err(stop) = server.ready().await {
+            server.stop().await?;
+            return Err(stop);
         }
+        if let (Some(cores), Some(pid)) = (cores, pid) {
+            cores.release_children(pid);
+        }
+        Ok(server)
+    }
+
+    /// This same program as the floor.
+    pub async fn floor(cores: Option<&Cores>) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["floor", "--port", "0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = spawn(command.kill_on_drop(true), cores)?;
+        let pid = child.id().map(|id| id as i32);
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line).await?;
+        }
+        let address =
+            line.trim().parse().map_err(|_| Stop::new("the floor told no address to listen on"))?;
+        let started = Some(Started { child, data: None });
+        Ok(Self { address, database: None, pid, started })
+    }
+
+    /// Whether it was started by us and is gone afterwards, database and all.
+    pub fn is_ours(&self) -> bool {
+        self.started.as_ref().is_some_and(|started| started.data.is_some())
+    }
+
+    pub fn is_floor(&self) -> bool {
+        self.started.as_ref().is_some_and(|started| started.data.is_none())
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -111,7 +144,8 @@ impl Server {
 
     /// The last line that the server wrote, which usually is the reason.
     fn log(&self) -> String {
-        let log = self.started.as_ref().map(|(_, data)| data.path().join("log"));
+        let data = self.started.as_ref().and_then(|started| started.data.as_ref());
+        let log = data.map(|data| data.path().join("log"));
         let text = log.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         text.lines().last().map(|line| format!("; its last line: {line}")).unwrap_or_default()
     }
@@ -122,14 +156,47 @@ impl Server {
 
     /// Stops the one that we started, politely at first.
     pub async fn stop(&mut self) -> Result<()> {
-        let Some((mut child, _data)) = self.started.take() else { return Ok(()) };
+        let Some(Started { mut child, data: _data }) = self.started.take() else { return Ok(()) };
         let Some(pid) = child.id() else { return Ok(()) };
         kill(Pid::from_raw(pid as i32), Signal::SIGTERM).map_err(|e| Stop::new(e.to_string()))?;
         if tokio::time::timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
             child.kill().await?;
-            return Err(Stop::new("snug did not stop within 20 s of SIGTERM and was killed"));
+            return Err(Stop::new("the server did not stop within 20 s of SIGTERM and was killed"));
         }
         Ok(())
+    }
+}
+
+fn spawn(command: &mut Command, cores: Option<&Cores>) -> Result<Child> {
+    let mut start = || {
+        command.spawn().map_err(|error| {
+            let program = command.as_std().get_program();
+            Stop::new(format!("{}: {error}", Path::new(program).display()))
+        })
+    };
+    match cores {
+        Some(cores) => cores.starting(start),
+        None => start(),
+    }
+}
+
+/// Where a database is, if it is on this machine.
+fn database_at(url: &str) -> Result<tokio_postgres::Config> {
+    use tokio_postgres::config::Host;
+    let config: tokio_postgres::Config = url.parse().map_err(|_| {
+        Stop::new(
+            "--database is not understood; write it like postgres:///snug?host=/run/postgresql",
+        )
+    })?;
+    let is_here = |host: &Host| match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+    };
+    match config.get_hosts().iter().all(is_here) {
+        true => Ok(config),
+        false => Err(Stop::new("--database: load only goes to this machine")),
     }
 }
 
@@ -156,29 +223,6 @@ fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
-fn usage(pid: i32) -> Option<Usage> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = after_name(&stat)?.split(' ').collect();
-    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    let ticks_per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
-    let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let pss = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    Some(Usage {
-        cpu_seconds: ticks as f64 / ticks_per_second as f64,
-        pss_kib: pss.trim().trim_end_matches(" kB").parse().ok()?,
-    })
-}
-
-fn is_zombie(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    after_name(&stat).is_none_or(|rest| rest.starts_with('Z'))
-}
-
-/// The fields after the program's name, which may hold anything.
-fn after_name(stat: &str) -> Option<&str> {
-    stat.rsplit_once(") ").map(|(_, rest)| rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,11 +235,5 @@ mod tests {
         for refused in ["http://192.0.2.1:8000", "http://example.org", "https://127.0.0.1", "x"] {
             assert!(loopback(refused).is_err(), "{refused}");
         }
-    }
-
-    #[test]
-    fn what_this_very_process_costs_can_be_read() {
-        let usage = usage(std::process::id() as i32).unwrap();
-        assert!(usage.pss_kib > 100 && usage.cpu_seconds >= 0.0);
     }
 }

@@ -108,6 +108,12 @@ impl Socket {
         self.flush().await
     }
 
+    /// Says goodbye; the server answers by closing.
+    pub async fn close(&self) -> Result<()> {
+        self.queue(OpCode::Control(Control::Close), &1000u16.to_be_bytes())?;
+        self.flush().await
+    }
+
     /// Takes the frames that came with the answer to the upgrade.
     pub fn begin(&self, incoming: &mut Incoming, on_text: &mut impl FnMut(&[u8])) -> Result<()> {
         self.deliver(&mut incoming.frames, &[], on_text)

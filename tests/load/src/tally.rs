@@ -19,6 +19,8 @@ pub struct Tally {
     /// Tells the messages of this run from those of others.
     pub run: u64,
     pub began: Instant,
+    /// The time at the last glance at the clock: one for all that one read brings.
+    clock: Cell<u64>,
     pub sent: Cell<u64>,
     pub acknowledged: Cell<u64>,
     pub acknowledged_twice: Cell<u64>,
@@ -34,6 +36,8 @@ pub struct Tally {
     pub ack_micros: RefCell<Histogram<u64>>,
     /// The greatest acknowledged `seq` of each chat: so far must every reader come.
     pub ends: RefCell<HashMap<u64, u64>>,
+    /// How many were acknowledged in each second of the writing.
+    pub each_second: RefCell<Vec<u64>>,
 }
 
 pub fn add(cell: &Cell<u64>, count: u64) {
@@ -50,6 +54,7 @@ impl Tally {
         Ok(Rc::new(Self {
             run: u64::from(run),
             began: Instant::now(),
+            clock: Cell::default(),
             sent: Cell::default(),
             acknowledged: Cell::default(),
             acknowledged_twice: Cell::default(),
@@ -64,11 +69,17 @@ impl Tally {
             delivery_micros: RefCell::new(histogram()?),
             ack_micros: RefCell::new(histogram()?),
             ends: RefCell::default(),
+            each_second: RefCell::default(),
         }))
     }
 
     pub fn nanos(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.began).as_nanos() as u64
+    }
+
+    /// Looks at the clock for the frames that come now.
+    pub fn glance(&self) {
+        self.clock.set(self.nanos(Instant::now()));
     }
 
     pub fn delivered(&self, verdict: Verdict, sent_nanos: Option<u64>) {
@@ -105,8 +116,14 @@ impl Tally {
     }
 
     fn record(&self, histogram: &RefCell<Histogram<u64>>, sent_nanos: u64) {
-        let micros = self.nanos(Instant::now()).saturating_sub(sent_nanos) / 1_000;
+        let micros = self.clock.get().saturating_sub(sent_nanos) / 1_000;
         histogram.borrow_mut().saturating_record(micros.max(1));
+    }
+
+    /// Forgets the times so far, for a run in steps.
+    pub fn forget_times(&self) {
+        self.delivery_micros.borrow_mut().reset();
+        self.ack_micros.borrow_mut().reset();
     }
 
     /// Tells once a second how it goes, until dropped.
@@ -116,6 +133,7 @@ impl Tally {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let now = (self.deliveries.get(), self.acknowledged.get());
             if now != last {
+                self.each_second.borrow_mut().push(now.1 - last.1);
                 eprintln!(
                     "{:>4} s  {:>12} delivered ({}/s)  {:>10} acknowledged ({}/s)",
                     self.began.elapsed().as_secs(),

@@ -132,7 +132,8 @@ fn run(fault: Fault, arguments: &str) -> Report {
         let report = match &cli.scenario {
             Scenario::Idle(args) => idle::run(args, &server, &users, &tally).await,
             Scenario::Fanout(args) => fanout::run(args, &server, &users, &tally).await,
-            Scenario::Ingest(_) => unreachable!("the tiny server has no rooms"),
+            Scenario::Burst(args) => fanout::flat_out(args, &server, &users, &tally).await,
+            _ => unreachable!("the tiny server only knows one chat"),
         };
         report.unwrap()
     })
@@ -153,7 +154,7 @@ fn a_faithful_server_gets_a_clean_report() {
 
 #[test]
 fn a_closed_loop_sends_all_it_may() {
-    let arguments = "fanout --sockets 4 --publishers 2 --window 8 --messages 40";
+    let arguments = "burst --sockets 4 --publishers 2 --window 8 --messages 40";
     let report = run(Fault::None, arguments);
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.deliveries, 4 * MESSAGES);

@@ -8,10 +8,13 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Each sign-up and login costs the server a hash; more at once would only queue there.
 const AT_ONCE: usize = 4;
+/// What the server allows a creator.
+pub const ROOMS_PER_CREATOR_MAX: usize = 200;
 /// For how long a busy server is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_millis(250);
@@ -46,7 +49,7 @@ pub async fn sign_up(server: &Server, run: u64, count: usize) -> Result<Vec<User
     let client = client()?;
     let mut users = Vec::with_capacity(count);
     let mut next = 0..count;
-    let mut pending = tokio::task::JoinSet::new();
+    let mut pending = JoinSet::new();
     loop {
         while pending.len() < AT_ONCE {
             let Some(place) = next.next() else { break };
@@ -88,9 +91,38 @@ pub fn from_file(path: &std::path::Path) -> Result<Vec<User>> {
     }
 }
 
-pub async fn make_room(client: &Client, server: &Server, user: &User, name: &str) -> Result<u64> {
-    let request = client.post(server.url("/chats/room")).bearer_auth(&user.token);
-    Ok(ask::<Room>(request.json(&json!({"name": name}))).await?.room_id)
+/// So many rooms, shared out among the users, each with its creator.
+pub async fn make_rooms(
+    server: &Server,
+    users: &[User],
+    count: usize,
+    run: u64,
+) -> Result<Vec<(u64, User)>> {
+    let client = client()?;
+    let mut rooms = Vec::with_capacity(count);
+    let mut next = users.iter().cycle().take(count).enumerate();
+    let mut pending = JoinSet::new();
+    loop {
+        while pending.len() < AT_ONCE {
+            let Some((place, user)) = next.next() else { break };
+            let (user, name) = (user.clone(), json!({"name": format!("load {run:x}-{place}")}));
+            let request = client.post(server.url("/chats/room")).bearer_auth(&user.token);
+            pending.spawn_local(async move {
+                Ok::<_, Stop>((ask::<Room>(request.json(&name)).await?.room_id, user))
+            });
+        }
+        let Some(made) = pending.join_next().await else { return Ok(rooms) };
+        rooms.push(made.map_err(|error| Stop::new(error.to_string()))??);
+        if rooms.len() % 2_000 == 0 {
+            eprintln!("{:>12} rooms made", rooms.len());
+        }
+    }
+}
+
+/// How many messages the general chat holds.
+pub async fn last_seq_general(client: &Client, server: &Server, user: &User) -> Result<u64> {
+    let url = server.url("/chats/general/history?limit=1");
+    Ok(ask::<History>(client.get(url).bearer_auth(&user.token)).await?.last_seq)
 }
 
 /// How many messages the room holds.

@@ -1,0 +1,112 @@
+//! The floors that are PostgreSQL's: the statements of the server, and no server around them.
+//!
+//! For `ingest` its batch transaction in a loop, for `history` its page, straight from here. Both run
+//! on the database of the server that was measured just before.
+
+use crate::database::{connect, failed};
+use crate::history;
+use crate::ingest;
+use crate::report::Report;
+use crate::server::Server;
+use crate::stop::{Result, Stop};
+use crate::tally::Tally;
+use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config};
+
+const LOCK: &str = include_str!("../../../sql/messages/lock.sql");
+const WRITE: &str = include_str!("../../../sql/messages/write.sql");
+const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
+/// The most that the server takes into one transaction.
+const BATCH_DRAFTS_MAX: usize = 512;
+/// More than there are cores: some always wait for us.
+const READERS: usize = 4;
+
+/// As many messages as one connection stores in the same time; `None` without a database, or when the
+/// server was not written to as fast as possible.
+pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option<Report>> {
+    let (Some(config), None) = (&server.database, args.rate) else { return Ok(None) };
+    let mut config = config.clone();
+    config.options("-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off");
+    let client = connect(&config).await?;
+    let tally = Tally::new()?;
+    let rooms = "select id, creator_id from chat_rooms order by id desc limit $1";
+    let rooms = client.query(rooms, &[&(args.rooms as i64)]).await.map_err(failed)?;
+    let rooms: Vec<(i64, i64)> = rooms.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let (lock, write) =
+        tokio::try_join!(client.prepare(LOCK), client.prepare(WRITE)).map_err(failed)?;
+    let batch = (args.rooms * args.window).min(BATCH_DRAFTS_MAX);
+    let (began, content) = (Instant::now(), "x".repeat(args.size));
+    let until = began + Duration::from_secs(args.seconds);
+    let mut stored = 0;
+    while Instant::now() < until && stored < args.messages {
+        let turn = |n: usize| rooms[(stored as usize + n) % rooms.len()];
+        let chats: Vec<i64> = (0..batch).map(|n| turn(n).0).collect();
+        let senders: Vec<i64> = (0..batch).map(|n| turn(n).1).collect();
+        let keys: Vec<String> =
+            (0..batch as u64).map(|n| format!("sbare-{:x}-{}", tally.run, stored + n)).collect();
+        let contents = vec![content.as_str(); batch];
+        let hash = |text: &&str| Sha256::digest(text.as_bytes())[..16].to_vec();
+        let hashes: Vec<Vec<u8>> = contents.iter().map(hash).collect();
+        let params: [&(dyn ToSql + Sync); 5] = [&chats, &senders, &keys, &contents, &hashes];
+        let locked: [&(dyn ToSql + Sync); 1] = [&chats];
+        // All four leave together, as the server sends them.
+        let (_, _, rows, ()) = tokio::try_join!(
+            client.batch_execute("begin"),
+            client.query(&lock, &locked),
+            client.query(&write, &params),
+            client.batch_execute("commit"),
+        )
+        .map_err(failed)?;
+        stored += rows.len() as u64;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let mut report = Report { scenario: "ingest", seconds, ..Report::default() };
+    report.add("messages stored", "/s", stored as f64 / seconds);
+    Ok(Some(report))
+}
+
+/// As many pages as a few connections read in the same time.
+pub async fn pages(args: &history::Args, server: &Server, last_seq: u64) -> Result<Option<Report>> {
+    let Some(config) = &server.database else { return Ok(None) };
+    let tally = Tally::new()?;
+    let (began, micros) =
+        (Instant::now(), Rc::new(RefCell::new(tally.ack_micros.borrow().clone())));
+    let until = began + Duration::from_secs(args.seconds);
+    let limit = args.limit as i64;
+    let furthest = last_seq.saturating_sub(args.limit);
+    let mut readers = JoinSet::new();
+    for place in 0..READERS {
+        let (config, micros): (Config, _) = (config.clone(), micros.clone());
+        let mut offsets = history::Offsets::new(tally.run + place as u64, furthest);
+        readers.spawn_local(async move {
+            let client: Client = connect(&config).await?;
+            let page = client.prepare(PAGE).await.map_err(failed)?;
+            let none: Option<i64> = None;
+            let mut count = 0;
+            while Instant::now() < until {
+                let (asked, offset) = (Instant::now(), offsets.next() as i64);
+                let params: [&(dyn ToSql + Sync); 6] =
+                    [&1i64, &1i64, &limit, &offset, &none, &none];
+                client.query(&page, &params).await.map_err(failed)?;
+                micros.borrow_mut().saturating_record(asked.elapsed().as_micros() as u64);
+                count += 1;
+            }
+            Ok::<u64, Stop>(count)
+        });
+    }
+    let mut count = 0;
+    while let Some(read) = readers.join_next().await {
+        count += read.map_err(|error| Stop::new(error.to_string()))??;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let mut report = Report { scenario: "history", seconds, ..Report::default() };
+    report.count_requests(count, &micros.borrow());
+    report.add("pages of history", "/s", report.requests_per_second);
+    Ok(Some(report))
+}

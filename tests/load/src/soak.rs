@@ -1,0 +1,135 @@
+//! A mixed load for as long as one likes: people who write, read history, drop their line in the middle
+//! of things and come back with their position. Nothing may be lost or doubled at any seam.
+//!
+//! A message whose acknowledgement was lost with its line is sent again under the same name. At the end
+//! the chat must have grown by exactly as many messages as were acknowledged, so nobody else may write
+//! meanwhile.
+
+use crate::http::Line;
+use crate::report::Report;
+use crate::server::Server;
+use crate::soaker::Soaker;
+use crate::socket::{SCRATCH_BYTES, Scratch};
+use crate::stop::{Result, Stop};
+use crate::tally::{Tally, add};
+use crate::usage::{Cost, Usages};
+use crate::users::{self, User};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// All must be level again so long after the last word.
+const LEVEL_TIMEOUT: Duration = Duration::from_secs(30);
+const GLANCE: Duration = Duration::from_millis(20);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// People in the general chat
+    #[arg(long, default_value_t = 200, value_parser = super::sockets())]
+    pub sockets: usize,
+    /// How many of them also write
+    #[arg(long, default_value_t = 20, value_parser = super::sockets())]
+    publishers: usize,
+    /// Messages a second, by all of them together
+    #[arg(long, default_value_t = 50.0, value_parser = super::gentle_rate)]
+    rate: f64,
+    /// Seconds that somebody stays, on average, before the line drops
+    #[arg(long, default_value_t = 5, value_parser = super::seconds())]
+    stay: u64,
+    /// Connections that read history meanwhile, a page each 100 ms
+    #[arg(long, default_value_t = 4, value_parser = super::readers())]
+    readers: usize,
+    /// Seconds of all this
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+}
+
+pub async fn run(
+    args: &Args,
+    server: &Server,
+    users: &[User],
+    tally: &Rc<Tally>,
+) -> Result<Report> {
+    let client = users::client()?;
+    let first = users.first().ok_or_else(|| Stop::new("soak: needs a user"))?;
+    let stored_before = users::last_seq_general(&client, server, first).await?;
+    let before = server.usage();
+    let scratch: Rc<Scratch> = Rc::new(RefCell::new(vec![0; SCRATCH_BYTES]));
+    let began = Instant::now();
+    let until = began + Duration::from_secs(args.seconds);
+    let stay = Duration::from_secs(args.stay);
+
+    let mut living = JoinSet::new();
+    let mut people = Vec::with_capacity(args.sockets);
+    for (place, user) in users.iter().cycle().take(args.sockets).enumerate() {
+        let soaker = Soaker::new(server.address, user.token.clone(), place, stored_before);
+        living.spawn_local(soaker.clone().live(until, stay, scratch.clone(), tally.clone()));
+        people.push(soaker);
+    }
+    let publishers = args.publishers.min(args.sockets);
+    let interval = Duration::from_secs_f64(publishers as f64 / args.rate);
+    for (place, soaker) in people.iter().step_by(args.sockets / publishers).enumerate() {
+        let start = began + interval.mul_f64(place as f64 / publishers as f64);
+        living.spawn_local(soaker.clone().write(start, interval, until, tally.clone()));
+    }
+    let reads = Tally::new()?;
+    for user in users.iter().cycle().take(args.readers) {
+        let line = Line::open(server.address, &user.token).await?;
+        living.spawn_local(read(line, until, tally.clone(), reads.clone()));
+    }
+    let open = server.usage();
+    tokio::time::sleep_until(until).await;
+    wait_until_level(&people, tally).await;
+    living.shutdown().await;
+
+    let stored = users::last_seq_general(&client, server, first).await? - stored_before;
+    let acknowledged = tally.acknowledged.get();
+    add(&tally.lost, acknowledged.saturating_sub(stored) + missing(&people, tally));
+    add(&tally.doubled, stored.saturating_sub(acknowledged));
+    let usages = Usages { before, open, end: server.usage() };
+    let mut report = Report {
+        sockets: people.len(),
+        unacknowledged: unacknowledged(&people),
+        reconnects: people.iter().map(|soaker| soaker.returns()).sum(),
+        server: Cost::of(&usages, people.len(), tally.deliveries.get(), acknowledged),
+        ..Report::counted("soak", tally, until - began)
+    };
+    report.count_requests(reads.acknowledged.get(), &reads.ack_micros.borrow());
+    report.add("reconnects", "", report.reconnects as f64);
+    if let Some(p99) = report.delivery_micros.as_ref().map(|quantiles| quantiles.p99) {
+        report.add("99 of 100 deliveries within", "ms", p99 as f64 / 1_000.0);
+    }
+    Ok(report)
+}
+
+async fn wait_until_level(people: &[Rc<Soaker>], tally: &Tally) {
+    let deadline = Instant::now() + LEVEL_TIMEOUT;
+    while Instant::now() < deadline && (unacknowledged(people) > 0 || missing(people, tally) > 0) {
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+fn unacknowledged(people: &[Rc<Soaker>]) -> u64 {
+    people.iter().map(|soaker| soaker.unacknowledged()).sum()
+}
+
+/// What was acknowledged to somebody and has not come to everybody.
+fn missing(people: &[Rc<Soaker>], tally: &Tally) -> u64 {
+    let end = tally.ends.borrow().values().copied().max().unwrap_or(0);
+    people.iter().map(|soaker| soaker.missing(end)).sum()
+}
+
+/// The newest page again and again, at a walking pace.
+async fn read(mut line: Line, until: Instant, tally: Rc<Tally>, reads: Rc<Tally>) {
+    while Instant::now() < until {
+        let asked = Instant::now();
+        if let Err(stop) = line.get("/chats/general/history").await {
+            return tally.closed(stop.to_string());
+        }
+        add(&reads.acknowledged, 1);
+        reads.ack_micros.borrow_mut().saturating_record(asked.elapsed().as_micros() as u64);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,164 @@
+//! One person of a soak: stays a while, drops the line, comes back from where they were.
+
+use crate::check::Order;
+use crate::crowd::source;
+use crate::frame::{self, Frame};
+use crate::history::Offsets;
+use crate::socket::{Scratch, Socket};
+use crate::stop::Result;
+use crate::tally::{Tally, add};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two lines, at the most; so many messages as pass meanwhile are replayed.
+const AWAY_MILLIS_MAX: u64 = 1_000;
+const MESSAGE_CHARS: usize = 100;
+
+pub struct Soaker {
+    address: SocketAddr,
+    token: Rc<str>,
+    place: usize,
+    order: RefCell<Order>,
+    line: RefCell<Option<Rc<Socket>>>,
+    /// What was said and not yet acknowledged, by name: when it was due, and the frame.
+    unanswered: RefCell<BTreeMap<String, (u64, String)>>,
+    lines: Cell<u64>,
+}
+
+impl Soaker {
+    pub fn new(address: SocketAddr, token: Rc<str>, place: usize, last_seq: u64) -> Rc<Self> {
+        Rc::new(Self {
+            address,
+            token,
+            place,
+            order: RefCell::new(Order::from(last_seq)),
+            line: RefCell::default(),
+            unanswered: RefCell::default(),
+            lines: Cell::new(0),
+        })
+    }
+
+    pub fn unacknowledged(&self) -> u64 {
+        self.unanswered.borrow().len() as u64
+    }
+
+    pub fn missing(&self, end: u64) -> u64 {
+        self.order.borrow().missing_at_the_end(end)
+    }
+
+    pub fn returns(&self) -> u64 {
+        self.lines.get().saturating_sub(1)
+    }
+
+    /// Comes and goes until then, and then stays.
+    pub async fn live(
+        self: Rc<Self>,
+        until: Instant,
+        stay: Duration,
+        scratch: Rc<Scratch>,
+        tally: Rc<Tally>,
+    ) {
+        let mut chance = Offsets::new(tally.run + self.place as u64, 2 * stay.as_millis() as u64);
+        loop {
+            let leave_at = Instant::now() + Duration::from_millis(chance.next());
+            let leave_at = (leave_at < until).then_some(leave_at);
+            if let Err(stop) = self.be_there(leave_at, &scratch, &tally).await {
+                tally.closed(stop.to_string());
+            }
+            self.line.replace(None);
+            let away = Duration::from_millis(chance.next() % AWAY_MILLIS_MAX);
+            tokio::time::sleep(away).await;
+        }
+    }
+
+    /// One line, from the last known position on. It just drops at the end, without a farewell.
+    async fn be_there(
+        &self,
+        leave_at: Option<Instant>,
+        scratch: &Scratch,
+        tally: &Tally,
+    ) -> Result<()> {
+        let path = format!("/ws/general?after={}", self.order.borrow().last());
+        let from = source(tally.run, self.place);
+        let (line, mut incoming) = Socket::open(from, self.address, &path, &self.token).await?;
+        let line = Rc::new(line);
+        add(&self.lines, 1);
+        tally.glance();
+        line.begin(&mut incoming, &mut |text| self.hear(text, tally))?;
+        let again: Vec<String> =
+            self.unanswered.borrow().values().map(|(_, text)| text.clone()).collect();
+        self.line.replace(Some(line.clone()));
+        for text in again {
+            line.send(&text).await?;
+        }
+        let leave = async {
+            match leave_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(leave);
+        loop {
+            let mut hear = |text: &[u8]| {
+                tally.glance();
+                self.hear(text, tally);
+            };
+            tokio::select! {
+                received = line.receive(scratch, &mut incoming, &mut hear) => {
+                    if !received? {
+                        return Err(crate::stop::Stop::new("closed by the server without a word"));
+                    }
+                }
+                () = &mut leave => return Ok(()),
+            }
+        }
+    }
+
+    fn hear(&self, text: &[u8], tally: &Tally) {
+        match frame::read(tally.run, text) {
+            Some(Frame::Message { seq, sent_nanos, .. }) => {
+                let verdict = self.order.borrow_mut().see(seq);
+                tally.delivered(verdict, sent_nanos);
+            }
+            Some(Frame::Ack { client_id, chat_id, seq }) => {
+                match self.unanswered.borrow_mut().remove(&client_id) {
+                    Some((sent_nanos, _)) => tally.acknowledged(chat_id, seq, sent_nanos),
+                    None => add(&tally.acknowledged_twice, 1),
+                }
+            }
+            // What could not be stored now is said again on the next line.
+            Some(Frame::Refused { code, .. }) => tally.refused(code),
+            Some(Frame::Welcome { .. } | Frame::Other) => {}
+            None => add(&tally.unreadable, 1),
+        }
+    }
+
+    /// Says something at fixed times, whether the line is there or not.
+    pub async fn write(
+        self: Rc<Self>,
+        start: Instant,
+        interval: Duration,
+        until: Instant,
+        tally: Rc<Tally>,
+    ) {
+        let mut due = start;
+        while due < until {
+            tokio::time::sleep_until(due).await;
+            add(&tally.sent, 1);
+            let name = format!("{:x}-{}", tally.run, tally.sent.get());
+            let sent_nanos = tally.nanos(due);
+            let text = frame::draft(tally.run, &name, sent_nanos, MESSAGE_CHARS);
+            self.unanswered.borrow_mut().insert(name, (sent_nanos, text.clone()));
+            let line = self.line.borrow().clone();
+            if let Some(line) = line {
+                // A line that breaks now is noticed by whoever reads from it; the next one says it again.
+                let _broken = line.send(&text).await;
+            }
+            due += interval;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a process costs, read from /proc: processor time and memory of its own.
+
+use nix::unistd::{SysconfVar, sysconf};
+use serde::Serialize;
+
+/// What the process has used so far, and holds now.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Usage {
+    pub cpu_seconds: f64,
+    pub pss_kib: u64,
+}
+
+/// What the server's own process used; its PostgreSQL is not in it.
+#[derive(Debug, Serialize)]
+pub struct Cost {
+    pub pss_kib_before: u64,
+    pub pss_kib_open: u64,
+    pub pss_kib_end: u64,
+    pub pss_bytes_per_socket: f64,
+    pub pss_bytes_per_socket_end: f64,
+    pub cpu_seconds: f64,
+    pub cpu_micros_per_delivery: Option<f64>,
+    pub cpu_micros_per_message: Option<f64>,
+}
+
+/// The server's usage before the sockets, with all open, and at the end.
+pub struct Usages {
+    pub before: Option<Usage>,
+    pub open: Option<Usage>,
+    pub end: Option<Usage>,
+}
+
+pub fn usage(pid: i32) -> Option<Usage> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = after_name(&stat)?.split(' ').collect();
+    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let ticks_per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
+    let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let pss = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    Some(Usage {
+        cpu_seconds: ticks as f64 / ticks_per_second as f64,
+        pss_kib: pss.trim().trim_end_matches(" kB").parse().ok()?,
+    })
+}
+
+pub fn is_zombie(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    after_name(&stat).is_none_or(|rest| rest.starts_with('Z'))
+}
+
+/// The fields after the program's name, which may hold anything.
+pub fn after_name(stat: &str) -> Option<&str> {
+    stat.rsplit_once(") ").map(|(_, rest)| rest)
+}
+
+impl Cost {
+    pub fn of(usages: &Usages, sockets: usize, deliveries: u64, messages: u64) -> Option<Self> {
+        let (before, open, end) = (usages.before?, usages.open?, usages.end?);
+        let cpu_seconds = end.cpu_seconds - open.cpu_seconds;
+        let each = |count: u64| (count > 0).then(|| cpu_seconds * 1e6 / count as f64);
+        let grown = |now: Usage| {
+            (now.pss_kib as f64 - before.pss_kib as f64) * 1024.0 / sockets.max(1) as f64
+        };
+        Some(Self {
+            pss_kib_before: before.pss_kib,
+            pss_kib_open: open.pss_kib,
+            pss_kib_end: end.pss_kib,
+            pss_bytes_per_socket: grown(open),
+            pss_bytes_per_socket_end: grown(end),
+            cpu_seconds,
+            cpu_micros_per_delivery: each(deliveries),
+            cpu_micros_per_message: each(messages),
+        })
+    }
+
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows = vec![
+            ("server CPU", format!("{:.2} s", self.cpu_seconds)),
+            (
+                "server memory",
+                format!(
+                    "{} KiB before, {} KiB with all open ({:.0} B a socket), {} KiB at the end \
+                     ({:.0} B)",
+                    self.pss_kib_before,
+                    self.pss_kib_open,
+                    self.pss_bytes_per_socket,
+                    self.pss_kib_end,
+                    self.pss_bytes_per_socket_end
+                ),
+            ),
+        ];
+        rows.extend(
+            self.cpu_micros_per_delivery.map(|us| ("CPU a delivery", format!("{us:.2} µs"))),
+        );
+        rows.extend(self.cpu_micros_per_message.map(|us| ("CPU a message", format!("{us:.1} µs"))));
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_very_process_costs_can_be_read() {
+        let usage = usage(std::process::id() as i32).unwrap();
+        assert!(usage.pss_kib > 100 && usage.cpu_seconds >= 0.0);
+    }
+}
