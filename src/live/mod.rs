@@ -9,7 +9,7 @@ mod connection;
 mod delivery;
 mod errands;
 mod follow;
-mod frames;
+pub mod frames;
 mod hearing;
 mod news;
 mod session;

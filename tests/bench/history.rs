@@ -1,0 +1,50 @@
+//! A page of history out of a real PostgreSQL, from the end of the chat and from deep within.
+
+use divan::Bencher;
+use snug::ids::{ChatId, UserId};
+use snug::message::ChatType;
+use snug::store::private::{Options, Private};
+use snug::store::{PageQuery, PageStart, Store};
+use std::os::unix::fs::PermissionsExt;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const ROWS: i64 = 100_000;
+const FILL: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp, \
+    draft_key, content_hash) \
+    select nextval('message_ids'), 'general', 1, n, 1, rpad('message ' || n, 100, '.'), now(), 's' || n, \
+        decode(md5(n::text), 'hex') from generate_series(1, 100000) n; \
+    update chats set last_seq = 100000 where id = 1; \
+    insert into users (username, email, password_hash) values ('ada', 'ada@example.org', ''); \
+    vacuum (analyze) general_messages";
+
+#[divan::bench(args = [0, 50_000, 99_000], sample_count = 50)]
+fn read_a_page(bencher: Bencher<'_, '_>, offset: i64) {
+    let runtime = Runtime::new().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let private = runtime.block_on(filled(&scratch));
+    let store = Store::new(private.connection());
+    let query = PageQuery { limit: 50, from: PageStart::Offset(offset) };
+    bencher.bench_local(|| {
+        let page = store.history(UserId(1), ChatId(1), ChatType::General, query);
+        let page = runtime.block_on(page).unwrap().unwrap();
+        assert_eq!(page.messages.last().unwrap().seq.0, ROWS - offset);
+    });
+    store.close();
+    runtime.block_on(private.stop());
+}
+
+/// A PostgreSQL of our own with a long general chat; it is gone with the directory.
+async fn filled(scratch: &TempDir) -> Private {
+    // PostgreSQL does not run as root: its user must be able to pass through.
+    std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let options = Options { data_dir: scratch.path().join("data"), bindir: None };
+    let private = Private::serve(&options).await.unwrap();
+    Store::new(private.connection()).migrate().await.unwrap();
+    let (client, connection) = private.connection().connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for statement in FILL.split("; ") {
+        client.batch_execute(statement).await.unwrap();
+    }
+    private
+}

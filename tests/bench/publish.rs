@@ -1,0 +1,20 @@
+//! The registry's publish: a run told to all shards, and taken up by them.
+
+use crate::message;
+use divan::Bencher;
+use snug::live::Shards;
+use snug::registry::Registry;
+use snug::wire::Run;
+use std::sync::Arc;
+
+#[divan::bench(args = [1, 2, 8])]
+fn tell_the_shards_of_a_run(bencher: Bencher<'_, '_>, shards: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let inboxes = Shards::new(shards).unwrap().inboxes;
+    let registry = Registry::new(inboxes.clone());
+    let run = Arc::new(Run::of(&[message(1)]).unwrap());
+    bencher.bench_local(|| {
+        runtime.block_on(registry.publish(vec![Arc::clone(&run)], Vec::new()));
+        inboxes.iter().map(|inbox| inbox.take(Vec::new()).len()).sum::<usize>()
+    });
+}
