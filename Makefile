@@ -7,7 +7,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 # Where rustup puts cargo; a shell that was open before does not know it yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: build run test lint load install need-rust
+.PHONY: build run test lint load figures bench install need-rust
 
 build: need-rust
 	@.ci/need cc
@@ -28,11 +28,23 @@ lint: need-rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# make load ARGS="--start target/release/snug idle --sockets 5000"; ARGS=--help tells the rest.
-load: ARGS = --start $(TARGET)/release/snug fanout
+# How large is this machine? For one that runs already, and for the rest: make load ARGS="--help"
+load: ARGS = --start $(TARGET)/release/snug size
 load: build
 	@.ci/need postgresql
-	cargo run --release --locked --package snug-load -- $(ARGS)
+	cargo build --release --locked --package snug-load
+	@$(TARGET)/release/snug-load $(ARGS)
+
+# The table of the README, measured here.
+figures: build
+	@.ci/need postgresql
+	cargo build --release --locked --package snug-load
+	@TARGET=$(TARGET) tests/load/figures
+
+# The small parts: frames, JSON, publishing, a page of history.
+bench: need-rust
+	@.ci/need cc postgresql
+	cargo bench --locked --bench parts -- $(FILTER)
 
 # As root, after `make`: the account, the program, the unit, and a file for settings if there is none.
 install:

@@ -104,7 +104,8 @@ impl Row {
     fn words(&self) -> String {
         let floor = self.floor.map_or("–".to_owned(), number);
         let ratio = self.ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}"));
-        let what = format!("{}, {}", self.what, self.unit);
+        let comma = if self.unit.is_empty() { "" } else { ", " };
+        let what = format!("{}{comma}{}", self.what, self.unit);
         format!("{what:<32} {:>14} {floor:>14} {ratio:>8}", number(self.ours))
     }
 
@@ -116,13 +117,14 @@ impl Row {
     }
 
     fn with_unit(&self, value: f64) -> String {
-        format!("{} {}", number(value), self.unit)
+        let space = if ["", "/s"].contains(&self.unit) { "" } else { " " };
+        format!("{}{space}{}", number(value), self.unit)
     }
 }
 
 /// Three digits that say something, and thousands apart.
 fn number(value: f64) -> String {
-    if value.abs() < 100.0 {
+    if value.abs() < 100.0 && value.fract() != 0.0 {
         return format!("{value:.2}");
     }
     let digits = format!("{value:.0}");
@@ -169,7 +171,7 @@ mod tests {
     fn without_a_floor_there_is_no_ratio() {
         let comparison = Comparison::of(vec![Pair { ours: report(7.0), floor: None }]);
         assert_eq!((comparison.rows[0].floor, comparison.rows[0].ratio), (None, None));
-        assert_eq!(comparison.rows[0].markdown(), "| speed | 7.00 /s | – | – |  |");
+        assert_eq!(comparison.rows[0].markdown(), "| speed | 7/s | – | – |  |");
     }
 
     #[test]

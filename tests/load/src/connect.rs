@@ -75,7 +75,7 @@ pub async fn run(
         sockets: open.len(),
         opened_per_second: open.len() as f64 / span.as_secs_f64().max(1e-9),
         seconds: span.as_secs_f64(),
-        server: Cost::of(&Usages { before, open: before, end }, open.len(), 0, 0),
+        server: Cost::of(&Usages { before, open: before, end }, 0, 0, 0),
         ..Report::default()
     };
     add(&tally.closed, (args.sockets - open.len()) as u64);

@@ -55,11 +55,9 @@ pub async fn run(
     rest(Duration::from_secs(args.seconds), &tally.closed).await;
     let usages = Usages { before, open, end: server.usage() };
     let mut report = Report::new("idle", &crowd, tally, began.elapsed(), usages);
-    if let Some((idle, end)) = report
-        .server
-        .as_ref()
-        .map(|cost| (cost.pss_bytes_per_socket, cost.pss_bytes_per_socket_end))
-    {
+    let each = report.server.as_ref();
+    let each = each.and_then(|cost| cost.pss_bytes_per_socket.zip(cost.pss_bytes_per_socket_end));
+    if let Some((idle, end)) = each {
         report.add_beside("memory of an idle socket", "B", idle, ELSEWHERE);
         if is_talk {
             report.add("memory once it has talked", "B", end);

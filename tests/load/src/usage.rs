@@ -1,6 +1,7 @@
-//! What a process costs, read from /proc: processor time and memory of its own.
+//! What a process costs: processor time, and memory of its own (its proportional share of pages).
 
-use nix::unistd::{SysconfVar, sysconf};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 use serde::Serialize;
 
 /// What the process has used so far, and holds now.
@@ -16,8 +17,8 @@ pub struct Cost {
     pub pss_kib_before: u64,
     pub pss_kib_open: u64,
     pub pss_kib_end: u64,
-    pub pss_bytes_per_socket: f64,
-    pub pss_bytes_per_socket_end: f64,
+    pub pss_bytes_per_socket: Option<f64>,
+    pub pss_bytes_per_socket_end: Option<f64>,
     pub cpu_seconds: f64,
     pub cpu_micros_per_delivery: Option<f64>,
     pub cpu_micros_per_message: Option<f64>,
@@ -31,14 +32,12 @@ pub struct Usages {
 }
 
 pub fn usage(pid: i32) -> Option<Usage> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = after_name(&stat)?.split(' ').collect();
-    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    let ticks_per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
+    // Its own clock counts in nanoseconds, and threads that have ended; /proc counts in hundredths.
+    let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?.now().ok()?;
     let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let pss = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(Usage {
-        cpu_seconds: ticks as f64 / ticks_per_second as f64,
+        cpu_seconds: clock.tv_sec() as f64 + clock.tv_nsec() as f64 / 1e9,
         pss_kib: pss.trim().trim_end_matches(" kB").parse().ok()?,
     })
 }
@@ -59,7 +58,8 @@ impl Cost {
         let cpu_seconds = end.cpu_seconds - open.cpu_seconds;
         let each = |count: u64| (count > 0).then(|| cpu_seconds * 1e6 / count as f64);
         let grown = |now: Usage| {
-            (now.pss_kib as f64 - before.pss_kib as f64) * 1024.0 / sockets.max(1) as f64
+            let bytes = (now.pss_kib as f64 - before.pss_kib as f64) * 1024.0;
+            (sockets > 0).then(|| bytes / sockets as f64)
         };
         Some(Self {
             pss_kib_before: before.pss_kib,
@@ -74,21 +74,17 @@ impl Cost {
     }
 
     pub fn rows(&self) -> Vec<(&'static str, String)> {
-        let mut rows = vec![
-            ("server CPU", format!("{:.2} s", self.cpu_seconds)),
-            (
-                "server memory",
-                format!(
-                    "{} KiB before, {} KiB with all open ({:.0} B a socket), {} KiB at the end \
-                     ({:.0} B)",
-                    self.pss_kib_before,
-                    self.pss_kib_open,
-                    self.pss_bytes_per_socket,
-                    self.pss_kib_end,
-                    self.pss_bytes_per_socket_end
-                ),
-            ),
-        ];
+        let each = |bytes: Option<f64>| bytes.map(|bytes| format!(" ({bytes:.0} B a socket)"));
+        let memory = format!(
+            "{} KiB before, {} KiB with all open{}, {} KiB at the end{}",
+            self.pss_kib_before,
+            self.pss_kib_open,
+            each(self.pss_bytes_per_socket).unwrap_or_default(),
+            self.pss_kib_end,
+            each(self.pss_bytes_per_socket_end).unwrap_or_default(),
+        );
+        let mut rows =
+            vec![("server CPU", format!("{:.2} s", self.cpu_seconds)), ("server memory", memory)];
         rows.extend(
             self.cpu_micros_per_delivery.map(|us| ("CPU a delivery", format!("{us:.2} µs"))),
         );
