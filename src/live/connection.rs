@@ -326,3 +326,6 @@ impl Connection {
         self.input.as_ref().map(|input| input.begun_at + MESSAGE_READ_SECS_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod history;
 mod limits;
 mod machines;
 mod markup;
+mod memory;
 mod oddities;
 mod operators;
 mod order;

@@ -1,0 +1,91 @@
+//! A connection over a real pair of sockets: what it holds when idle, and at the most.
+
+use super::*;
+use crate::ids::UserId;
+use crate::limits::OUTBOX_BYTES_MAX;
+use crate::message::SessionId;
+use crate::registry::{SeatLimits, Seats};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+
+/// A new connection, and its peer's end.
+fn pair() -> (Connection, std::net::TcpStream) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let peer = std::net::TcpStream::connect(address).expect("a connection");
+    let (stream, _) = listener.accept().expect("a connection");
+    stream.set_nonblocking(true).expect("an option");
+    let user_id = UserId(1);
+    let viewer = Viewer { user_id, username: "ada".into(), session: SessionId([0; 16]) };
+    let limits = SeatLimits { total: 1, per_user: 1, per_address: 1 };
+    let seat = Seats::new(limits).take(user_id, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a seat");
+    let resume = Resume::default();
+    let stream = TcpStream::from_std(stream);
+    let mut connection =
+        Connection::new(stream, Arc::new(viewer), Scope::All, resume, seat, (0, u32::MAX));
+    connection.resume = None;
+    connection.stage = Stage::Open;
+    (connection, peer)
+}
+
+fn holds_nothing(connection: &Connection) -> bool {
+    connection.outbox.is_none() && connection.input.is_none() && connection.waiting_bytes() == 0
+}
+
+/// Sends pieces until something waits that the kernel would not take.
+fn fill(connection: &mut Connection) {
+    let frame = Bytes::from(vec![0x81; 16 * 1024]);
+    while connection.waiting_bytes() == 0 {
+        assert_eq!(connection.send(frame.clone(), 0), Sent::Fine);
+    }
+}
+
+#[test]
+fn an_idle_connection_holds_no_buffer() {
+    let (mut connection, _peer) = pair();
+    assert!(holds_nothing(&connection));
+    assert_eq!(connection.send(Bytes::from_static(&[0x89, 0]), 0), Sent::Fine);
+    assert!(holds_nothing(&connection), "the kernel took it at once");
+    assert_eq!(connection.queue(Bytes::from_static(&[0x89, 0]), 0), Sent::Fine);
+    assert_eq!(connection.flush(0), Sent::Fine);
+    assert!(holds_nothing(&connection), "what was gathered is written");
+    assert!(size_of::<Connection>() <= 256, "{} bytes", size_of::<Connection>());
+}
+
+#[test]
+fn what_waited_leaves_nothing_behind() {
+    let (mut connection, mut peer) = pair();
+    fill(&mut connection);
+    peer.set_nonblocking(true).expect("an option");
+    let mut scratch = vec![0; 1024 * 1024];
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while connection.waiting_bytes() > 0 {
+        // Nothing there yet is no fault: the kernel is at it.
+        let _read = peer.read(&mut scratch);
+        assert_eq!(connection.flush(0), Sent::Fine);
+        assert!(std::time::Instant::now() < deadline, "the peer reads and nothing leaves");
+    }
+    assert!(holds_nothing(&connection));
+}
+
+#[test]
+fn what_waits_for_a_reader_is_bounded_in_bytes() {
+    let (mut connection, _peer) = pair();
+    fill(&mut connection);
+    let frame = Bytes::from(vec![0x81; 16 * 1024]);
+    let mut sent = Sent::Fine;
+    for _ in 0..2 * OUTBOX_BYTES_MAX / frame.len() {
+        sent = connection.send(frame.clone(), 0);
+        if sent != Sent::Fine {
+            break;
+        }
+        assert!(connection.waiting_bytes() <= OUTBOX_BYTES_MAX);
+    }
+    assert_eq!(sent, Sent::TooSlow);
+    assert!(connection.waiting_bytes() <= OUTBOX_BYTES_MAX + frame.len());
+    connection.close(Close::TooSlow, 0);
+    let most = frame.len() + 64;
+    assert!(
+        connection.waiting_bytes() <= most,
+        "only the frame in progress and the close frame stay"
+    );
+}

@@ -1,0 +1,130 @@
+//! What a socket costs the real program: next to nothing while it is idle, and again after it has talked.
+
+use crate::commands::snug;
+use crate::support::until;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::fs::{Permissions, set_permissions};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+const SOCKETS: u64 = 2_000;
+/// Twice what a socket may cost, since the allocator's pieces do not come one by one.
+const SOCKET_BYTES_MAX: u64 = 2 * 1024;
+/// Enough for the program to have met everything once that it keeps for good.
+const FIRST: usize = 100;
+const LONG: usize = 4_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_socket_costs_no_buffer_before_and_after_a_long_message() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let program = Program::start().await;
+    let mut sockets: Vec<_> = (0..FIRST).map(|_| program.open()).collect();
+    let before = program.memory();
+    sockets.extend((0..SOCKETS).map(|_| program.open()));
+    let most = before + SOCKETS * SOCKET_BYTES_MAX;
+    until("idle sockets hold no buffers", || async { program.memory() <= most }).await;
+
+    sockets[0].write_all(&masked(&"\u{1f4ac}".repeat(LONG))).unwrap();
+    for socket in &mut sockets {
+        let mut message = vec![0; LONG * 4];
+        socket.read_exact(&mut message).unwrap();
+        assert_eq!(message[0], 0x81);
+    }
+    until("what was said is forgotten", || async { program.memory() <= most }).await;
+}
+
+/// A snug with a PostgreSQL of its own, and a user whose token was made beside it: hashing passwords
+/// would leave traces.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    token: String,
+    _scratch: TempDir,
+}
+
+impl Program {
+    async fn start() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        // PostgreSQL may run as another user below.
+        set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
+        let data = scratch.path().join("data").to_str().unwrap().to_owned();
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let many = (SOCKETS * 2).to_string();
+        let settings = [
+            ("SNUG_DATA_DIR", data.as_str()),
+            ("SNUG_LISTEN", &address.to_string()),
+            ("SNUG_RATE_LIMITS", "off"),
+            ("SNUG_MAX_CONNECTIONS", &many),
+            ("SNUG_MAX_CONNECTIONS_PER_USER", &many),
+            ("SNUG_MAX_CONNECTIONS_PER_ADDRESS", &many),
+            ("PATH", "/usr/bin:/bin"),
+        ];
+        let child = snug(&[], &settings).stderr(Stdio::null()).spawn().unwrap();
+        let mut program = Self { child, address, token: String::new(), _scratch: scratch };
+        until("the program is ready", || async {
+            let answer = reqwest::get(format!("http://{address}/readyz")).await;
+            answer.is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
+        let mut add = snug(&["user", "add", "ada", "ada@example.org"], &settings);
+        let mut add = add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        add.stdin.take().unwrap().write_all(b"correct horse battery staple\n").unwrap();
+        assert!(add.wait().unwrap().success());
+        let token = snug(&["token", "ada"], &settings).output().unwrap();
+        program.token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
+        program
+    }
+
+    /// A socket on the general chat that has had its welcome.
+    fn open(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let request = format!(
+            "GET /ws/general HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            self.address, self.token
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"}]}") {
+            let mut part = [0; 1_024];
+            let count = stream.read(&mut part).unwrap();
+            assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
+            answer.extend_from_slice(&part[..count]);
+        }
+        stream
+    }
+
+    /// Bytes that are the program's own: what lies in files does not count.
+    fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/smaps_rollup", self.child.id());
+        let rollup = std::fs::read_to_string(path).unwrap();
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss_Anon:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        // Politely, so that its PostgreSQL ends too; it may have ended already.
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// A client's frame that says so.
+fn masked(content: &str) -> Vec<u8> {
+    let text = format!(r#"{{"content":"{content}"}}"#);
+    let mut frame = vec![0x81, 0x80 | 126];
+    frame.extend((text.len() as u16).to_be_bytes());
+    frame.extend([0; 4]);
+    frame.extend(text.bytes());
+    frame
+}
