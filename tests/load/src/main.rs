@@ -162,7 +162,7 @@ async fn run(cli: &Cli, server: &Server, cores: Option<&Cores>) -> Result<bool> 
     let users = match &cli.tokens {
         Some(file) => users::from_file(file)?,
         None => {
-            let count = cli.users.max(users_needed(&cli.scenario));
+            let count = cli.users.max(users_needed(cli));
             users::sign_up(server, Tally::new()?.run, count).await?
         }
     };
@@ -221,14 +221,14 @@ async fn measure_floor(
     }
 }
 
-/// A creator may have so many rooms and no more.
-fn users_needed(scenario: &Scenario) -> usize {
-    match scenario {
-        Scenario::Idle(args) if args.after_talk => {
-            args.sockets.div_ceil(users::ROOMS_PER_CREATOR_MAX)
-        }
-        _ => 1,
-    }
+/// A creator may have so many rooms and no more, and each measurement makes new ones.
+fn users_needed(cli: &Cli) -> usize {
+    let rooms = match &cli.scenario {
+        Scenario::Idle(args) if args.after_talk => args.sockets,
+        Scenario::Ingest(args) => args.rooms,
+        _ => 0,
+    };
+    (rooms * cli.pairs).div_ceil(users::ROOMS_PER_CREATOR_MAX)
 }
 
 /// Above the file limit of most machines; enough for one address.
