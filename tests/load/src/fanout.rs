@@ -6,6 +6,7 @@ use crate::database;
 use crate::idle::doors;
 use crate::report::Report;
 use crate::server::Server;
+use crate::stalled::Stalled;
 use crate::stop::Result;
 use crate::tally::Tally;
 use crate::usage::Usages;
@@ -59,6 +60,9 @@ pub struct Common {
     /// Characters a message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
     size: usize,
+    /// Sockets besides that never read and must be closed for it, which takes --seconds 20 or more
+    #[arg(long, default_value_t = 0, value_parser = super::stalled())]
+    stalled: usize,
     /// Seconds from the start of the writing in which another session holds a snapshot of the database
     #[arg(long, default_value_t = 0, value_parser = super::settle())]
     snapshot_seconds: u64,
@@ -110,6 +114,9 @@ async fn broadcast(
 ) -> Result<Report> {
     let before = server.usage();
     let crowd = Crowd::open(server.address, doors(common.sockets, users), tally).await?;
+    // The floor waits for everybody, and so for ever.
+    let count = if server.is_floor() { 0 } else { common.stalled };
+    let stalled = Stalled::open(count, common.sockets, server, users, tally).await?;
     rest(Duration::from_secs(common.settle), &tally.closed).await;
     let snapshot = database::hold_snapshot(server, common.snapshot_seconds).await?;
     let (open, began) = (server.usage(), Instant::now());
@@ -124,7 +131,8 @@ async fn broadcast(
     let span = crowd.drain().await - began;
 
     let usages = Usages { before, open, end: server.usage() };
-    let report = Report::new(scenario, &crowd, tally, span, usages);
+    let mut report = Report::new(scenario, &crowd, tally, span, usages);
+    (report.stalled, report.stalled_told) = (count as u64, stalled.told().await);
     drop(snapshot);
     crowd.leave().await;
     Ok(report)

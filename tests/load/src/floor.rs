@@ -40,9 +40,14 @@ pub fn run(args: &Args) -> Result<()> {
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM).map_err(failed)?;
     let listener = listen(args.port)?;
     println!("{}", listener.local_addr()?);
+    serve(&listener)
+}
+
+/// Never ends but by a fault.
+pub fn serve(listener: &TcpListener) -> Result<()> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
     let door = listener.as_raw_fd() as u64;
-    epoll.add(&listener, EpollEvent::new(EpollFlags::EPOLLIN, door)).map_err(failed)?;
+    epoll.add(listener, EpollEvent::new(EpollFlags::EPOLLIN, door)).map_err(failed)?;
     let mut floor = Floor { members: Vec::new(), tails: HashMap::new(), last_seq: 0 };
     let mut scratch = vec![0; SCRATCH_BYTES];
     let mut events = vec![EpollEvent::empty(); EVENTS];
@@ -53,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
         };
         for event in &events[..count] {
             if event.data() == door {
-                floor.accept(&listener, &epoll)?;
+                floor.accept(listener, &epoll)?;
             } else {
                 floor.receive(event.data() as usize, &mut scratch);
             }
@@ -166,7 +171,7 @@ impl Floor {
     }
 }
 
-fn listen(port: u16) -> Result<TcpListener> {
+pub fn listen(port: u16) -> Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     // The second call only lengthens the queue that the first one made.
     let backlog = nix::sys::socket::Backlog::new(BACKLOG).map_err(failed)?;

@@ -24,6 +24,7 @@ mod size;
 mod soak;
 mod soaker;
 mod socket;
+mod stalled;
 mod stop;
 mod tally;
 mod usage;
@@ -267,6 +268,10 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
 /// A line that was away is told again at most a thousand messages.
 fn gentle_rate(text: &str) -> std::result::Result<f64, String> {
     rate(text).ok().filter(|rate| *rate <= 500.0).ok_or_else(|| "expected 0.01 to 500".to_owned())
+}
+
+fn stalled() -> impl TypedValueParser<Value = usize> {
+    at_most(0, 10_000)
 }
 
 fn readers() -> impl TypedValueParser<Value = usize> {

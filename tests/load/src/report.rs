@@ -37,6 +37,9 @@ pub struct Report {
     pub requests_per_second: f64,
     pub request_micros: Option<Quantiles>,
     pub reconnects: u64,
+    /// Sockets that never read, and how many of them were told that they are too slow.
+    pub stalled: u64,
+    pub stalled_told: u64,
     pub lost: u64,
     pub doubled: u64,
     pub out_of_order: u64,
@@ -141,6 +144,7 @@ impl Report {
             self.acknowledged_twice,
             self.unreadable,
             self.closed,
+            self.stalled - self.stalled_told,
         ];
         faults.iter().all(|count| *count == 0)
     }
@@ -153,6 +157,11 @@ impl Report {
         if self.sockets > 0 {
             let sockets = format!("{}  (opened at {:.0}/s)", self.sockets, self.opened_per_second);
             rows.push(("sockets", sockets));
+        }
+        if self.stalled > 0 {
+            let told =
+                format!("{}, of which {} were closed with 1013", self.stalled, self.stalled_told);
+            rows.push(("never read", told));
         }
         if self.reconnects > 0 {
             rows.push(("came back", format!("{} times", self.reconnects)));
@@ -192,7 +201,7 @@ impl Report {
         }
         format!(
             "{} lost, {} doubled, {} out of order, {} without acknowledgement, {} acknowledged \
-             twice, {} unreadable, {} sockets closed",
+             twice, {} unreadable, {} sockets closed, {} stalled ones not",
             self.lost,
             self.doubled,
             self.out_of_order,
@@ -200,6 +209,7 @@ impl Report {
             self.acknowledged_twice,
             self.unreadable,
             self.closed,
+            self.stalled - self.stalled_told,
         )
     }
 }

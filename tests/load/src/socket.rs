@@ -6,7 +6,7 @@
 
 use crate::stop::{Result, Stop};
 use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::IpBindAddressNoPort;
+use nix::sys::socket::sockopt::{IpBindAddressNoPort, TcpMaxSeg};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{Cursor, ErrorKind};
@@ -27,6 +27,10 @@ pub const SCRATCH_BYTES: usize = 256 * 1024;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// The server promises frames within a page of history; more is a fault of its own.
 const FRAME_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// For a reader who does not read. The kernel would hold 2.5 MB for each on the loopback, where segments
+/// are large; with these it holds as little as for one far away.
+const LITTLE_BYTES: u32 = 4 * 1024;
+const SEGMENT_BYTES: u32 = 536;
 /// A server that takes longer to answer an upgrade has failed.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The load is our own, so that nobody can be fooled by a known mask.
@@ -34,6 +38,13 @@ const MASK: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];
 const KEY: &str = "c251Zy1sb2FkLWNsaWVudA==";
 
 pub type Scratch = RefCell<Vec<u8>>;
+
+/// Whether what comes will be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    Quick,
+    Stalled,
+}
 
 /// The half that writes; several tasks may.
 pub struct Socket {
@@ -61,7 +72,17 @@ impl Socket {
         path: &str,
         token: &str,
     ) -> Result<(Self, Incoming)> {
-        let opening = Self::upgrade(source, address, path, token);
+        Self::open_for(Reader::Quick, source, address, path, token).await
+    }
+
+    pub async fn open_for(
+        reader: Reader,
+        source: Ipv4Addr,
+        address: SocketAddr,
+        path: &str,
+        token: &str,
+    ) -> Result<(Self, Incoming)> {
+        let opening = Self::upgrade(reader, source, address, path, token);
         match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(Stop::new(format!("{path}: no answer to the upgrade in 30 s"))),
@@ -69,12 +90,13 @@ impl Socket {
     }
 
     async fn upgrade(
+        reader: Reader,
         source: Ipv4Addr,
         address: SocketAddr,
         path: &str,
         token: &str,
     ) -> Result<(Self, Incoming)> {
-        let stream = connect(source, address).await?;
+        let stream = connect(reader, source, address).await?;
         stream.set_nodelay(true)?;
         let (mut incoming, outgoing) = stream.into_split();
         let socket = Self { half: outgoing, out: RefCell::default() };
@@ -231,13 +253,17 @@ fn split(bytes: &[u8], on_frame: &mut impl FnMut(OpCode, &[u8]) -> Result<()>) -
     }
 }
 
-async fn connect(source: Ipv4Addr, address: SocketAddr) -> Result<TcpStream> {
+async fn connect(reader: Reader, source: Ipv4Addr, address: SocketAddr) -> Result<TcpStream> {
     if address.is_ipv6() {
         return Ok(TcpStream::connect(address).await?);
     }
     let socket = TcpSocket::new_v4()?;
     // The port is chosen when both ends are known, and may then be shared.
     setsockopt(&socket, IpBindAddressNoPort, &true).map_err(|e| Stop::new(e.to_string()))?;
+    if reader == Reader::Stalled {
+        socket.set_recv_buffer_size(LITTLE_BYTES)?;
+        setsockopt(&socket, TcpMaxSeg, &SEGMENT_BYTES).map_err(|e| Stop::new(e.to_string()))?;
+    }
     socket.bind((source, 0).into())?;
     Ok(socket.connect(address).await?)
 }

@@ -122,9 +122,13 @@ async fn serve(fault: Fault) -> SocketAddr {
 }
 
 fn run(fault: Fault, arguments: &str) -> Report {
+    run_at(async || serve(fault).await, arguments)
+}
+
+fn run_at(server: impl AsyncFnOnce() -> SocketAddr, arguments: &str) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let server = Server::at(serve(fault).await, None);
+        let server = Server::at(server().await, None);
         let cli =
             Cli::try_parse_from(format!("snug-load {arguments} --settle 0").split(' ')).unwrap();
         let users = [User { token: "token".into() }];
@@ -133,6 +137,7 @@ fn run(fault: Fault, arguments: &str) -> Report {
             Scenario::Idle(args) => idle::run(args, &server, &users, &tally).await,
             Scenario::Fanout(args) => fanout::run(args, &server, &users, &tally).await,
             Scenario::Burst(args) => fanout::flat_out(args, &server, &users, &tally).await,
+            Scenario::Connect(args) => crate::connect::run(args, &server, &users, &tally).await,
             _ => unreachable!("the tiny server only knows one chat"),
         };
         report.unwrap()
@@ -150,6 +155,21 @@ fn a_faithful_server_gets_a_clean_report() {
     assert_eq!((report.sent, report.acknowledged), (MESSAGES, MESSAGES));
     assert_eq!(report.deliveries, 3 * MESSAGES);
     assert!(report.delivery_micros.is_some() && report.ack_micros.is_some());
+}
+
+/// The floor is measured as a server is, so it must be one.
+#[test]
+fn the_floor_loses_nothing_and_keeps_one_order() {
+    let listener = crate::floor::listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    // It serves until the tests end.
+    std::thread::spawn(move || crate::floor::serve(&listener));
+    let arguments = "burst --sockets 20 --publishers 4 --window 8 --messages 2000";
+    let report = run_at(async || address, arguments);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.deliveries, 20 * report.acknowledged);
+    assert!(report.acknowledged >= 2_000 && report.ack_micros.is_some());
+    assert_eq!(run_at(async || address, "connect --sockets 300").sockets, 300);
 }
 
 #[test]
