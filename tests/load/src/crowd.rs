@@ -95,10 +95,10 @@ impl Crowd {
     }
 
     /// Lets these seats write until the bounds are met.
-    pub async fn write(&self, writers: &[(Rc<Seat>, Pace)], bounds: Bounds) -> Result<()> {
+    pub async fn write(&self, writers: Vec<(Rc<Seat>, Pace)>, bounds: Bounds) -> Result<()> {
         let mut writing = JoinSet::new();
         for (seat, pace) in writers {
-            writing.spawn_local(seat.clone().write(*pace, bounds, self.tally.clone()));
+            writing.spawn_local(seat.write(pace, bounds, self.tally.clone()));
         }
         while let Some(written) = writing.join_next().await {
             written.map_err(|error| Stop::new(error.to_string()))?;

@@ -127,7 +127,7 @@ async fn broadcast(
         crowd.seats.iter().step_by(common.sockets / paces.len()).cloned().zip(paces).collect();
     let until = began + Duration::from_secs(common.seconds);
     let bounds = Bounds { until, messages: common.messages, size: common.size };
-    crowd.write(&writers, bounds).await?;
+    crowd.write(writers, bounds).await?;
     let span = crowd.drain().await - began;
 
     let usages = Usages { before, open, end: server.usage() };

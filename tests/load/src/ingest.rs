@@ -69,7 +69,7 @@ pub async fn run(
     };
     let until = began + Duration::from_secs(args.seconds);
     let bounds = Bounds { until, messages: args.messages, size: args.size };
-    crowd.write(&writers, bounds).await?;
+    crowd.write(writers, bounds).await?;
     let span = crowd.drain().await - began;
     let usages = Usages { before, open, end: server.usage() };
     drop(snapshot);

@@ -60,7 +60,7 @@ pub async fn run(
         let seats = crowd.seats.iter().step_by(step_of).cloned();
         let writers: Vec<_> = seats.zip(paces(sockets.div_ceil(step_of), rate)).collect();
         let until = Instant::now() + Duration::from_secs(args.seconds);
-        crowd.write(&writers, Bounds { until, messages: u64::MAX, size: SIZE }).await?;
+        crowd.write(writers, Bounds { until, messages: u64::MAX, size: SIZE }).await?;
         crowd.settle().await;
         let p99 = tally.delivery_micros.borrow().value_at_quantile(0.99);
         eprintln!("{rate:>12} messages a second to all: p99 {:.1} ms", p99 as f64 / 1_000.0);
