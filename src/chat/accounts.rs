@@ -8,7 +8,7 @@ use crate::limits::{
     LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
 };
 use crate::message::{SessionId, Viewer};
-use crate::store::{NewUser, User};
+use crate::store::{NewSession, NewUser, User};
 use crate::text;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -41,10 +41,11 @@ const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try a
 const TOO_MANY_SIGNUPS: &str = "Too many accounts were made from your address; try again later.";
 
 impl Chat {
-    /// Checks for a taken name before it spends time on hashing.
+    /// Looks for a taken name before it spends time on hashing.
     pub async fn sign_up(self: &Arc<Self>, signup: Signup, from: Subnet) -> Result<UserId> {
-        self.refuse_taken(&signup).await?;
+        // Before anything is said about addresses: whoever asks on and on must not learn who is here.
         self.limiter.take(Key::Signups(from), SIGNUPS_PER_ADDRESS, TOO_MANY_SIGNUPS)?;
+        self.refuse_taken(&signup).await?;
         let Signup { username, password, email } = signup;
         let password_hash = self.hasher.hash(password.clone()).await?;
         let user = NewUser { username: &username, email: &email, password_hash: &password_hash };
@@ -86,7 +87,10 @@ impl Chat {
             self.limiter.take(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
             return Err(bad_credentials());
         };
-        self.begin_session(user.user_id, user_agent.as_deref(), self.terms.token_lifetime).await
+        let (lifetime, shown) = (self.terms.token_lifetime, Some(user.password_hash.as_str()));
+        let token =
+            self.insert_session(user.user_id, user_agent.as_deref(), lifetime, shown).await?;
+        token.ok_or_else(bad_credentials)
     }
 
     /// As slow without such a user as with a wrong password.
@@ -104,6 +108,18 @@ impl Chat {
         user_agent: Option<&str>,
         lifetime: Duration,
     ) -> Result<Token> {
+        let token = self.insert_session(user_id, user_agent, lifetime, None).await?;
+        token.ok_or_else(Error::unauthenticated)
+    }
+
+    /// `None` when the password was changed since this hash of it was `shown`.
+    async fn insert_session(
+        &self,
+        user_id: UserId,
+        user_agent: Option<&str>,
+        lifetime: Duration,
+        shown: Option<&str>,
+    ) -> Result<Option<Token>> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|e| Error::broken("randomness", e.to_string()))?;
         let session = SessionId(bytes);
@@ -111,8 +127,12 @@ impl Chat {
             .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
         let now = Timestamp::now();
         let expires_at = now + lifetime;
-        self.store.insert_session(session, user_id, expires_at, agent.as_deref()).await?;
-        self.token(user_id, session, now, expires_at)
+        let user_agent = agent.as_deref();
+        let new = NewSession { id: session, user_id, expires_at, user_agent, shown };
+        match self.store.insert_session(new).await? {
+            true => self.token(user_id, session, now, expires_at).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn token(

@@ -22,7 +22,7 @@ pub use migrate::MigrateError;
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
 pub use room_members::{Decided, Member, MemberState, OpenRequest, Request, Requested};
-pub use sessions::Session;
+pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
 pub use users::{NewUser, User};
 

@@ -13,21 +13,28 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
+/// A sign-in that begins now.
+pub struct NewSession<'a> {
+    pub id: SessionId,
+    pub user_id: UserId,
+    pub expires_at: Timestamp,
+    pub user_agent: Option<&'a str>,
+    /// The password hash that the user's password was compared with.
+    pub shown: Option<&'a str>,
+}
+
 impl Store {
-    pub async fn insert_session(
-        &self,
-        session: SessionId,
-        user_id: UserId,
-        expires_at: Timestamp,
-        user_agent: Option<&str>,
-    ) -> Result<()> {
+    /// False when the user's password hash is no longer `shown`, if that is given.
+    pub async fn insert_session(&self, session: NewSession<'_>) -> Result<bool> {
+        let NewSession { id, user_id, expires_at, user_agent, shown } = session;
         let expires_at = super::system_time(expires_at);
-        self.changed(
-            sql!("sessions/insert"),
-            &[&session.text(), &user_id.0, &expires_at, &user_agent],
-        )
-        .await?;
-        Ok(())
+        let inserted = self
+            .changed(
+                sql!("sessions/insert"),
+                &[&id.text(), &user_id.0, &expires_at, &user_agent, &shown],
+            )
+            .await?;
+        Ok(inserted == 1)
     }
 
     /// `None` when it is unknown, revoked or expired.

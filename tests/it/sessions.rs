@@ -337,3 +337,25 @@ fn mixed(claims: &str, signature: &str) -> String {
     let (text, _) = claims.rsplit_once('.').unwrap();
     format!("{text}.{}", signature.rsplit_once('.').unwrap().1)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_under_way_does_not_outlive_a_change_of_password() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let database = server.database.client().await;
+    // The user's row is held as a change of the password holds it, until the login waits for it.
+    database.batch_execute("begin").await.unwrap();
+    let change = "update users set password_hash = password_hash || 'x' where id = $1";
+    database.execute(change, &[&ada.id]).await.unwrap();
+    let body = serde_json::json!({"username": "ada", "password": PASSWORD});
+    let login = tokio::spawn(async move { ada.post("/auth/login", body).await });
+    let watcher = server.database.client().await;
+    until("the login waits", || async {
+        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
+                       and datname = current_database()";
+        watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
+    database.batch_execute("commit").await.unwrap();
+    login.await.unwrap().refused(401, "bad_credentials");
+}
