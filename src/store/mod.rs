@@ -93,10 +93,11 @@ impl Store {
         Self { pool, config, is_away: Arc::default() }
     }
 
-    /// Whether PostgreSQL answers.
+    /// Whether PostgreSQL answers, and has the schema.
     pub async fn ping(&self) -> Result<()> {
         let client = self.client().await?;
-        let asked = tokio::time::timeout(PING_TIMEOUT, client.simple_query("select 1")).await;
+        let asked = client.simple_query(sql!("meta/epoch"));
+        let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
         answered(client, asked).map(drop)
     }
 
@@ -262,8 +263,12 @@ fn cause(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Syn
 }
 
 /// Connection trouble, shutdown and start-up, resources that ran out, a statement cut off by its
-/// timeout, lost races: worth coming back for. PostgreSQL's Appendix A names the classes.
+/// timeout, lost races, a schema that is still to be made: worth coming back for. PostgreSQL's
+/// Appendix A names the classes.
 fn passes_by_itself(code: &SqlState) -> bool {
+    if *code == SqlState::UNDEFINED_TABLE {
+        return true;
+    }
     let class = code.code().get(..2).unwrap_or_default();
     matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
 }

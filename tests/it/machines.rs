@@ -174,3 +174,15 @@ async fn when_the_database_comes_back_so_does_the_service() {
     let history = ada.get("/chats/general/history").await.expect(200);
     assert_eq!(history["messages"].as_array().unwrap().len(), 2, "stored once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_the_schema_is_waited_for() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let database = server.database.client().await;
+    database.batch_execute("alter schema public rename to elsewhere").await.unwrap();
+    ada.get("/readyz").await.refused(503, "unavailable");
+    ada.get("/users?q=ada").await.refused(503, "unavailable");
+    database.batch_execute("alter schema elsewhere rename to public").await.unwrap();
+    server.wait_until_ready().await;
+}
