@@ -102,6 +102,6 @@ impl Chat {
     fn tell_read(&self, read: HasRead, but: Option<ConnectionId>) {
         let HasRead { user_id, chat_id, seq } = read;
         let frame = text_frame(&ServerFrame::Read { chat_id, seq });
-        self.registry.tell(user_id, News::Read { chat_id, seq, but, frame });
+        self.registry.tell(user_id, News::Read { chat_id, but, frame });
     }
 }

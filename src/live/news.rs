@@ -287,7 +287,7 @@ impl Worker {
         match news {
             News::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
             News::Account(_) => {}
-            News::Read { chat_id, but, frame, .. } => {
+            News::Read { chat_id, but, frame } => {
                 let concerns = scope == Scope::All || scope == Scope::One(*chat_id);
                 if concerns && *but != Some(id) {
                     self.send(index, frame.clone());

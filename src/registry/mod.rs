@@ -125,8 +125,8 @@ pub enum Event {
 pub enum News {
     /// A frame for `/ws` only.
     Account(Bytes),
-    /// The user has read this chat up to here, on another connection than `but`.
-    Read { chat_id: ChatId, seq: Seq, but: Option<ConnectionId>, frame: Bytes },
+    /// The user has read further in this chat, on another connection than `but`.
+    Read { chat_id: ChatId, but: Option<ConnectionId>, frame: Bytes },
     /// They take part in this chat from now on, beginning after `last_seq`.
     Joined { chat_id: ChatId, chat_type: ChatType, last_seq: Seq, frame: Bytes },
     /// They no longer take part.
