@@ -1,6 +1,7 @@
 //! Accounts: signing up, logging in and out, passwords, finding people.
 
 use super::limiter::{Key, Subnet};
+use super::tokens::NewToken;
 use super::{Authenticated, Chat, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
@@ -142,10 +143,12 @@ impl Chat {
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Token> {
-        let (iat, exp) = (now.as_second(), expires_at.as_second());
-        let access_token = self.tokens.sign(user_id, session, iat, exp);
+        let (issued_at, expires_at) = (now.as_second(), expires_at.as_second());
+        let nonce = getrandom::u64().map_err(|e| Error::broken("randomness", e.to_string()))?;
+        let new = NewToken { user_id, session, issued_at, expires_at, nonce };
+        let access_token = self.tokens.sign(&new);
         let access_token = access_token.map_err(|error| Error::broken("signing a token", error))?;
-        let expires_in = Duration::from_secs((exp - iat).unsigned_abs());
+        let expires_in = Duration::from_secs((expires_at - issued_at).unsigned_abs());
         Ok(Token { access_token, expires_in, user_id })
     }
 

@@ -28,6 +28,20 @@ struct Claims {
     sid: String,
     iat: u64,
     exp: u64,
+    /// Makes each token a new one, also within a second (RFC 7519, 4.1.7); nobody reads it.
+    #[serde(skip_deserializing)]
+    jti: String,
+}
+
+/// A token to be signed. Times in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub struct NewToken {
+    pub user_id: UserId,
+    pub session: SessionId,
+    pub issued_at: i64,
+    pub expires_at: i64,
+    /// Random.
+    pub nonce: u64,
 }
 
 /// A token whose signature and times are right.
@@ -53,19 +67,14 @@ impl Tokens {
         }
     }
 
-    /// Times in seconds since 1970.
-    pub fn sign(
-        &self,
-        user_id: UserId,
-        session: SessionId,
-        issued_at: i64,
-        expires_at: i64,
-    ) -> Result<String, Error> {
+    /// Signs a token that no other equals.
+    pub fn sign(&self, new: &NewToken) -> Result<String, Error> {
         let claims = Claims {
-            sub: user_id.to_string(),
-            sid: session.text(),
-            iat: issued_at.unsigned_abs(),
-            exp: expires_at.unsigned_abs(),
+            sub: new.user_id.to_string(),
+            sid: new.session.text(),
+            iat: new.issued_at.unsigned_abs(),
+            exp: new.expires_at.unsigned_abs(),
+            jti: format!("{:x}", new.nonce),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
@@ -148,7 +157,10 @@ mod tests {
     #[test]
     fn what_was_signed_is_read() {
         let tokens = Tokens::new(SECRET);
-        let token = tokens.sign(UserId(5), SESSION, now(), now() + 60).expect("a token");
+        let (issued_at, expires_at) = (now(), now() + 60);
+        let new =
+            NewToken { user_id: UserId(5), session: SESSION, issued_at, expires_at, nonce: 7 };
+        let token = tokens.sign(&new).expect("a token");
         let read = tokens.read(&token).expect("a valid token");
         assert_eq!((read.user_id, read.session), (UserId(5), SESSION));
         assert!(Tokens::new(b"another key, but as long as it has to be").read(&token).is_none());

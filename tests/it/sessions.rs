@@ -47,7 +47,6 @@ async fn a_session_that_another_process_ends_is_dead_within_a_second() {
 async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "1h")]).await;
     let ada = server.person("ada").await;
-    // The token is half an hour old: one second later the new one would be the same.
     let session = claims(&ada.token)["sid"].as_str().unwrap().to_owned();
     let (issued, ends) = (now() - 1_800, now() + 1_800);
     let old =
@@ -63,6 +62,20 @@ async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime()
     let renewed = ada.with_token(token["access_token"].as_str().unwrap());
     renewed.push("/auth/logout").await.expect(204);
     assert!(is_dead(&ada).await, "both tokens are of one session");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_one_session_and_one_second_differ() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut tokens = vec![ada.token.clone()];
+    // Several at once, so that some are of the same second.
+    for _ in 0..3 {
+        let token = ada.push("/auth/renew").await.expect(200);
+        tokens.push(token["access_token"].as_str().unwrap().to_owned());
+    }
+    let distinct: std::collections::HashSet<_> = tokens.iter().collect();
+    assert_eq!(distinct.len(), tokens.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
