@@ -1,7 +1,8 @@
 -- A page of a private chat as the viewer $1 sees it, oldest first, with the chat's last number in each
 -- row: one row without a message for an empty page, none when the viewer may not see the chat.
 -- Numbers have no holes, so a page is arithmetic: $3 limit, $4 offset from the end, $5 before,
--- $6 after. chats_pkey, private_messages_pkey, users_pkey.
+-- $6 after; the limit in the inner query is what keeps the planner, which does not know how short
+-- the range is, from reading the whole chat. chats_pkey, private_messages_pkey, users_pkey.
 with reach as (
     select c.id, c.last_seq,
         coalesce($6::bigint, least($5::bigint - 1, c.last_seq - $4::bigint) - $3::bigint) as above,
@@ -16,6 +17,11 @@ select r.last_seq, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timesta
     coalesce((select u.username from users u where u.id = m.sender_id), 'deleted-' || m.sender_id)
         as username
 from reach r
-left join private_messages m
-    on m.chat_type = 'private' and m.chat_id = r.id and m.seq > r.above and m.seq <= r.upto
+left join lateral (
+    select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key
+    from private_messages k
+    where k.chat_type = 'private' and k.chat_id = r.id and k.seq > r.above and k.seq <= r.upto
+    order by k.seq
+    limit $3
+) m on true
 order by m.seq

@@ -66,9 +66,7 @@ impl Writer {
     pub async fn connect(store: &Store) -> Result<Self> {
         let mut config = store.config.clone();
         let options = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!(
-            "{options} -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
-        ));
+        config.options(format!("{options} -c enable_seqscan=off"));
         let connecting = async {
             let (client, connection) = config.connect(NoTls).await?;
             tokio::spawn(async move {

@@ -69,12 +69,16 @@ pub struct PoolState {
 
 impl Store {
     /// Opens no connection yet: a database that is away is met again and again by whoever needs it.
+    ///
+    /// Statements are planned once a connection, whatever their parameters: planning a page of history
+    /// anew takes longer than reading it.
     pub fn new(mut config: tokio_postgres::Config) -> Self {
         config
             .application_name("snug")
             .options(format!(
                 "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
-                 -c synchronous_commit=on -c timezone=UTC -c jit=off",
+                 -c synchronous_commit=on -c timezone=UTC -c jit=off \
+                 -c plan_cache_mode=force_generic_plan",
                 STATEMENT_TIMEOUT.as_millis()
             ))
             .connect_timeout(DATABASE_CONNECT_TIMEOUT)

@@ -1,6 +1,6 @@
 //! Pages of a chat's past.
 
-use crate::support::{Person, Server};
+use crate::support::{Database, Person, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -206,5 +206,33 @@ async fn messages_have_the_shape_of_their_chat() {
         "/chats/room/1".to_owned(),
     ] {
         ada.get(&path).await.refused(404, "not_found");
+    }
+}
+
+/// The statements as the server prepares them. Only a plan that walks the key in order and stops at the
+/// limit stays cheap: in a chat of ten million, any other reads them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_walks_the_key_from_its_place_to_its_end() {
+    let database = Database::new().await.client().await;
+    for kind in ["general", "private", "room"] {
+        let fill = format!(
+            "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp,
+                draft_key, content_hash)
+             select nextval('message_ids'), '{kind}', 1, n, 1, 'message ' || n, now(), 's' || n, ''
+             from generate_series(1, 20000) n;
+             analyze messages;
+             set plan_cache_mode = force_generic_plan"
+        );
+        database.batch_execute(&fill).await.unwrap();
+        let page = std::fs::read_to_string(format!("sql/messages/history_{kind}.sql")).unwrap();
+        let types = "bigint, bigint, bigint, bigint, bigint, bigint";
+        database.batch_execute(&format!("prepare {kind} ({types}) as {page}")).await.unwrap();
+        for position in ["9000, null, null", "0, 77, null", "0, null, 77"] {
+            let explain = format!("explain execute {kind} (1, 1, 50, {position})");
+            let plan = database.simple_query(&explain).await.unwrap();
+            let plan = format!("{plan:?}");
+            let walk = format!("Index Scan using {kind}_messages_pkey on {kind}_messages");
+            assert!(plan.contains("Limit") && plan.contains(&walk), "{plan}");
+        }
     }
 }
