@@ -22,7 +22,8 @@ pub fn start(filter: &str) -> Result<WorkerGuard, Fatal> {
         .lossy(true)
         .buffered_lines_limit(LOG_LINES_MAX)
         .thread_name("snug-log")
-        .finish(io::stderr());
+        // Lines that wait together are written together: the thread flushes when there are no more.
+        .finish(io::BufWriter::new(io::stderr()));
     let is_set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
     let colour = io::stderr().is_terminal() && !is_set("NO_COLOR");
     let lines = Lines { sink, colour, journal: is_set("JOURNAL_STREAM") };
