@@ -19,7 +19,13 @@ pub type Answer = Response<Full<Bytes>>;
 const RETRY_SOON: Duration = Duration::from_secs(2);
 
 pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).expect("our own answers have string keys only");
+    json_of(status, value, 128)
+}
+
+/// Of about so many `bytes`, so that a long answer need not be moved again and again as it grows.
+pub fn json_of(status: StatusCode, value: &impl Serialize, bytes: usize) -> Answer {
+    let mut body = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut body, value).expect("our own answers have string keys only");
     with_type(status, "application/json", body)
 }
 

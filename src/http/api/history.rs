@@ -9,6 +9,7 @@ use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use crate::message::ChatType;
 use crate::wire::MessageJson;
+use hyper::StatusCode;
 
 pub async fn general(call: Call) -> Result<Answer> {
     let chat_id = call.app.chat.general_chat().await?;
@@ -31,16 +32,22 @@ struct Json<'a> {
     epoch: &'a str,
 }
 
+/// A message without its content, roughly.
+const MEMBERS_BYTES: usize = 224;
+
 async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
     let query = page_query(&call.query, &call.body)?;
     let history = call.app.chat.history(&*call.viewer()?, chat_id, chat_type, query).await?;
     let page = history.page;
-    Ok(respond::ok(&Json {
+    let contents: usize = page.messages.iter().map(|message| message.content.len()).sum();
+    let bytes = contents + (page.messages.len() + 1) * MEMBERS_BYTES;
+    let json = Json {
         messages: page.messages.into_iter().map(MessageJson).collect(),
         last_seq: page.last_seq,
         has_more: page.has_more,
         epoch: &history.epoch,
-    }))
+    };
+    Ok(respond::json_of(StatusCode::OK, &json, bytes))
 }
 
 /// The query's word, or the body's where the query has neither limit nor position.
