@@ -203,6 +203,11 @@ pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables; a deadline of their own.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// The name of a user who was deleted may be shown for so long.
+pub const NAME_CACHE_AGE: Duration = Duration::from_secs(1);
+/// Names that are remembered; each costs about 100 bytes.
+pub const NAMES_CACHED_MAX: usize = 32_768;
+
 // ---- the lane ----
 
 /// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.

@@ -38,7 +38,7 @@ impl ChatType {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Viewer {
     pub user_id: UserId,
-    pub username: Box<str>,
+    pub username: Arc<str>,
     pub session: SessionId,
 }
 
@@ -87,7 +87,7 @@ pub struct Message {
     pub sender_id: UserId,
     /// The other side of a private chat; `None` in the others.
     pub receiver_id: Option<UserId>,
-    pub username: Box<str>,
+    pub username: Arc<str>,
     pub content: Box<str>,
     pub timestamp: Timestamp,
     pub client_id: Option<Box<str>>,

@@ -161,7 +161,7 @@ fn message_members<S: Serializer>(
             json.serialize_field("user_id", &message.sender_id)?;
         }
     }
-    json.serialize_field("username", &message.username)?;
+    json.serialize_field("username", &*message.username)?;
     json.serialize_field("content", &message.content)?;
     json.serialize_field("timestamp", &Micros(message.timestamp))?;
     json.serialize_field("client_id", &message.client_id)?;

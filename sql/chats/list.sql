@@ -33,7 +33,7 @@ select p.chat_id, p.chat_type, p.last_seq, p.read_seq, p.other_id,
         else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
     end) as name,
     m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp,
-    case when m.draft_key like 'c%' then substr(m.draft_key, 2) end as client_id,
+    m.draft_key,
     coalesce((select u.username from users u where u.id = m.sender_id), 'deleted-' || m.sender_id)
         as username
 from page p

@@ -2,7 +2,7 @@
 -- row: one row without a message for an empty page, none when the viewer may not see the chat.
 -- Numbers have no holes, so a page is arithmetic: $3 limit, $4 offset from the end, $5 before,
 -- $6 after; the limit in the inner query is what keeps the planner, which does not know how short
--- the range is, from reading the whole chat. chats_pkey, private_messages_pkey, users_pkey.
+-- the range is, from reading the whole chat. chats_pkey, private_messages_pkey.
 with reach as (
     select c.id, c.last_seq,
         coalesce($6::bigint, least($5::bigint - 1, c.last_seq - $4::bigint) - $3::bigint) as above,
@@ -12,10 +12,7 @@ with reach as (
         select from private_chats p where p.chat_id = c.id and $1 in (p.user_low, p.user_high)
     )
 )
-select r.last_seq, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp,
-    case when m.draft_key like 'c%' then substr(m.draft_key, 2) end as client_id,
-    coalesce((select u.username from users u where u.id = m.sender_id), 'deleted-' || m.sender_id)
-        as username
+select r.last_seq, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key
 from reach r
 left join lateral (
     select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key

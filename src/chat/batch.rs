@@ -101,7 +101,7 @@ fn message(draft: &Draft, stored: Stored) -> Message {
         chat_type: stored.chat_type,
         sender_id: draft.sender.user_id,
         receiver_id: stored.receiver_id,
-        username: draft.sender.username.clone(),
+        username: Arc::clone(&draft.sender.username),
         content: draft.content.clone(),
         timestamp: stored.timestamp,
         client_id: draft.client_id.clone(),

@@ -70,10 +70,13 @@ fn standing(row: &Row) -> Result<Standing> {
 
 fn chat(row: &Row) -> Result<ChatRow> {
     let standing = standing(row)?;
+    let sender: Option<&str> = row.get("username");
     Ok(ChatRow {
         standing,
         other_id: row.get::<_, Option<i64>>("other_id").map(UserId),
         name: row.get("name"),
-        last_message: messages::message(row, standing.chat_id, standing.chat_type),
+        last_message: sender.and_then(|sender| {
+            messages::message(row, standing.chat_id, standing.chat_type, sender.into())
+        }),
     })
 }

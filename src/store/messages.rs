@@ -12,6 +12,7 @@ use crate::message::{ChatType, Draft, Message};
 use futures_util::future;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row, Statement};
 
@@ -235,8 +236,14 @@ impl Store {
             .await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let last_seq = Seq(first.get("last_seq"));
-        let messages: Vec<Message> =
-            rows.iter().filter_map(|row| message(row, chat_id, chat_type)).collect();
+        let names = self.names(rows.iter().filter_map(sender)).await?;
+        let messages: Vec<Message> = rows
+            .iter()
+            .filter_map(|row| {
+                let name = Arc::clone(names.get(&sender(row)?)?);
+                message(row, chat_id, chat_type, name)
+            })
+            .collect();
         let has_more = match query.from {
             PageStart::Offset(_) | PageStart::Before(_) => {
                 messages.first().is_some_and(|message| message.seq > Seq(1))
@@ -267,19 +274,33 @@ const LAST_SEQS: &str = "select id, last_seq from chats where id = any ($1)";
 const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
      where pid = $1 and backend_start = $2";
 
+/// Who sent the message of a row, if it has one.
+fn sender(row: &Row) -> Option<UserId> {
+    row.get::<_, Option<i64>>("sender_id").map(UserId)
+}
+
 /// The message of a row that may have none (`id` is null then).
-pub(super) fn message(row: &Row, chat_id: ChatId, chat_type: ChatType) -> Option<Message> {
+pub(super) fn message(
+    row: &Row,
+    chat_id: ChatId,
+    chat_type: ChatType,
+    username: Arc<str>,
+) -> Option<Message> {
     let id: Option<i64> = row.get("id");
+    let receiver_id: Option<i64> = match chat_type {
+        ChatType::Private => row.get("receiver_id"),
+        ChatType::General | ChatType::Room => None,
+    };
     Some(Message {
         id: MessageId(id?),
         seq: Seq(row.get("seq")),
         chat_id,
         chat_type,
         sender_id: UserId(row.get("sender_id")),
-        receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
-        username: row.get::<_, &str>("username").into(),
+        receiver_id: receiver_id.map(UserId),
+        username,
         content: row.get::<_, &str>("content").into(),
         timestamp: timestamp(row, "timestamp"),
-        client_id: row.get::<_, Option<&str>>("client_id").map(Box::from),
+        client_id: row.get::<_, &str>("draft_key").strip_prefix('c').map(Box::from),
     })
 }

@@ -7,6 +7,7 @@ mod chat_rooms;
 mod chats;
 mod messages;
 mod migrate;
+mod names;
 pub mod private;
 mod private_chats;
 mod read_positions;
@@ -56,6 +57,7 @@ pub const LOG_QUIET: &str = "deadpool.postgres=off";
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
+    names: Arc<names::Names>,
     /// No connection could be had the last time: said once, and once when it is back.
     is_away: Arc<AtomicBool>,
 }
@@ -94,7 +96,7 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .expect("timeouts have a runtime");
-        Self { pool, config, is_away: Arc::default() }
+        Self { pool, config, names: Arc::default(), is_away: Arc::default() }
     }
 
     /// Whether PostgreSQL answers, and has the schema.

@@ -1,0 +1,72 @@
+//! What users are called: a bounded cache in front of the table `users`, since most messages of a page
+//! are by the same few people, and most pages by the same as the last.
+//!
+//! Used by `messages` alone. A name never changes; that its user was deleted is known within a second.
+
+use super::{Store, sql};
+use crate::error::Result;
+use crate::ids::UserId;
+use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};
+use rustc_hash::FxHashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+#[derive(Default)]
+pub struct Names {
+    entries: Mutex<FxHashMap<UserId, Entry>>,
+}
+
+struct Entry {
+    name: Arc<str>,
+    read_at: Instant,
+}
+
+impl Names {
+    fn get(&self, user_id: UserId) -> Option<Arc<str>> {
+        let entries = self.entries.lock().expect("no one panics while holding it");
+        let entry = entries.get(&user_id)?;
+        (entry.read_at.elapsed() < NAME_CACHE_AGE).then(|| Arc::clone(&entry.name))
+    }
+
+    fn put(&self, user_id: UserId, name: Arc<str>, read_at: Instant) {
+        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        if entries.len() >= NAMES_CACHED_MAX {
+            entries.retain(|_, entry| entry.read_at.elapsed() < NAME_CACHE_AGE);
+        }
+        if entries.len() < NAMES_CACHED_MAX {
+            entries.insert(user_id, Entry { name, read_at });
+        }
+    }
+}
+
+impl Store {
+    /// The names of all these users; those who are no more are called `deleted-<id>`.
+    pub(super) async fn names(
+        &self,
+        user_ids: impl Iterator<Item = UserId>,
+    ) -> Result<FxHashMap<UserId, Arc<str>>> {
+        let (mut names, mut unknown) = (FxHashMap::default(), Vec::new());
+        for user_id in user_ids {
+            if names.contains_key(&user_id) || unknown.contains(&user_id.0) {
+                continue;
+            }
+            match self.names.get(user_id) {
+                Some(name) => drop(names.insert(user_id, name)),
+                None => unknown.push(user_id.0),
+            }
+        }
+        if !unknown.is_empty() {
+            let read_at = Instant::now();
+            for row in self.rows(sql!("users/names"), &[&unknown]).await? {
+                let (user_id, name) =
+                    (UserId(row.get("id")), Arc::from(row.get::<_, &str>("username")));
+                self.names.put(user_id, Arc::clone(&name), read_at);
+                names.insert(user_id, name);
+            }
+            for user_id in unknown.into_iter().map(UserId) {
+                names.entry(user_id).or_insert_with(|| format!("deleted-{user_id}").into());
+            }
+        }
+        Ok(names)
+    }
+}
