@@ -152,6 +152,12 @@ impl Connection {
         self.outbox.as_ref().map_or(0, |outbox| outbox.bytes())
     }
 
+    /// Puts the 101 before everything else; it leaves with the first frame.
+    pub fn answer(&mut self, answer: Bytes) {
+        self.outbox = Some(Box::new(Outbox::answering(answer)));
+        self.is_dirty = true;
+    }
+
     /// Sends whole frames: to the kernel at once when nothing waits, else behind what waits.
     pub fn send(&mut self, frames: Bytes, now: u32) -> Sent {
         if matches!(self.stage, Stage::Closing { .. }) {

@@ -82,9 +82,10 @@ impl Worker {
         };
         let clock = (self.now(), self.second_of(expires_at));
         let stream = TcpStream::from_std(stream);
-        let connection = Connection::new(stream, viewer, scope, resume, seat, clock);
+        let mut connection = Connection::new(stream, viewer, scope, resume, seat, clock);
+        connection.answer(answer);
         let Some(index) = self.insert(connection) else { return };
-        self.queue(index, answer);
+        self.dirty.push(index);
         if has_ended {
             return self.close(index, Close::SessionEnded);
         }

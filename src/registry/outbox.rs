@@ -1,7 +1,7 @@
 //! What waits for one reader: frames that the kernel would not take yet, bounded in bytes and pieces.
 //!
-//! Each piece holds whole frames; only the first may be partly written. A connection has one only
-//! while something waits.
+//! Each piece holds whole frames, or is the answer to the handshake; only the first may be partly
+//! written. A connection has one only while something waits.
 
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CHUNKS_MAX, WRITE_SLICES_MAX};
 use bytes::Bytes;
@@ -11,6 +11,8 @@ use std::io::IoSlice;
 #[derive(Debug, Default)]
 pub struct Outbox {
     pieces: VecDeque<Bytes>,
+    /// The first piece is the answer in HTTP, without which no frame makes sense.
+    is_answering: bool,
     /// How much of the first piece is written.
     written: usize,
     bytes: usize,
@@ -21,6 +23,11 @@ pub struct Outbox {
 pub struct Full;
 
 impl Outbox {
+    /// One that begins with the answer to the handshake.
+    pub fn answering(answer: Bytes) -> Self {
+        Self { bytes: answer.len(), is_answering: true, written: 0, pieces: [answer].into() }
+    }
+
     /// Whole frames, of which the first `written` bytes are on their way already.
     pub fn push_begun(&mut self, frames: Bytes, written: usize) -> Result<(), Full> {
         debug_assert!(self.pieces.is_empty(), "only the first piece may be begun");
@@ -80,45 +87,60 @@ impl Outbox {
             }
             taken -= left;
             self.written = 0;
+            self.is_answering = false;
             self.pieces.pop_front();
         }
     }
 
-    /// Forgets all that has not begun: what remains is the rest of the frame in progress.
+    /// Forgets all that has not begun: what remains is the rest of the frame in progress, or of the
+    /// answer to the handshake.
     pub fn keep_begun(&mut self) {
         let Some(first) = self.pieces.pop_front() else { return };
         self.pieces.clear();
-        self.bytes = 0;
-        if self.written > 0 {
-            let end = frame_end(&first, self.written);
-            self.bytes = end - self.written;
+        let end = match (self.is_answering, self.written) {
+            (true, _) => first.len(),
+            (false, 0) => 0,
+            (false, written) => frame_end(&first, written),
+        };
+        self.bytes = end - self.written;
+        if self.bytes > 0 {
             self.pieces.push_back(first.slice(..end));
+        } else {
+            self.written = 0;
         }
     }
 }
 
-/// Where the frame ends in whose middle (or at whose end) `offset` lies.
+/// Where the frame ends in whose middle (or at whose end) `offset` lies; the end of all when that is
+/// not to be made out.
 fn frame_end(frames: &[u8], offset: usize) -> usize {
     let mut end = 0;
     while end < offset {
-        let header = &frames[end..];
-        let (header_bytes, payload) = match header[1] & 127 {
-            126 => (4, usize::from(u16::from_be_bytes([header[2], header[3]]))),
-            127 => {
-                let length = header[2..10].try_into().map(u64::from_be_bytes);
-                (10, length.expect("eight bytes") as usize)
-            }
-            short => (2, usize::from(short)),
-        };
-        end += header_bytes + payload;
+        match frames.get(end..).and_then(frame_bytes) {
+            Some(bytes) => end += bytes,
+            None => return frames.len(),
+        }
     }
     end
+}
+
+/// The length of the frame at the beginning, if it is whole.
+fn frame_bytes(frames: &[u8]) -> Option<usize> {
+    let (header, payload): (usize, usize) = match frames.get(1)? & 127 {
+        126 => (4, usize::from(u16::from_be_bytes(frames.get(2..4)?.try_into().ok()?))),
+        127 => {
+            let length = u64::from_be_bytes(frames.get(2..10)?.try_into().ok()?);
+            (10, usize::try_from(length).ok()?)
+        }
+        short => (2, usize::from(short)),
+    };
+    header.checked_add(payload).filter(|bytes| *bytes <= frames.len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{ServerFrame, pong_frame, text_frame};
+    use crate::wire::{ServerFrame, close_frame, pong_frame, text_frame};
 
     fn written(outbox: &Outbox) -> Vec<u8> {
         outbox.slices().iter().flat_map(|slice| slice.to_vec()).collect()
@@ -156,6 +178,43 @@ mod tests {
             outbox.keep_begun();
             assert_eq!(outbox.bytes(), kept, "{begun} bytes begun");
             assert_eq!(written(&outbox).len(), kept);
+        }
+    }
+
+    #[test]
+    fn the_answer_to_the_handshake_is_kept_whole_for_a_close() {
+        let answer: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
+            connection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+            date: Thu, 19 Sep 2024 10:00:00 GMT\r\n\r\n";
+        let (frame, close) =
+            (text_frame(&ServerFrame::Pong), close_frame(1001, "the server stops"));
+        for taken in 0..=answer.len() + frame.len() {
+            let mut outbox = Outbox::answering(Bytes::from_static(answer));
+            outbox.push(frame.clone()).expect("room");
+            let mut sent = written(&outbox)[..taken].to_vec();
+            outbox.advance(taken);
+            outbox.keep_begun();
+            outbox.push(close.clone()).expect("room");
+            assert_eq!(outbox.bytes(), written(&outbox).len(), "{taken} bytes taken");
+            sent.extend(written(&outbox));
+            let frames: &[u8] = if taken > answer.len() { &frame } else { &[] };
+            assert_eq!(sent, [answer, frames, &close[..]].concat(), "{taken} bytes taken");
+        }
+    }
+
+    #[test]
+    fn what_is_no_frame_ends_with_its_bytes() {
+        let mut odd = vec![0x81, 127];
+        odd.extend(u64::MAX.to_be_bytes());
+        odd.extend(b"HTTP/1.1 101 Switching Protocols");
+        for begin in 0..odd.len() {
+            for end in begin..=odd.len() {
+                let bytes = &odd[begin..end];
+                for offset in 0..=bytes.len() {
+                    let found = frame_end(bytes, offset);
+                    assert!((offset..=bytes.len()).contains(&found), "{bytes:?} from {offset}");
+                }
+            }
         }
     }
 }
