@@ -181,11 +181,21 @@ pub struct Run {
 impl Run {
     /// `messages` are of one chat, with consecutive numbers, and not empty.
     pub fn of(messages: &[Message]) -> Option<Self> {
+        Self::within(usize::MAX, messages)
+    }
+
+    /// As `of`, but no more than these bytes: of the first messages as many as fit, at least one.
+    pub fn within(bytes_max: usize, messages: &[Message]) -> Option<Self> {
         let first = messages.first()?;
         let mut bytes = Vec::with_capacity(messages.len() * 320);
         let mut ends = Vec::with_capacity(messages.len());
         for message in messages {
+            let before = bytes.len();
             put_text_frame(&MessageFrame(message), &mut bytes);
+            if bytes.len() > bytes_max && before > 0 {
+                bytes.truncate(before);
+                break;
+            }
             ends.push(bytes.len() as u32);
         }
         Some(Self {
@@ -292,6 +302,7 @@ pub fn error_frame(refusal: &Refusal, client_id: Option<&str>, chat_id: Option<C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::REPLAY_PAGE_BYTES_MAX;
 
     fn message(seq: i64, chat_type: ChatType) -> Message {
         Message {
@@ -344,6 +355,24 @@ mod tests {
         assert_eq!(run.part(Seq(4), one * 2), (run.bytes.slice(..one * 2), Seq(6)));
         assert_eq!(run.part(Seq(5), 1), (run.bytes.slice(one..one * 2), Seq(6)));
         assert_eq!(run.part(Seq(5), usize::MAX), (run.bytes.slice(one..), Seq(7)));
+    }
+
+    #[test]
+    fn a_run_is_bounded_by_what_it_is_on_the_wire() {
+        // Each character is six bytes in JSON.
+        let content: Box<str> = "\u{1}".repeat(4_000).into();
+        let message = |seq| Message { content: content.clone(), ..message(seq, ChatType::General) };
+        let messages: Vec<_> = (1..=100).map(message).collect();
+        let (mut rest, mut runs) = (&messages[..], 0);
+        while let Some(run) = Run::within(REPLAY_PAGE_BYTES_MAX, rest) {
+            assert_eq!(run.first, rest[0].seq);
+            assert!(run.bytes.len() <= REPLAY_PAGE_BYTES_MAX, "{} bytes", run.bytes.len());
+            rest = &rest[run.ends.len()..];
+            runs += 1;
+        }
+        assert_eq!((rest.len(), runs), (0, 20));
+        let one = Run::within(1, &messages).expect("at least one");
+        assert_eq!((one.last(), one.bytes.len()), (Seq(1), one.ends[0] as usize));
     }
 
     #[test]

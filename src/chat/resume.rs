@@ -8,7 +8,7 @@ use crate::limits::{
     REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, STANDING_CACHE_AGE,
     STANDINGS_CACHED_MAX,
 };
-use crate::message::{ChatType, Message, Standing, Viewer};
+use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::Scope;
 use crate::store::{PageQuery, PageStart};
 use crate::wire::Run;
@@ -63,7 +63,7 @@ impl Chat {
         self.read_patiently(async || {
             let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
             Ok(page.map(|page| Piece {
-                run: Run::of(fitting(&page.messages)),
+                run: Run::within(REPLAY_PAGE_BYTES_MAX, &page.messages),
                 last_seq: page.last_seq,
             }))
         })
@@ -110,17 +110,6 @@ impl Chat {
             pause = (pause * 2).min(Duration::from_secs(2));
         }
     }
-}
-
-/// The first messages, as many as fit into a piece; at least one, if there is one.
-fn fitting(messages: &[Message]) -> &[Message] {
-    let mut bytes = 0;
-    let fits = messages.iter().take_while(|message| {
-        let is_first = bytes == 0;
-        bytes += message.content.len() + 256;
-        is_first || bytes <= REPLAY_PAGE_BYTES_MAX
-    });
-    &messages[..fits.count()]
 }
 
 /// Where users stood in the general chat when it was last read for them: many sockets of a user that
