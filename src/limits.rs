@@ -105,6 +105,9 @@ pub const RESUME_PAIRS_MAX: usize = 100;
 pub const SOCKET_READS_MAX: usize = 6;
 /// A socket whose chats cannot be read for so long is told to come back later.
 pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
+/// Users who are to be told of a chat that cannot be read yet, about 500 bytes each; whoever is beyond
+/// finds it in the next `welcome`.
+pub const UNTOLD_MAX: usize = 1_000;
 /// A message that has begun must be complete by then.
 pub const MESSAGE_READ_SECS_MAX: u32 = 10;
 /// Fragments of one message; more are a way to keep us busy.

@@ -63,6 +63,8 @@ pub struct Chat {
     limiter: limiter::Limiter,
     reads: reads::Reads,
     resumes: tokio::sync::Semaphore,
+    /// Places for those who are to be told of a chat later.
+    untold: Arc<tokio::sync::Semaphore>,
     standings: resume::Standings,
     epoch: Mutex<Option<(Arc<str>, Instant)>>,
     general: tokio::sync::OnceCell<crate::ids::ChatId>,
@@ -80,6 +82,7 @@ impl Chat {
             reads: reads::Reads::default(),
             standings: resume::Standings::default(),
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
+            untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
             epoch: Mutex::default(),
             general: tokio::sync::OnceCell::new(),
             store,

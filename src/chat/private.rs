@@ -15,7 +15,8 @@ pub enum PrivateChat {
 }
 
 impl Chat {
-    /// Opens the chat with another user and tells both sides when it is new.
+    /// Opens the chat with another user and tells both sides, also when it is there already: the answer
+    /// of the call that made it may have been lost, and with it the news.
     pub async fn open_private_chat(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
@@ -29,11 +30,13 @@ impl Chat {
         to_the_end(async move {
             match chat.store.open_private_chat(viewer.user_id, other).await? {
                 Opened::Created(chat_id) => {
-                    chat.tell_added(viewer.user_id, chat_id).await;
-                    chat.tell_added(other, chat_id).await;
+                    chat.tell_pair(viewer.user_id, other, chat_id).await;
                     Ok(PrivateChat::Created(chat_id))
                 }
-                Opened::Exists(chat_id) => Ok(PrivateChat::Exists(chat_id)),
+                Opened::Exists(chat_id) => {
+                    chat.tell_pair(viewer.user_id, other, chat_id).await;
+                    Ok(PrivateChat::Exists(chat_id))
+                }
                 Opened::NoSuchUser => Err(Error::refused(
                     crate::error::Because::NotFound,
                     "user_not_found",
@@ -46,5 +49,10 @@ impl Chat {
             }
         })
         .await
+    }
+
+    async fn tell_pair(self: &Arc<Self>, one: UserId, other: UserId, chat_id: ChatId) {
+        self.tell_reach(one, chat_id).await;
+        self.tell_reach(other, chat_id).await;
     }
 }

@@ -92,7 +92,7 @@ impl Chat {
     }
 
     /// Tries again, with growing pauses, while PostgreSQL is away.
-    async fn read_patiently<T, F: Future<Output = Result<T>>>(
+    pub(super) async fn read_patiently<T, F: Future<Output = Result<T>>>(
         &self,
         read: impl Fn() -> F,
     ) -> Result<T> {

@@ -54,7 +54,7 @@ impl Chat {
             let (room_id, path) = made.ok_or_else(|| {
                 Error::conflict("limit_reached", "You have as many rooms as one may have.")
             })?;
-            chat.tell_added(viewer.user_id, room_id).await;
+            chat.tell_reach(viewer.user_id, room_id).await;
             Ok((room_id, path))
         })
         .await
@@ -115,7 +115,10 @@ impl Chat {
                     Ok(Join::Pending)
                 }
                 Requested::Standing(MemberState::Pending) => Ok(Join::Pending),
-                Requested::Standing(MemberState::Approved) => Ok(Join::Member),
+                Requested::Standing(MemberState::Approved) => {
+                    chat.tell_reach(viewer.user_id, room_id).await;
+                    Ok(Join::Member)
+                }
                 Requested::Standing(MemberState::Denied) => {
                     Err(Error::forbidden("denied", "The creator of this room said no."))
                 }
@@ -179,9 +182,9 @@ impl Chat {
         self.require_creator(&viewer, room_id).await?;
         let chat = Arc::clone(self);
         to_the_end(async move {
-            match chat.store.approve(room_id, user).await? {
-                Decided::From(_, _) => chat.tell_added(user, room_id).await,
-                Decided::Already => {}
+            let decided = chat.store.approve(room_id, user).await;
+            match decided.inspect_err(|error| chat.settle_reach(error, user, room_id))? {
+                Decided::From(_, _) | Decided::Already => chat.tell_reach(user, room_id).await,
                 Decided::NobodyAsked => return Err(Error::not_found()),
                 Decided::LimitReached => {
                     return Err(Error::conflict(
@@ -241,7 +244,8 @@ impl Chat {
         }
         let chat = Arc::clone(self);
         to_the_end(async move {
-            if !chat.store.remove_member(room_id, user).await? {
+            let removed = chat.store.remove_member(room_id, user).await;
+            if !removed.inspect_err(|error| chat.settle_reach(error, user, room_id))? {
                 return Err(Error::not_found());
             }
             let frame = text_frame(&ServerFrame::ChatRemoved { chat_id: room_id });

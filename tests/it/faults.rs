@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A server behind the proxy, and its database without.
-async fn behind(proxy: &Proxy) -> Server {
+pub(crate) async fn behind(proxy: &Proxy) -> Server {
     Server::on(proxy.database(), &[("SNUG_DATABASE_URL", &proxy.url())]).await
 }
 

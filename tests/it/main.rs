@@ -16,6 +16,7 @@ mod limits;
 mod machines;
 mod markup;
 mod memory;
+mod news;
 mod oddities;
 mod operators;
 mod order;

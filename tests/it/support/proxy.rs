@@ -115,7 +115,8 @@ impl Wire {
                 }
                 self.unclogged().await;
                 let bytes = &buffer[..count];
-                let commit = bytes.windows(7).rposition(|window| window == b"commit\0");
+                let is_commit = |window: &[u8]| window.eq_ignore_ascii_case(b"commit\0");
+                let commit = bytes.windows(7).rposition(is_commit);
                 let fate = commit.map_or(0, |_| self.fate.swap(Fate::Passes as u8, Relaxed));
                 let passes = match commit {
                     // Its message begins five bytes before: a letter and the length.

@@ -1,0 +1,78 @@
+//! Whoever takes part in a chat, or no longer, hears of it, whatever becomes of an answer on the way.
+
+use crate::faults::behind;
+use crate::support::Server;
+use crate::support::proxy::{Fate, Proxy};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_chat_whose_making_was_not_answered_is_told_at_the_next_try() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (mut hers, mut his) = (ada.socket("/ws").await, bob.socket("/ws").await);
+    let with_bob = json!({"receiver_id": bob.id});
+    proxy.doom(Fate::AnswerLost);
+    ada.post("/chats/private", with_bob.clone()).await.refused(503, "unavailable");
+    assert_eq!(proxy.cuts(), 1);
+    let made = ada.post("/chats/private", with_bob.clone()).await.expect(200);
+    assert_eq!(made["status"], "exists");
+    let private = made["chat_id"].as_i64().unwrap();
+    for socket in [&mut hers, &mut his] {
+        let added = socket.next().await;
+        assert_eq!(
+            (&added["type"], &added["chat"]["chat_id"]),
+            (&json!("chat_added"), &json!(private))
+        );
+    }
+    ada.post("/chats/private", with_bob).await.expect(200);
+    ada.say(private, "Hi").await;
+    for socket in [&mut hers, &mut his] {
+        let message = socket.next().await;
+        assert_eq!((&message["chat_id"], &message["seq"]), (&json!(private), &json!(1)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_or_a_removal_whose_answer_was_lost_is_told_all_the_same() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    let ask = format!("/chats/room/{room}/join");
+    bob.post(&ask, json!({"invite_link": link})).await.expect(202);
+    let mut his = bob.socket("/ws").await;
+    proxy.doom(Fate::AnswerLost);
+    let approve = format!("/chats/room/{room}/invite/approve");
+    ada.post(&approve, json!({"user_id": bob.id})).await.refused(503, "unavailable");
+    assert_eq!(his.next().await["type"], "chat_added");
+    ada.post(&approve, json!({"user_id": bob.id})).await.expect(200);
+    bob.post(&ask, json!({"invite_link": link})).await.expect(200);
+    let mut inside = bob.socket(&format!("/ws/room/{room}")).await;
+    ada.say(room, "Hi").await;
+    assert_eq!(his.next().await["seq"], 1, "it was added once");
+    assert_eq!(inside.next().await["seq"], 1);
+    proxy.doom(Fate::AnswerLost);
+    let member = format!("/chats/room/{room}/members/{}", bob.id);
+    ada.delete(&member).await.refused(503, "unavailable");
+    assert_eq!(his.next().await, json!({"type": "chat_removed", "chat_id": room}));
+    assert_eq!(inside.closed().await, 4503);
+    assert_eq!(proxy.cuts(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_cannot_be_read_back_is_told_when_it_can() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    let mut his = bob.socket("/ws").await;
+    // The list of chats needs this table, a decision does not.
+    let mut client = server.database.client().await;
+    let held = client.transaction().await.unwrap();
+    held.execute("lock table private_chats in access exclusive mode", &[]).await.unwrap();
+    bob.enter(&ada, room, &link).await;
+    held.rollback().await.unwrap();
+    assert_eq!(his.next().await["type"], "chat_added");
+    ada.say(room, "Hi").await;
+    assert_eq!(his.next().await["seq"], 1);
+}
