@@ -45,7 +45,9 @@ pub struct Connection {
     pub offences: u8,
     /// A read of the database for this connection is under way.
     pub is_reading: bool,
-    /// It asked for `welcome` again, or what it takes part in changed before the first.
+    /// What it takes part in changed meanwhile: the answer may be older than that.
+    pub is_outdated: bool,
+    /// It asked for `welcome` again.
     pub wants_greeting: bool,
     pub is_dirty: bool,
     _seat: Seat,
@@ -128,6 +130,7 @@ impl Connection {
             drafts: 0,
             offences: 0,
             is_reading: false,
+            is_outdated: false,
             wants_greeting: false,
             is_dirty: false,
             _seat: seat,
@@ -148,6 +151,10 @@ impl Connection {
         }
     }
 
+    pub fn is_closing(&self) -> bool {
+        matches!(self.stage, Stage::Closing { .. })
+    }
+
     pub fn waiting_bytes(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.bytes())
     }
@@ -160,7 +167,7 @@ impl Connection {
 
     /// Sends whole frames: to the kernel at once when nothing waits, else behind what waits.
     pub fn send(&mut self, frames: Bytes, now: u32) -> Sent {
-        if matches!(self.stage, Stage::Closing { .. }) {
+        if self.is_closing() {
             return Sent::Fine;
         }
         match &mut self.outbox {
@@ -238,7 +245,7 @@ impl Connection {
     /// Sends a close frame behind the frame in progress; all else that the kernel does not take now is
     /// dropped.
     pub fn close(&mut self, close: Close, now: u32) -> Sent {
-        if matches!(self.stage, Stage::Closing { .. }) {
+        if self.is_closing() {
             return Sent::Fine;
         }
         if self.flush(now) == Sent::Gone {

@@ -27,9 +27,10 @@ impl Worker {
                 self.replay(to, chat_id, from, run.as_ref(), last_seq);
             }
             Event::Unreachable { to, chat_id } => {
-                if let Some(index) = self.connections.find(to) {
-                    self.errand_done(index);
-                    self.part(index, chat_id, None);
+                if let Some(index) = self.find_open(to) {
+                    if self.errand_done(index) {
+                        self.part(index, chat_id, None);
+                    }
                     self.read_on(index);
                 }
             }
@@ -124,16 +125,15 @@ impl Worker {
 
     /// The first frame of a socket, or one that it asked for again.
     fn welcome(&mut self, to: ConnectionId, standings: &[Standing], epoch: &str) {
-        let Some(index) = self.connections.find(to) else { return };
-        self.errand_done(index);
-        let Some(connection) = self.connections.get(index) else { return };
+        let Some(index) = self.find_open(to) else { return };
+        if !self.errand_done(index) {
+            return self.greet(index);
+        }
         if standings.is_empty() {
             return self.close(index, Close::NotMember);
         }
+        let Some(connection) = self.connections.get(index) else { return };
         let is_first = connection.stage == Stage::Greeting;
-        if is_first && std::mem::take(&mut connection.wants_greeting) {
-            return self.greet(index);
-        }
         let chats: Vec<StandingJson> = standings.iter().copied().map(Into::into).collect();
         let welcome = text_frame(&ServerFrame::Welcome {
             protocol: PROTOCOL,
@@ -142,6 +142,7 @@ impl Worker {
             epoch,
             chats: &chats,
         });
+        let scope = connection.scope;
         if is_first {
             connection.stage = Stage::Open;
         }
@@ -149,6 +150,8 @@ impl Worker {
         if is_first {
             self.begin_to_follow(index, standings, epoch);
             self.hear_early(index);
+        } else if scope == Scope::All {
+            self.follow_anew(index, standings);
         }
         self.read_on(index);
     }
@@ -183,11 +186,38 @@ impl Worker {
             }
         }
         if scope == Scope::All {
-            let id = self.connections.id(index);
-            let Some(connection) = self.connections.get(index) else { return };
-            connection.is_reading = true;
-            self.errands.confirm(id, &connection.viewer);
+            self.look_again(index);
         }
+    }
+
+    /// What this `welcome` of `/ws` shows and nobody told of is followed from now on; what it no longer
+    /// shows is parted from.
+    fn follow_anew(&mut self, index: u32, standings: &[Standing]) {
+        let Some(connection) = self.connections.get(index) else { return };
+        let followed: Vec<ChatId> =
+            connection.follows.iter().map(|follow| follow.chat_id).collect();
+        let is_shown = |chat_id: &ChatId| {
+            standings.binary_search_by_key(chat_id, |standing| standing.chat_id).is_ok()
+        };
+        for chat_id in followed.iter().filter(|chat_id| !is_shown(chat_id)) {
+            self.part(index, *chat_id, None);
+        }
+        let is_new = |standing: &&Standing| followed.binary_search(&standing.chat_id).is_err();
+        let mut has_new = false;
+        for Standing { chat_id, chat_type, last_seq, .. } in standings.iter().filter(is_new) {
+            self.follow(index, *chat_id, *chat_type, *last_seq, Phase::Joining);
+            has_new = true;
+        }
+        if has_new {
+            self.look_again(index);
+        }
+    }
+
+    fn look_again(&mut self, index: u32) {
+        let id = self.connections.id(index);
+        let Some(connection) = self.connections.get(index) else { return };
+        connection.is_reading = true;
+        self.errands.confirm(id, &connection.viewer);
     }
 
     /// The chat of a single-chat socket was followed before it was read: no second look is needed.
@@ -206,8 +236,10 @@ impl Worker {
     /// The second look at the chats of `/ws`, begun after they were followed: what was committed in
     /// between is read, what is out of reach by now is parted from.
     fn confirm(&mut self, to: ConnectionId, standings: &[Standing]) {
-        let Some(index) = self.connections.find(to) else { return };
-        self.errand_done(index);
+        let Some(index) = self.find_open(to) else { return };
+        if !self.errand_done(index) {
+            return self.look_again(index);
+        }
         let Some(connection) = self.connections.get(index) else { return };
         let is_joining = |follow: &&Follow| follow.phase == Phase::Joining;
         let joining: Vec<ChatId> =
@@ -227,14 +259,25 @@ impl Worker {
         self.read_on(index);
     }
 
-    pub(super) fn errand_done(&mut self, index: u32) {
-        if let Some(connection) = self.connections.get(index) {
-            connection.is_reading = false;
-        }
+    /// Whether what was read can be relied on: no news since may be newer.
+    pub(super) fn errand_done(&mut self, index: u32) -> bool {
+        let Some(connection) = self.connections.get(index) else { return false };
+        connection.is_reading = false;
+        !std::mem::take(&mut connection.is_outdated)
+    }
+
+    /// A connection that still lives and is not about to end.
+    fn find_open(&mut self, id: ConnectionId) -> Option<u32> {
+        let index = self.connections.find(id)?;
+        let connection = self.connections.get(index)?;
+        (!connection.is_closing()).then_some(index)
     }
 
     fn follow(&mut self, index: u32, chat_id: ChatId, chat_type: ChatType, seq: Seq, phase: Phase) {
         let Some(connection) = self.connections.get(index) else { return };
+        if connection.is_closing() {
+            return;
+        }
         let at = connection.follows.binary_search_by_key(&chat_id, |follow| follow.chat_id);
         let Err(at) = at else { return };
         let place = self.shard.follow(chat_id, index);
@@ -273,24 +316,29 @@ impl Worker {
     fn tell(&mut self, index: u32, news: &News) {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return };
+        if connection.is_closing() {
+            return;
+        }
         let scope = connection.scope;
+        let concerns = |chat_id: &ChatId| scope == Scope::All || scope == Scope::One(*chat_id);
+        if let News::Joined { chat_id, .. } | News::Left { chat_id, .. } = news
+            && concerns(chat_id)
+        {
+            connection.is_outdated = connection.is_reading;
+        }
         if connection.stage == Stage::Greeting {
             match news {
                 News::Left { chat_id, .. } if scope == Scope::One(*chat_id) => {}
-                // What `welcome` is about to say may be older than this.
-                News::Joined { .. } | News::Left { .. } => {
-                    connection.wants_greeting = true;
+                News::Account(_) | News::Joined { .. } | News::Left { .. } | News::Read { .. } => {
                     return;
                 }
-                News::Account(_) | News::Read { .. } => return,
             }
         }
         match news {
             News::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
             News::Account(_) => {}
             News::Read { chat_id, but, frame } => {
-                let concerns = scope == Scope::All || scope == Scope::One(*chat_id);
-                if concerns && *but != Some(id) {
+                if concerns(chat_id) && *but != Some(id) {
                     self.send(index, frame.clone());
                 }
             }

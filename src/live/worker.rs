@@ -5,7 +5,7 @@
 //! frames mean in `hearing`.
 
 use super::close::Close;
-use super::connection::{Connection, Due, Sent, Stage};
+use super::connection::{Connection, Due, Sent};
 use super::errands::Errands;
 use super::slab::Slab;
 use super::wheel::Wheel;
@@ -297,7 +297,7 @@ impl Worker {
         let now = self.now();
         self.unfollow_all(index);
         let Some(connection) = self.connections.get(index) else { return };
-        if matches!(connection.stage, Stage::Closing { .. }) {
+        if connection.is_closing() {
             return;
         }
         tracing::debug!(user.id = %connection.viewer.user_id, code = close.code(), "closing a socket");
@@ -367,8 +367,7 @@ impl Worker {
         let mut left = open.len().div_ceil(steps).max(8);
         for index in open {
             let Some(connection) = self.connections.get(index) else { continue };
-            let is_closing = matches!(connection.stage, Stage::Closing { .. });
-            if is_closing || (connection.drafts > 0 && !is_late) {
+            if connection.is_closing() || (connection.drafts > 0 && !is_late) {
                 continue;
             }
             self.close(index, Close::GoingAway);

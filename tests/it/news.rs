@@ -76,3 +76,31 @@ async fn an_approval_that_cannot_be_read_back_is_told_when_it_can() {
     ada.say(room, "Hi").await;
     assert_eq!(his.next().await["seq"], 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn welcome_asked_for_again_brings_what_nobody_told_of() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, _) = ada.room("Tea").await;
+    ada.say(room, "before").await;
+    let mut his = bob.socket("/ws").await;
+    let client = server.database.client().await;
+    let rooms = |welcome: serde_json::Value| {
+        assert_eq!(welcome["type"], "welcome");
+        let chats = welcome["chats"].as_array().unwrap().clone();
+        chats.iter().filter(|chat| chat["chat_id"] == room).count()
+    };
+    let join = "insert into room_members (room_id, user_id, state) values ($1, $2, 'approved')";
+    client.execute(join, &[&room, &bob.id]).await.unwrap();
+    his.send(json!({"type": "join"})).await;
+    assert_eq!(rooms(his.next().await), 1);
+    ada.say(room, "Hi").await;
+    assert_eq!(his.next().await["seq"], 2);
+    let leave = "delete from room_members where room_id = $1 and user_id = $2";
+    client.execute(leave, &[&room, &bob.id]).await.unwrap();
+    his.send(json!({"type": "join"})).await;
+    assert_eq!(rooms(his.next().await), 0);
+    assert_eq!(his.next().await, json!({"type": "chat_removed", "chat_id": room}));
+    ada.say(room, "between us").await;
+    assert!(his.is_silent().await);
+}
