@@ -7,13 +7,14 @@
 
 use super::Posted;
 use super::batch::{self, Entry, Keys, Reply};
+use super::resume::Standings;
 use crate::error::Error;
 use crate::ids::ChatId;
 use crate::limits::{
     BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN,
     SETTLE_TIMEOUT,
 };
-use crate::message::{Draft, Message};
+use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::{Backend, Outcome, Store, WriteError, Writer};
@@ -46,12 +47,18 @@ pub struct LaneState {
 pub struct Refused;
 
 impl Lane {
-    pub fn begin(store: Store, registry: Registry, metrics: Arc<Metrics>) -> Self {
+    pub fn begin(
+        store: Store,
+        registry: Registry,
+        standings: Arc<Standings>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let (drafts, queue) = mpsc::channel(LANE_DRAFTS_MAX);
         let state = Arc::<LaneState>::default();
         let worker = Worker {
             store,
             registry,
+            standings,
             metrics,
             state: Arc::clone(&state),
             connection: Connection::Never,
@@ -102,6 +109,7 @@ impl Lane {
 struct Worker {
     store: Store,
     registry: Registry,
+    standings: Arc<Standings>,
     metrics: Arc<Metrics>,
     state: Arc<LaneState>,
     connection: Connection,
@@ -274,6 +282,9 @@ impl Worker {
             match &posted {
                 Ok(Posted::New(message)) => {
                     self.metrics.messages.inc();
+                    if message.chat_type == ChatType::General {
+                        self.standings.moved(message.sender_id, message.chat_id, message.seq);
+                    }
                     messages.entry(message.chat_id).or_default().push(message.clone());
                 }
                 Ok(Posted::Known(message)) => {

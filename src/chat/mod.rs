@@ -65,7 +65,7 @@ pub struct Chat {
     resumes: tokio::sync::Semaphore,
     /// Places for those who are to be told of a chat later.
     untold: Arc<tokio::sync::Semaphore>,
-    standings: resume::Standings,
+    standings: Arc<resume::Standings>,
     epoch: Mutex<Option<(Arc<str>, Instant)>>,
     general: tokio::sync::OnceCell<crate::ids::ChatId>,
 }
@@ -73,14 +73,20 @@ pub struct Chat {
 impl Chat {
     /// Begins the lane and the writing of read positions, which live as long as the returned value.
     pub fn new(store: Store, registry: Registry, metrics: Arc<Metrics>, terms: Terms) -> Arc<Self> {
-        let lane = Lane::begin(store.clone(), registry.clone(), Arc::clone(&metrics));
+        let standings = Arc::<resume::Standings>::default();
+        let lane = Lane::begin(
+            store.clone(),
+            registry.clone(),
+            Arc::clone(&standings),
+            Arc::clone(&metrics),
+        );
         let chat = Arc::new(Self {
             hasher: passwords::Hasher::new(terms.hashers),
             tokens: tokens::Tokens::new(&terms.jwt_secret),
             sessions: sessions::Cache::default(),
             limiter: limiter::Limiter::new(terms.rate_limits),
             reads: reads::Reads::default(),
-            standings: resume::Standings::default(),
+            standings,
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
             untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
             epoch: Mutex::default(),

@@ -101,6 +101,9 @@ impl Chat {
 
     fn tell_read(&self, read: HasRead, but: Option<ConnectionId>) {
         let HasRead { user_id, chat_id, seq } = read;
+        if self.general.get() == Some(&chat_id) {
+            self.standings.moved(user_id, chat_id, seq);
+        }
         let frame = text_frame(&ServerFrame::Read { chat_id, seq });
         self.registry.tell(user_id, News::Read { chat_id, but, frame });
     }

@@ -112,8 +112,8 @@ impl Chat {
     }
 }
 
-/// Where users stood in the general chat when it was last read for them: many sockets of a user that
-/// open at once need one read.
+/// Where users stood in the general chat when that was last read for them, or moved: many sockets of a
+/// user that open at once need one read.
 #[derive(Default)]
 pub struct Standings {
     entries: Mutex<FxHashMap<UserId, (Standing, Instant)>>,
@@ -126,13 +126,50 @@ impl Standings {
         (read_at.elapsed() < STANDING_CACHE_AGE).then_some(*standing)
     }
 
+    /// The user's position has moved to this message of the general chat.
+    pub fn moved(&self, user_id: UserId, chat_id: ChatId, seq: Seq) {
+        let chat_type = ChatType::General;
+        let standing = Standing { chat_id, chat_type, last_seq: seq, read_seq: seq };
+        self.put(user_id, standing, Instant::now());
+    }
+
+    /// What was read, or moved, at that time. Positions only grow, so that of two which may have
+    /// crossed the larger holds.
     fn put(&self, user_id: UserId, standing: Standing, read_at: Instant) {
         let mut entries = self.entries.lock().expect("no one panics while holding it");
+        if let Some((known, known_at)) = entries.get_mut(&user_id)
+            && (*known_at >= read_at || known_at.elapsed() < STANDING_CACHE_AGE)
+        {
+            known.read_seq = known.read_seq.max(standing.read_seq);
+            known.last_seq = known.last_seq.max(standing.last_seq);
+            *known_at = read_at.max(*known_at);
+            return;
+        }
         if entries.len() >= STANDINGS_CACHED_MAX {
             entries.retain(|_, (_, read_at)| read_at.elapsed() < STANDING_CACHE_AGE);
         }
         if entries.len() < STANDINGS_CACHED_MAX {
             entries.insert(user_id, (standing, read_at));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_that_moved_while_it_was_read_is_the_one_that_holds() {
+        let (standings, user_id, chat_id) = (Standings::default(), UserId(1), ChatId(1));
+        let position = || standings.get(user_id).map(|standing| standing.read_seq.0);
+        let read_at = Instant::now();
+        standings.moved(user_id, chat_id, Seq(7));
+        let (last_seq, chat_type) = (Seq(9), ChatType::General);
+        let read = |seq| Standing { chat_id, chat_type, last_seq, read_seq: Seq(seq) };
+        standings.put(user_id, read(3), read_at);
+        assert_eq!(position(), Some(7));
+        standings.put(user_id, read(8), read_at);
+        standings.moved(user_id, chat_id, Seq(6));
+        assert_eq!(position(), Some(8));
     }
 }

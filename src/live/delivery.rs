@@ -72,9 +72,10 @@ impl Worker {
         run: Option<&Run>,
         last_seq: Seq,
     ) {
-        let Some(index) = self.connections.find(to) else { return };
-        self.errand_done(index);
-        self.replay_piece(index, chat_id, from, run, last_seq);
+        let Some(index) = self.find_open(to) else { return };
+        if self.errand_done(index) {
+            self.replay_piece(index, chat_id, from, run, last_seq);
+        }
         self.read_on(index);
     }
 
@@ -86,10 +87,10 @@ impl Worker {
         run: Option<&Run>,
         last_seq: Seq,
     ) {
-        let Some(head) = self.shard.chat(chat_id).map(|chat| chat.heard(last_seq)) else { return };
         let Some(connection) = self.connections.get(index) else { return };
         let Some(follow) = connection.follow(chat_id) else { return };
         let Phase::Replaying { announce, begun } = follow.phase else { return };
+        let Some(head) = self.shard.chat(chat_id).map(|chat| chat.read(last_seq)) else { return };
         if follow.seq != from {
             return;
         }

@@ -111,9 +111,10 @@ impl Worker {
     /// A standing brought up to what this shard knows of its chat, so that nothing need be read; `None`
     /// when nobody here has followed the chat long enough to know.
     fn known(&mut self, standing: Standing) -> Option<(Standing, Arc<str>)> {
-        let last_seq = self.shard.chat(standing.chat_id)?.head?;
+        let last_seq = self.shard.chat(standing.chat_id)?.last_seq()?;
         let epoch = self.errands.chat.recent_epoch()?;
-        Some((Standing { last_seq, ..standing }, epoch))
+        let read_seq = standing.read_seq.min(last_seq);
+        Some((Standing { last_seq, read_seq, ..standing }, epoch))
     }
 
     pub(super) fn greet(&mut self, index: u32) {
@@ -224,7 +225,7 @@ impl Worker {
     fn begin_one(&mut self, index: u32, standing: Standing, seq: Seq, phase: Phase) {
         let Standing { chat_id, chat_type, last_seq, .. } = standing;
         let Some(chat) = self.shard.chat(chat_id) else { return };
-        let head = chat.heard(last_seq);
+        let head = chat.read(last_seq);
         let Some(connection) = self.connections.get(index) else { return };
         let Some(follow) = connection.follow(chat_id) else { return };
         (follow.chat_type, follow.seq, follow.phase) = (chat_type, seq, phase);
@@ -250,7 +251,7 @@ impl Worker {
                 self.part(index, chat_id, None);
                 continue;
             };
-            let head = self.shard.chat(chat_id).map(|chat| chat.heard(standings[at].last_seq));
+            let head = self.shard.chat(chat_id).map(|chat| chat.read(standings[at].last_seq));
             let follow = self.connections.get(index).and_then(|c| c.follow(chat_id));
             if let (Some(head), Some(follow)) = (head, follow) {
                 follow.settle(head);
@@ -267,7 +268,7 @@ impl Worker {
     }
 
     /// A connection that still lives and is not about to end.
-    fn find_open(&mut self, id: ConnectionId) -> Option<u32> {
+    pub(super) fn find_open(&mut self, id: ConnectionId) -> Option<u32> {
         let index = self.connections.find(id)?;
         let connection = self.connections.get(index)?;
         (!connection.is_closing()).then_some(index)

@@ -17,18 +17,31 @@ pub struct Shard {
 /// A chat that somebody here follows.
 #[derive(Default)]
 pub struct Chat {
-    /// The chat's last number, as far as this shard has heard since somebody began to follow it;
-    /// exact once known, since everything published passes by here.
-    pub head: Option<Seq>,
+    /// The largest number that this shard has heard of since somebody began to follow the chat.
+    head: Seq,
+    /// Whether `head` is the chat's last number: it was read from the database once, and everything
+    /// published since has passed by here.
+    is_exact: bool,
     pub followers: Vec<u32>,
 }
 
 impl Chat {
-    /// A reading of the chat's last number that began after the first follower was here.
-    pub fn heard(&mut self, last_seq: Seq) -> Seq {
-        let head = self.head.map_or(last_seq, |head| head.max(last_seq));
-        self.head = Some(head);
-        head
+    /// A message with this number was published, perhaps for the second time. Answers the largest.
+    pub fn heard(&mut self, seq: Seq) -> Seq {
+        self.head = self.head.max(seq);
+        self.head
+    }
+
+    /// A reading of the chat's last number that began after the first follower was here. Answers the
+    /// largest number of all.
+    pub fn read(&mut self, last_seq: Seq) -> Seq {
+        self.is_exact = true;
+        self.heard(last_seq)
+    }
+
+    /// The chat's last number, if it is certain.
+    pub fn last_seq(&self) -> Option<Seq> {
+        self.is_exact.then_some(self.head)
     }
 }
 
@@ -101,5 +114,14 @@ mod tests {
         let mut chat = Chat::default();
         assert_eq!(chat.heard(Seq(5)), Seq(5));
         assert_eq!(chat.heard(Seq(3)), Seq(5));
+    }
+
+    #[test]
+    fn what_is_published_again_says_nothing_of_the_end() {
+        let mut chat = Chat::default();
+        assert_eq!(chat.heard(Seq(3)), Seq(3));
+        assert_eq!(chat.last_seq(), None, "there may be more that passed before we were here");
+        assert_eq!(chat.read(Seq(8)), Seq(8));
+        assert_eq!((chat.heard(Seq(9)), chat.last_seq()), (Seq(9), Some(Seq(9))));
     }
 }

@@ -1,7 +1,7 @@
 //! What each frame of a client means, and what the server answers it with.
 
 use crate::support::bare::{Bare, TEXT, frame};
-use crate::support::{Server, Socket};
+use crate::support::{Person, Server, Socket};
 use serde_json::{Value, json};
 
 fn code(frame: &Value) -> &str {
@@ -289,6 +289,28 @@ async fn what_one_socket_has_read_the_users_others_hear() {
         (&general.unwrap()["read_seq"], &general.unwrap()["unread"]),
         (&json!(20), &json!(0))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn welcome_knows_what_was_read_a_moment_ago() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let position = |welcome: Value| {
+        let chat = &welcome["chats"][0];
+        (chat["last_seq"].as_i64().unwrap(), chat["read_seq"].as_i64().unwrap())
+    };
+    let welcome = async |person: &Person| {
+        let mut socket = person.raw_socket("/ws/general").await;
+        position(socket.next().await)
+    };
+    // Somebody follows the chat all the time, so that a shard knows how it stands.
+    let (mut hers, _his) = (ada.socket("/ws/general").await, bob.socket("/ws/general").await);
+    hers.send(json!({"content": "one", "client_id": "one"})).await;
+    hers.expect("ack").await;
+    assert_eq!(welcome(&ada).await, (1, 1), "one's own message is read");
+    assert_eq!(welcome(&bob).await, (1, 0));
+    bob.post("/chats/1/read", json!({"seq": 1})).await.expect(204);
+    assert_eq!(welcome(&bob).await, (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
