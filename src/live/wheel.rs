@@ -3,8 +3,22 @@
 //!
 //! A connection's own `look_at` says which of its entries counts; older ones are passed over.
 
+use std::time::Duration;
+
 /// Seconds that the wheel spans; nothing is looked at later than this.
 const SPAN: u32 = 64;
+/// Two clocks that are asked one after the other differ by less, unless one of them was set.
+const CLOCKS_APART_MS: i64 = 100;
+
+/// When a time in seconds since 1970 comes, in seconds of a clock that stands at `elapsed` while the
+/// world's stands at `now`. They are compared each time, since the world's may be set; a fraction of a
+/// second counts as a whole one.
+pub fn second_of(unix: i64, now: jiff::Timestamp, elapsed: Duration) -> u32 {
+    let left = unix.saturating_mul(1_000).saturating_sub(now.as_millisecond());
+    let at = left.saturating_add(elapsed.as_millis() as i64).saturating_sub(CLOCKS_APART_MS);
+    // Beyond what the clock shows in a process's life: halved, so that something may be added.
+    u32::try_from(at.max(0).unsigned_abs().div_ceil(1_000)).unwrap_or(u32::MAX / 2)
+}
 
 pub struct Wheel {
     slots: Vec<Vec<u32>>,
@@ -41,6 +55,23 @@ impl Wheel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_found_on_a_clock_that_the_worlds_may_leave() {
+        let at = |unix: i64, now: &str, elapsed: f64| {
+            let now = now.parse().expect("a timestamp");
+            second_of(unix, now, Duration::from_secs_f64(elapsed))
+        };
+        assert_eq!(at(110, "1970-01-01T00:01:40Z", 7.0), 17);
+        // The clocks tick together, and are not read at the same moment.
+        assert_eq!(at(110, "1970-01-01T00:01:40.250Z", 7.251), 17);
+        assert_eq!(at(110, "1970-01-01T00:01:40.251Z", 7.25), 17);
+        // The world's was set by an hour, and a bit: rather late than early.
+        assert_eq!(at(3_710, "1970-01-01T01:01:40.5Z", 7.25), 17);
+        assert_eq!(at(3_710, "1970-01-01T01:01:40.25Z", 7.5), 18);
+        assert_eq!(at(90, "1970-01-01T00:01:40Z", 7.0), 0);
+        assert_eq!(at(i64::MAX, "1970-01-01T00:01:40Z", 7.0), u32::MAX / 2);
+    }
 
     #[test]
     fn an_entry_comes_up_in_its_second() {

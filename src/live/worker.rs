@@ -8,7 +8,7 @@ use super::close::Close;
 use super::connection::{Connection, Due, Sent};
 use super::errands::Errands;
 use super::slab::Slab;
-use super::wheel::Wheel;
+use super::wheel::{self, Wheel};
 use crate::chat::Chat;
 use crate::ids::{ChatId, UserId};
 use crate::limits::{SCRATCH_BYTES, STOP_PATIENCE, STOP_SPREAD};
@@ -90,8 +90,6 @@ pub(super) struct Worker {
     /// Who left which chat, and until when that is remembered.
     pub(super) left: FxHashMap<(UserId, ChatId), u32>,
     began: Instant,
-    /// Seconds since 1970 at `began`.
-    epoch: i64,
     stopping: Option<Instant>,
 }
 
@@ -113,7 +111,6 @@ impl Worker {
             ended: FxHashMap::default(),
             left: FxHashMap::default(),
             began: Instant::now().checked_sub(since_second).unwrap_or_else(Instant::now),
-            epoch: unix.as_second(),
             stopping: None,
         }
     }
@@ -183,7 +180,7 @@ impl Worker {
 
     /// A time in seconds since 1970, on the worker's clock.
     pub(super) fn second_of(&self, unix: i64) -> u32 {
-        u32::try_from((unix - self.epoch).max(0)).unwrap_or(u32::MAX / 2)
+        wheel::second_of(unix, jiff::Timestamp::now(), self.began.elapsed())
     }
 
     fn turn_wheel(&mut self) {
