@@ -4,7 +4,7 @@
 //!
 //! | floor | modules | what they are |
 //! | --- | --- | --- |
-//! | process | `main` `cli` `config` `prompt` `log` `systemd` `memory` `commands` | settings, signals, commands |
+//! | process | `main` `cli` `config` `prompt` `log` `systemd` `progress` `memory` `commands` | settings, signals, watchdog, commands |
 //! | | [`run`] `app` `server` | the one seam that the program and the tests share; the listener |
 //! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `guard` (who asks), `body`, `form` (forms and their tokens), `respond`, `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
@@ -70,6 +70,7 @@ pub mod log;
 pub mod memory;
 pub mod message;
 pub mod metrics;
+pub mod progress;
 pub mod prompt;
 pub mod registry;
 pub mod server;
@@ -80,7 +81,7 @@ pub mod views;
 pub mod wire;
 
 use app::App;
-use chat::{Chat, STUCK_AFTER, Terms};
+use chat::{Chat, Terms};
 use config::{Config, Database};
 use error::{Error, Fatal};
 use http::render::Renderer;
@@ -88,7 +89,7 @@ use limits::{MIGRATE_PAUSE_MAX, PURGE_PAUSE, STOP_PATIENCE};
 use registry::{Registry, SeatLimits, Seats};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::private::{Options, Private};
 use store::{MigrateError, Store};
 use tokio::net::TcpListener;
@@ -162,7 +163,8 @@ async fn serve(
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
     let shards = live::Shards::new(shards).map_err(|error| broken("polling sockets", &error))?;
-    let registry = Registry::new(shards.inboxes.clone());
+    let inboxes = shards.inboxes.clone();
+    let registry = Registry::new(inboxes.clone());
     let metrics = metrics::Metrics::new().map_err(|error| broken("counting", &error))?;
     let terms = Terms {
         jwt_secret: secret.expose().as_bytes().to_vec(),
@@ -188,7 +190,7 @@ async fn serve(
     let chores = [
         tokio::spawn(purge(store.clone())),
         tokio::spawn(give_memory_back()),
-        tokio::spawn(systemd::feed_watchdog(progress(&chat))),
+        tokio::spawn(systemd::feed_watchdog(progress::watch(&chat, inboxes))),
     ];
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
@@ -292,21 +294,6 @@ async fn give_memory_back() {
         if tokio::task::spawn_blocking(memory::give_back).await.is_err() {
             return;
         }
-    }
-}
-
-/// Whether the lane does its work: it turned since the last look, or has not stood still for long.
-/// What the database does is not its fault.
-fn progress(chat: &Chat) -> impl Fn() -> bool + Send + Sync + 'static {
-    let state = chat.lane_state();
-    let last = std::sync::Mutex::new((0, Instant::now()));
-    move || {
-        let (turns, waiting) = (state.turns.load(Relaxed), state.waiting.load(Relaxed));
-        let mut last = last.lock().expect("no one panics while holding it");
-        if waiting == 0 || last.0 != turns {
-            *last = (turns, Instant::now());
-        }
-        last.1.elapsed() < STUCK_AFTER
     }
 }
 

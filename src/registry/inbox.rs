@@ -22,6 +22,8 @@ pub struct Inbox {
 struct Queue {
     events: Vec<Event>,
     bytes: usize,
+    /// How often it has been emptied.
+    turns: u64,
 }
 
 impl Inbox {
@@ -84,12 +86,19 @@ impl Inbox {
         let mut queue = self.queue.lock().expect("no one panics while holding it");
         let was_full = queue.bytes >= INBOX_BYTES_MAX;
         queue.bytes = 0;
+        queue.turns += 1;
         let events = std::mem::replace(&mut queue.events, spare);
         drop(queue);
         if was_full {
             self.room.notify_waiters();
         }
         events
+    }
+
+    /// How often what lies here was taken up, and whether there is more now.
+    pub fn progress(&self) -> (u64, bool) {
+        let queue = self.queue.lock().expect("no one panics while holding it");
+        (queue.turns, !queue.events.is_empty())
     }
 
     pub fn set_online(&self, connections: usize, users: usize) {

@@ -1,0 +1,74 @@
+//! Whether the work that is there is being done: asked by the watchdog, of the lane and of each shard.
+//!
+//! A part is stuck when something waits for it and it has not turned for long. What the database does
+//! is nobody's fault here: whoever waits for it turns.
+
+use crate::chat::{Chat, STUCK_AFTER};
+use crate::registry::Inbox;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Since when a part has stood still while something waited.
+struct Still {
+    turns: u64,
+    since: Instant,
+}
+
+impl Still {
+    /// So many turns by now, and whether something waits for the next; for how long that has been so.
+    fn look(&mut self, (turns, is_awaited): (u64, bool), now: Instant) -> Duration {
+        if !is_awaited || turns != self.turns {
+            *self = Self { turns, since: now };
+        }
+        now.duration_since(self.since)
+    }
+}
+
+/// Answers, each time it is asked, whether everybody does their work.
+pub fn watch(chat: &Chat, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Send + Sync + 'static {
+    let lane = chat.lane_state();
+    let since = Instant::now();
+    let stills: Vec<_> = (0..=inboxes.len()).map(|_| Still { turns: 0, since }).collect();
+    let stills = Mutex::new(stills);
+    move || {
+        let lane = (lane.turns.load(Relaxed), lane.waiting.load(Relaxed) > 0);
+        let parts = std::iter::once(lane).chain(inboxes.iter().map(|inbox| inbox.progress()));
+        let now = Instant::now();
+        let mut stills = stills.lock().expect("no one panics while holding it");
+        // Each is looked at, whatever the others do.
+        let longest = stills.iter_mut().zip(parts).map(|(still, part)| still.look(part, now)).max();
+        longest.is_none_or(|longest| longest < STUCK_AFTER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_stuck_when_something_waits_and_it_does_not_turn() {
+        let began = Instant::now();
+        let mut still = Still { turns: 0, since: began };
+        let mut look = |secs, turns, is_awaited| {
+            still.look((turns, is_awaited), began + Duration::from_secs(secs)).as_secs()
+        };
+        assert_eq!(look(10, 0, false), 0, "nothing to do");
+        assert_eq!(look(20, 0, true), 10);
+        assert_eq!(look(50, 0, true), 40);
+        assert_eq!(look(60, 1, true), 0, "it turned");
+        assert_eq!(look(70, 1, true), 10);
+    }
+
+    #[test]
+    fn a_shard_that_does_not_turn_is_noticed() {
+        let poll = mio::Poll::new().expect("a poll");
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("a waker");
+        let inbox = Inbox::new(waker);
+        assert_eq!(inbox.progress(), (0, false));
+        inbox.push(crate::registry::Event::Stopped);
+        assert_eq!(inbox.progress(), (0, true));
+        inbox.take(Vec::new());
+        assert_eq!(inbox.progress(), (1, false));
+    }
+}
