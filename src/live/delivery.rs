@@ -99,8 +99,9 @@ impl Worker {
             follow.settle(head);
             return self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
         }
-        let frames = run.map(|run| run.after(follow.seq));
-        let seq = run.map_or(follow.seq, Run::last);
+        let frames = run.map(|run| run.after(from));
+        let seq = run.map_or(from, Run::last);
+        self.errands.chat.metrics.deliveries.inc_by((seq.0 - from.0).unsigned_abs());
         let is_level = seq >= head;
         follow.seq = seq;
         follow.phase = match is_level {

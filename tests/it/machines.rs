@@ -100,8 +100,11 @@ async fn metrics_count_what_happens() {
     };
     until("both deliveries are counted", || async { value("snug_deliveries_total").await == 2.0 })
         .await;
+    let mut third = ada.socket("/ws/general?after=0").await;
+    third.expect("caught_up").await;
+    assert_eq!(value("snug_deliveries_total").await, 3.0, "what is replayed is handed over too");
     for (name, expected) in [
-        ("snug_sockets", 2.0),
+        ("snug_sockets", 3.0),
         ("snug_users_online", 1.0),
         ("snug_messages_stored_total", 1.0),
         ("snug_commit_seconds_count", 1.0),
