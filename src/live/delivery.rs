@@ -6,7 +6,7 @@ use super::follow::{Follow, Passing, Phase};
 use super::worker::Worker;
 use crate::ids::{ChatId, Seq};
 use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
-use crate::registry::ConnectionId;
+use crate::registry::{ConnectionId, Piece};
 use crate::wire::{Run, ServerFrame, text_frame};
 
 impl Worker {
@@ -64,29 +64,38 @@ impl Worker {
     }
 
     /// A piece of a replay. When the connection is level with the chat it is live from here.
-    pub(super) fn replay(
-        &mut self,
-        to: ConnectionId,
-        chat_id: ChatId,
-        from: Seq,
-        run: Option<&Run>,
-        last_seq: Seq,
-    ) {
+    pub(super) fn replay(&mut self, to: ConnectionId, piece: &Piece) {
         let Some(index) = self.find_open(to) else { return };
         if self.errand_done(index) {
-            self.replay_piece(index, chat_id, from, run, last_seq);
+            if piece.last_seq < piece.head {
+                self.go_back(piece.chat_id, piece.last_seq);
+            } else {
+                self.replay_piece(index, piece);
+            }
         }
         self.read_on(index);
     }
 
-    fn replay_piece(
-        &mut self,
-        index: u32,
-        chat_id: ChatId,
-        from: Seq,
-        run: Option<&Run>,
-        last_seq: Seq,
-    ) {
+    /// The database has gone back, as when a backup is restored: followers that are beyond its end count
+    /// from there.
+    fn go_back(&mut self, chat_id: ChatId, last_seq: Seq) {
+        let Some(chat) = self.shard.chat(chat_id) else { return };
+        tracing::warn!(chat.id = %chat_id, %last_seq, "a chat ends before what was told of it");
+        chat.gone_back(last_seq);
+        for index in chat.followers.clone() {
+            let Some(connection) = self.connections.get(index) else { continue };
+            let Some(follow) = connection.follow(chat_id) else { continue };
+            if follow.seq > last_seq {
+                follow.seq = last_seq;
+                follow.phase = Phase::Replaying { announce: false, begun: true };
+                self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
+                self.read_on(index);
+            }
+        }
+    }
+
+    fn replay_piece(&mut self, index: u32, piece: &Piece) {
+        let Piece { chat_id, from, last_seq, .. } = *piece;
         let Some(connection) = self.connections.get(index) else { return };
         let Some(follow) = connection.follow(chat_id) else { return };
         let Phase::Replaying { announce, begun } = follow.phase else { return };
@@ -99,8 +108,8 @@ impl Worker {
             follow.settle(head);
             return self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
         }
-        let frames = run.map(|run| run.after(from));
-        let seq = run.map_or(from, Run::last);
+        let frames = piece.run.as_ref().map(|run| run.after(from));
+        let seq = piece.run.as_ref().map_or(from, Run::last);
         self.errands.chat.metrics.deliveries.inc_by((seq.0 - from.0).unsigned_abs());
         let is_level = seq >= head;
         follow.seq = seq;
@@ -130,8 +139,8 @@ impl Worker {
         let is_replaying = |follow: &&Follow| matches!(follow.phase, Phase::Replaying { .. });
         let Some(follow) = connection.follows.iter().find(is_replaying).copied() else { return };
         connection.is_reading = true;
-        let Follow { chat_id, chat_type, seq, .. } = follow;
-        self.errands.replay(id, &connection.viewer, chat_id, chat_type, seq);
+        let head = self.shard.chat(follow.chat_id).map_or(Seq(0), |chat| chat.head);
+        self.errands.replay(id, &connection.viewer, follow, head);
     }
 }
 

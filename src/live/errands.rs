@@ -1,11 +1,12 @@
 //! What a worker has fetched from the database: each errand runs on the runtime and ends with one
 //! event in the shard's inbox. A connection has at most one under way.
 
-use crate::chat::{Chat, Piece};
+use super::follow::Follow;
+use crate::chat::Chat;
 use crate::error::{Error, Result};
-use crate::ids::{ChatId, Seq};
-use crate::message::{ChatType, Viewer};
-use crate::registry::{ConnectionId, Event, Scope};
+use crate::ids::Seq;
+use crate::message::Viewer;
+use crate::registry::{ConnectionId, Event, Piece, Scope};
 use std::future::Future;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -35,20 +36,14 @@ impl Errands {
         });
     }
 
-    /// What a chat has after `from`.
-    pub fn replay(
-        &self,
-        to: ConnectionId,
-        viewer: &Arc<Viewer>,
-        chat_id: ChatId,
-        chat_type: ChatType,
-        from: Seq,
-    ) {
+    /// What a chat that goes up to `head` has after the follower's position.
+    pub fn replay(&self, to: ConnectionId, viewer: &Arc<Viewer>, follow: Follow, head: Seq) {
         let (chat, viewer) = (Arc::clone(&self.chat), Arc::clone(viewer));
+        let Follow { chat_id, chat_type, seq: from, .. } = follow;
         self.run(to, async move {
             Ok(match chat.replay(&viewer, chat_id, chat_type, from).await? {
-                Some(Piece { run, last_seq }) => {
-                    Event::Replayed { to, chat_id, from, run, last_seq }
+                Some(crate::chat::Piece { run, last_seq }) => {
+                    Event::Replayed { to, piece: Piece { chat_id, from, head, run, last_seq } }
                 }
                 None => Event::Unreachable { to, chat_id },
             })

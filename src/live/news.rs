@@ -23,9 +23,7 @@ impl Worker {
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
             Event::Confirmed { to, standings } => self.confirm(to, &standings),
-            Event::Replayed { to, chat_id, from, run, last_seq } => {
-                self.replay(to, chat_id, from, run.as_ref(), last_seq);
-            }
+            Event::Replayed { to, piece } => self.replay(to, &piece),
             Event::Unreachable { to, chat_id } => {
                 if let Some(index) = self.find_open(to) {
                     if self.errand_done(index) {

@@ -122,7 +122,7 @@ impl Inbox {
 fn weight(event: &Event) -> usize {
     let carried = match event {
         Event::Published(run) => run.bytes.len(),
-        Event::Replayed { run: Some(run), .. } => run.bytes.len(),
+        Event::Replayed { piece, .. } => piece.run.as_ref().map_or(0, |run| run.bytes.len()),
         Event::Answered { frame: Some(frame), .. } => frame.len(),
         _ => 0,
     };

@@ -92,13 +92,9 @@ pub enum Event {
         to: ConnectionId,
         standings: Vec<Standing>,
     },
-    /// A piece of a replay: what comes after `from`, if anything, and where the chat stood.
     Replayed {
         to: ConnectionId,
-        chat_id: ChatId,
-        from: Seq,
-        run: Option<Run>,
-        last_seq: Seq,
+        piece: Piece,
     },
     /// The chat is out of this connection's reach.
     Unreachable {
@@ -119,6 +115,16 @@ pub enum Event {
     },
     /// No more: everybody is sent away.
     Stopped,
+}
+
+/// A piece of a replay: what a chat has after `from`, if anything, and where it stood.
+pub struct Piece {
+    pub chat_id: ChatId,
+    pub from: Seq,
+    /// The largest number that the shard knew when it asked.
+    pub head: Seq,
+    pub run: Option<Run>,
+    pub last_seq: Seq,
 }
 
 /// What concerns one user.

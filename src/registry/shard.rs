@@ -18,7 +18,7 @@ pub struct Shard {
 #[derive(Default)]
 pub struct Chat {
     /// The largest number that this shard has heard of since somebody began to follow the chat.
-    head: Seq,
+    pub head: Seq,
     /// Whether `head` is the chat's last number: it was read from the database once, and everything
     /// published since has passed by here.
     is_exact: bool,
@@ -37,6 +37,11 @@ impl Chat {
     pub fn read(&mut self, last_seq: Seq) -> Seq {
         self.is_exact = true;
         self.heard(last_seq)
+    }
+
+    /// A reading that began after `head` was known and stays below it: the database has gone back.
+    pub fn gone_back(&mut self, last_seq: Seq) {
+        (self.head, self.is_exact) = (last_seq, false);
     }
 
     /// The chat's last number, if it is certain.

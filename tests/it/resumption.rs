@@ -114,6 +114,34 @@ async fn positions_of_another_epoch_mean_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_goes_back_takes_its_readers_along() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (mut live, mut asking) = (ada.socket("/ws").await, ada.socket("/ws/general").await);
+    say_all(&ada, 1, 3).await;
+    for socket in [&mut live, &mut asking] {
+        for seq in 1..=3 {
+            assert!(is("message", &socket.next().await, 1, seq));
+        }
+    }
+    let client = server.database.client().await;
+    let restore = "delete from messages where seq > 1; update chats set last_seq = 1 where id = 1";
+    client.batch_execute(restore).await.unwrap();
+    asking.send(json!({"type": "join", "chat_id": 1, "after": 3})).await;
+    for socket in [&mut live, &mut asking] {
+        assert!(is("reset", &socket.next().await, 1, 1));
+    }
+    for seq in 2..=4 {
+        ada.say(1, "again").await;
+        for socket in [&mut live, &mut asking] {
+            assert!(is("message", &socket.next().await, 1, seq));
+        }
+    }
+    let mut fresh = ada.raw_socket("/ws/general").await;
+    assert_eq!(fresh.next().await["chats"][0]["last_seq"], 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chat_out_of_reach_is_told_to_be_gone() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
