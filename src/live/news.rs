@@ -4,7 +4,7 @@ use super::close::Close;
 use super::connection::{Connection, Stage};
 use super::follow::{Follow, Phase};
 use super::worker::Worker;
-use crate::ids::{ChatId, Seq, UserId};
+use crate::ids::{ChatId, Seq};
 use crate::limits::ENDED_SECS;
 use crate::message::{ChatType, Standing};
 use crate::registry::{Admitted, Arrival, ConnectionId, Event, News, Scope};
@@ -38,7 +38,9 @@ impl Worker {
                 }
             }
             Event::Told { user_id, news } => {
-                self.remember_membership(user_id, &news);
+                if let News::Left { chat_id, .. } = news {
+                    self.left.insert((user_id, chat_id), self.now() + ENDED_SECS);
+                }
                 for index in self.connections_of(user_id) {
                     self.tell(index, &news);
                 }
@@ -56,28 +58,16 @@ impl Worker {
         }
     }
 
-    /// A socket whose upgrade was under way when its user left the chat must not have it.
-    fn remember_membership(&mut self, user_id: UserId, news: &News) {
-        match news {
-            News::Left { chat_id, .. } => {
-                self.left.insert((user_id, *chat_id), self.now() + ENDED_SECS);
-            }
-            News::Joined { chat_id, .. } => {
-                self.left.remove(&(user_id, *chat_id));
-            }
-            News::Account(_) | News::Read { .. } => {}
-        }
-    }
-
     /// A new socket: it follows its one chat at once, is welcomed when its chats are known, and is not
     /// read before.
     fn arrive(&mut self, arrival: Arrival) {
         let Arrival { stream, answer, early, admitted } = arrival;
         let Admitted { viewer, expires_at, scope, standing, resume, seat } = admitted;
         let has_ended = self.ended.contains_key(&viewer.session);
-        let has_left = match scope {
-            Scope::One(chat_id) => self.left.contains_key(&(viewer.user_id, chat_id)),
-            Scope::All => false,
+        // Whoever has left since their upgrade was under way must not have the chat; they may be back.
+        let is_certain = match scope {
+            Scope::One(chat_id) => !self.left.contains_key(&(viewer.user_id, chat_id)),
+            Scope::All => true,
         };
         let clock = (self.now(), self.second_of(expires_at));
         let stream = TcpStream::from_std(stream);
@@ -88,9 +78,6 @@ impl Worker {
         if has_ended {
             return self.close(index, Close::SessionEnded);
         }
-        if has_left {
-            return self.close(index, Close::NotMember);
-        }
         if self.is_stopping() {
             return self.close(index, Close::GoingAway);
         }
@@ -98,7 +85,7 @@ impl Worker {
         if let Scope::One(chat_id) = scope {
             self.follow(index, chat_id, ChatType::General, Seq(0), Phase::Joining);
         }
-        match standing.and_then(|standing| self.known(standing)) {
+        match standing.filter(|_| is_certain).and_then(|standing| self.known(standing)) {
             Some((standing, epoch)) => {
                 self.welcome(self.connections.id(index), &[standing], &epoch)
             }
@@ -319,9 +306,8 @@ impl Worker {
             return;
         }
         let scope = connection.scope;
-        let concerns = |chat_id: &ChatId| scope == Scope::All || scope == Scope::One(*chat_id);
         if let News::Joined { chat_id, .. } | News::Left { chat_id, .. } = news
-            && concerns(chat_id)
+            && (scope == Scope::All || scope == Scope::One(*chat_id))
         {
             connection.is_outdated = connection.is_reading;
         }
@@ -337,7 +323,7 @@ impl Worker {
             News::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
             News::Account(_) => {}
             News::Read { chat_id, but, frame } => {
-                if concerns(chat_id) && *but != Some(id) {
+                if connection.follow(*chat_id).is_some() && *but != Some(id) {
                     self.send(index, frame.clone());
                 }
             }

@@ -104,3 +104,42 @@ async fn welcome_asked_for_again_brings_what_nobody_told_of() {
     ada.say(room, "between us").await;
     assert!(his.is_silent().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_back_after_a_removal_is_let_in_at_once() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    bob.enter(&ada, room, &link).await;
+    let path = format!("/ws/room/{room}");
+    let mut inside = bob.socket(&path).await;
+    ada.delete(&format!("/chats/room/{room}/members/{}", bob.id)).await.expect(204);
+    assert_eq!(inside.closed().await, 4503);
+    // An approval that the shards are not told of.
+    let client = server.database.client().await;
+    let join = "insert into room_members (room_id, user_id, state) values ($1, $2, 'approved')";
+    client.execute(join, &[&room, &bob.id]).await.unwrap();
+    let mut inside = bob.socket(&path).await;
+    ada.say(room, "Hi").await;
+    assert_eq!(inside.next().await["seq"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_hears_nothing_of_a_chat_that_it_does_not_follow() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, _) = ada.room("Tea").await;
+    ada.say(room, "Hi").await;
+    let mut his = bob.socket("/ws").await;
+    let client = server.database.client().await;
+    let join = "insert into room_members (room_id, user_id, state) values ($1, $2, 'approved')";
+    client.execute(join, &[&room, &bob.id]).await.unwrap();
+    bob.post(&format!("/chats/{room}/read"), json!({"seq": 1})).await.expect(204);
+    assert!(his.is_silent().await);
+    his.send(json!({"type": "join"})).await;
+    his.expect("welcome").await;
+    ada.say(room, "again").await;
+    his.expect("message").await;
+    bob.post(&format!("/chats/{room}/read"), json!({"seq": 2})).await.expect(204);
+    assert_eq!(his.next().await, json!({"type": "read", "chat_id": room, "seq": 2}));
+}
