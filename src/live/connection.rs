@@ -9,11 +9,11 @@ use super::follow::Follow;
 use super::frames::Fragments;
 use crate::ids::ChatId;
 use crate::limits::{
-    CLOSE_DRAIN_SECS, MESSAGE_READ_SECS_MAX, PING_AFTER_SECS, PONG_WITHIN_SECS,
+    CLOSE_DRAIN_SECS, MESSAGE_READ_SECS_MAX, PING_AFTER_SECS, PONG_WITHIN_SECS, TOLD_KEPT_MAX,
     WRITE_STALL_SECS_MAX,
 };
 use crate::message::Viewer;
-use crate::registry::{Full, Outbox, Resume, Scope, Seat};
+use crate::registry::{Full, News, Outbox, Resume, Scope, Seat};
 use crate::wire::{close_frame, ping_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -30,8 +30,8 @@ pub struct Connection {
     pub follows: SmallVec<[Follow; 1]>,
     outbox: Option<Box<Outbox>>,
     pub input: Option<Box<Input>>,
-    /// From where the client wants to go on; gone once it has been welcomed.
-    pub resume: Option<Box<Resume>>,
+    /// Gone once it has been welcomed.
+    pub arriving: Option<Box<Arriving>>,
     pub stage: Stage,
     /// Seconds on the shard's clock.
     pub look_at: u32,
@@ -51,6 +51,14 @@ pub struct Connection {
     pub wants_greeting: bool,
     pub is_dirty: bool,
     _seat: Seat,
+}
+
+/// What a connection needs until it has been welcomed.
+pub struct Arriving {
+    /// From where the client wants to go on.
+    pub resume: Resume,
+    /// What it is told meanwhile: the `welcome` may be older than that.
+    pub told: Vec<News>,
 }
 
 /// What has been received and not yet understood.
@@ -102,6 +110,25 @@ pub enum Due {
     Gone,
 }
 
+impl Arriving {
+    /// Keeps what concerns a connection of this scope; the latest takes the place of what it repeats.
+    pub fn keep(&mut self, scope: Scope, news: &News) -> Sent {
+        let concerns = match (scope, news) {
+            (Scope::All, _) => true,
+            (Scope::One(own), News::Read { chat_id, .. }) => own == *chat_id,
+            (Scope::One(_), News::Account(_) | News::Joined { .. } | News::Left { .. }) => false,
+        };
+        if concerns {
+            self.told.retain(|earlier| !news.repeats(earlier));
+            if self.told.len() == TOLD_KEPT_MAX {
+                return Sent::TooSlow;
+            }
+            self.told.push(news.clone());
+        }
+        Sent::Fine
+    }
+}
+
 impl Connection {
     pub fn new(
         stream: TcpStream,
@@ -119,7 +146,7 @@ impl Connection {
             follows: SmallVec::new(),
             outbox: None,
             input: None,
-            resume: Some(Box::new(resume)),
+            arriving: Some(Box::new(Arriving { resume, told: Vec::new() })),
             stage: Stage::Greeting,
             look_at: 0,
             heard_at: now,

@@ -7,7 +7,7 @@ use super::worker::Worker;
 use crate::ids::{ChatId, Seq};
 use crate::limits::ENDED_SECS;
 use crate::message::{ChatType, Standing};
-use crate::registry::{Admitted, Arrival, ConnectionId, Event, News, Scope};
+use crate::registry::{Admitted, Arrival, ConnectionId, Event, News, Resume, Scope};
 use crate::wire::{PROTOCOL, ServerFrame, StandingJson, text_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -119,7 +119,6 @@ impl Worker {
             return self.close(index, Close::NotMember);
         }
         let Some(connection) = self.connections.get(index) else { return };
-        let is_first = connection.stage == Stage::Greeting;
         let chats: Vec<StandingJson> = standings.iter().copied().map(Into::into).collect();
         let welcome = text_frame(&ServerFrame::Welcome {
             protocol: PROTOCOL,
@@ -129,12 +128,14 @@ impl Worker {
             chats: &chats,
         });
         let scope = connection.scope;
-        if is_first {
-            connection.stage = Stage::Open;
-        }
+        connection.stage = Stage::Open;
+        let arriving = connection.arriving.take();
         self.send(index, welcome);
-        if is_first {
-            self.begin_to_follow(index, standings, epoch);
+        if let Some(arriving) = arriving {
+            self.begin_to_follow(index, standings, epoch, &arriving.resume);
+            for news in &arriving.told {
+                self.tell(index, news);
+            }
             self.hear_early(index);
         } else if scope == Scope::All {
             self.follow_anew(index, standings);
@@ -143,10 +144,15 @@ impl Worker {
     }
 
     /// From where each chat goes on: where the client says, or from now.
-    fn begin_to_follow(&mut self, index: u32, standings: &[Standing], epoch: &str) {
+    fn begin_to_follow(
+        &mut self,
+        index: u32,
+        standings: &[Standing],
+        epoch: &str,
+        resume: &Resume,
+    ) {
         let Some(connection) = self.connections.get(index) else { return };
         let scope = connection.scope;
-        let resume = connection.resume.take().unwrap_or_default();
         let is_other_epoch = resume.epoch.as_deref().is_some_and(|theirs| theirs != epoch);
         for standing in standings {
             let Standing { chat_id, last_seq, .. } = *standing;
@@ -306,17 +312,12 @@ impl Worker {
             return;
         }
         let scope = connection.scope;
-        if let News::Joined { chat_id, .. } | News::Left { chat_id, .. } = news
-            && (scope == Scope::All || scope == Scope::One(*chat_id))
-        {
-            connection.is_outdated = connection.is_reading;
-        }
-        if connection.stage == Stage::Greeting {
-            match news {
-                News::Left { chat_id, .. } if scope == Scope::One(*chat_id) => {}
-                News::Account(_) | News::Joined { .. } | News::Left { .. } | News::Read { .. } => {
-                    return;
-                }
+        if let Some(arriving) = &mut connection.arriving {
+            let is_gone =
+                matches!(news, News::Left { chat_id, .. } if scope == Scope::One(*chat_id));
+            if !is_gone {
+                let kept = arriving.keep(scope, news);
+                return self.sent(index, kept);
             }
         }
         match news {
@@ -329,6 +330,7 @@ impl Worker {
             }
             News::Joined { chat_id, last_seq, chat_type, frame } if scope == Scope::All => {
                 if connection.follow(*chat_id).is_none() {
+                    connection.is_outdated = connection.is_reading;
                     self.send(index, frame.clone());
                     let phase = Phase::Replaying { announce: false, begun: true };
                     self.follow(index, *chat_id, *chat_type, *last_seq, phase);
@@ -336,7 +338,12 @@ impl Worker {
                 }
             }
             News::Joined { .. } => {}
-            News::Left { chat_id, frame } => self.part(index, *chat_id, Some(frame)),
+            News::Left { chat_id, frame } => {
+                if connection.follow(*chat_id).is_some() {
+                    connection.is_outdated = connection.is_reading;
+                }
+                self.part(index, *chat_id, Some(frame));
+            }
         }
     }
 }

@@ -128,6 +128,7 @@ pub struct Piece {
 }
 
 /// What concerns one user.
+#[derive(Debug, Clone)]
 pub enum News {
     /// A frame for `/ws` only.
     Account(Bytes),
@@ -137,6 +138,21 @@ pub enum News {
     Joined { chat_id: ChatId, chat_type: ChatType, last_seq: Seq, frame: Bytes },
     /// They no longer take part.
     Left { chat_id: ChatId, frame: Bytes },
+}
+
+impl News {
+    /// Whether it says the same again, or how the same stands now.
+    pub fn repeats(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Account(frame), Self::Account(other)) => frame == other,
+            (Self::Read { chat_id, .. }, Self::Read { chat_id: other, .. })
+            | (Self::Joined { chat_id, .. }, Self::Joined { chat_id: other, .. })
+            | (Self::Left { chat_id, .. }, Self::Left { chat_id: other, .. }) => chat_id == other,
+            (Self::Account(_) | Self::Read { .. } | Self::Joined { .. } | Self::Left { .. }, _) => {
+                false
+            }
+        }
+    }
 }
 
 /// Says things to the shards.

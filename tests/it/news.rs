@@ -143,3 +143,23 @@ async fn a_socket_hears_nothing_of_a_chat_that_it_does_not_follow() {
     bob.post(&format!("/chats/{room}/read"), json!({"seq": 2})).await.expect(204);
     assert_eq!(his.next().await, json!({"type": "read", "chat_id": room, "seq": 2}));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_comes_before_the_welcome_is_told_after_it() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    // The welcome of /ws needs this table, a request to join does not.
+    let mut client = server.database.client().await;
+    let held = client.transaction().await.unwrap();
+    held.execute("lock table private_chats in access exclusive mode", &[]).await.unwrap();
+    let mut hers = ada.raw_socket("/ws").await;
+    let ask = format!("/chats/room/{room}/join");
+    bob.post(&ask, json!({"invite_link": link})).await.expect(202);
+    held.rollback().await.unwrap();
+    assert_eq!(hers.next().await["type"], "welcome");
+    let user = json!({"user_id": bob.id, "username": "bob"});
+    let asked = json!({"type": "join_request", "room_id": room, "user": user});
+    assert_eq!(hers.next().await, asked);
+    assert!(hers.is_silent().await);
+}

@@ -22,7 +22,7 @@ fn pair() -> (Connection, std::net::TcpStream) {
     let stream = TcpStream::from_std(stream);
     let mut connection =
         Connection::new(stream, Arc::new(viewer), Scope::All, resume, seat, (0, u32::MAX));
-    connection.resume = None;
+    connection.arriving = None;
     connection.stage = Stage::Open;
     (connection, peer)
 }
@@ -88,4 +88,24 @@ fn what_waits_for_a_reader_is_bounded_in_bytes() {
         connection.waiting_bytes() <= most,
         "only the frame in progress and the close frame stay"
     );
+}
+
+#[test]
+fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
+    let mut arriving = Arriving { resume: Resume::default(), told: Vec::new() };
+    let read = |chat_id: i64| {
+        let frame = Bytes::from_static(b"read");
+        News::Read { chat_id: ChatId(chat_id), but: None, frame }
+    };
+    for _ in 0..TOLD_KEPT_MAX + 1 {
+        assert_eq!(arriving.keep(Scope::All, &read(1)), Sent::Fine, "the last one counts");
+    }
+    assert_eq!(arriving.told.len(), 1);
+    assert_eq!(arriving.keep(Scope::One(ChatId(1)), &read(2)), Sent::Fine);
+    assert_eq!(arriving.told.len(), 1, "another chat is no concern of this one");
+    for chat_id in 2..=TOLD_KEPT_MAX as i64 {
+        assert_eq!(arriving.keep(Scope::All, &read(chat_id)), Sent::Fine);
+    }
+    assert_eq!(arriving.keep(Scope::All, &read(0)), Sent::TooSlow);
+    assert_eq!(arriving.told.len(), TOLD_KEPT_MAX);
 }
