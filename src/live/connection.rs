@@ -300,6 +300,15 @@ impl Connection {
         }
     }
 
+    /// It is welcomed now, and read from now on.
+    pub fn open(&mut self, now: u32) {
+        self.stage = Stage::Open;
+        self.heard_at = now;
+        if let Some(input) = &mut self.input {
+            input.begun_at = now;
+        }
+    }
+
     /// Something came: the peer lives.
     pub fn hear(&mut self, now: u32) {
         self.heard_at = now;
@@ -330,6 +339,9 @@ impl Connection {
         if self.stalled_at.is_some_and(|since| now >= since + WRITE_STALL_SECS_MAX) {
             return Due::Close(Close::TooSlow);
         }
+        if self.stage == Stage::Greeting {
+            return Due::Nothing;
+        }
         match self.pinged_at {
             Some(pinged_at) if now >= pinged_at + PONG_WITHIN_SECS => Due::Close(Close::Silent),
             Some(_) => Due::Nothing,
@@ -351,19 +363,19 @@ impl Connection {
             return until;
         }
         let life = match self.pinged_at {
-            Some(pinged_at) => pinged_at + PONG_WITHIN_SECS,
-            None => self.heard_at + PING_AFTER_SECS,
+            _ if self.stage == Stage::Greeting => None,
+            Some(pinged_at) => Some(pinged_at + PONG_WITHIN_SECS),
+            None => Some(self.heard_at + PING_AFTER_SECS),
         };
         let stall = self.stalled_at.map(|since| since + WRITE_STALL_SECS_MAX);
-        [Some(life), Some(self.expires_at), self.message_due(), stall]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(life)
+        let dues = [life, self.message_due(), stall].into_iter().flatten();
+        dues.fold(self.expires_at, u32::min)
     }
 
+    /// None before the welcome: the peer is not read, so that neither its pongs nor its message can come.
     fn message_due(&self) -> Option<u32> {
-        self.input.as_ref().map(|input| input.begun_at + MESSAGE_READ_SECS_MAX)
+        let input = self.input.as_ref().filter(|_| self.stage != Stage::Greeting)?;
+        Some(input.begun_at + MESSAGE_READ_SECS_MAX)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a worker does with the news in its inbox: arrivals, answers, messages, replays, partings.
 
 use super::close::Close;
-use super::connection::{Connection, Stage};
+use super::connection::Connection;
 use super::follow::{Follow, Phase};
 use super::worker::Worker;
 use crate::ids::{ChatId, Seq};
@@ -111,6 +111,7 @@ impl Worker {
 
     /// The first frame of a socket, or one that it asked for again.
     fn welcome(&mut self, to: ConnectionId, standings: &[Standing], epoch: &str) {
+        let now = self.now();
         let Some(index) = self.find_open(to) else { return };
         if !self.errand_done(index) {
             return self.greet(index);
@@ -128,8 +129,11 @@ impl Worker {
             chats: &chats,
         });
         let scope = connection.scope;
-        connection.stage = Stage::Open;
         let arriving = connection.arriving.take();
+        if arriving.is_some() {
+            connection.open(now);
+            self.schedule(index, false);
+        }
         self.send(index, welcome);
         if let Some(arriving) = arriving {
             self.begin_to_follow(index, standings, epoch, &arriving.resume);

@@ -109,3 +109,22 @@ fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
     assert_eq!(arriving.keep(Scope::All, &read(0)), Sent::TooSlow);
     assert_eq!(arriving.told.len(), TOLD_KEPT_MAX);
 }
+
+#[test]
+fn the_clock_of_a_peer_that_is_not_read_yet_stands_still() {
+    let (mut connection, _peer) = pair();
+    connection.stage = Stage::Greeting;
+    let early = Input { tail: vec![0x81], fragments: None, begun_at: 0 };
+    connection.input = Some(Box::new(early));
+    assert_eq!(connection.look(50), Due::Nothing);
+    assert_eq!(connection.next_look(), u32::MAX, "only its token ends");
+    connection.open(50);
+    assert_eq!(connection.next_look(), 50 + MESSAGE_READ_SECS_MAX);
+    assert_eq!(connection.look(59), Due::Nothing);
+    assert_eq!(connection.look(60), Due::Close(Close::Silent));
+    connection.input = None;
+    assert_eq!(connection.look(74), Due::Nothing);
+    assert_eq!(connection.next_look(), 50 + PING_AFTER_SECS);
+    assert_eq!(connection.look(75), Due::Nothing, "it is pinged");
+    assert_eq!(connection.look(85), Due::Close(Close::Silent));
+}
