@@ -321,7 +321,7 @@ impl Connection {
         if *second != now {
             (*second, *count) = (now, 0);
         }
-        *count += 1;
+        *count = count.saturating_add(1);
         *count
     }
 

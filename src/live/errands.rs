@@ -6,7 +6,7 @@ use crate::chat::Chat;
 use crate::error::{Error, Result};
 use crate::ids::Seq;
 use crate::message::Viewer;
-use crate::registry::{ConnectionId, Event, Piece, Scope};
+use crate::registry::{ConnectionId, Event, Piece, Registry, Scope};
 use std::future::Future;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -51,7 +51,7 @@ impl Errands {
     }
 
     fn run(&self, to: ConnectionId, errand: impl Future<Output = Result<Event>> + Send + 'static) {
-        let registry = self.chat.registry.clone();
+        let answer = Answer { registry: self.chat.registry.clone(), to, event: None };
         self.runtime.spawn(async move {
             let event = errand.await.unwrap_or_else(|error| {
                 match &error {
@@ -62,7 +62,50 @@ impl Errands {
                 }
                 Event::GaveUp { to }
             });
-            registry.post(to, event);
+            answer.give(event);
         });
+    }
+}
+
+/// Whatever becomes of an errand, the connection that waits for it is told.
+struct Answer {
+    registry: Registry,
+    to: ConnectionId,
+    event: Option<Event>,
+}
+
+impl Answer {
+    fn give(mut self, event: Event) {
+        self.event = Some(event);
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let to = self.to;
+        self.registry.post(to, self.event.take().unwrap_or(Event::GaveUp { to }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Inbox;
+
+    #[test]
+    fn an_errand_that_ends_before_its_time_is_given_up() {
+        let poll = mio::Poll::new().expect("a poll");
+        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("a waker");
+        let inbox = Arc::new(Inbox::new(waker));
+        let registry = Registry::new(vec![Arc::clone(&inbox)]);
+        let to = ConnectionId { shard: 0, index: 7, generation: 0 };
+        let answer = Answer { registry, to, event: None };
+        let panicking = std::thread::spawn(move || {
+            let _answer = answer;
+            panic!("on purpose");
+        });
+        assert!(panicking.join().is_err());
+        let news = inbox.take(Vec::new());
+        assert!(matches!(news[..], [Event::GaveUp { to: given }] if given == to));
     }
 }

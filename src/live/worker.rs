@@ -368,7 +368,7 @@ impl Worker {
                 continue;
             }
             self.close(index, Close::GoingAway);
-            left -= 1;
+            left = left.saturating_sub(1);
             if left == 0 && !is_late {
                 return;
             }

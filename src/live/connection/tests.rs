@@ -128,3 +128,11 @@ fn the_clock_of_a_peer_that_is_not_read_yet_stands_still() {
     assert_eq!(connection.look(75), Due::Nothing, "it is pinged");
     assert_eq!(connection.look(85), Due::Close(Close::Silent));
 }
+
+#[test]
+fn control_frames_are_counted_without_end() {
+    let (mut connection, _peer) = pair();
+    let counts = (0..70_000).map(|_| connection.count_control(7));
+    assert_eq!(counts.last(), Some(u16::MAX));
+    assert_eq!(connection.count_control(8), 1);
+}
