@@ -4,7 +4,7 @@
 use super::close::Close;
 use super::connection::{Input, Received, Stage};
 use super::frames::{self, Incoming, Step};
-use super::session::{self, Meaning, Nonsense};
+use super::session::{self, Meaning, Names};
 use super::worker::Worker;
 use crate::error::{Because, Refusal};
 use crate::ids::ChatId;
@@ -113,20 +113,20 @@ impl Worker {
             Incoming::Close(code) => self.close(index, Close::Answered(code)),
             Incoming::Pong => {
                 let allowed = self.allow_control(index);
-                self.judge(index, allowed);
+                self.judge(index, &Names::default(), allowed);
             }
             Incoming::Ping(payload) => {
                 let allowed = self.allow_control(index);
                 if allowed.is_ok() {
                     self.send(index, pong_frame(payload));
                 }
-                self.judge(index, allowed);
+                self.judge(index, &Names::default(), allowed);
             }
         }
     }
 
     /// Refused when there are more control frames than anyone needs.
-    fn allow_control(&mut self, index: u32) -> Result<(), Nonsense> {
+    fn allow_control(&mut self, index: u32) -> Result<(), Refusal> {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         if connection.count_control(now) <= CONTROL_FRAMES_PER_SEC_MAX {
@@ -135,18 +135,19 @@ impl Worker {
         let detail = "More pings and pongs than anyone needs; slow down.";
         let mut refusal = Refusal::new(Because::TooMany, "rate_limited", detail);
         refusal.retry_after = Some(Duration::from_secs(1));
-        Err(Nonsense { refusal: refusal.into(), client_id: None, chat_id: None })
+        Err(refusal)
     }
 
     fn heed_text(&mut self, index: u32, text: &str) {
         if self.is_stopping() {
             return;
         }
-        let heeded = match session::read(text) {
-            Ok(meaning) => self.carry_out(index, meaning).map(|()| self.forgive(index)),
-            Err(nonsense) => Err(nonsense),
-        };
-        self.judge(index, heeded);
+        let (names, meaning) = session::read(text);
+        let heeded = meaning.and_then(|meaning| self.carry_out(index, meaning));
+        if heeded.is_ok() {
+            self.forgive(index);
+        }
+        self.judge(index, &names, heeded);
     }
 
     /// What makes sense makes up for what did not.
@@ -157,27 +158,22 @@ impl Worker {
     }
 
     /// Refuses what is not to be carried out; who persists is sent away.
-    fn judge(&mut self, index: u32, heeded: Result<(), Nonsense>) {
+    fn judge(&mut self, index: u32, names: &Names, heeded: Result<(), Refusal>) {
         let Some(connection) = self.connections.get(index) else { return };
-        if let Err(Nonsense { refusal, client_id, chat_id }) = heeded {
+        if let Err(refusal) = heeded {
             connection.offences += 1;
             let persists = connection.offences >= OFFENCES_MAX;
-            self.send(index, error_frame(&refusal, client_id.as_deref(), chat_id));
+            self.send(index, error_frame(&refusal, names.client_id.as_deref(), names.chat_id));
             if persists {
                 self.close(index, Close::Policy);
             }
         }
     }
 
-    fn carry_out(&mut self, index: u32, meaning: Meaning) -> Result<(), Nonsense> {
+    fn carry_out(&mut self, index: u32, meaning: Meaning) -> Result<(), Refusal> {
         match meaning {
             Meaning::Message { chat_id, content, client_id } => {
-                let name = client_id.clone();
-                self.draft(index, chat_id, content, client_id).map_err(|refusal| Nonsense {
-                    refusal: refusal.into(),
-                    client_id: name.map(String::from),
-                    chat_id,
-                })
+                self.draft(index, chat_id, content, client_id)
             }
             Meaning::Read { chat_id, seq } => {
                 let id = self.connections.id(index);
@@ -243,18 +239,10 @@ impl Worker {
         &mut self,
         index: u32,
         chat_id: Option<ChatId>,
-    ) -> Result<(ChatId, &mut super::connection::Connection), Nonsense> {
-        let unknown = || Nonsense {
-            refusal: Refusal::new(Because::NotFound, "not_found", "There is no such chat.").into(),
-            client_id: None,
-            chat_id,
-        };
+    ) -> Result<(ChatId, &mut super::connection::Connection), Refusal> {
+        let unknown = || Refusal::new(Because::NotFound, "not_found", "There is no such chat.");
         let connection = self.connections.get(index).ok_or_else(unknown)?;
-        let meant = chat_of(connection.scope, chat_id).map_err(|refusal| Nonsense {
-            refusal: refusal.into(),
-            client_id: None,
-            chat_id,
-        })?;
+        let meant = chat_of(connection.scope, chat_id)?;
         match connection.follow(meant) {
             Some(_) => Ok((meant, connection)),
             None => Err(unknown()),

@@ -27,10 +27,9 @@ pub enum Meaning {
     Ping,
 }
 
-/// A frame that does not, with what it named itself by.
-#[derive(Debug)]
-pub struct Nonsense {
-    pub refusal: Box<Refusal>,
+/// What a frame named itself by, as far as that can be made out: refusals carry it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Names {
     pub client_id: Option<String>,
     pub chat_id: Option<ChatId>,
 }
@@ -47,16 +46,19 @@ struct Members {
     after: Option<Whole>,
 }
 
-pub fn read(frame: &str) -> Result<Meaning, Nonsense> {
-    let members = members(frame)?;
-    let client_id = members.client_id.clone();
-    let chat_id = members.chat_id.map(|id| ChatId::new(id.0).ok_or(id)).transpose();
-    let named = chat_id.ok().flatten();
-    let meaning = match chat_id {
-        Ok(chat_id) => meaning(members, chat_id),
-        Err(_) => Err(Refusal::new(Because::NotFound, "not_found", "There is no such chat.")),
+pub fn read(frame: &str) -> (Names, Result<Meaning, Refusal>) {
+    let members = match members(frame) {
+        Ok(members) => members,
+        Err(refusal) => return (names(frame), Err(refusal)),
     };
-    meaning.map_err(|refusal| Nonsense { refusal: refusal.into(), client_id, chat_id: named })
+    let named = members.chat_id.map(|id| ChatId::new(id.0));
+    let names = Names { client_id: members.client_id.clone(), chat_id: named.flatten() };
+    let meaning = match named {
+        None => meaning(members, None),
+        Some(Some(chat_id)) => meaning(members, Some(chat_id)),
+        Some(None) => Err(Refusal::new(Because::NotFound, "not_found", "There is no such chat.")),
+    };
+    (names, meaning)
 }
 
 fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal> {
@@ -95,36 +97,54 @@ fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, Refusal> {
     value.filter(in_range).map(|seq| Seq(seq.0)).ok_or_else(|| bad_frame(rule))
 }
 
-fn members(frame: &str) -> Result<Members, Nonsense> {
-    let nonsense =
-        |refusal: Refusal| Nonsense { refusal: refusal.into(), client_id: None, chat_id: None };
+fn members(frame: &str) -> Result<Members, Refusal> {
     if text::json_depth(frame.as_bytes()) > JSON_DEPTH_MAX {
-        return Err(nonsense(bad_frame("The frame nests too deep.")));
+        return Err(bad_frame("The frame nests too deep."));
     }
-    // A derived struct would also be read from an array.
-    let is_object = frame.trim_start().starts_with('{');
     match serde_json::from_str::<Members>(frame) {
-        Ok(members) if is_object => Ok(members),
-        Ok(_) => Err(nonsense(bad_frame("A frame is one JSON object."))),
-        Err(error) if error.is_data() => Err(named(frame)),
-        Err(_) => Err(nonsense(Refusal::new(
-            Because::Malformed,
-            "bad_json",
-            "The frame is not valid JSON.",
-        ))),
+        Ok(members) if is_object(frame) => Ok(members),
+        Ok(_) => Err(bad_frame("A frame is one JSON object.")),
+        Err(error) if error.is_data() => {
+            Err(bad_frame("A member of the frame has a wrong type, or the frame is no object."))
+        }
+        Err(_) => Err(Refusal::new(Because::Malformed, "bad_json", "The frame is not valid JSON.")),
     }
 }
 
-/// A frame with members of wrong types: what it named itself by is found all the same.
-fn named(frame: &str) -> Nonsense {
-    let json: serde_json::Value = serde_json::from_str(frame).unwrap_or_default();
-    let client_id = json["client_id"].as_str().filter(|id| text::is_client_id(id));
-    Nonsense {
-        refusal: bad_frame("A member of the frame has a wrong type, or the frame is no object.")
-            .into(),
-        client_id: client_id.map(str::to_owned),
-        chat_id: json["chat_id"].as_i64().and_then(ChatId::new),
+/// What a frame that cannot be read as one named itself by. Other members are passed over, however
+/// deep they nest.
+fn names(frame: &str) -> Names {
+    #[derive(serde::Deserialize, Default)]
+    struct Named {
+        client_id: Option<Lax<String>>,
+        chat_id: Option<Lax<Whole>>,
     }
+    /// What has the right type, or anything else.
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Lax<T> {
+        Right(T),
+        Wrong(serde::de::IgnoredAny),
+    }
+    impl<T> Lax<T> {
+        fn right(self) -> Option<T> {
+            match self {
+                Self::Right(value) => Some(value),
+                Self::Wrong(_) => None,
+            }
+        }
+    }
+    let named = serde_json::from_str::<Named>(frame).ok().filter(|_| is_object(frame));
+    let Named { client_id, chat_id } = named.unwrap_or_default();
+    Names {
+        client_id: client_id.and_then(Lax::right),
+        chat_id: chat_id.and_then(Lax::right).and_then(|id| ChatId::new(id.0)),
+    }
+}
+
+/// A derived struct would also be read from an array.
+fn is_object(frame: &str) -> bool {
+    frame.trim_start().starts_with('{')
 }
 
 fn bad_frame(detail: &'static str) -> Refusal {
@@ -136,12 +156,12 @@ mod tests {
     use super::*;
 
     fn code(frame: &str) -> &'static str {
-        read(frame).expect_err(frame).refusal.code
+        read(frame).1.expect_err(frame).code
     }
 
     #[test]
     fn a_frame_without_type_is_a_message() {
-        let meaning = read(r#"{"content":"Hello! ","client_id":"c0ffee-1","chat_id":7}"#);
+        let (_, meaning) = read(r#"{"content":"Hello! ","client_id":"c0ffee-1","chat_id":7}"#);
         assert_eq!(
             meaning.expect("a message"),
             Meaning::Message {
@@ -154,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_other_types_are_read() {
-        let read = |frame| read(frame).expect(frame);
+        let read = |frame| read(frame).1.expect(frame);
         assert_eq!(
             read(r#"{"type":"read","chat_id":7,"seq":812.0}"#),
             Meaning::Read { chat_id: Some(ChatId(7)), seq: Seq(812) }
@@ -200,8 +220,24 @@ mod tests {
 
     #[test]
     fn a_refusal_carries_what_the_frame_named_itself_by() {
-        let nonsense = read(r#"{"content":7,"client_id":"me","chat_id":9}"#).expect_err("nonsense");
-        assert_eq!(nonsense.client_id.as_deref(), Some("me"));
-        assert_eq!(nonsense.chat_id, Some(ChatId(9)));
+        let names = |client_id: &str| Names {
+            client_id: Some(client_id.to_owned()),
+            chat_id: Some(ChatId(9)),
+        };
+        let deep = format!(r#"{{"a":{}{},"#, "[".repeat(200), "]".repeat(200));
+        for (frame, expected) in [
+            (r#"{"content":7,"client_id":"me","chat_id":9}"#.to_owned(), names("me")),
+            (r#"{"content":7,"client_id":"m e","chat_id":9.0}"#.to_owned(), names("m e")),
+            (r#"{"content":"x","client_id":"m e","chat_id":9}"#.to_owned(), names("m e")),
+            (r#"{"type":"dance","client_id":"me","chat_id":9.0}"#.to_owned(), names("me")),
+            (deep + r#""client_id":"me","chat_id":9}"#, names("me")),
+            (r#"{"client_id":["me"],"chat_id":{"is":9}}"#.to_owned(), Names::default()),
+            (r#"["message","x",9,"me"]"#.to_owned(), Names::default()),
+            (r#"{"client_id":"me","chat_id":9"#.to_owned(), Names::default()),
+        ] {
+            let (names, meaning) = read(&frame);
+            assert!(meaning.is_err());
+            assert_eq!(names, expected, "{frame:.60}");
+        }
     }
 }

@@ -216,11 +216,15 @@ async fn an_error_names_what_the_frame_named_itself_by() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws").await;
+    let deep = (0..20).fold(json!([]), |inner, _| json!([inner]));
     for (frame, code) in [
         (json!({"chat_id": 4711, "client_id": "me", "content": "x"}), "not_found"),
         (json!({"chat_id": 1, "client_id": "me", "content": ""}), "content_empty"),
         (json!({"chat_id": 1, "client_id": "me", "content": 7}), "bad_frame"),
         (json!({"chat_id": 1, "client_id": "me", "type": "dance"}), "bad_frame"),
+        (json!({"chat_id": 4711, "client_id": "me", "type": "read", "seq": 1}), "not_found"),
+        (json!({"chat_id": 4711, "client_id": "me", "type": "join", "after": 1}), "not_found"),
+        (json!({"chat_id": 1, "client_id": "me", "content": "x", "a": deep}), "bad_frame"),
     ] {
         socket.send(frame.clone()).await;
         let error = socket.next().await;
