@@ -3,8 +3,10 @@
 //! Bounded where it could grow without end: publishing waits for room. What a connection asked for
 //! itself, and what requests cause, is bounded by the connections and requests there are.
 
-use super::Event;
+use super::{Event, News};
 use crate::limits::INBOX_BYTES_MAX;
+use crate::message::Standing;
+use bytes::Bytes;
 use mio::Waker;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -121,10 +123,94 @@ impl Inbox {
 /// What an event weighs against the bound: the bytes that it carries, and itself.
 fn weight(event: &Event) -> usize {
     let carried = match event {
+        Event::Arrived(arrival) => arrival.answer.len() + arrival.early.len(),
         Event::Published(run) => run.bytes.len(),
+        Event::Answered { frame, .. } => frame.as_ref().map_or(0, Bytes::len),
+        Event::Greeted { standings, .. } | Event::Confirmed { standings, .. } => {
+            standings.len() * size_of::<Standing>()
+        }
         Event::Replayed { piece, .. } => piece.run.as_ref().map_or(0, |run| run.bytes.len()),
-        Event::Answered { frame: Some(frame), .. } => frame.len(),
-        _ => 0,
+        Event::Told { news, .. } => match news {
+            News::Account(frame)
+            | News::Read { frame, .. }
+            | News::Joined { frame, .. }
+            | News::Left { frame, .. } => frame.len(),
+        },
+        Event::Heard { .. }
+        | Event::Unreachable { .. }
+        | Event::GaveUp { .. }
+        | Event::SessionEnded { .. }
+        | Event::Stopped => 0,
     };
-    carried + std::mem::size_of::<Event>()
+    carried + size_of::<Event>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ChatId, Seq, UserId};
+    use crate::registry::ConnectionId;
+    use crate::wire::Run;
+    use std::sync::Arc;
+    use std::task::{Context, Poll};
+
+    fn inbox() -> (mio::Poll, Inbox) {
+        let poll = mio::Poll::new().expect("a poll");
+        let waker = Waker::new(poll.registry(), mio::Token(0)).expect("a waker");
+        (poll, Inbox::new(waker))
+    }
+
+    fn bytes(inbox: &Inbox) -> usize {
+        inbox.queue.lock().expect("no one panics while holding it").bytes
+    }
+
+    #[test]
+    fn publishing_waits_while_more_lies_here_than_may() {
+        let (_poll, inbox) = inbox();
+        const PIECE: usize = 1024 * 1024;
+        let run = Arc::new(Run {
+            chat_id: ChatId(1),
+            first: Seq(1),
+            ends: [PIECE as u32].into(),
+            bytes: vec![0; PIECE].into(),
+        });
+        let publish = || inbox.push_all(vec![Event::Published(Arc::clone(&run))]);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut published = 0;
+        let mut waiting = loop {
+            let mut publishing = Box::pin(publish());
+            match publishing.as_mut().poll(&mut context) {
+                Poll::Ready(()) => published += 1,
+                Poll::Pending => break publishing,
+            }
+            assert!(bytes(&inbox) < INBOX_BYTES_MAX + PIECE + size_of::<Event>());
+        };
+        assert_eq!(published, INBOX_BYTES_MAX / PIECE);
+        assert_eq!(inbox.take(Vec::new()).len(), published);
+        assert!(waiting.as_mut().poll(&mut context).is_ready(), "there is room again");
+        assert_eq!(inbox.take(Vec::new()).len(), 1);
+        assert_eq!(bytes(&inbox), 0);
+    }
+
+    #[test]
+    fn what_is_carried_is_weighed() {
+        let frame = Bytes::from_static(&[0; 1_000]);
+        let to = ConnectionId { shard: 0, index: 0, generation: 0 };
+        let chat_id = ChatId(1);
+        let told = |news| Event::Told { user_id: UserId(1), news };
+        let (chat_type, last_seq) = (crate::message::ChatType::Room, Seq(0));
+        let standing = Standing { chat_id, chat_type, last_seq, read_seq: Seq(0) };
+        for event in [
+            Event::Answered { to, frame: Some(frame.clone()) },
+            told(News::Account(frame.clone())),
+            told(News::Read { chat_id, but: None, frame: frame.clone() }),
+            told(News::Joined { chat_id, chat_type, last_seq, frame: frame.clone() }),
+            told(News::Left { chat_id, frame }),
+            Event::Greeted { to, standings: vec![standing; 100], epoch: "".into() },
+            Event::Confirmed { to, standings: vec![standing; 100] },
+        ] {
+            assert!(weight(&event) >= 1_000 + size_of::<Event>());
+        }
+        assert_eq!(weight(&Event::GaveUp { to }), size_of::<Event>());
+    }
 }
