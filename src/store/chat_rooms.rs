@@ -1,6 +1,8 @@
 //! The table `chat_rooms`: rooms, who made them, and the links that invite to them.
 
-use super::{Store, changed_in, maybe_in, room_members::MemberState, sql, timestamp};
+use super::room_members::MemberState;
+use super::transactions::{changed_in, maybe_in};
+use super::{Store, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
@@ -42,28 +44,28 @@ impl Store {
         description: &str,
         link: impl FnOnce(ChatId) -> String,
     ) -> Result<Option<(ChatId, String)>> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        maybe_in(&transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
-        let counts = maybe_in(&transaction, sql!("chat_rooms/count"), &[&creator.0]).await?;
-        if counts.is_some_and(|row| {
-            row.get::<_, i64>("created") >= ROOMS_PER_CREATOR_MAX
-                || row.get::<_, i64>("joined") >= ROOMS_PER_USER_MAX
-        }) {
-            return Ok(None);
-        }
-        let row = maybe_in(&transaction, sql!("chats/insert"), &[&"room"]).await?;
-        let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
-        let room_id = ChatId(row.get("id"));
-        let invite_link = link(room_id);
-        changed_in(
-            &transaction,
-            sql!("chat_rooms/insert"),
-            &[&room_id.0, &creator.0, &name, &description, &invite_link],
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(Some((room_id, invite_link)))
+        self.in_transaction(async |transaction| {
+            maybe_in(transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
+            let counts = maybe_in(transaction, sql!("chat_rooms/count"), &[&creator.0]).await?;
+            if counts.is_some_and(|row| {
+                row.get::<_, i64>("created") >= ROOMS_PER_CREATOR_MAX
+                    || row.get::<_, i64>("joined") >= ROOMS_PER_USER_MAX
+            }) {
+                return Ok(None);
+            }
+            let row = maybe_in(transaction, sql!("chats/insert"), &[&"room"]).await?;
+            let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
+            let room_id = ChatId(row.get("id"));
+            let invite_link = link(room_id);
+            changed_in(
+                transaction,
+                sql!("chat_rooms/insert"),
+                &[&room_id.0, &creator.0, &name, &description, &invite_link],
+            )
+            .await?;
+            Ok(Some((room_id, invite_link)))
+        })
+        .await
     }
 
     /// `None` for whoever is not a member.

@@ -14,6 +14,7 @@ mod read_positions;
 mod room_members;
 mod sessions;
 mod settings;
+mod transactions;
 mod users;
 
 pub use chat_rooms::{Invite, Room};
@@ -197,36 +198,17 @@ impl Store {
 
 /// The answer, if it came in time; a connection on which none came is thrown away, since the database
 /// behind it may hang.
-fn answered<T>(
+fn answered<T, E: Into<Error>>(
     client: Object,
-    asked: Result<Result<T, tokio_postgres::Error>, tokio::time::error::Elapsed>,
+    asked: Result<Result<T, E>, tokio::time::error::Elapsed>,
 ) -> Result<T> {
     match asked {
-        Ok(answer) => Ok(answer?),
+        Ok(answer) => answer.map_err(Into::into),
         Err(late) => {
             drop(Object::take(client));
             Err(Error::unavailable("PostgreSQL", late))
         }
     }
-}
-
-/// One row of a statement inside a transaction.
-async fn maybe_in(
-    transaction: &deadpool_postgres::Transaction<'_>,
-    statement: &'static str,
-    params: &[&(dyn ToSql + Sync)],
-) -> Result<Option<Row>> {
-    let prepared = transaction.prepare_cached(statement).await?;
-    Ok(transaction.query_opt(&prepared, params).await?)
-}
-
-async fn changed_in(
-    transaction: &deadpool_postgres::Transaction<'_>,
-    statement: &'static str,
-    params: &[&(dyn ToSql + Sync)],
-) -> Result<u64> {
-    let prepared = transaction.prepare_cached(statement).await?;
-    Ok(transaction.execute(&prepared, params).await?)
 }
 
 /// A timestamp as PostgreSQL keeps it: microseconds.

@@ -1,9 +1,11 @@
 //! The table `private_chats`: which pair a private chat belongs to.
 
-use super::{Store, changed_in, maybe_in, sql};
+use super::transactions::{changed_in, maybe_in, rows_in};
+use super::{Store, sql};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::PRIVATE_CHATS_PER_USER_MAX;
+use tokio_postgres::types::ToSql;
 
 /// The private chat of a pair, and whether this call made it.
 pub enum Opened {
@@ -21,26 +23,25 @@ impl Store {
         if let Some(row) = self.maybe(sql!("private_chats/find"), &[&low, &high]).await? {
             return Ok(Opened::Exists(ChatId(row.get("chat_id"))));
         }
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let lock = transaction.prepare_cached(sql!("users/lock")).await?;
-        if transaction.query(&lock, &[&vec![low, high]]).await?.len() < 2 {
-            return Ok(Opened::NoSuchUser);
-        }
-        if let Some(row) =
-            maybe_in(&transaction, sql!("private_chats/find"), &[&low, &high]).await?
-        {
-            return Ok(Opened::Exists(ChatId(row.get("chat_id"))));
-        }
-        let count = maybe_in(&transaction, sql!("private_chats/count"), &[&low, &high]).await?;
-        if count.is_some_and(|row| row.get::<_, i64>(0) >= PRIVATE_CHATS_PER_USER_MAX) {
-            return Ok(Opened::LimitReached);
-        }
-        let row = maybe_in(&transaction, sql!("chats/insert"), &[&"private"]).await?;
-        let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
-        let chat_id: i64 = row.get("id");
-        changed_in(&transaction, sql!("private_chats/insert"), &[&chat_id, &low, &high]).await?;
-        transaction.commit().await?;
-        Ok(Opened::Created(ChatId(chat_id)))
+        self.in_transaction(async |transaction| {
+            if rows_in(transaction, sql!("users/lock"), &[&vec![low, high]]).await?.len() < 2 {
+                return Ok(Opened::NoSuchUser);
+            }
+            let found = maybe_in(transaction, sql!("private_chats/find"), &[&low, &high]).await?;
+            if let Some(row) = found {
+                return Ok(Opened::Exists(ChatId(row.get("chat_id"))));
+            }
+            let count = maybe_in(transaction, sql!("private_chats/count"), &[&low, &high]).await?;
+            if count.is_some_and(|row| row.get::<_, i64>(0) >= PRIVATE_CHATS_PER_USER_MAX) {
+                return Ok(Opened::LimitReached);
+            }
+            let row = maybe_in(transaction, sql!("chats/insert"), &[&"private"]).await?;
+            let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
+            let chat_id: i64 = row.get("id");
+            let params: [&(dyn ToSql + Sync); 3] = [&chat_id, &low, &high];
+            changed_in(transaction, sql!("private_chats/insert"), &params).await?;
+            Ok(Opened::Created(ChatId(chat_id)))
+        })
+        .await
     }
 }

@@ -1,11 +1,13 @@
 //! The table `room_members`: who asked to join a room, who was let in, who was not.
 
-use super::{Store, changed_in, maybe_in, sql, timestamp};
+use super::transactions::{changed_in, maybe_in};
+use super::{Store, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberState {
@@ -144,73 +146,73 @@ impl Store {
 
     /// Asks to join; the chat's row is locked, so that the open requests can be counted.
     pub async fn request_to_join(&self, room_id: ChatId, user: UserId) -> Result<Requested> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        lock_chat(&transaction, room_id).await?;
-        if let Some(state) = state_in(&transaction, room_id, user).await? {
-            return Ok(Requested::Standing(state));
-        }
-        let pending =
-            maybe_in(&transaction, sql!("room_members/count_pending"), &[&room_id.0]).await?;
-        if pending.is_some_and(|row| row.get::<_, i64>(0) >= REQUESTS_PER_ROOM_MAX) {
-            return Ok(Requested::LimitReached);
-        }
-        changed_in(&transaction, sql!("room_members/request"), &[&room_id.0, &user.0]).await?;
-        transaction.commit().await?;
-        Ok(Requested::New)
+        self.in_transaction(async |transaction| {
+            lock_chat(transaction, room_id).await?;
+            if let Some(state) = state_in(transaction, room_id, user).await? {
+                return Ok(Requested::Standing(state));
+            }
+            let pending =
+                maybe_in(transaction, sql!("room_members/count_pending"), &[&room_id.0]).await?;
+            if pending.is_some_and(|row| row.get::<_, i64>(0) >= REQUESTS_PER_ROOM_MAX) {
+                return Ok(Requested::LimitReached);
+            }
+            changed_in(transaction, sql!("room_members/request"), &[&room_id.0, &user.0]).await?;
+            Ok(Requested::New)
+        })
+        .await
     }
 
     /// Lets a user in. Reading begins at what is there now. The user's row is locked before the
     /// chat's, so that their rooms can be counted.
     pub async fn approve(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        maybe_in(&transaction, sql!("users/lock"), &[&vec![user.0]]).await?;
-        let last_seq = lock_chat(&transaction, room_id).await?;
-        let state = match state_in(&transaction, room_id, user).await? {
-            None => return Ok(Decided::NobodyAsked),
-            Some(MemberState::Approved) => return Ok(Decided::Already),
-            Some(state @ (MemberState::Pending | MemberState::Denied)) => state,
-        };
-        let counts = maybe_in(&transaction, sql!("chat_rooms/count"), &[&user.0]).await?;
-        if counts.is_some_and(|row| row.get::<_, i64>("joined") >= ROOMS_PER_USER_MAX) {
-            return Ok(Decided::LimitReached);
-        }
-        decide(&transaction, room_id, user, MemberState::Approved).await?;
-        changed_in(&transaction, sql!("read_positions/begin"), &[&user.0, &room_id.0, &last_seq.0])
-            .await?;
-        transaction.commit().await?;
-        Ok(Decided::From(state, last_seq))
+        self.in_transaction(async |transaction| {
+            maybe_in(transaction, sql!("users/lock"), &[&vec![user.0]]).await?;
+            let last_seq = lock_chat(transaction, room_id).await?;
+            let state = match state_in(transaction, room_id, user).await? {
+                None => return Ok(Decided::NobodyAsked),
+                Some(MemberState::Approved) => return Ok(Decided::Already),
+                Some(state @ (MemberState::Pending | MemberState::Denied)) => state,
+            };
+            let counts = maybe_in(transaction, sql!("chat_rooms/count"), &[&user.0]).await?;
+            if counts.is_some_and(|row| row.get::<_, i64>("joined") >= ROOMS_PER_USER_MAX) {
+                return Ok(Decided::LimitReached);
+            }
+            decide(transaction, room_id, user, MemberState::Approved).await?;
+            let position: [&(dyn ToSql + Sync); 3] = [&user.0, &room_id.0, &last_seq.0];
+            changed_in(transaction, sql!("read_positions/begin"), &position).await?;
+            Ok(Decided::From(state, last_seq))
+        })
+        .await
     }
 
     /// Turns a request down. A member stays one: `From(Approved, _)` then changed nothing.
     pub async fn deny(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let last_seq = lock_chat(&transaction, room_id).await?;
-        let state = match state_in(&transaction, room_id, user).await? {
-            None => return Ok(Decided::NobodyAsked),
-            Some(MemberState::Denied) => return Ok(Decided::Already),
-            Some(MemberState::Approved) => {
-                return Ok(Decided::From(MemberState::Approved, last_seq));
-            }
-            Some(MemberState::Pending) => MemberState::Pending,
-        };
-        decide(&transaction, room_id, user, MemberState::Denied).await?;
-        transaction.commit().await?;
-        Ok(Decided::From(state, last_seq))
+        self.in_transaction(async |transaction| {
+            let last_seq = lock_chat(transaction, room_id).await?;
+            let state = match state_in(transaction, room_id, user).await? {
+                None => return Ok(Decided::NobodyAsked),
+                Some(MemberState::Denied) => return Ok(Decided::Already),
+                Some(MemberState::Approved) => {
+                    return Ok(Decided::From(MemberState::Approved, last_seq));
+                }
+                Some(MemberState::Pending) => MemberState::Pending,
+            };
+            decide(transaction, room_id, user, MemberState::Denied).await?;
+            Ok(Decided::From(state, last_seq))
+        })
+        .await
     }
 
     /// Ends a membership under the chat's lock, so that no message of theirs slips in after. False
     /// when they were no member.
     pub async fn remove_member(&self, room_id: ChatId, user: UserId) -> Result<bool> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        lock_chat(&transaction, room_id).await?;
-        let removed =
-            changed_in(&transaction, sql!("room_members/remove"), &[&room_id.0, &user.0]).await?;
-        transaction.commit().await?;
-        Ok(removed == 1)
+        self.in_transaction(async |transaction| {
+            lock_chat(transaction, room_id).await?;
+            let params: [&(dyn ToSql + Sync); 2] = [&room_id.0, &user.0];
+            let removed = changed_in(transaction, sql!("room_members/remove"), &params).await?;
+            Ok(removed == 1)
+        })
+        .await
     }
 }
 

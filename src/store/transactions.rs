@@ -1,0 +1,58 @@
+//! Changes of several statements: one transaction, one deadline.
+//!
+//! Used by the files of the tables whose rules need a lock before a look. Messages are not written
+//! here: the lane has a connection of its own.
+
+use super::{Store, answered};
+use crate::error::{Error, Result};
+use crate::limits::ANSWER_TIMEOUT;
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+impl Store {
+    /// Commits what `call` did when it answers, rolls it back when it fails. A connection on which
+    /// no answer came in time is thrown away, and what became of the change is not known.
+    pub(super) async fn in_transaction<T>(
+        &self,
+        call: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut client = self.client().await?;
+        let changing = async {
+            let transaction = client.transaction().await?;
+            let changed = call(&transaction).await?;
+            transaction.commit().await?;
+            Ok::<T, Error>(changed)
+        };
+        let changed = tokio::time::timeout(ANSWER_TIMEOUT, changing).await;
+        answered(client, changed)
+    }
+}
+
+pub(super) async fn rows_in(
+    transaction: &Transaction<'_>,
+    statement: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>> {
+    let prepared = transaction.prepare_cached(statement).await?;
+    Ok(transaction.query(&prepared, params).await?)
+}
+
+pub(super) async fn maybe_in(
+    transaction: &Transaction<'_>,
+    statement: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<Option<Row>> {
+    let prepared = transaction.prepare_cached(statement).await?;
+    Ok(transaction.query_opt(&prepared, params).await?)
+}
+
+/// The number of rows that the statement changed.
+pub(super) async fn changed_in(
+    transaction: &Transaction<'_>,
+    statement: &'static str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<u64> {
+    let prepared = transaction.prepare_cached(statement).await?;
+    Ok(transaction.execute(&prepared, params).await?)
+}
