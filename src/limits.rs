@@ -204,6 +204,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 pub const PING_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Whoever asked for a change hears by then, though it goes on to its end.
 pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(8);
+/// A change that must not be forgotten is tried again for so long: twice the half minute without a
+/// database that nobody shall notice afterwards.
+pub const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
 /// A remote database that vanished is noticed by then.
 pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables; a deadline of their own.

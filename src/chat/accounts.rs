@@ -2,14 +2,14 @@
 
 use super::limiter::{Key, Subnet};
 use super::tokens::NewToken;
-use super::{Authenticated, Chat, to_the_end};
+use super::{Authenticated, Chat, patiently, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{
     LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
 };
 use crate::message::{SessionId, Viewer};
-use crate::store::{NewSession, NewUser, User};
+use crate::store::{NewSession, NewUser, PasswordChange, User};
 use crate::text;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -163,13 +163,16 @@ impl Chat {
         self.token(viewer.user_id, viewer.session, now, expires_at)
     }
 
-    /// Ends the viewer's session and closes its sockets.
+    /// Ends the viewer's session and closes its sockets, these also when PostgreSQL is away: whoever
+    /// asks again after a lost answer may have no session any more to ask with.
     pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
         let chat = Arc::clone(self);
         to_the_end(async move {
-            chat.store.revoke_session(viewer.session).await?;
             chat.end_session(viewer.user_id, viewer.session);
-            Ok(())
+            let revoked = patiently(|| chat.store.revoke_session(viewer.session)).await;
+            // It may have been looked up once more meanwhile.
+            chat.sessions.forget(viewer.session);
+            revoked
         })
         .await
     }
@@ -201,13 +204,18 @@ impl Chat {
         let hash = self.hasher.hash(new).await?;
         let chat = Arc::clone(self);
         to_the_end(async move {
-            if !chat.store.set_password(viewer.user_id, &user.password_hash, &hash).await? {
-                return Err(Error::conflict(
+            let change = PasswordChange {
+                user_id: viewer.user_id,
+                old_hash: &user.password_hash,
+                new_hash: &hash,
+                session: viewer.session,
+            };
+            let ended = chat.store.change_password(change).await?.ok_or_else(|| {
+                Error::conflict(
                     "password_changed",
                     "The password was changed elsewhere meanwhile; try again.",
-                ));
-            }
-            let ended = chat.store.revoke_other_sessions(viewer.user_id, viewer.session).await?;
+                )
+            })?;
             for session in ended {
                 chat.end_session(viewer.user_id, session);
             }

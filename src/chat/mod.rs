@@ -33,7 +33,7 @@ pub use sessions::Authenticated;
 pub use crate::store::{MemberState, Page, PageQuery, PageStart, PoolState};
 
 use crate::error::{Error, Result};
-use crate::limits::CHANGE_TIMEOUT;
+use crate::limits::{CHANGE_PATIENCE, CHANGE_TIMEOUT, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -157,5 +157,20 @@ async fn to_the_end<T: Send + 'static>(
         Ok(Ok(result)) => result,
         Ok(Err(error)) => Err(Error::broken("a call ended before its time", error)),
         Err(late) => Err(Error::unavailable("PostgreSQL", late)),
+    }
+}
+
+/// Makes a change that may be made twice, again and again while PostgreSQL is away or its answers are
+/// lost, for a bounded time. Called within `to_the_end`, since nobody waits for as long.
+async fn patiently<T, F: Future<Output = Result<T>>>(mut change: impl FnMut() -> F) -> Result<T> {
+    let began = Instant::now();
+    let mut pause = RECONNECT_PAUSE_MIN;
+    loop {
+        match change().await {
+            Err(Error::Unavailable(_)) if began.elapsed() < CHANGE_PATIENCE => {}
+            made => return made,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
     }
 }

@@ -60,16 +60,6 @@ impl Store {
         Ok(())
     }
 
-    /// The sessions that this ended.
-    pub async fn revoke_other_sessions(
-        &self,
-        user_id: UserId,
-        but: SessionId,
-    ) -> Result<Vec<SessionId>> {
-        let rows = self.rows(sql!("sessions/revoke_others"), &[&user_id.0, &but.text()]).await?;
-        Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
-    }
-
     /// Forgets what ended long ago; the number of rows that went.
     pub async fn purge_sessions(&self) -> Result<u64> {
         self.changed(sql!("sessions/purge"), &[]).await

@@ -1,10 +1,13 @@
 //! The table `users`: accounts.
 
+use super::transactions::{changed_in, rows_in};
 use super::{Store, sql, timestamp};
 use crate::error::Result;
 use crate::ids::UserId;
+use crate::message::SessionId;
 use jiff::Timestamp;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// An account with its password hash, which never leaves `chat::accounts`.
 pub struct User {
@@ -19,6 +22,14 @@ pub struct NewUser<'a> {
     pub username: &'a str,
     pub email: &'a str,
     pub password_hash: &'a str,
+}
+
+/// A new password of a user, who keeps one session.
+pub struct PasswordChange<'a> {
+    pub user_id: UserId,
+    pub old_hash: &'a str,
+    pub new_hash: &'a str,
+    pub session: SessionId,
 }
 
 impl Store {
@@ -60,16 +71,23 @@ impl Store {
         Ok(rows.into_iter().map(user).collect())
     }
 
-    /// False when the password was changed since `old_hash` was read.
-    pub async fn set_password(
+    /// The other sessions of the user, which this ended; `None` when the password was changed since
+    /// `old_hash` was read.
+    pub async fn change_password(
         &self,
-        user_id: UserId,
-        old_hash: &str,
-        new_hash: &str,
-    ) -> Result<bool> {
-        let changed =
-            self.changed(sql!("users/set_password"), &[&user_id.0, &old_hash, &new_hash]).await?;
-        Ok(changed == 1)
+        change: PasswordChange<'_>,
+    ) -> Result<Option<Vec<SessionId>>> {
+        let PasswordChange { user_id, old_hash, new_hash, session } = change;
+        self.in_transaction(async |transaction| {
+            let params: [&(dyn ToSql + Sync); 3] = [&user_id.0, &old_hash, &new_hash];
+            if changed_in(transaction, sql!("users/set_password"), &params).await? == 0 {
+                return Ok(None);
+            }
+            let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &session.text()];
+            let rows = rows_in(transaction, sql!("sessions/revoke_others"), &params).await?;
+            Ok(Some(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect()))
+        })
+        .await
     }
 }
 

@@ -148,7 +148,7 @@ async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
 }
 
 /// Ends server processes of snug in this database; how many.
-async fn end_backends(database: &Database, which: &str) -> i64 {
+pub(crate) async fn end_backends(database: &Database, which: &str) -> i64 {
     let end = format!(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity
          where datname = current_database() and application_name = 'snug' and {which}"

@@ -39,5 +39,6 @@ mod stalls;
 mod starts;
 mod support;
 mod tidy;
+mod unanswered;
 mod upgrades;
 mod violations;

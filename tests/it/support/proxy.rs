@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-/// What happens to the next commit that comes by.
+/// What happens to the next commit that comes by, the lane's or that of any other transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Fate {
@@ -18,6 +18,9 @@ pub enum Fate {
     AnswerLost,
     /// The connection ends right before it.
     Lost,
+    /// Not of a commit but of an update of one row in a transaction of its own: it is carried out, and
+    /// its answer is lost with the connection.
+    UpdateAnswerLost,
 }
 
 pub struct Proxy {
@@ -75,7 +78,7 @@ impl Proxy {
         self.wire.fate.store(fate as u8, Relaxed);
     }
 
-    /// How many connections have been cut at a commit.
+    /// How many connections have been cut.
     pub fn cuts(&self) -> u32 {
         self.wire.cuts.load(Relaxed)
     }
@@ -117,7 +120,12 @@ impl Wire {
                 let bytes = &buffer[..count];
                 let is_commit = |window: &[u8]| window.eq_ignore_ascii_case(b"commit\0");
                 let commit = bytes.windows(7).rposition(is_commit);
-                let fate = commit.map_or(0, |_| self.fate.swap(Fate::Passes as u8, Relaxed));
+                let fate = match self.fate.load(Relaxed) {
+                    fate if commit.is_some() && fate != Fate::UpdateAnswerLost as u8 => {
+                        self.fate.swap(Fate::Passes as u8, Relaxed)
+                    }
+                    _ => Fate::Passes as u8,
+                };
                 let passes = match commit {
                     // Its message begins five bytes before: a letter and the length.
                     Some(at) if fate == Fate::Lost as u8 => &bytes[..at - 5],
@@ -144,6 +152,12 @@ impl Wire {
                 }
                 self.unclogged().await;
                 let answer = &buffer[..count];
+                let is_update = answer.windows(9).any(|window| window == b"UPDATE 1\0");
+                let (lost, passes) = (Fate::UpdateAnswerLost as u8, Fate::Passes as u8);
+                if is_update && self.fate.compare_exchange(lost, passes, Relaxed, Relaxed).is_ok() {
+                    self.cuts.fetch_add(1, Relaxed);
+                    return;
+                }
                 if doomed.load(Relaxed) {
                     // The tag of a commit that was carried out.
                     if answer.windows(7).any(|window| window == b"COMMIT\0") {

@@ -1,0 +1,67 @@
+//! Changes whose answer is lost or does not come: what was done is told all the same, what was not is
+//! done again, and nothing is held for ever.
+
+use crate::faults::behind;
+use crate::support::proxy::{Fate, Proxy};
+use crate::support::{PASSWORD, Person, until};
+use futures_util::future::join_all;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_whose_answer_is_lost_ends_the_session_and_its_sockets() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let ada = server.person("ada").await;
+    let mut idle = [ada.socket("/ws").await, ada.socket("/ws/general").await];
+    proxy.doom(Fate::UpdateAnswerLost);
+    ada.push("/auth/logout").await.expect(204);
+    assert_eq!(proxy.cuts(), 1);
+    for socket in &mut idle {
+        assert_eq!(socket.closed().await, 4501);
+    }
+    ada.get("/auth/me").await.refused(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_changed_together_with_the_end_of_other_sessions_or_not_at_all() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let ada = server.person("ada").await;
+    let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
+    let mut other = elsewhere.socket("/ws").await;
+    let change = json!({"current_password": PASSWORD, "new_password": "another one, longer"});
+    proxy.doom(Fate::Lost);
+    ada.post("/auth/password", change.clone()).await.refused(503, "unavailable");
+    assert_eq!(proxy.cuts(), 1);
+    elsewhere.get("/auth/me").await.expect(200);
+    assert!(other.is_silent().await);
+    ada.log_in(&ada.name, PASSWORD).await;
+    ada.post("/auth/password", change).await.expect(204);
+    assert_eq!(other.closed().await, 4501);
+}
+
+/// Connections to PostgreSQL that the server has now.
+async fn connections(person: &Person) -> u32 {
+    let text = person.get("/metrics").await.text;
+    let line = text.lines().find_map(|line| line.strip_prefix("snug_pool_connections "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_in_a_change_keeps_no_connection() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let ada = server.person("ada").await;
+    ada.get("/auth/me").await.expect(200);
+    assert!(connections(&ada).await > 0);
+    proxy.clog(true);
+    // More than there are connections: each of those is taken by one.
+    let making = (0..8).map(|n| ada.post("/chats/room", json!({"name": format!("Tea {n}")})));
+    for answer in join_all(making).await {
+        answer.refused(503, "unavailable");
+    }
+    until("all are thrown away", || async { connections(&ada).await == 0 }).await;
+    proxy.clog(false);
+    server.wait_until_ready().await;
+    ada.room("Tea").await;
+}
