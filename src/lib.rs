@@ -10,7 +10,7 @@
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
 //! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
 //! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
-//! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be) |
+//! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be, and of which sessions) |
 //! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
 //! | beside | `metrics` | what the process counts about itself |
 //!
@@ -85,7 +85,7 @@ use chat::{Chat, Terms};
 use config::{Config, Database};
 use error::{Error, Fatal};
 use http::render::Renderer;
-use limits::{MIGRATE_PAUSE_MAX, PURGE_PAUSE, STOP_PATIENCE};
+use limits::{MIGRATE_PAUSE_MAX, PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE};
 use registry::{Registry, SeatLimits, Seats};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -189,6 +189,7 @@ async fn serve(
     });
     let chores = [
         tokio::spawn(purge(store.clone())),
+        tokio::spawn(check_sessions(Arc::clone(&app))),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress::watch(&chat, inboxes))),
     ];
@@ -283,6 +284,16 @@ async fn purge(store: Store) {
         tokio::time::sleep(PURGE_PAUSE).await;
         if let Err(error) = store.purge_sessions().await {
             tracing::debug!(%error, "ended sessions are kept for now");
+        }
+    }
+}
+
+/// A session may end without our doing; nothing is asked while nobody has a socket.
+async fn check_sessions(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(SESSION_CHECK_PAUSE).await;
+        if let Err(error) = app.chat.end_dead_sessions(&app.seats.sessions()).await {
+            tracing::debug!(%error, "which sessions live is not known for now");
         }
     }
 }

@@ -177,11 +177,6 @@ impl Chat {
         .await
     }
 
-    fn end_session(&self, user_id: UserId, session: SessionId) {
-        self.sessions.forget(session);
-        self.registry.end_session(user_id, session);
-    }
-
     /// A new password; all other sessions of the user end. Failures count like failed logins.
     pub async fn change_password(
         self: &Arc<Self>,

@@ -1,12 +1,13 @@
 //! Which session lives: a bounded cache in front of the table, none of whose answers is older than a
-//! second.
+//! second; and the end of those that do not.
 
 use super::Chat;
 use super::tokens::Read;
 use crate::error::{Error, Result};
-use crate::limits::{SESSION_CACHE_AGE, SESSIONS_CACHED_MAX};
+use crate::ids::UserId;
+use crate::limits::{SESSION_CACHE_AGE, SESSIONS_ASKED_MAX, SESSIONS_CACHED_MAX};
 use crate::message::{SessionId, Viewer};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -70,6 +71,26 @@ impl Chat {
             return Err(Error::unauthenticated());
         }
         Ok(Authenticated { viewer, expires_at })
+    }
+
+    /// Closes the sockets of those of these sessions that ended without our doing: by another process,
+    /// or with their user.
+    pub async fn end_dead_sessions(&self, sessions: &[(UserId, SessionId)]) -> Result<()> {
+        for part in sessions.chunks(SESSIONS_ASKED_MAX) {
+            let ids: Vec<SessionId> = part.iter().map(|(_, session)| *session).collect();
+            let living = self.store.living_sessions(&ids).await?;
+            let living: FxHashSet<SessionId> = living.into_iter().collect();
+            for (user_id, session) in part.iter().filter(|(_, session)| !living.contains(session)) {
+                self.end_session(*user_id, *session);
+            }
+        }
+        Ok(())
+    }
+
+    /// From now on nobody is let in by this session, and its sockets close.
+    pub(super) fn end_session(&self, user_id: UserId, session: SessionId) {
+        self.sessions.forget(session);
+        self.registry.end_session(user_id, session);
     }
 
     async fn find_viewer(&self, session: SessionId) -> Result<Arc<Viewer>> {

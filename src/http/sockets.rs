@@ -40,7 +40,7 @@ pub async fn upgrade(
     if app.is_stopping() {
         return Err(Error::busy("The server is stopping; come back soon.", Duration::from_secs(2)));
     }
-    let seat = app.seats.take(user.viewer.user_id, caller.address).map_err(no_seat)?;
+    let seat = app.seats.take(&user.viewer, caller.address).map_err(no_seat)?;
     let viewer = user.viewer;
     let expires_at = user.expires_at;
     peer.ticket.put(Admitted { viewer, expires_at, scope, standing, resume, seat });

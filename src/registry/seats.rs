@@ -1,6 +1,8 @@
-//! How many sockets there are in all, per user and per address, and the bounds on them.
+//! How many sockets there are in all, per user and per address, and the bounds on them; and which
+//! sessions have any.
 
 use crate::ids::UserId;
+use crate::message::{SessionId, Viewer};
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -30,18 +32,19 @@ struct Taken {
     total: usize,
     users: FxHashMap<UserId, u32>,
     addresses: FxHashMap<IpAddr, u32>,
+    sessions: FxHashMap<(UserId, SessionId), u32>,
 }
 
 impl std::fmt::Debug for Seat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seat").field("user_id", &self.user_id).finish_non_exhaustive()
+        f.debug_struct("Seat").field("user_id", &self.viewer.user_id).finish_non_exhaustive()
     }
 }
 
 /// A place among the open sockets; dropping it gives it back.
 pub struct Seat {
     seats: Arc<Seats>,
-    user_id: UserId,
+    viewer: Arc<Viewer>,
     address: IpAddr,
 }
 
@@ -50,7 +53,8 @@ impl Seats {
         Arc::new(Self { limits, taken: Mutex::default() })
     }
 
-    pub fn take(self: &Arc<Self>, user_id: UserId, address: IpAddr) -> Result<Seat, NoSeat> {
+    pub fn take(self: &Arc<Self>, viewer: &Arc<Viewer>, address: IpAddr) -> Result<Seat, NoSeat> {
+        let user_id = viewer.user_id;
         let mut taken = self.taken.lock().expect("no one panics while holding it");
         let count = |n: Option<&u32>| n.copied().unwrap_or(0) as usize;
         if taken.total >= self.limits.total {
@@ -65,7 +69,14 @@ impl Seats {
         taken.total += 1;
         *taken.users.entry(user_id).or_default() += 1;
         *taken.addresses.entry(address).or_default() += 1;
-        Ok(Seat { seats: Arc::clone(self), user_id, address })
+        *taken.sessions.entry((user_id, viewer.session)).or_default() += 1;
+        Ok(Seat { seats: Arc::clone(self), viewer: Arc::clone(viewer), address })
+    }
+
+    /// The sessions that have a seat, each once.
+    pub fn sessions(&self) -> Vec<(UserId, SessionId)> {
+        let taken = self.taken.lock().expect("no one panics while holding it");
+        taken.sessions.keys().copied().collect()
     }
 }
 
@@ -73,8 +84,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.taken.lock().expect("no one panics while holding it");
         taken.total -= 1;
-        give_back(&mut taken.users, self.user_id);
+        give_back(&mut taken.users, self.viewer.user_id);
         give_back(&mut taken.addresses, self.address);
+        give_back(&mut taken.sessions, (self.viewer.user_id, self.viewer.session));
     }
 }
 
@@ -94,14 +106,21 @@ mod tests {
     #[test]
     fn a_seat_is_given_back_when_dropped() {
         let seats = Seats::new(SeatLimits { total: 3, per_user: 2, per_address: 2 });
+        let [ada, bob, cyd] = [1, 2, 3].map(|id| {
+            let (user_id, session) = (UserId(id), SessionId([id as u8; 16]));
+            Arc::new(Viewer { user_id, username: "".into(), session })
+        });
         let here: IpAddr = [127, 0, 0, 1].into();
         let there: IpAddr = [127, 0, 0, 2].into();
-        let first = seats.take(UserId(1), here).expect("a seat");
-        let _second = seats.take(UserId(1), there).expect("a seat");
-        assert_eq!(seats.take(UserId(1), here).err(), Some(NoSeat::User));
-        let _third = seats.take(UserId(2), here).expect("a seat");
-        assert_eq!(seats.take(UserId(3), there).err(), Some(NoSeat::Total));
+        let first = seats.take(&ada, here).expect("a seat");
+        let _second = seats.take(&ada, there).expect("a seat");
+        assert_eq!(seats.take(&ada, here).err(), Some(NoSeat::User));
+        let third = seats.take(&bob, here).expect("a seat");
+        assert_eq!(seats.take(&cyd, there).err(), Some(NoSeat::Total));
+        assert_eq!(seats.sessions().len(), 2);
         drop(first);
-        assert!(seats.take(UserId(1), here).is_ok());
+        assert!(seats.take(&ada, here).is_ok());
+        drop(third);
+        assert_eq!(seats.sessions(), [(ada.user_id, ada.session)]);
     }
 }

@@ -60,6 +60,13 @@ impl Store {
         Ok(())
     }
 
+    /// Those of these sessions that are neither revoked nor expired, and whose users are still there.
+    pub async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
+        let ids: Vec<String> = sessions.iter().map(|session| session.text()).collect();
+        let rows = self.rows(sql!("sessions/living"), &[&ids]).await?;
+        Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
+    }
+
     /// Forgets what ended long ago; the number of rows that went.
     pub async fn purge_sessions(&self) -> Result<u64> {
         self.changed(sql!("sessions/purge"), &[]).await

@@ -1,5 +1,6 @@
 //! Events of the account, and how sockets end: who may no longer hears no more, within a second.
 
+use crate::support::bare::{Bare, CLOSE};
 use crate::support::{PASSWORD, Person, Server, refusal};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -158,6 +159,29 @@ async fn a_new_password_ends_all_other_sessions() {
     }
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     assert!(own.is_silent().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_in_the_database_alone_has_no_sockets_soon_after() {
+    let server = Server::start().await;
+    let (ada, bob, cyd) =
+        (server.person("ada").await, server.person("bob").await, server.person("cyd").await);
+    let (mut revoked, mut deleted) = (sockets(&ada).await, sockets(&bob).await);
+    let mut bare = Bare::open(&server, &ada, "/ws/general").await;
+    let mut other = cyd.socket("/ws").await;
+    let database = server.database.client().await;
+    let began = Instant::now();
+    let revoke = "update sessions set revoked_at = now() where user_id = $1";
+    database.execute(revoke, &[&ada.id]).await.unwrap();
+    database.execute("delete from users where id = $1", &[&bob.id]).await.unwrap();
+    for socket in revoked.iter_mut().chain(&mut deleted) {
+        assert_eq!(socket.closed().await, 4501);
+    }
+    let a_second = SOON + Duration::from_secs(1);
+    assert!(began.elapsed() < a_second, "{:?}", began.elapsed());
+    cyd.say(1, "to those who are still here").await;
+    assert_eq!(bare.frame().await.map(|frame| frame.first), Some(CLOSE), "nothing comes before");
+    assert_eq!(other.expect("message").await["seq"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

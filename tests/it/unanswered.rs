@@ -40,6 +40,21 @@ async fn a_password_is_changed_together_with_the_end_of_other_sessions_or_not_at
     assert_eq!(other.closed().await, 4501);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_password_whose_answer_is_lost_ends_other_sessions_all_the_same() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let ada = server.person("ada").await;
+    let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
+    let mut other = elsewhere.socket("/ws").await;
+    let change = json!({"current_password": PASSWORD, "new_password": "another one, longer"});
+    proxy.doom(Fate::AnswerLost);
+    ada.post("/auth/password", change).await.refused(503, "unavailable");
+    assert_eq!(proxy.cuts(), 1);
+    assert_eq!(other.closed().await, 4501);
+    ada.log_in(&ada.name, "another one, longer").await;
+}
+
 /// Connections to PostgreSQL that the server has now.
 async fn connections(person: &Person) -> u32 {
     let text = person.get("/metrics").await.text;

@@ -16,12 +16,12 @@ fn pair() -> (Connection, std::net::TcpStream) {
     stream.set_nonblocking(true).expect("an option");
     let user_id = UserId(1);
     let viewer = Viewer { user_id, username: "ada".into(), session: SessionId([0; 16]) };
+    let viewer = Arc::new(viewer);
     let limits = SeatLimits { total: 1, per_user: 1, per_address: 1 };
-    let seat = Seats::new(limits).take(user_id, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a seat");
+    let seat = Seats::new(limits).take(&viewer, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a seat");
     let resume = Resume::default();
     let stream = TcpStream::from_std(stream);
-    let mut connection =
-        Connection::new(stream, Arc::new(viewer), Scope::All, resume, seat, (0, u32::MAX));
+    let mut connection = Connection::new(stream, viewer, Scope::All, resume, seat, (0, u32::MAX));
     connection.arriving = None;
     connection.stage = Stage::Open;
     (connection, peer)
