@@ -200,8 +200,10 @@ pub const POOL_CONNECTIONS_MAX: usize = 12;
 /// A request that finds no connection by then is told to come back: within the contract's 2 s.
 pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows.
-pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows. Well below
+/// `COMMIT_TIMEOUT`, so that a batch that waits for somebody's lock is refused by PostgreSQL, and then
+/// known not to be stored.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A database that hangs does not even time out by itself: without an answer by then its connection is
 /// thrown away.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
@@ -233,7 +235,7 @@ pub const LANE_DRAFTS_MAX: usize = 8_192;
 /// Characters of all drafts that wait, so that long ones do not fill a small machine.
 pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Past this a commit's outcome counts as unknown and is settled on a fresh connection.
-pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Past this the senders of an unsettled batch are told `unavailable`.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Between attempts to reach a database that is away.

@@ -36,7 +36,7 @@ pub struct Lane {
 /// What a watchdog wants to know: whether work that is there is being done.
 #[derive(Default)]
 pub struct LaneState {
-    /// Counts each turn of the worker.
+    /// Counts each turn of the worker, and each draft that is settled by itself.
     pub turns: AtomicU64,
     /// Drafts that wait or are being written, and the bytes of their content.
     pub waiting: AtomicU64,
@@ -158,16 +158,16 @@ impl Worker {
             let batch = batch::next(&mut waiting);
             let count = batch.len() as u64;
             let bytes = batch.iter().map(|entry| entry.draft.content.len() as u64).sum();
-            self.settle(batch).await;
+            self.settle(batch, Instant::now()).await;
             self.state.waiting.fetch_sub(count, Relaxed);
             self.state.waiting_bytes.fetch_sub(bytes, Relaxed);
             self.state.turns.fetch_add(1, Relaxed);
         }
     }
 
-    /// Answers every draft of the batch: stored, refused, or (past the deadline) not known.
-    async fn settle(&mut self, batch: Vec<Entry>) {
-        let began = Instant::now();
+    /// Answers every draft of the batch: stored, refused, or (past the deadline, which counts from when
+    /// the whole batch `began`) not known.
+    async fn settle(&mut self, batch: Vec<Entry>, began: Instant) {
         let drafts: Vec<(Draft, String)> =
             batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
         let was_away = self.is_away;
@@ -187,7 +187,7 @@ impl Worker {
                 }
                 Err(WriteError::Failed(error)) => {
                     tracing::warn!(%error, drafts = batch.len(), "a batch failed; one by one now");
-                    return Box::pin(self.settle_one_by_one(batch)).await;
+                    return Box::pin(self.settle_one_by_one(batch, began)).await;
                 }
                 Err(WriteError::Unknown(error)) => {
                     if began.elapsed() >= SETTLE_TIMEOUT || was_away {
@@ -200,9 +200,17 @@ impl Worker {
         }
     }
 
-    async fn settle_one_by_one(&mut self, batch: Vec<Entry>) {
-        for entry in batch {
-            self.settle(vec![entry]).await;
+    /// Within the deadline of the batch: one that is refused late, as where somebody holds its chat, would
+    /// make all others wait once more.
+    async fn settle_one_by_one(&mut self, batch: Vec<Entry>, began: Instant) {
+        let mut entries = batch.into_iter();
+        while let Some(entry) = entries.next() {
+            if began.elapsed() >= SETTLE_TIMEOUT {
+                let late = Error::unavailable("PostgreSQL", "drafts are settled too slowly");
+                return self.fail(std::iter::once(entry).chain(entries).collect(), late);
+            }
+            self.settle(vec![entry], began).await;
+            self.state.turns.fetch_add(1, Relaxed);
         }
     }
 

@@ -3,9 +3,10 @@
 
 use crate::faults::behind;
 use crate::support::proxy::{Fate, Proxy};
-use crate::support::{PASSWORD, Person, until};
+use crate::support::{PASSWORD, Person, Server, until};
 use futures_util::future::join_all;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_whose_answer_is_lost_ends_the_session_and_its_sockets() {
@@ -53,6 +54,39 @@ async fn a_change_of_password_whose_answer_is_lost_ends_other_sessions_all_the_s
     assert_eq!(proxy.cuts(), 1);
     assert_eq!(other.closed().await, 4501);
     ada.log_in(&ada.name, "another one, longer").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_that_somebody_holds_is_given_up_in_time_and_others_flow() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let private = ada.private_with(&bob).await;
+    let mut writer = ada.socket("/ws").await;
+    let holder = server.database.client().await;
+    holder.batch_execute("begin; select from chats where id = 1 for update").await.unwrap();
+    let began = Instant::now();
+    let drafts = 8;
+    for n in 0..drafts {
+        let client_id = n.to_string();
+        let draft =
+            json!({"type": "message", "chat_id": 1, "content": "x", "client_id": client_id});
+        writer.send(draft).await;
+    }
+    for _ in 0..drafts {
+        let error = writer.expect("error").await;
+        assert_eq!((&error["code"], &error["chat_id"]), (&json!("unavailable"), &json!(1)));
+    }
+    // The first may have gone alone, the others wait for it and then have their own deadline.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let draft = json!({"type": "message", "chat_id": private, "content": "x", "client_id": "p"});
+    writer.send(draft).await;
+    assert_eq!(writer.expect("ack").await["seq"], 1);
+    holder.batch_execute("rollback").await.unwrap();
+    ada.say(1, "free again").await;
+    let first = writer.expect("message").await;
+    assert_eq!((&first["chat_id"], &first["seq"]), (&json!(private), &json!(1)));
+    let second = writer.expect("message").await;
+    assert_eq!((&second["chat_id"], &second["seq"]), (&json!(1), &json!(1)), "none was stored");
 }
 
 /// Connections to PostgreSQL that the server has now.
