@@ -3,15 +3,15 @@
 //! Uses the running PostgreSQL, or starts one and stops it again. Called by `main`.
 
 use crate::chat::{Chat, Signup, Terms};
-use crate::config::{Config, Database};
+use crate::config::Config;
+use crate::database::{Database, Opener};
 use crate::error::{Error, Fatal};
 use crate::ids::UserId;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::store::private::Private;
-use crate::{Opened, external, private_options, text};
+use crate::text;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,16 +78,7 @@ async fn with_chat(
     config: &Config,
     call: impl AsyncFnOnce(&Arc<Chat>) -> Result<String, Error>,
 ) -> Result<String, Fatal> {
-    config.known_key()?;
-    let database = match &config.database {
-        Database::External(url) => {
-            Opened { store: Store::new(external(url.expose())?), private: None }
-        }
-        Database::Private => {
-            let private = Private::borrow(&private_options(config)).await?;
-            Opened { store: Store::new(private.connection()), private: Some(private) }
-        }
-    };
+    let database = Database::open(config, Opener::Command).await?;
     let done = with_store(config, database.store.clone(), call).await;
     database.close().await;
     done

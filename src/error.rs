@@ -200,3 +200,10 @@ impl fmt::Display for Fatal {
 }
 
 impl std::error::Error for Fatal {}
+
+/// Broken starts carry what broke, without the cause's own words about it.
+impl From<Error> for Fatal {
+    fn from(error: Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

@@ -28,7 +28,7 @@ pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
 pub use users::{NewUser, PasswordChange, User};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Fatal, Result};
 use crate::limits::{
     ANSWER_TIMEOUT, DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT,
     POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
@@ -98,6 +98,18 @@ impl Store {
             .build()
             .expect("timeouts have a runtime");
         Self { pool, config, names: Arc::default(), is_away: Arc::default() }
+    }
+
+    /// A PostgreSQL that somebody else runs. The URL is not repeated: it may hold a password.
+    pub fn external(url: &str) -> Result<Self, Fatal> {
+        let config = url.parse().map_err(|error: tokio_postgres::Error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            Fatal::new(format!(
+                "SNUG_DATABASE_URL is not understood ({}); write it like postgres://user:password@host:5432/database",
+                cause.unwrap_or_default()
+            ))
+        })?;
+        Ok(Self::new(config))
     }
 
     /// Whether PostgreSQL answers, and has the schema.

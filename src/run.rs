@@ -1,0 +1,144 @@
+//! From start to stop: `run` opens the database, starts everything that serves, does the chores beside
+//! it, and stops all of it again.
+//!
+//! Called by `main` and by the tests.
+
+use crate::app::App;
+use crate::chat::{Chat, Terms};
+use crate::config::Config;
+use crate::database::{self, Database, Opener};
+use crate::error::Fatal;
+use crate::http::form::FormKey;
+use crate::http::render::Renderer;
+use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
+use crate::metrics::Metrics;
+use crate::registry::{Registry, SeatLimits, Seats};
+use crate::store::Store;
+use crate::{live, memory, progress, server, systemd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use tokio::net::TcpListener;
+
+/// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share.
+///
+/// # Errors
+///
+/// A start that cannot work, in one line: PostgreSQL's programs, the data directory, the schema.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
+    let database = Database::open(&config, Opener::Server).await?;
+    let served = serve(config, listener, &database.store, shutdown).await;
+    database.close().await;
+    served
+}
+
+async fn serve(
+    config: Config,
+    listener: TcpListener,
+    store: &Store,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
+    let secret = config.signing_key()?;
+    let is_prepared = database::prepare_at_once(store).await?;
+    let shards = std::thread::available_parallelism().map_or(1, usize::from);
+    let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
+    let shards = live::Shards::new(shards).map_err(|error| broken("polling sockets", &error))?;
+    let inboxes = shards.inboxes.clone();
+    let registry = Registry::new(inboxes.clone());
+    let metrics = Metrics::new().map_err(|error| broken("counting", &error))?;
+    let terms = Terms {
+        jwt_secret: secret.expose().as_bytes().to_vec(),
+        token_lifetime: config.token_lifetime,
+        rate_limits: config.rate_limits,
+        hashers: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let chat = Chat::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
+    let workers = live::begin(shards, &chat).map_err(|error| broken("starting shards", &error))?;
+    let seats = Seats::new(SeatLimits {
+        total: config.max_connections,
+        per_user: config.max_connections_per_user,
+        per_address: config.max_connections_per_address,
+    });
+    let app = Arc::new(App {
+        config,
+        chat: Arc::clone(&chat),
+        seats,
+        renderer: Renderer::new()?,
+        form_key: FormKey::new(secret.expose().as_bytes()),
+        stopping: AtomicBool::new(false),
+    });
+    let chores = [
+        tokio::spawn(purge(store.clone())),
+        tokio::spawn(check_sessions(Arc::clone(&app))),
+        tokio::spawn(give_memory_back()),
+        tokio::spawn(systemd::feed_watchdog(progress::watch(&chat, inboxes))),
+    ];
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+    let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
+    tracing::info!(address, "serving");
+    systemd::ready(&format!("serving on {address}"));
+
+    let ended = tokio::select! {
+        () = shutdown => Ok(()),
+        fatal = database::prepare_in_time(store), if !is_prepared => Err(fatal),
+    };
+    tracing::info!("stopping");
+    systemd::stopping();
+    app.stopping.store(true, Relaxed);
+    registry.stop();
+    join(workers).await;
+    // The receiver lives in the task that accepts; if that is gone there is nobody to tell.
+    let _told = stop.send(true);
+    if let Err(error) = accepting.await {
+        tracing::error!(%error, "accepting connections ended before its time");
+    }
+    chat.finish(STOP_PATIENCE).await;
+    for chore in chores {
+        chore.abort();
+    }
+    store.close();
+    tracing::info!("stopped");
+    ended
+}
+
+async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
+    let joined = tokio::task::spawn_blocking(move || {
+        workers.into_iter().all(|worker| worker.join().is_ok())
+    });
+    if !joined.await.unwrap_or(false) {
+        tracing::error!("a shard ended before its time");
+    }
+}
+
+async fn purge(store: Store) {
+    loop {
+        tokio::time::sleep(PURGE_PAUSE).await;
+        if let Err(error) = store.purge_sessions().await {
+            tracing::debug!(%error, "ended sessions are kept for now");
+        }
+    }
+}
+
+/// A session may end without our doing; nothing is asked while nobody has a socket.
+async fn check_sessions(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(SESSION_CHECK_PAUSE).await;
+        if let Err(error) = app.chat.end_dead_sessions(&app.seats.sessions()).await {
+            tracing::debug!(%error, "which sessions live is not known for now");
+        }
+    }
+}
+
+/// Now and then, since what thousands of connections have freed lies in pieces.
+async fn give_memory_back() {
+    loop {
+        tokio::time::sleep(TRIM_PAUSE).await;
+        if tokio::task::spawn_blocking(memory::give_back).await.is_err() {
+            return;
+        }
+    }
+}
