@@ -1,7 +1,8 @@
 //! From start to stop: `run` opens the database, starts everything that serves, does the chores beside
 //! it, and stops all of it again.
 //!
-//! Called by `main` and by the tests.
+//! Called by `main` and by the tests. A stop may be asked for at any moment, also while the database is
+//! still awaited.
 
 use crate::app::App;
 use crate::chat::{Chat, Terms};
@@ -15,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::registry::{Registry, SeatLimits, Seats};
 use crate::store::Store;
 use crate::{live, memory, progress, server, systemd};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::net::TcpListener;
@@ -29,7 +31,12 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
-    let database = Database::open(&config, Opener::Server).await?;
+    let mut shutdown = pin!(shutdown);
+    // What an opening that is dropped has started is asked to stop.
+    let database = tokio::select! {
+        opened = Database::open(&config, Opener::Server) => opened?,
+        () = &mut shutdown => return Ok(()),
+    };
     let served = serve(config, listener, &database.store, shutdown).await;
     database.close().await;
     served
@@ -39,10 +46,13 @@ async fn serve(
     config: Config,
     listener: TcpListener,
     store: &Store,
-    shutdown: impl Future<Output = ()>,
+    mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Fatal> {
     let secret = config.signing_key()?;
-    let is_prepared = database::prepare_at_once(store).await?;
+    let is_prepared = tokio::select! {
+        prepared = database::prepare_at_once(store) => prepared?,
+        () = &mut shutdown => return Ok(()),
+    };
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
     let shards = live::Shards::new(shards).map_err(|error| broken("polling sockets", &error))?;

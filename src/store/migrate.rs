@@ -6,7 +6,7 @@
 
 use super::Store;
 use crate::error::Error;
-use crate::limits::MIGRATION_TIMEOUT;
+use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Client, NoTls};
 
@@ -42,7 +42,14 @@ impl Store {
             "-c statement_timeout={} -c timezone=UTC -c client_min_messages=warning",
             MIGRATION_TIMEOUT.as_millis()
         ));
-        let (mut client, connection) = config.connect(NoTls).await.map_err(unavailable)?;
+        // One that takes the connection and then stays silent counts as away, too.
+        let connecting = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, config.connect(NoTls));
+        let (mut client, connection) = match connecting.await {
+            Ok(connected) => connected.map_err(unavailable)?,
+            Err(late) => {
+                return Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)));
+            }
+        };
         let connection = tokio::spawn(connection);
         let migrated = migrate(&mut client).await;
         drop(client);

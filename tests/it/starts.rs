@@ -1,13 +1,15 @@
 //! Starts that cannot work: one line that names the thing and the remedy, and nothing half-done.
 
 use crate::commands::{refused, snug};
-use crate::support::{Database, PATIENCE, SECRET};
+use crate::support::{Database, PATIENCE, Person, Program, SECRET};
+use snug::config::{Config, Written};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A scratch directory that PostgreSQL, which may run as another user, can pass through.
@@ -80,6 +82,40 @@ async fn a_database_that_turns_out_newer_when_it_comes_back_ends_the_service() {
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();
     assert!(rest.lines().last().unwrap().starts_with("snug: the database is at"), "{rest}");
+}
+
+/// A database that takes connections and never says a word, and its URL.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://snug@{}/snug", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_heard_while_a_silent_database_is_awaited() {
+    let (_silent, url) = silent();
+    let scratch = scratch();
+    let variables = [
+        ("SNUG_DATABASE_URL", url.as_str()),
+        ("SNUG_DATA_DIR", text(scratch.path())),
+        ("SNUG_JWT_SECRET", SECRET),
+    ];
+    let (config, _) = Config::resolve(&Written::variables(variables)).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stopped = snug::run(config, listener, async {});
+    // Earlier than the database would be given up.
+    tokio::time::timeout(Duration::from_secs(1), stopped).await.expect("it stops").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_database_keeps_nobody_from_serving_and_stopping() {
+    let (_silent, url) = silent();
+    let settings = [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_JWT_SECRET", SECRET)];
+    let program = Program::start(&Database::empty().await, &settings);
+    let nobody = Person::at(program.base());
+    assert_eq!(nobody.get("/healthz").await.status, 200);
+    nobody.get("/readyz").await.refused(503, "unavailable");
+    program.stop();
 }
 
 #[test]
