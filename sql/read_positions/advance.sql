@@ -1,5 +1,5 @@
 -- Moves read positions forward, never past the chat's last number, of users in reach of the chats;
--- answers those that moved. Ordered like the lane's, so that the two cannot wait for each other.
+-- answers those that moved: none in an empty chat. Ordered like the lane's, so that the two cannot wait for each other.
 -- read_positions_pkey, chats_pkey.
 insert into read_positions as p (user_id, chat_id, read_seq)
 select n.user_id, n.chat_id, least(max(n.seq), max(c.last_seq))
@@ -14,6 +14,7 @@ join chats c on c.id = n.chat_id and (
     )
 )
 group by n.user_id, n.chat_id
+having least(max(n.seq), max(c.last_seq)) > 0
 order by 1, 2
 on conflict (user_id, chat_id) do update set read_seq = excluded.read_seq
 where p.read_seq < excluded.read_seq

@@ -1,7 +1,7 @@
 //! How far people have read: news from sockets is gathered and written at most once a second per user
 //! and chat, then told to the user's other sockets.
 
-use super::Chat;
+use super::{Chat, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
@@ -10,7 +10,7 @@ use crate::registry::{ConnectionId, News};
 use crate::store::HasRead;
 use crate::wire::{ServerFrame, text_frame};
 use rustc_hash::FxHashMap;
-use std::sync::{Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
 
 type Pending = FxHashMap<(UserId, ChatId), (Seq, ConnectionId)>;
@@ -40,7 +40,8 @@ impl Reads {
         let taken =
             std::mem::take(&mut *self.pending.lock().expect("no one panics while holding it"));
         let taken: Vec<_> = taken.into_iter().collect();
-        for part in taken.chunks(READ_BATCH_MAX) {
+        let mut parts = taken.chunks(READ_BATCH_MAX);
+        while let Some(part) = parts.next() {
             let reads: Vec<HasRead> = part
                 .iter()
                 .map(|((user_id, chat_id), (seq, _))| HasRead {
@@ -59,7 +60,7 @@ impl Reads {
                 }
                 Err(error) => {
                     tracing::debug!(%error, "read positions wait");
-                    for ((user_id, chat_id), (seq, from)) in part {
+                    for ((user_id, chat_id), (seq, from)) in part.iter().chain(parts.flatten()) {
                         self.note(*user_id, *chat_id, *seq, *from);
                     }
                     return;
@@ -89,14 +90,23 @@ impl Chat {
     }
 
     /// Written when this returns.
-    pub async fn mark_read(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq) -> Result<()> {
+    pub async fn mark_read(
+        self: &Arc<Self>,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        seq: Seq,
+    ) -> Result<()> {
         let standing = self.store.standing(viewer.user_id, chat_id).await?;
         standing.ok_or_else(Error::not_found)?;
         let read = HasRead { user_id: viewer.user_id, chat_id, seq };
-        for moved in self.store.advance_read_positions(&[read]).await? {
-            self.tell_read(moved, None);
-        }
-        Ok(())
+        let chat = Arc::clone(self);
+        to_the_end(async move {
+            for moved in chat.store.advance_read_positions(&[read]).await? {
+                chat.tell_read(moved, None);
+            }
+            Ok(())
+        })
+        .await
     }
 
     fn tell_read(&self, read: HasRead, but: Option<ConnectionId>) {

@@ -28,6 +28,7 @@ mod postgres;
 mod process;
 mod rates;
 mod reach;
+mod reads;
 mod resumption;
 mod retries;
 mod rooms;

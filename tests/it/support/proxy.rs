@@ -34,6 +34,7 @@ struct Wire {
     fate: AtomicU8,
     cuts: AtomicU32,
     refuses: AtomicBool,
+    refusals: AtomicU32,
     clogged: watch::Sender<bool>,
 }
 
@@ -48,6 +49,7 @@ impl Proxy {
             fate: AtomicU8::new(Fate::Passes as u8),
             cuts: AtomicU32::new(0),
             refuses: AtomicBool::new(false),
+            refusals: AtomicU32::new(0),
             clogged: watch::channel(false).0,
         });
         tokio::spawn({
@@ -55,6 +57,7 @@ impl Proxy {
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     if wire.refuses.load(Relaxed) {
+                        wire.refusals.fetch_add(1, Relaxed);
                         tokio::spawn(turn_away(stream));
                     } else {
                         tokio::spawn(Arc::clone(&wire).carry(stream));
@@ -81,6 +84,11 @@ impl Proxy {
     /// How many connections have been cut.
     pub fn cuts(&self) -> u32 {
         self.wire.cuts.load(Relaxed)
+    }
+
+    /// How many connections have been refused.
+    pub fn refusals(&self) -> u32 {
+        self.wire.refusals.load(Relaxed)
     }
 
     /// While clogged nothing moves in either direction, and nothing ends.

@@ -1,0 +1,87 @@
+//! How far people have read: written in the end whatever happens meanwhile, and told when it moved.
+
+use crate::faults::{behind, end_backends};
+use crate::support::proxy::Proxy;
+use crate::support::{Raw, Server, until};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_position_is_lost_while_the_database_is_away() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let ada = server.person("ada").await;
+    let database = server.database.client().await;
+    // More than one statement takes.
+    let put = "with made as (
+            insert into chats (chat_type, last_seq) select 'private', 1 from generate_series(1, 1000)
+            returning id
+        )
+        insert into private_chats (chat_id, user_low, user_high)
+        select id, $1::bigint, 1000000 + id from made returning chat_id";
+    let chats = database.query(put, &[&ada.id]).await.unwrap();
+    let mut socket = ada.socket("/ws").await;
+    // Answered when the socket has nothing more to read.
+    socket.send(json!({"type": "join"})).await;
+    socket.expect("welcome").await;
+    proxy.refuse(true);
+    end_backends(&server.database, "true").await;
+    for chat in &chats {
+        let chat_id: i64 = chat.get(0);
+        socket.send(json!({"type": "read", "chat_id": chat_id, "seq": 1})).await;
+    }
+    socket.send(json!({"type": "ping"})).await;
+    socket.expect("pong").await;
+    // Some are of those who look after sessions, once a second like those who write positions.
+    let refusals = proxy.refusals();
+    until("writing has failed", || async { proxy.refusals() > refusals + 3 }).await;
+    proxy.refuse(false);
+    until("all are written", || async {
+        let count = "select count(*) from read_positions where user_id = $1 and read_seq = 1";
+        database.query_one(count, &[&ada.id]).await.unwrap().get::<_, i64>(0) == 1_000
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_is_told_though_whoever_moved_it_has_left() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    server.person("bob").await.say(1, "hello").await;
+    let mut socket = ada.socket("/ws").await;
+    let holder = server.database.client().await;
+    let hold = format!("begin; select from read_positions where user_id = {} for update", ada.id);
+    holder.batch_execute(&hold).await.unwrap();
+    let mut raw = Raw::open(&server).await;
+    raw.send(format!(
+        "POST /chats/1/read HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{\"seq\":1}}",
+        ada.token
+    ))
+    .await;
+    let watcher = server.database.client().await;
+    until("it waits", || async {
+        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
+                       and datname = current_database()";
+        watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
+    drop(raw);
+    ada.get("/auth/me").await.expect(200);
+    holder.batch_execute("rollback").await.unwrap();
+    assert_eq!(socket.expect("read").await, json!({"type": "read", "chat_id": 1, "seq": 1}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_empty_chat_nothing_has_been_read() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (room, _) = ada.room("Tea").await;
+    let database = server.database.client().await;
+    let clear = "delete from read_positions where chat_id = $1";
+    database.execute(clear, &[&room]).await.unwrap();
+    let mut socket = ada.socket("/ws").await;
+    ada.post(&format!("/chats/{room}/read"), json!({"seq": 7})).await.expect(204);
+    assert!(socket.expect_silence("read").await);
+    let count = "select count(*) from read_positions where chat_id = $1";
+    assert_eq!(database.query_one(count, &[&room]).await.unwrap().get::<_, i64>(0), 0);
+}
