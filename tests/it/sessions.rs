@@ -65,6 +65,19 @@ async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn renewing_never_shortens_a_session() {
+    let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "1h")]).await;
+    let ada = server.person("ada").await;
+    // As a token has it that was made by command for longer than the setting says.
+    let database = server.database.client().await;
+    let extend = "update sessions set expires_at = now() + interval '90 days'";
+    database.batch_execute(extend).await.unwrap();
+    ada.push("/auth/renew").await.expect(200);
+    let left = "select expires_at > now() + interval '89 days' from sessions";
+    assert!(database.query_one(left, &[]).await.unwrap().get::<_, bool>(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_one_session_and_one_second_differ() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
