@@ -4,7 +4,7 @@
 //! statements sent in one go: the first locks the chats, the second, whose snapshot is therefore taken
 //! after the locks, does the rest (see `sql/messages/write.sql`).
 
-use super::{Store, chats, sql, timestamp};
+use super::{Store, add_options, chats, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::{COMMIT_TIMEOUT, DATABASE_CONNECT_TIMEOUT};
@@ -66,8 +66,7 @@ pub struct Writer {
 impl Writer {
     pub async fn connect(store: &Store) -> Result<Self> {
         let mut config = store.config.clone();
-        let options = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!("{options} -c enable_seqscan=off"));
+        add_options(&mut config, "-c enable_seqscan=off");
         let connecting = async {
             let (client, connection) = config.connect(NoTls).await?;
             tokio::spawn(async move {

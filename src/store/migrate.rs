@@ -4,7 +4,7 @@
 //! crash leaves no lock behind. A database that is newer than the binary, or whose applied files
 //! differ from ours, is refused: nothing is guessed.
 
-use super::Store;
+use super::{Store, add_options};
 use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
 use sha2::{Digest, Sha256};
@@ -38,10 +38,12 @@ impl Store {
     /// Applies what is missing. `Unavailable` is worth trying again; the others are final.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         let mut config = self.config.clone();
-        config.options(format!(
-            "-c statement_timeout={} -c timezone=UTC -c client_min_messages=warning",
+        let ours = format!(
+            "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
+             -c client_min_messages=warning",
             MIGRATION_TIMEOUT.as_millis()
-        ));
+        );
+        add_options(&mut config, &ours);
         // One that takes the connection and then stays silent counts as away, too.
         let connecting = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, config.connect(NoTls));
         let (mut client, connection) = match connecting.await {

@@ -76,14 +76,15 @@ impl Store {
     /// Statements are planned once a connection, whatever their parameters: planning a page of history
     /// anew takes longer than reading it.
     pub fn new(mut config: tokio_postgres::Config) -> Self {
+        let ours = format!(
+            "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
+             -c synchronous_commit=on -c timezone=UTC -c jit=off \
+             -c plan_cache_mode=force_generic_plan",
+            STATEMENT_TIMEOUT.as_millis()
+        );
+        add_options(&mut config, &ours);
         config
             .application_name("snug")
-            .options(format!(
-                "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
-                 -c synchronous_commit=on -c timezone=UTC -c jit=off \
-                 -c plan_cache_mode=force_generic_plan",
-                STATEMENT_TIMEOUT.as_millis()
-            ))
             .connect_timeout(DATABASE_CONNECT_TIMEOUT)
             .keepalives_idle(DATABASE_KEEPALIVE)
             .tcp_user_timeout(DATABASE_KEEPALIVE);
@@ -206,6 +207,14 @@ impl Store {
         let asked = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
         answered(client, asked)
     }
+}
+
+/// Sessions begin with these options besides those that the configuration has; of two for the same
+/// setting the later counts.
+fn add_options(config: &mut tokio_postgres::Config, ours: &str) {
+    let given = config.get_options().unwrap_or_default();
+    let all = format!("{given} {ours}");
+    config.options(all.trim_start());
 }
 
 /// The answer, if it came in time; a connection on which none came is thrown away, since the database

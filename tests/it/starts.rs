@@ -1,7 +1,7 @@
 //! Starts that cannot work: one line that names the thing and the remedy, and nothing half-done.
 
 use crate::commands::{refused, snug};
-use crate::support::{Database, PATIENCE, Person, Program, SECRET};
+use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server};
 use snug::config::{Config, Written};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -82,6 +82,19 @@ async fn a_database_that_turns_out_newer_when_it_comes_back_ends_the_service() {
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();
     assert!(rest.lines().last().unwrap().starts_with("snug: the database is at"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_in_the_url_of_a_database_are_kept() {
+    let database = Database::empty().await;
+    let client = database.client().await;
+    client.batch_execute("create schema elsewhere").await.unwrap();
+    let url = format!("{}&options=-c%20search_path%3Delsewhere", database.url());
+    let server = Server::on(database, &[("SNUG_DATABASE_URL", &url)]).await;
+    // The schema is made there, and both the pool and the lane find it.
+    server.person("ada").await.say(1, "hello").await;
+    let count = "select count(*) from elsewhere.general_messages";
+    assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
 /// A database that takes connections and never says a word, and its URL.
