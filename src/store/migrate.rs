@@ -8,6 +8,7 @@ use super::{Store, add_options};
 use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
 use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 /// Each file of `sql/migrations`, in order; the version is the place in this list.
@@ -69,7 +70,7 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
              name text not null, checksum text not null, applied_at timestamptz not null default now())",
         )
         .await
-        .map_err(|error| failed("the table of migrations", &error))?;
+        .map_err(|error| failed("the table of migrations", error))?;
     let rows = client
         .query("select version, checksum from schema_migrations order by version", &[])
         .await
@@ -85,7 +86,7 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
         }
     }
     for (index, (name, text)) in MIGRATIONS.iter().enumerate().skip(rows.len()) {
-        apply(client, index as i32 + 1, name, text).await.map_err(|error| failed(name, &error))?;
+        apply(client, index as i32 + 1, name, text).await.map_err(|error| failed(name, error))?;
         tracing::info!(migration = name, "applied");
     }
     Ok(())
@@ -116,9 +117,20 @@ fn unavailable(error: tokio_postgres::Error) -> MigrateError {
     MigrateError::Unavailable(error.into())
 }
 
-fn failed(name: &'static str, error: &tokio_postgres::Error) -> MigrateError {
+/// A database that ended in the middle of a migration has rolled it back, or what it made is found the
+/// next time; a statement that it refused will be refused again.
+fn failed(name: &'static str, error: tokio_postgres::Error) -> MigrateError {
     match error.as_db_error() {
-        Some(answer) => MigrateError::Failed { name, cause: answer.message().to_owned() },
-        None => MigrateError::Failed { name, cause: error.to_string() },
+        Some(answer) if !is_going_away(answer.code()) => {
+            MigrateError::Failed { name, cause: answer.message().to_owned() }
+        }
+        Some(_) | None => unavailable(error),
     }
+}
+
+/// Connection trouble, lost races, resources that ran out, shutdown, trouble of the system: classes of
+/// PostgreSQL's Appendix A. A statement that takes longer than its limit will do so again.
+fn is_going_away(code: &SqlState) -> bool {
+    let class = code.code().get(..2).unwrap_or_default();
+    *code != SqlState::QUERY_CANCELED && matches!(class, "08" | "40" | "53" | "57" | "58")
 }

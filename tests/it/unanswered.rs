@@ -3,7 +3,7 @@
 
 use crate::faults::behind;
 use crate::support::proxy::{Fate, Proxy};
-use crate::support::{PASSWORD, Person, Server, until};
+use crate::support::{Database, PASSWORD, Person, Server, until};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -87,6 +87,17 @@ async fn a_chat_that_somebody_holds_is_given_up_in_time_and_others_flow() {
     assert_eq!((&first["chat_id"], &first["seq"]), (&json!(private), &json!(1)));
     let second = writer.expect("message").await;
     assert_eq!((&second["chat_id"], &second["seq"]), (&json!(1), &json!(1)), "none was stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_is_cut_off_is_made_again() {
+    for fate in [Fate::Lost, Fate::AnswerLost] {
+        let proxy = Proxy::before(Database::empty().await);
+        proxy.doom(fate);
+        let server = behind(&proxy).await;
+        assert_eq!(proxy.cuts(), 1);
+        server.person("ada").await.say(1, "hello").await;
+    }
 }
 
 /// Connections to PostgreSQL that the server has now.

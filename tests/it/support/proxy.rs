@@ -40,7 +40,11 @@ struct Wire {
 
 impl Proxy {
     pub async fn new() -> Self {
-        let database = Database::new().await;
+        Self::before(Database::new().await)
+    }
+
+    /// A wire to this database.
+    pub fn before(database: Database) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
         let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
