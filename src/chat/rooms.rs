@@ -1,7 +1,7 @@
 //! Rooms: making them, inviting by link, asking to join, the creator's answer, leaving.
 
 use super::limiter::Key;
-use super::{Chat, to_the_end};
+use super::{Chat, patiently, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
@@ -244,8 +244,15 @@ impl Chat {
         }
         let chat = Arc::clone(self);
         to_the_end(async move {
-            let removed = chat.store.remove_member(room_id, user).await;
-            if !removed.inspect_err(|error| chat.settle_reach(error, user, room_id))? {
+            let mut tries = 0;
+            let removing = || {
+                tries += 1;
+                chat.store.remove_member(room_id, user)
+            };
+            let removed = patiently(removing).await;
+            // One who is found gone after an answer that was lost was removed by that try.
+            if !removed.inspect_err(|error| chat.settle_reach(error, user, room_id))? && tries == 1
+            {
                 return Err(Error::not_found());
             }
             let frame = text_frame(&ServerFrame::ChatRemoved { chat_id: room_id });

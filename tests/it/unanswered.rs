@@ -100,6 +100,26 @@ async fn a_migration_that_is_cut_off_is_made_again() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_whose_answer_is_lost_is_made_and_told() {
+    for fate in [Fate::Lost, Fate::AnswerLost] {
+        let proxy = Proxy::new().await;
+        let server = behind(&proxy).await;
+        let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+        let (room, link) = ada.room("Tea").await;
+        bob.enter(&ada, room, &link).await;
+        let mut all = bob.socket("/ws").await;
+        let mut one = bob.socket(&format!("/ws/room/{room}")).await;
+        proxy.doom(fate);
+        let member = format!("/chats/room/{room}/members/{}", bob.id);
+        ada.delete(&member).await.expect(204);
+        assert_eq!(proxy.cuts(), 1);
+        assert_eq!(one.closed().await, 4503);
+        assert_eq!(all.expect("chat_removed").await["chat_id"], room);
+        ada.delete(&member).await.refused(404, "not_found");
+    }
+}
+
 /// Connections to PostgreSQL that the server has now.
 async fn connections(person: &Person) -> u32 {
     let text = person.get("/metrics").await.text;
