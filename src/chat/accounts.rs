@@ -9,7 +9,7 @@ use crate::limits::{
     LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
 };
 use crate::message::{SessionId, Viewer};
-use crate::store::{NewSession, NewUser, PasswordChange, User};
+use crate::store::{NewSession, NewUser, PasswordChange, User, UserAndHash};
 use crate::text;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -84,18 +84,22 @@ impl Chat {
         if !matches!(found, Ok(None)) {
             self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
         }
-        let Some(user) = found? else {
+        let Some(UserAndHash { user, password_hash }) = found? else {
             self.limiter.take(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
             return Err(bad_credentials());
         };
-        let (lifetime, shown) = (self.terms.token_lifetime, Some(user.password_hash.as_str()));
+        let (lifetime, shown) = (self.terms.token_lifetime, Some(password_hash.as_str()));
         let token =
             self.insert_session(user.user_id, user_agent.as_deref(), lifetime, shown).await?;
         token.ok_or_else(bad_credentials)
     }
 
     /// As slow without such a user as with a wrong password.
-    async fn user_by_password(&self, username: &str, password: String) -> Result<Option<User>> {
+    async fn user_by_password(
+        &self,
+        username: &str,
+        password: String,
+    ) -> Result<Option<UserAndHash>> {
         let user = self.store.user_by_name(username).await?;
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let fits = self.hasher.verify(password, hash).await?;
@@ -186,9 +190,9 @@ impl Chat {
         from: Subnet,
     ) -> Result<()> {
         let pair = self.limiter.login_key(&viewer.username, from);
-        let user = self.user(&viewer).await?;
+        let old_hash = self.user_and_hash(&viewer).await?.password_hash;
         self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
-        let fits = self.hasher.verify(current, Some(user.password_hash.clone())).await;
+        let fits = self.hasher.verify(current, Some(old_hash.clone())).await;
         if !matches!(fits, Ok(false)) {
             self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
         }
@@ -201,7 +205,7 @@ impl Chat {
         to_the_end(async move {
             let change = PasswordChange {
                 user_id: viewer.user_id,
-                old_hash: &user.password_hash,
+                old_hash: &old_hash,
                 new_hash: &hash,
                 session: viewer.session,
             };
@@ -221,12 +225,16 @@ impl Chat {
 
     /// The viewer's own account.
     pub async fn user(&self, viewer: &Viewer) -> Result<User> {
+        Ok(self.user_and_hash(viewer).await?.user)
+    }
+
+    async fn user_and_hash(&self, viewer: &Viewer) -> Result<UserAndHash> {
         self.store.user_by_id(viewer.user_id).await?.ok_or_else(Error::unauthenticated)
     }
 
     /// The account of this name, for the operator.
     pub async fn user_named(&self, username: &str) -> Result<Option<User>> {
-        self.store.user_by_name(username).await
+        Ok(self.store.user_by_name(username).await?.map(|found| found.user))
     }
 
     /// Accounts after this id, oldest first, for the operator.

@@ -9,13 +9,18 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-/// An account with its password hash, which never leaves `chat::accounts`.
+/// An account.
 pub struct User {
     pub user_id: UserId,
     pub username: String,
     pub email: String,
-    pub password_hash: String,
     pub created_at: Timestamp,
+}
+
+/// An account with its password hash, which never leaves `chat::accounts`.
+pub struct UserAndHash {
+    pub user: User,
+    pub password_hash: String,
 }
 
 pub struct NewUser<'a> {
@@ -47,16 +52,16 @@ impl Store {
         Ok((row.get("username_taken"), row.get("email_taken")))
     }
 
-    pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<UserAndHash>> {
         // PostgreSQL has no texts with NUL, and so no names.
         if username.contains('\0') {
             return Ok(None);
         }
-        Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.map(user))
+        Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.map(user_and_hash))
     }
 
-    pub async fn user_by_id(&self, user_id: UserId) -> Result<Option<User>> {
-        Ok(self.maybe(sql!("users/by_id"), &[&user_id.0]).await?.map(user))
+    pub async fn user_by_id(&self, user_id: UserId) -> Result<Option<UserAndHash>> {
+        Ok(self.maybe(sql!("users/by_id"), &[&user_id.0]).await?.map(user_and_hash))
     }
 
     /// Ids and names: prefix matches first, then substring. `part` is escaped for `LIKE`.
@@ -68,7 +73,7 @@ impl Store {
     /// Accounts after this id, oldest first.
     pub async fn list_users(&self, after: UserId, limit: i64) -> Result<Vec<User>> {
         let rows = self.rows(sql!("users/list"), &[&after.0, &limit]).await?;
-        Ok(rows.into_iter().map(user).collect())
+        Ok(rows.iter().map(user).collect())
     }
 
     /// The other sessions of the user, which this ended; `None` when the password was changed since
@@ -91,12 +96,15 @@ impl Store {
     }
 }
 
-fn user(row: Row) -> User {
+fn user(row: &Row) -> User {
     User {
         user_id: UserId(row.get("id")),
         username: row.get("username"),
         email: row.get("email"),
-        password_hash: row.get("password_hash"),
-        created_at: timestamp(&row, "created_at"),
+        created_at: timestamp(row, "created_at"),
     }
+}
+
+fn user_and_hash(row: Row) -> UserAndHash {
+    UserAndHash { user: user(&row), password_hash: row.get("password_hash") }
 }
