@@ -68,7 +68,7 @@ pub async fn token(
                 format!("there is no user {user}; see snug user list"),
             )
         })?;
-        let token = chat.begin_session(found.user_id, Some("snug token"), lifetime).await?;
+        let token = chat.begin_session(found.user_id, Some("snug token"), None, lifetime).await?;
         Ok(format!("{}\n", token.access_token))
     })
     .await

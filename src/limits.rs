@@ -166,6 +166,8 @@ pub const USER_AGENT_CHARS_MAX: usize = 200;
 pub const MESSAGE_RATE: Rate = Rate::new(20, Duration::from_millis(100));
 pub const LOGIN_FAILURES_PER_PAIR: Rate = Rate::new(5, Duration::from_secs(12));
 pub const LOGIN_FAILURES_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(3));
+/// Of an account, from all addresses where nobody signed in to it within 30 days.
+pub const LOGIN_FAILURES_FROM_AFAR: Rate = Rate::new(100, Duration::from_millis(600));
 pub const SIGNUPS_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(60));
 pub const INVITE_TRIES_PER_USER: Rate = Rate::new(10, Duration::from_secs(6));
 /// Remembered at once; whoever has more addresses than this is not limited by address anyway.

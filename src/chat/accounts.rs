@@ -6,10 +6,11 @@ use super::{Authenticated, Chat, patiently, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{
-    LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
+    LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR,
+    SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
 };
 use crate::message::{SessionId, Viewer};
-use crate::store::{NewSession, NewUser, PasswordChange, User, UserAndHash};
+use crate::store::{Login, NewSession, NewUser, PasswordChange, User, UserAndHash};
 use crate::text;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl Chat {
         self.limiter.check(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
         // Counted before it is tried: passwords that come at once are tried no oftener than others.
         self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
-        let found = self.user_by_password(&username, password).await;
+        let found = self.user_by_password(&username, password, from).await;
         if !matches!(found, Ok(None)) {
             self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
         }
@@ -89,21 +90,37 @@ impl Chat {
             return Err(bad_credentials());
         };
         let (lifetime, shown) = (self.terms.token_lifetime, Some(password_hash.as_str()));
-        let token =
-            self.insert_session(user.user_id, user_agent.as_deref(), lifetime, shown).await?;
+        let (user_agent, from) = (user_agent.as_deref(), Some(from));
+        let token = self.insert_session(user.user_id, user_agent, from, lifetime, shown).await?;
         token.ok_or_else(bad_credentials)
     }
 
-    /// As slow without such a user as with a wrong password.
+    /// As slow without such a user as with a wrong password. Where nobody signed in lately, all who try
+    /// share one allowance for the account, whether or not it exists: its owner, elsewhere, does not.
     async fn user_by_password(
         &self,
         username: &str,
         password: String,
+        from: Subnet,
     ) -> Result<Option<UserAndHash>> {
-        let user = self.store.user_by_name(username).await?;
-        let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let fits = self.hasher.verify(password, hash).await?;
-        Ok(user.filter(|_| fits))
+        let login = self.store.user_at_login(username, from.number()).await?;
+        let (account, is_familiar) = match login {
+            Some(Login { account, is_familiar }) => (Some(account), is_familiar),
+            None => (None, false),
+        };
+        let afar = (!is_familiar).then(|| self.limiter.afar_key(username));
+        if let Some(afar) = afar {
+            self.limiter.take(afar, LOGIN_FAILURES_FROM_AFAR, TOO_MANY_FAILURES)?;
+        }
+        let hash = account.as_ref().map(|account| account.password_hash.clone());
+        let fits = self.hasher.verify(password, hash).await;
+        if let Some(afar) = afar
+            && !matches!(fits, Ok(false))
+        {
+            self.limiter.give_back(afar, LOGIN_FAILURES_FROM_AFAR);
+        }
+        let fits = fits?;
+        Ok(account.filter(|_| fits))
     }
 
     /// A new session of this user, and its token.
@@ -111,9 +128,10 @@ impl Chat {
         &self,
         user_id: UserId,
         user_agent: Option<&str>,
+        from: Option<Subnet>,
         lifetime: Duration,
     ) -> Result<Token> {
-        let token = self.insert_session(user_id, user_agent, lifetime, None).await?;
+        let token = self.insert_session(user_id, user_agent, from, lifetime, None).await?;
         token.ok_or_else(Error::unauthenticated)
     }
 
@@ -122,6 +140,7 @@ impl Chat {
         &self,
         user_id: UserId,
         user_agent: Option<&str>,
+        from: Option<Subnet>,
         lifetime: Duration,
         shown: Option<&str>,
     ) -> Result<Option<Token>> {
@@ -132,8 +151,8 @@ impl Chat {
             .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
         let now = Timestamp::now();
         let expires_at = now + lifetime;
-        let user_agent = agent.as_deref();
-        let new = NewSession { id: session, user_id, expires_at, user_agent, shown };
+        let (user_agent, subnet) = (agent.as_deref(), from.map(Subnet::number));
+        let new = NewSession { id: session, user_id, expires_at, user_agent, subnet, shown };
         match self.store.insert_session(new).await? {
             true => self.token(user_id, session, now, expires_at).map(Some),
             false => Ok(None),
@@ -234,7 +253,7 @@ impl Chat {
 
     /// The account of this name, for the operator.
     pub async fn user_named(&self, username: &str) -> Result<Option<User>> {
-        Ok(self.store.user_by_name(username).await?.map(|found| found.user))
+        self.store.user_by_name(username).await
     }
 
     /// Accounts after this id, oldest first, for the operator.

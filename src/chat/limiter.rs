@@ -19,6 +19,8 @@ pub enum Key {
     LoginFailures(Subnet),
     /// An account, by the hash of its name, from an address.
     LoginFailuresOf(u64, Subnet),
+    /// The same from anywhere that it is not known to be signed in to from.
+    LoginFailuresFromAfar(u64),
 }
 
 /// What one customer has: an IPv4 address, or an IPv6 /64.
@@ -31,6 +33,13 @@ impl From<IpAddr> for Subnet {
             IpAddr::V4(address) => Self(address.to_bits().into()),
             IpAddr::V6(address) => Self((address.to_bits() >> 64) as u64),
         }
+    }
+}
+
+impl Subnet {
+    /// As the database keeps it.
+    pub fn number(self) -> i64 {
+        self.0.cast_signed()
     }
 }
 
@@ -47,7 +56,16 @@ impl Limiter {
 
     /// The key of failed logins to an account, known or not.
     pub fn login_key(&self, username: &str, subnet: Subnet) -> Key {
-        Key::LoginFailuresOf(self.names.hash_one(username.to_ascii_lowercase()), subnet)
+        Key::LoginFailuresOf(self.hash(username), subnet)
+    }
+
+    /// The key of failed logins to an account, known or not, from everywhere.
+    pub fn afar_key(&self, username: &str) -> Key {
+        Key::LoginFailuresFromAfar(self.hash(username))
+    }
+
+    fn hash(&self, username: &str) -> u64 {
+        self.names.hash_one(username.to_ascii_lowercase())
     }
 
     /// Counts one; refused when there is nothing left.

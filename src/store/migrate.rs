@@ -12,8 +12,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 /// Each file of `sql/migrations`, in order; the version is the place in this list.
-const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_begin", include_str!("../../sql/migrations/0001_begin.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_begin", include_str!("../../sql/migrations/0001_begin.sql")),
+    ("0002_subnets", include_str!("../../sql/migrations/0002_subnets.sql")),
+];
 
 /// The advisory lock that migrating processes take turns by: "snug" in ASCII.
 const LOCK: i64 = 0x736e_7567;

@@ -26,7 +26,7 @@ pub use read_positions::HasRead;
 pub use room_members::{Decided, Member, MemberState, OpenRequest, Request, Requested};
 pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
-pub use users::{NewUser, PasswordChange, User, UserAndHash};
+pub use users::{Login, NewUser, PasswordChange, User, UserAndHash};
 
 use crate::error::{Error, Fatal, Result};
 use crate::limits::{

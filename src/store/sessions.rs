@@ -19,6 +19,8 @@ pub struct NewSession<'a> {
     pub user_id: UserId,
     pub expires_at: Timestamp,
     pub user_agent: Option<&'a str>,
+    /// From where, as a number.
+    pub subnet: Option<i64>,
     /// The password hash that the user's password was compared with.
     pub shown: Option<&'a str>,
 }
@@ -26,12 +28,12 @@ pub struct NewSession<'a> {
 impl Store {
     /// False when the user's password hash is no longer `shown`, if that is given.
     pub async fn insert_session(&self, session: NewSession<'_>) -> Result<bool> {
-        let NewSession { id, user_id, expires_at, user_agent, shown } = session;
+        let NewSession { id, user_id, expires_at, user_agent, subnet, shown } = session;
         let expires_at = super::system_time(expires_at);
         let inserted = self
             .changed(
                 sql!("sessions/insert"),
-                &[&id.text(), &user_id.0, &expires_at, &user_agent, &shown],
+                &[&id.text(), &user_id.0, &expires_at, &user_agent, &shown, &subnet],
             )
             .await?;
         Ok(inserted == 1)

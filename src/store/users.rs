@@ -23,6 +23,13 @@ pub struct UserAndHash {
     pub password_hash: String,
 }
 
+/// The account that somebody wants to log in to.
+pub struct Login {
+    pub account: UserAndHash,
+    /// Somebody signed in to it from the same subnet within 30 days.
+    pub is_familiar: bool,
+}
+
 pub struct NewUser<'a> {
     pub username: &'a str,
     pub email: &'a str,
@@ -52,12 +59,20 @@ impl Store {
         Ok((row.get("username_taken"), row.get("email_taken")))
     }
 
-    pub async fn user_by_name(&self, username: &str) -> Result<Option<UserAndHash>> {
+    pub async fn user_at_login(&self, username: &str, subnet: i64) -> Result<Option<Login>> {
         // PostgreSQL has no texts with NUL, and so no names.
         if username.contains('\0') {
             return Ok(None);
         }
-        Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.map(user_and_hash))
+        let row = self.maybe(sql!("users/at_login"), &[&username, &subnet]).await?;
+        Ok(row.map(|row| {
+            let is_familiar = row.get("is_familiar");
+            Login { account: user_and_hash(row), is_familiar }
+        }))
+    }
+
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
+        Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.as_ref().map(user))
     }
 
     pub async fn user_by_id(&self, user_id: UserId) -> Result<Option<UserAndHash>> {

@@ -4,6 +4,7 @@ use crate::support::{Answer, PASSWORD, Person, Server};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use std::time::Instant;
 
 async fn limited(settings: &[(&str, &str)]) -> Server {
     let settings: Vec<_> = settings.iter().copied().chain([("SNUG_RATE_LIMITS", "on")]).collect();
@@ -97,6 +98,66 @@ async fn twenty_failures_from_an_address_are_enough_whomever_they_were_for() {
     answers.iter().filter(|answer| answer.status != 401).for_each(too_many);
     too_many(&log_in(&server, "ada", PASSWORD, "2001:db8::ffff").await);
     log_in(&server, "ada", PASSWORD, "2001:db8:0:1::1").await.expect(200);
+}
+
+/// Fails to log in to this account, each time from another address, until that is too much; how often,
+/// which is no more than is allowed at once and meanwhile.
+async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
+    let (mut tried, began) = (0, Instant::now());
+    // Fewer at once than the hashing queue takes.
+    for round in 0..30 {
+        let tries = (0..40).map(|n| {
+            let from = format!("{net}:{round:x}:{n:x}::1");
+            async move { log_in(server, name, "not the password", &from).await }
+        });
+        let answers = join_all(tries).await;
+        tried += answers.iter().filter(|answer| answer.status == 401).count();
+        let mut refused = answers.iter().filter(|answer| answer.status != 401).peekable();
+        if refused.peek().is_some() {
+            refused.for_each(too_many);
+            let allowed = 101 + began.elapsed().as_millis() as usize / 600;
+            assert!(tried <= allowed, "{tried} of {allowed}");
+            return tried;
+        }
+    }
+    panic!("{tried} failures are not too many");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_failures_for_an_account_from_everywhere_are_enough_but_not_for_its_owner() {
+    let mut server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    server.person("ada").await;
+    let home = "192.0.2.1";
+    log_in(&server, "ada", PASSWORD, home).await.expect(200);
+    for name in ["ada", "nobody"] {
+        let tried = exhaust(&server, name, "2001:db8").await;
+        assert!(tried >= 100, "{tried}");
+    }
+    // Since then one more may have been allowed, or a few.
+    exhaust(&server, "ADA", "2001:db9").await;
+    let strangers: Vec<_> = (0..10).map(|n| format!("198.51.100.{n}")).collect();
+    assert!(is_locked(&server, "ada", &strangers).await);
+    log_in(&server, "ada", PASSWORD, home).await.expect(200);
+    log_in(&server, "ada", "not the password", home).await.refused(401, "bad_credentials");
+
+    server.restart().await;
+    exhaust(&server, "ada", "2001:db8").await;
+    log_in(&server, "ada", PASSWORD, home).await.expect(200);
+    let age = "update sessions set created_at = now() - interval '31 days'";
+    server.database.client().await.batch_execute(age).await.unwrap();
+    exhaust(&server, "ada", "2001:db9").await;
+    assert!(is_locked(&server, "ada", &vec![home.to_owned(); 4]).await);
+}
+
+/// Whether of several who try the right password at once, from these addresses, some may not: one more
+/// is allowed every moment.
+async fn is_locked(server: &Server, name: &str, from: &[String]) -> bool {
+    let tries = from.iter().map(|from| log_in(server, name, PASSWORD, from));
+    let answers = join_all(tries).await;
+    let mut refused = answers.iter().filter(|answer| answer.status != 200).peekable();
+    let is_locked = refused.peek().is_some();
+    refused.for_each(too_many);
+    is_locked
 }
 
 #[tokio::test(flavor = "multi_thread")]

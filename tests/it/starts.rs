@@ -97,6 +97,19 @@ async fn options_in_the_url_of_a_database_are_kept() {
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_an_older_program_is_brought_up_to_date() {
+    let database = Database::new().await;
+    let client = database.client().await;
+    let older =
+        "alter table sessions drop column subnet; delete from schema_migrations where version = 2";
+    client.batch_execute(older).await.unwrap();
+    let server = Server::on(database, &[]).await;
+    server.person("ada").await.get("/auth/me").await.expect(200);
+    let version = "select max(version) from schema_migrations";
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, i32>(0), 2);
+}
+
 /// A database that takes connections and never says a word, and its URL.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -89,8 +89,8 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     match call.app.chat.sign_up(made, call.caller.subnet()).await {
         Ok(user_id) => {
             let lifetime = call.app.config.token_lifetime;
-            let user_agent = call.user_agent();
-            let begun = call.app.chat.begin_session(user_id, user_agent.as_deref(), lifetime);
+            let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
+            let begun = call.app.chat.begin_session(user_id, user_agent.as_deref(), from, lifetime);
             Ok(signed_in(call, &begun.await?, &next))
         }
         Err(error) => {
