@@ -3,6 +3,7 @@
 use crate::commands::{refused, snug};
 use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server};
 use snug::config::{Config, Written};
+use snug::store::private::{Options, Private};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio_postgres::NoTls;
 
 /// A scratch directory that PostgreSQL, which may run as another user, can pass through.
 pub(crate) fn scratch() -> TempDir {
@@ -174,6 +176,25 @@ fn a_cluster_of_another_major_version_is_left_alone() {
     let line = refused_start(scratch.path(), &[]);
     assert!(line.contains("postgresql-99") && line.contains(text(scratch.path())), "{line}");
     assert_eq!(fs::read_to_string(&version).unwrap(), "99\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_power_cut_could_lose_is_said_loudly() {
+    let scratch = scratch();
+    let options = Options { data_dir: scratch.path().to_owned(), bindir: None };
+    let private = Private::serve(&options).await.unwrap();
+    let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    admin.batch_execute("alter system set full_page_writes = off").await.unwrap();
+    drop(admin);
+    private.stop().await;
+    let settings = [("SNUG_JWT_SECRET", SECRET), ("PATH", "/usr/bin:/bin")];
+    let program = Program::start_in(scratch.path(), &settings);
+    let line = program.line("may lose acknowledged messages");
+    assert!(line.contains("ERROR") && line.contains("full_page_writes"), "{line}");
+    program.line("serving address=");
+    let said = program.stop();
+    assert_eq!(said.iter().filter(|line| line.contains("may lose")).count(), 1, "{said:#?}");
 }
 
 #[test]

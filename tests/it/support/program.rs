@@ -3,6 +3,7 @@
 use super::{Database, PATIENCE};
 use crate::commands::snug;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -11,7 +12,7 @@ pub struct Program {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
     reader: Option<std::thread::JoinHandle<()>>,
-    _data_dir: tempfile::TempDir,
+    data_dir: Option<tempfile::TempDir>,
 }
 
 impl Program {
@@ -19,11 +20,17 @@ impl Program {
     pub fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let url = database.url();
-        let mut variables = vec![
-            ("SNUG_LISTEN", "127.0.0.1:0"),
-            ("SNUG_DATABASE_URL", &url),
-            ("SNUG_DATA_DIR", data_dir.path().to_str().unwrap()),
-        ];
+        let mut variables = vec![("SNUG_DATABASE_URL", url.as_str())];
+        variables.extend(settings);
+        let mut program = Self::start_in(data_dir.path(), &variables);
+        program.data_dir = Some(data_dir);
+        program
+    }
+
+    /// With a PostgreSQL of its own in this directory, if the settings have none.
+    pub fn start_in(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut variables =
+            vec![("SNUG_LISTEN", "127.0.0.1:0"), ("SNUG_DATA_DIR", data_dir.to_str().unwrap())];
         variables.extend(settings);
         let mut child = snug(&["serve"], &variables).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::<Mutex<Vec<String>>>::default();
@@ -33,7 +40,7 @@ impl Program {
                 heard.lock().unwrap().push(line.unwrap());
             }
         });
-        Self { child, lines, reader: Some(reader), _data_dir: data_dir }
+        Self { child, lines, reader: Some(reader), data_dir: None }
     }
 
     /// Where it serves, once it says so.
