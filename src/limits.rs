@@ -73,6 +73,8 @@ pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
 pub const TRIM_PAUSE: Duration = Duration::from_secs(10);
 /// Ended sessions are forgotten so often.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
+/// Sessions that one statement forgets: locked for some milliseconds. The next follows until none is left.
+pub const PURGE_ROWS_MAX: i64 = 1_000;
 /// JSON nested deeper than this is refused; our own bodies are flat.
 pub const JSON_DEPTH_MAX: usize = 16;
 

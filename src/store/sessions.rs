@@ -3,6 +3,7 @@
 use super::{Store, sql, timestamp};
 use crate::error::Result;
 use crate::ids::UserId;
+use crate::limits::PURGE_ROWS_MAX;
 use crate::message::SessionId;
 use jiff::Timestamp;
 
@@ -69,8 +70,15 @@ impl Store {
         Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
     }
 
-    /// Forgets what ended long ago; the number of rows that went.
+    /// Forgets what ended long ago, part by part; the number of rows that went.
     pub async fn purge_sessions(&self) -> Result<u64> {
-        self.changed(sql!("sessions/purge"), &[]).await
+        let mut gone = 0;
+        loop {
+            let part = self.changed(sql!("sessions/purge"), &[&PURGE_ROWS_MAX]).await?;
+            gone += part;
+            if part < PURGE_ROWS_MAX.unsigned_abs() {
+                return Ok(gone);
+            }
+        }
     }
 }

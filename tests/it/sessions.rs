@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
+use snug::store::Store;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 async fn is_dead(person: &Person) -> bool {
@@ -310,6 +311,29 @@ async fn sessions_and_client_ids_outlive_a_restart() {
     let epoch = ada.get("/chats").await.expect(200)["epoch"].clone();
     server.restart().await;
     assert_eq!(ada.get("/chats").await.expect(200)["epoch"], epoch);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_sessions_that_ended_long_ago_are_forgotten_and_no_other() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let database = server.database.client().await;
+    let put = "insert into sessions (id, user_id, created_at, expires_at, revoked_at, subnet)
+        select 'expired-' || n, $1::bigint, now(), now() - interval '2 days', null::timestamptz, null::bigint
+        from generate_series(1, 2500) n
+        union all
+        values ('revoked', $1::bigint, now(), now() + interval '9 days', now() - interval '2 days', null),
+            ('lately', $1, now(), now() - interval '1 hour', null, null),
+            ('familiar', $1, now() - interval '29 days', now() - interval '22 days', null, 7),
+            ('forgotten', $1, now() - interval '31 days', now() - interval '24 days', null, 7)";
+    database.execute(put, &[&ada.id]).await.unwrap();
+    let store = Store::external(&server.database.url()).unwrap();
+    assert_eq!(store.purge_sessions().await.unwrap(), 2_502);
+    let rows = database.query("select id from sessions order by id", &[]).await.unwrap();
+    let left: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(left.len(), 3, "and the one that lives: {left:?}");
+    assert!(left.contains(&"lately") && left.contains(&"familiar"), "{left:?}");
+    ada.get("/auth/me").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
