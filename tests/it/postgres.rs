@@ -402,6 +402,15 @@ async fn a_long_log_is_cut_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_long_log_that_cannot_be_kept_is_cut_all_the_same() {
+    let dir = DataDir::made();
+    fs::write(dir.file("postgres.log"), vec![b'x'; 2 * 1024 * 1024]).unwrap();
+    fs::create_dir(dir.file("postgres.log.old")).unwrap();
+    Private::serve(&dir.options()).await.unwrap().stop().await;
+    assert!(fs::metadata(dir.file("postgres.log")).unwrap().len() < 64 * 1024);
+}
+
+#[tokio::test]
 async fn missing_programs_are_named_with_the_remedy() {
     let (dir, empty) = (DataDir::new(), tempfile::tempdir().unwrap());
     let mut options = dir.options();

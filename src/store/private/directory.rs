@@ -83,9 +83,10 @@ impl Directory {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.len() > PG_LOG_BYTES_MAX => {
                 // Copying may fail for want of space; cutting must happen then of all times.
-                let copied = fs::copy(&path, self.file("postgres.log.old"));
-                OpenOptions::new().write(true).open(&path)?.set_len(0)?;
-                copied.map(drop)
+                if let Err(error) = fs::copy(&path, self.file("postgres.log.old")) {
+                    tracing::warn!(%error, "the older part of PostgreSQL's log is not kept");
+                }
+                OpenOptions::new().write(true).open(&path)?.set_len(0)
             }
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
