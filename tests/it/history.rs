@@ -142,6 +142,8 @@ async fn a_body_says_the_page_where_the_query_does_not() {
     assert_eq!(seqs("", r#"{"offset":10,"other":1}"#).await, [1, 2]);
     assert_eq!(seqs("", r#"{"limit":1}"#).await, [12]);
     assert_eq!(seqs("?limit=3", r#"{"limit":1,"offset":5}"#).await, [10, 11, 12]);
+    assert_eq!(seqs("?before=9", r#"{"limit":2}"#).await, [7, 8]);
+    assert_eq!(asks("?before=9", json, r#"{"offset":1}"#).await.faults(), ["offset"]);
     assert_eq!(seqs("", "").await.len(), 12);
     for (body, field) in [
         (r#"{"limit":0}"#, "limit"),

@@ -50,21 +50,21 @@ async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Ans
     Ok(respond::json_of(StatusCode::OK, &json, bytes))
 }
 
-/// The query's word, or the body's where the query has neither limit nor position.
+/// The query's word; where it has no limit, the body's limit and offset. A body's offset is one position
+/// too many beside the query's `before` or `after`.
 fn page_query(query: &Query, body: &[u8]) -> Result<PageQuery> {
-    let says = |name| query.get(name).is_some();
-    if !body.is_empty() && !["limit", "offset", "before", "after"].into_iter().any(says) {
-        let mut fields = Fields::of_json(body)?;
-        let limit = fields.optional_integer("limit", 1..=PAGE_ROWS_MAX);
-        let offset = fields.optional_integer("offset", 0..=ID_MAX);
-        fields.finish()?;
-        let from = PageStart::Offset(offset.unwrap_or(0));
-        return Ok(PageQuery { limit: limit.unwrap_or(PAGE_ROWS_DEFAULT), from });
-    }
-    let limit = query.integer("limit", 1..=PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_DEFAULT);
-    let offset = query.integer("offset", 0..=ID_MAX)?;
+    let mut limit = query.integer("limit", 1..=PAGE_ROWS_MAX)?;
+    let mut offset = query.integer("offset", 0..=ID_MAX)?;
     let before = query.integer("before", 0..=ID_MAX)?;
     let after = query.integer("after", 0..=ID_MAX)?;
+    let counts = limit.is_none() || before.is_some() || after.is_some();
+    if !body.is_empty() && counts {
+        let mut fields = Fields::of_json(body)?;
+        limit = limit.or(fields.optional_integer("limit", 1..=PAGE_ROWS_MAX));
+        offset = offset.or(fields.optional_integer("offset", 0..=ID_MAX));
+        fields.finish()?;
+    }
+    let limit = limit.unwrap_or(PAGE_ROWS_DEFAULT);
     let from = match (offset, before, after) {
         (offset, None, None) => PageStart::Offset(offset.unwrap_or(0)),
         (None, Some(before), None) => PageStart::Before(Seq(before)),
@@ -102,6 +102,12 @@ mod tests {
         let page = |limit, from| Some(PageQuery { limit, from });
         assert_eq!(of("", r#"{"limit":5,"offset":1}"#), page(5, PageStart::Offset(1)));
         assert_eq!(of("limit=2", r#"{"limit":5}"#), page(2, PageStart::Offset(0)));
+        assert_eq!(of("limit=2", r#"{"offset":5}"#), page(2, PageStart::Offset(0)));
+        assert_eq!(of("offset=2", r#"{"limit":5}"#), page(5, PageStart::Offset(2)));
+        assert_eq!(of("before=7", r#"{"limit":5}"#), page(5, PageStart::Before(Seq(7))));
+        assert_eq!(of("after=7&limit=3", r#"{"limit":5}"#), page(3, PageStart::After(Seq(7))));
         assert_eq!(of("", r#"{"limit":0}"#), None);
+        assert_eq!(of("before=7", r#"{"offset":0}"#), None);
+        assert_eq!(of("after=7&limit=3", r#"{"offset":1}"#), None);
     }
 }
