@@ -55,9 +55,7 @@ socket.addEventListener("down", ({ detail }) => {
   if (!detail.opened) checkSession();
 });
 socket.addEventListener("ended", async () => {
-  const status = await checkSession();
-  if (status === 200) location.reload();
-  else if (status !== 401) socket.open();
+  if (await checkSession()) socket.comeBack();
 });
 addEventListener("online", () => socket.nudge());
 document.addEventListener("visibilitychange", () => {

@@ -19,17 +19,18 @@ export function keepSession() {
   renew();
 }
 
-// Whoever is not signed in any more belongs at the login page; any other change of session is a new
-// page's to know.
+// Whether this is still the page of who is signed in, as far as that can be known now. Whoever is not
+// signed in any more belongs at the login page; somebody else's page is a new one.
 export async function checkSession() {
   const { status, answer } = await call(dataset.me);
   if (status === 401) {
     forgetEverything();
     location.assign(dataset.login);
-  } else if (answer?.user_id && answer.user_id !== viewer.user_id) {
-    location.reload();
+    return false;
   }
-  return status;
+  if (!answer?.user_id || answer.user_id === viewer.user_id) return true;
+  location.reload();
+  return false;
 }
 
 // One of the tabs renews for all. The first page of a session notes when that was.

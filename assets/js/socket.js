@@ -1,7 +1,7 @@
 // The one socket of this tab: opens it, notices when the line is dead, comes back and resumes.
 //
-// Events: `frame` (in order, no message twice), `up` after a welcome, `down`, `ended` when the session
-// may be over, `refused` when coming back is of no use. Knows no DOM.
+// Events: `frame` (in order, no message twice), `up` after a welcome, `down` with whether it was `up`,
+// `ended` when the session may be over: who listens says `comeBack` if it is not. Knows no DOM.
 
 import { afterClose, parseFrame, pingFrame, resumedChats, resumeQuery } from "./wire.js";
 
@@ -13,6 +13,8 @@ const ANSWER_MS = 5_000;
 const WELCOME_MS = 10_000;
 const DELAY_MS_FIRST = 500;
 const DELAY_MS_MAX = 15_000;
+// The server wants to hear nothing more for now; a person who comes back to the page may be sooner.
+const REFUSED_MS = 60_000;
 
 export class Socket extends EventTarget {
   #socket = null;
@@ -56,6 +58,13 @@ export class Socket extends EventTarget {
   nudge() {
     if (this.up) this.#ask();
     else if (this.#timer || this.#socket) this.open();
+  }
+
+  // Opens in a while: not at once, and not when all others do.
+  comeBack(most = DELAY_MS_FIRST) {
+    clearTimeout(this.#timer);
+    this.#tries += 1;
+    this.#timer = setTimeout(() => this.open(), most / 4 + Math.random() * most * 0.75);
   }
 
   #take(text) {
@@ -112,10 +121,12 @@ export class Socket extends EventTarget {
     this.#drop();
     this.#tell("down", { opened });
     const next = afterClose(code);
-    if (next !== "return") return this.#tell(next);
-    const most = Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** this.#tries);
-    this.#tries += 1;
-    this.#timer = setTimeout(() => this.open(), most / 4 + Math.random() * most * 0.75);
+    if (next === "ended") this.#tell("ended");
+    else this.comeBack(next === "refused" ? REFUSED_MS : this.#growing);
+  }
+
+  get #growing() {
+    return Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** this.#tries);
   }
 
   // A dead line does not answer a close either, so we stop listening rather than wait.

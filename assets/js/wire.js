@@ -32,7 +32,8 @@ export const resumedChats = (positions) => new Set([...positions.keys()].slice(0
 // A private message names its author as its sender.
 export const authorOf = (message) => message.user_id ?? message.sender_id;
 
-// What a close code asks of us; every other code means to come back.
+// What a close code asks of us: to look whether the session is over, to leave the server alone for
+// long; every other code means to come back.
 export function afterClose(code) {
   if (code === 4501) return "ended";
   return [1002, 1003, 1007, 1008, 1009, 4503].includes(code) ? "refused" : "return";

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, connected, focused, say } from "./lib/browser.js";
+import { PASSWORD, connected, focused, reconnects, say } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
+import { Server } from "./lib/server.js";
 import { until } from "./lib/until.js";
 
 const here = scene();
@@ -128,4 +129,28 @@ test("a changed password ends the other sessions", async () => {
   await elsewhere.page.getByRole("heading", { name: "Log in" }).waitFor();
   await elsewhere.log_in("a better password");
   await Promise.all([fay.leave(), elsewhere.leave()]);
+});
+
+test("a page whose session was renewed outlives its first token", async (t) => {
+  const own = await Server.start({ SNUG_TOKEN_LIFETIME: "8s" });
+  t.after(() => own.stop());
+  const gus = await here.visitor("gus", { url: own.url });
+  await gus.register();
+  await gus.log_in();
+  const page = await gus.open("/general");
+  await connected(page);
+  await page.evaluate(() => (window.first = true));
+  await page.getByRole("textbox", { name: "Message" }).fill("half a thought");
+  const renewed = () => gus.context.request.post("/auth/renew", { headers: { origin: own.url } });
+  // The socket that was opened with the first token is closed at that token's end.
+  await reconnects(page, async () => {
+    const before = await page.evaluate(() => performance.now());
+    await until("the first token has ended", async () => {
+      assert.equal((await renewed()).status(), 200);
+      return (await page.evaluate(() => performance.now())) > before + 8_000;
+    });
+  });
+  assert.equal(await page.evaluate(() => window.first), true, "it is the same page");
+  await say(page, "half a thought");
+  await gus.leave();
 });
