@@ -1,16 +1,22 @@
 // Brings what was written to the server: keeps it in the outbox, sends it when there is a line, again
 // when there is a new one, and says how it went to the log. Knows no DOM beyond the log it is given.
+//
+// One draft is under way at a time, the oldest first: whatever is refused, none overtakes another, and
+// the server is never asked faster than it answers.
 
 import { messageFrame } from "./wire.js";
 import { word } from "./words.js";
 
 const AGAIN_MS = 2_000;
+// After less than this so little is allowed again that most tries would be refused.
+const SLOW_MS = 1_000;
 // `unavailable` says nothing about the outcome: sent again by itself so often, then it is a person's.
 const TRIES_MAX = 6;
-const TRANSIENT = ["rate_limited", "unavailable"];
 
 export class Delivery {
-  #tries = new Map();
+  #underWay = null;
+  #tries = 0;
+  #pause = 0;
 
   constructor(outbox, socket, log, viewer) {
     this.outbox = outbox;
@@ -24,19 +30,20 @@ export class Delivery {
     const entry = this.outbox.add(chat_id, content);
     if (!entry) return false;
     this.log.pend(entry, this.viewer);
-    this.#send(entry);
+    this.#sendNext();
     return true;
   }
 
+  // On a new line: what was under way on the old one may never have arrived.
   sendAll() {
-    for (const entry of this.outbox.waiting()) this.#send(entry);
+    this.#settle();
+    this.#sendNext();
   }
 
   retry(client_id) {
-    const entry = this.outbox.mark(client_id, null);
-    this.#tries.delete(client_id);
+    this.outbox.mark(client_id, null);
     this.log.fail(client_id, null);
-    if (entry) this.#send(entry);
+    this.#sendNext();
   }
 
   discard(client_id) {
@@ -46,29 +53,43 @@ export class Delivery {
 
   stored(frame) {
     this.outbox.remove(frame.client_id);
-    this.#tries.delete(frame.client_id);
     if (this.log?.chat === frame.chat_id) this.log.settle(frame.client_id, frame);
+    if (frame.client_id !== this.#underWay) return;
+    this.#settle();
+    this.#sendNext();
   }
 
   refused({ client_id, code, detail, retry_after_ms }) {
-    if (!client_id) return;
-    const tries = (this.#tries.get(client_id) ?? 0) + 1;
-    this.#tries.set(client_id, tries);
-    if (TRANSIENT.includes(code) && tries < TRIES_MAX) {
-      setTimeout(() => this.#again(client_id), retry_after_ms ?? AGAIN_MS * tries);
-    } else {
-      const reason = detail ?? word("unsent");
-      this.outbox.mark(client_id, reason);
-      this.log?.fail(client_id, reason);
-    }
+    if (!client_id || client_id !== this.#underWay) return;
+    if (code === "rate_limited") return this.#again(Math.max(SLOW_MS, retry_after_ms ?? 0));
+    this.#tries += 1;
+    if (code === "unavailable" && this.#tries < TRIES_MAX) return this.#again(AGAIN_MS * this.#tries);
+    const reason = detail ?? word("unsent");
+    this.outbox.mark(client_id, reason);
+    this.log?.fail(client_id, reason);
+    this.#settle();
+    this.#sendNext();
   }
 
-  #again(client_id) {
-    const entry = this.outbox.waiting().find((one) => one.client_id === client_id);
-    if (entry) this.#send(entry);
+  #again(pause) {
+    this.#pause = setTimeout(() => {
+      this.#pause = 0;
+      this.#underWay = null;
+      this.#sendNext();
+    }, pause);
   }
 
-  #send({ chat_id, content, client_id }) {
-    this.socket.send(messageFrame(chat_id, content, client_id));
+  #settle() {
+    clearTimeout(this.#pause);
+    this.#pause = this.#tries = 0;
+    this.#underWay = null;
+  }
+
+  #sendNext() {
+    if (this.#underWay) return;
+    const [entry] = this.outbox.waiting();
+    if (!entry) return;
+    const { chat_id, content, client_id } = entry;
+    if (this.socket.send(messageFrame(chat_id, content, client_id))) this.#underWay = client_id;
   }
 }
