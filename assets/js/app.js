@@ -14,7 +14,7 @@ import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
 import { Live } from "./live.js";
 import { Outbox } from "./outbox.js";
-import { checkSession, epoch, keepSession, socketPath, viewer } from "./session.js";
+import { checkSession, epoch, keepSession, socketAddress, viewer } from "./session.js";
 import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
 import { showUnread } from "./title.js";
@@ -28,7 +28,7 @@ const list = document.querySelector("chat-list");
 const log = document.querySelector("message-log");
 const composer = document.querySelector("message-composer");
 const banner = document.querySelector("line-banner");
-const socket = new Socket(socketPath, epoch, list.positions());
+const socket = new Socket(socketAddress, epoch, list.positions());
 const delivery = new Delivery(new Outbox(viewer.user_id), socket, log, viewer);
 const live = new Live({
   viewer,

@@ -10,7 +10,9 @@ const CHECK_MS = 60_000;
 const { dataset } = document.querySelector("snug-session");
 
 export const viewer = { user_id: Number(dataset.user), username: dataset.username };
-export const { epoch, socket: socketPath } = dataset;
+export const { epoch } = dataset;
+// In full: until 2024 browsers took no other address for a socket.
+export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 
 export function keepSession() {
   document.querySelector("form.log-out").addEventListener("submit", forgetEverything);

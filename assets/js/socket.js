@@ -26,9 +26,9 @@ export class Socket extends EventTarget {
   #resumed = new Set();
 
   // `positions` maps each chat to the last `seq` that the page has.
-  constructor(path, epoch, positions) {
+  constructor(address, epoch, positions) {
     super();
-    this.path = path;
+    this.address = address;
     this.epoch = epoch;
     this.positions = positions;
     this.up = false;
@@ -39,7 +39,7 @@ export class Socket extends EventTarget {
     clearTimeout(this.#timer);
     this.#drop();
     this.#resumed = resumedChats(this.positions);
-    const socket = new WebSocket(this.path + resumeQuery(this.positions, this.epoch));
+    const socket = new WebSocket(this.address + resumeQuery(this.positions, this.epoch));
     this.#socket = socket;
     this.#opened = this.#heard = performance.now();
     this.#asked = 0;

@@ -148,3 +148,21 @@ test("two tabs agree on what is read and on what was written", async () => {
   assert.equal(await said(other, "from one tab").count(), 1);
   await Promise.all([hal.leave(), ivy.leave()]);
 });
+
+test("a browser that knows no relative addresses of sockets has a line, too", async () => {
+  const jan = await here.visitor("jan");
+  await jan.context.addInitScript(() => {
+    window.WebSocket = class extends WebSocket {
+      constructor(address) {
+        if (!/^wss?:/.test(address)) throw new SyntaxError(`The URL '${address}' is invalid.`);
+        super(address);
+      }
+    };
+  });
+  await jan.register();
+  await jan.log_in();
+  const page = await jan.open("/general");
+  await connected(page);
+  await say(page, "from an old browser");
+  await jan.leave();
+});
