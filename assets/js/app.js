@@ -39,6 +39,10 @@ const live = new Live({
   invite: document.querySelector("invite-wait"),
   delivery,
   loadNewest: () => load(),
+  reload: () => {
+    socket.stop();
+    location.reload();
+  },
 });
 
 let bannerTimer = 0;

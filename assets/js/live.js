@@ -7,7 +7,7 @@ import { spans } from "./spans.js";
 import { word } from "./words.js";
 
 export class Live {
-  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest}.
+  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload}.
   constructor(page) {
     Object.assign(this, page);
   }
@@ -16,8 +16,10 @@ export class Live {
     this[`on_${frame.type}`]?.(frame);
   }
 
+  // Somebody else has signed in in this browser, or the history is another one: nothing of this page
+  // may go out on that line.
   on_welcome({ user_id, epoch, chats }) {
-    if (user_id !== this.viewer.user_id || epoch !== this.epoch) return location.reload();
+    if (user_id !== this.viewer.user_id || epoch !== this.epoch) return this.reload();
     this.list.stand(chats);
     this.invite?.ask();
   }

@@ -2,7 +2,6 @@
 // behind when it ends.
 
 import { call } from "./api.js";
-import { forgetEverything } from "./drafts.js";
 
 const RENEWED = "snug.renewed";
 const CHECK_MS = 60_000;
@@ -44,4 +43,11 @@ async function renew() {
   if (!renewed) return;
   const { status } = await call(dataset.renew, { method: "POST" });
   if (status === 401) await checkSession();
+}
+
+// Everything that snug has stored in this browser.
+function forgetEverything() {
+  for (const name of Object.keys(localStorage)) {
+    if (name.startsWith("snug.")) localStorage.removeItem(name);
+  }
 }

@@ -60,6 +60,12 @@ export class Socket extends EventTarget {
     else if (this.#timer || this.#socket) this.open();
   }
 
+  // For good.
+  stop() {
+    clearTimeout(this.#timer);
+    this.#drop();
+  }
+
   // Opens in a while: not at once, and not when all others do.
   comeBack(most = DELAY_MS_FIRST) {
     clearTimeout(this.#timer);
@@ -73,11 +79,11 @@ export class Socket extends EventTarget {
     const frame = parseFrame(text);
     if (!frame || !this.#moves(frame)) return;
     this.#tell("frame", frame);
-    if (frame.type === "welcome") {
-      this.#tries = 0;
-      this.up = true;
-      this.#tell("up");
-    }
+    // Who was told of a welcome to somebody else has stopped us.
+    if (frame.type !== "welcome" || !this.#socket) return;
+    this.#tries = 0;
+    this.up = true;
+    this.#tell("up");
   }
 
   // Keeps the positions; false for a message that was here before.

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, contents, reconnects, said, say, sees, stored, write } from "./lib/browser.js";
+import { PASSWORD, connected, contents, reconnects, said, say, sees, stored, write } from "./lib/browser.js";
 import { Proxy } from "./lib/proxy.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
@@ -165,4 +165,44 @@ test("a browser that knows no relative addresses of sockets has a line, too", as
   await connected(page);
   await say(page, "from an old browser");
   await jan.leave();
+});
+
+test("what one user wrote is never sent, nor shown, as another's", async () => {
+  const lou = await here.person("lou");
+  const proxy = await Proxy.to(here.server.port);
+  const kim = await here.visitor("kim", { url: proxy.url });
+  kim.expects(NOISE);
+  await kim.register();
+  await kim.log_in();
+  const page = await kim.open("/general");
+  await connected(page);
+  const online = () => page.evaluate(() => dispatchEvent(new Event("online")));
+  const field = page.getByRole("textbox", { name: "Message" });
+  proxy.die();
+  await online();
+  await banner(page).waitFor();
+  await write(page, "from kim alone");
+  await field.fill("half a thought of kim's");
+  // In another tab of this browser, which has one cookie for all.
+  const log_in = (username) => kim.context.request.post(`${here.url}/auth/login`, {
+    data: { username, password: PASSWORD },
+    headers: { origin: here.url },
+  });
+  assert.equal((await log_in("lou")).status(), 200);
+  proxy.revive();
+  await reconnects(page, online);
+  await page.locator(".viewer", { hasText: "lou" }).waitFor();
+  assert.equal(await field.inputValue(), "");
+  await say(page, "from lou");
+  assert.equal(await said(page, "from kim alone").count(), 0);
+
+  assert.equal((await log_in("kim")).status(), 200);
+  await page.reload();
+  await stored(page, "from kim alone");
+  assert.equal(await field.inputValue(), "half a thought of kim's");
+  const { messages } = await (await lou.context.request.get("/chats/general/history")).json();
+  const who = messages.filter(({ content }) => /^from (kim|lou)/.test(content)).map(({ username, content }) => [username, content]);
+  assert.deepEqual(who, [["lou", "from lou"], ["kim", "from kim alone"]]);
+  proxy.close();
+  await Promise.all([lou.leave(), kim.leave()]);
 });

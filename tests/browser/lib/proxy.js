@@ -33,8 +33,15 @@ export class Proxy {
     this.silence();
   }
 
+  // New lines work; the ends of those that were dead learn of it, as by a network that is back.
   revive() {
     this.dead = false;
+    for (const pair of this.pairs) {
+      if (!pair.silent) continue;
+      pair.near.destroy();
+      pair.far.destroy();
+      this.pairs.delete(pair);
+    }
   }
 
   close() {
