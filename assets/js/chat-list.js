@@ -5,6 +5,12 @@ import { paintAvatar } from "./avatar.js";
 import { clone, fillAttributes, word } from "./words.js";
 
 class ChatList extends HTMLElement {
+  // How far a chat goes and what is said of it are two things: the socket's welcome tells the first
+  // alone, and what was missed comes after it.
+  connectedCallback() {
+    for (const { dataset } of this.querySelectorAll(".chat-line")) dataset.saidSeq = dataset.lastSeq;
+  }
+
   // What the socket resumes from: each chat's last `seq`, the chat in the middle first.
   positions() {
     const lines = [...this.querySelectorAll(".chat-line")];
@@ -26,12 +32,11 @@ class ChatList extends HTMLElement {
 
   advance(chat_id, message, own) {
     const line = this.#line(chat_id);
-    if (!line || message.seq <= Number(line.dataset.lastSeq)) return;
-    line.dataset.lastSeq = message.seq;
-    if (own) line.dataset.readSeq = message.seq;
+    if (!line) return;
+    line.dataset.lastSeq = Math.max(message.seq, Number(line.dataset.lastSeq));
+    if (own) line.dataset.readSeq = Math.max(message.seq, Number(line.dataset.readSeq));
     this.#say(line, message, own);
     this.#count(line);
-    if (line.parentElement.firstElementChild !== line) line.parentElement.prepend(line);
   }
 
   read(chat_id, seq) {
@@ -58,9 +63,10 @@ class ChatList extends HTMLElement {
     line.querySelector(".name").textContent = chat.name;
     if (chat.chat_type === "private") paintAvatar(line.querySelector(".avatar"), chat.name);
     line.dataset.lastSeq = chat.last_seq;
+    line.dataset.saidSeq = 0;
     line.dataset.readSeq = chat.read_seq;
-    if (chat.last_message) this.#say(line, chat.last_message, own);
     this.querySelector(`[data-kind="${chat.chat_type}"]`).prepend(line);
+    if (chat.last_message) this.#say(line, chat.last_message, own);
     this.#count(line);
   }
 
@@ -73,9 +79,23 @@ class ChatList extends HTMLElement {
     return this.querySelector(`[data-chat="${chat_id}"]`);
   }
 
-  #say(line, { username, content }, own) {
+  #say(line, { seq, username, content, timestamp }, own) {
+    if (seq <= Number(line.dataset.saidSeq)) return;
+    line.dataset.saidSeq = seq;
+    line.dataset.at = Date.parse(timestamp);
     line.querySelector(".last-author").textContent = own ? word("you") : username;
     line.querySelector(".last-text").textContent = content.slice(0, 100).replace(/\s+/g, " ");
+    this.#place(line);
+  }
+
+  // The latest first, and the focus stays. Lines without a time are as the page came with them.
+  #place(line) {
+    const isBelow = (one) => one !== line && Number(one.dataset.at ?? 0) <= Number(line.dataset.at);
+    const below = [...line.parentElement.children].find(isBelow) ?? null;
+    if (line.nextElementSibling === below) return;
+    const { activeElement } = document;
+    line.parentElement.insertBefore(line, below);
+    if (line.contains(activeElement)) activeElement.focus({ preventScroll: true });
   }
 
   #count(line) {
