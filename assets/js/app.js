@@ -98,7 +98,7 @@ function tellRead() {
 async function load(before) {
   const position = before ? `&before=${before}` : "";
   const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}${position}`);
-  if (before && before !== log.first) return;
+  if (before && before !== log.first) return log.reader.loaded();
   if (ok) log.prepend(answer.messages, answer.has_more, viewer);
   else setTimeout(() => log.reader.loaded(), BANNER_MS);
 }

@@ -48,7 +48,8 @@ class MessageLog extends HTMLElement {
     const element = this.#pending(client_id);
     if (!element) return;
     element.removeAttribute("data-client");
-    if (this.#stored(seq)) return this.#remove(element);
+    // What is older than all that is shown would stand beside a hole; it comes by scrolling up.
+    if (this.#stored(seq) || seq < this.first) return this.#remove(element);
     setStored(element, seq, timestamp);
     this.#place(element, seq);
   }

@@ -173,6 +173,35 @@ test("older messages come while scrolling up, without a jump, and there is a way
   await Promise.all([fay.leave(), guy.leave()]);
 });
 
+test("an old message that is acknowledged late leaves no hole", async () => {
+  const jan = await here.person("jan");
+  const page = await jan.open("/general");
+  const client_id = "0123456789abcdef0123456789abcdef";
+  // Stored long ago, but this browser has not heard of it.
+  const first = await jan.context.request.post("/chats/1/messages", {
+    data: { content: "the oldest", client_id },
+    headers: { origin: here.url },
+  });
+  const { seq } = await first.json();
+  await past(jan, 1, 170);
+  await page.evaluate(([user, client_id]) => {
+    const entry = { client_id, chat_id: 1, content: "the oldest", at: Date.now(), order: 1, reason: null };
+    localStorage.setItem(`snug.outbox.${user}.${client_id}`, JSON.stringify(entry));
+  }, [jan.id, client_id]);
+  await page.reload();
+  const waits = () => page.evaluate(() => Object.keys(localStorage).some((key) => key.includes("outbox")));
+  await until("it is acknowledged", async () => !(await waits()));
+  const scroller = page.getByRole("log");
+  await until("the oldest by scrolling up", async () => {
+    await scroller.evaluate((element) => (element.scrollTop = -element.scrollHeight));
+    return (await said(page, "the oldest").count()) === 1;
+  });
+  const seqs = await messages(page).evaluateAll((all) => all.map((one) => Number(one.dataset.seq)));
+  assert.deepEqual(seqs, seqs.map((_, at) => seqs[0] + at), "in order, without a hole");
+  assert.ok(seqs[0] <= seq);
+  await jan.leave();
+});
+
 test("5,000 messages that were scrolled through do not slow the page", async () => {
   const hal = await here.person("hal");
   const page = await hal.open("/general");
