@@ -23,6 +23,7 @@ import { readFrame } from "./wire.js";
 const PAGE = 50;
 // A line that is back within this time was hardly gone.
 const BANNER_MS = 1_500;
+const AGAIN_MS = 2_000;
 
 const list = document.querySelector("chat-list");
 const log = document.querySelector("message-log");
@@ -38,7 +39,7 @@ const live = new Live({
   requests: document.querySelector("request-list"),
   invite: document.querySelector("invite-wait"),
   delivery,
-  loadNewest: () => load(),
+  loadNewest,
   reload: () => {
     socket.stop();
     location.reload();
@@ -46,6 +47,7 @@ const live = new Live({
 });
 
 let bannerTimer = 0;
+let newest = 0;
 socket.addEventListener("frame", ({ detail }) => live.take(detail));
 socket.addEventListener("up", () => {
   clearTimeout(bannerTimer);
@@ -83,7 +85,7 @@ document.addEventListener("discard", ({ detail }) => {
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(".leave")) live.leaving = true;
 });
-document.addEventListener("older", ({ detail }) => load(detail.before));
+document.addEventListener("older", ({ detail }) => loadOlder(detail.before));
 document.addEventListener("seen", tellRead);
 
 // How far the chat in the middle was read; told again after a line was down.
@@ -94,13 +96,23 @@ function tellRead() {
   socket.send(readFrame(log.chat, seq));
 }
 
-// The page before this `seq`, or the newest. What the log began anew without is not added to it.
-async function load(before) {
-  const position = before ? `&before=${before}` : "";
-  const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}${position}`);
-  if (before && before !== log.first) return log.reader.loaded();
-  if (ok) log.prepend(answer.messages, answer.has_more, viewer);
-  else setTimeout(() => log.reader.loaded(), BANNER_MS);
+// The page before this `seq`. What the log began anew without meanwhile is not added to it.
+async function loadOlder(before) {
+  const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}&before=${before}`);
+  if (before !== log.first) log.reader.loaded();
+  else if (ok) log.prepend(answer.messages, answer.has_more, viewer);
+  else setTimeout(() => log.reader.loaded(), AGAIN_MS);
+}
+
+// The newest page, for a log that is blank until then. Only the last that was asked for counts.
+async function loadNewest() {
+  const asked = (newest += 1);
+  for (;;) {
+    const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}`);
+    if (asked !== newest) return;
+    if (ok) return log.fill(answer.messages, answer.has_more, viewer);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
 }
 
 // A page of the past is for readers without scripts; here the log begins at its end.

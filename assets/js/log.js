@@ -75,12 +75,25 @@ class MessageLog extends HTMLElement {
     }, more);
   }
 
-  // Too much was missed: only what is on its way stays, and the newest messages come anew.
+  // Too much was missed: only what is on its way stays, until `fill`.
   restart() {
     for (const element of this.page.querySelectorAll('.messages > :not([data-seq="0"])')) {
       element.remove();
     }
     this.newAfter = 0;
+  }
+
+  // The newest page after `restart`. Of what came meanwhile only what is in it, or after it, stays.
+  fill(messages, more, viewer) {
+    const first = messages[0]?.seq ?? 0;
+    this.reader.prepend(() => {
+      for (const element of this.page.querySelectorAll(".message:not([data-client])")) {
+        if (Number(element.dataset.seq) < first) this.#remove(element);
+      }
+      for (const message of messages) {
+        if (!this.#stored(message.seq)) this.#place(buildMessage(message, viewer), message.seq);
+      }
+    }, more);
   }
 
   // What was new has been seen.

@@ -3,9 +3,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, reconnects } from "./lib/browser.js";
+import { connected, contents, reconnects, said, sees, stored, write } from "./lib/browser.js";
 import { Proxy } from "./lib/proxy.js";
 import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
 
 const here = scene();
 
@@ -66,4 +67,39 @@ test("the list shows what was said last, and the latest first, after every gap",
   await line(page, withBob).locator(".unread", { hasText: "3" }).waitFor();
   ada.proxy.close();
   await Promise.all([ada.leave(), bob.leave(), cyd.leave()]);
+});
+
+test("who missed too much for a replay sees the newest, and the rest by scrolling", async () => {
+  const [dee, eve] = await Promise.all([remote("dee"), here.person("eve")]);
+  const chat_id = await begin(eve, dee);
+  await tell(eve, chat_id, "before");
+  const page = await dee.open(`/private/${chat_id}`);
+  await sees(page, "before");
+  await connected(page);
+  await dee.cut();
+  await write(page, "written meanwhile");
+  const lot = Array.from({ length: 1_010 }, (_, n) => `missed ${n}`);
+  for (const content of lot) await tell(eve, chat_id, content);
+  // The newest page cannot be had at first.
+  dee.expects(/ERR_FAILED/);
+  let failed = 0;
+  await page.route(/history\?limit=50$/, async (route) => {
+    failed += 1;
+    if (failed > 1) return route.continue();
+    return route.abort();
+  });
+  await dee.mend();
+  await sees(page, "missed 1009");
+  await stored(page, "written meanwhile");
+  assert.equal(failed, 2);
+  assert.equal(await said(page, "before").count(), 0);
+  await until("its line says so, too", async () => (await line(page, chat_id).locator(".last-text").textContent()) === "written meanwhile");
+  const scroller = page.getByRole("log");
+  await until("all of it", async () => {
+    await scroller.evaluate((element) => (element.scrollTop = -element.scrollHeight));
+    return (await said(page, "before").count()) === 1;
+  });
+  assert.deepEqual(await contents(page), ["before", ...lot, "written meanwhile"]);
+  dee.proxy.close();
+  await Promise.all([dee.leave(), eve.leave()]);
 });
