@@ -14,7 +14,7 @@ import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
 import { Live } from "./live.js";
 import { Outbox } from "./outbox.js";
-import { checkSession, epoch, keepSession, socketAddress, viewer } from "./session.js";
+import { checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
 import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
 import { showUnread } from "./title.js";
@@ -44,6 +44,7 @@ const live = new Live({
     socket.stop();
     location.reload();
   },
+  paths,
 });
 
 let bannerTimer = 0;

@@ -53,8 +53,9 @@ class ChatList extends HTMLElement {
       if (!line) continue;
       line.dataset.lastSeq = Math.max(last_seq, Number(line.dataset.lastSeq));
       line.dataset.readSeq = Math.max(read_seq, Number(line.dataset.readSeq));
-      this.#count(line);
+      showCount(line);
     }
+    this.#tell();
   }
 
   add(chat, own) {
@@ -99,16 +100,20 @@ class ChatList extends HTMLElement {
   }
 
   #count(line) {
-    const unread = unreadOf(line);
-    line.classList.toggle("has-unread", unread > 0);
-    line.querySelector(".unread").hidden = unread === 0;
-    line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
+    showCount(line);
     this.#tell();
   }
 
   #tell() {
     this.dispatchEvent(new CustomEvent("count", { detail: { unread: this.unread }, bubbles: true }));
   }
+}
+
+function showCount(line) {
+  const unread = unreadOf(line);
+  line.classList.toggle("has-unread", unread > 0);
+  line.querySelector(".unread").hidden = unread === 0;
+  line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
 }
 
 const isCurrent = (line) => Number(line.querySelector("[aria-current]") !== null);

@@ -1,5 +1,6 @@
 // What each frame does to the page. The frames come from `app.js`, the parts of the page are handed in.
 
+import { Missed } from "./missed.js";
 import { notify } from "./notifications.js";
 import { isShown } from "./tabs.js";
 import { authorOf } from "./wire.js";
@@ -7,9 +8,14 @@ import { spans } from "./spans.js";
 import { word } from "./words.js";
 
 export class Live {
-  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload}.
+  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload, paths}.
   constructor(page) {
     Object.assign(this, page);
+    this.missed = new Missed({
+      ...page.paths,
+      found: (chat, message) => this.#meet(chat, message),
+      asked: (room_id, room_name, user) => this.#ask(room_id, room_name, user),
+    });
   }
 
   take(frame) {
@@ -21,12 +27,17 @@ export class Live {
   on_welcome({ user_id, epoch, chats }) {
     if (user_id !== this.viewer.user_id || epoch !== this.epoch) return this.reload();
     this.list.stand(chats);
+    const [ours, shown] = [new Set(chats.map(({ chat_id }) => chat_id)), this.list.positions()];
+    for (const chat_id of shown.keys()) if (!ours.has(chat_id)) this.on_chat_removed({ chat_id });
+    for (const chat_id of ours) if (!shown.has(chat_id)) this.missed.chat(chat_id);
+    this.missed.findRequests();
     this.invite?.ask();
   }
 
   on_message(message) {
     const { chat_id, seq } = message;
     const own = authorOf(message) === this.viewer.user_id;
+    if (!this.list.chat(chat_id)) return this.missed.chat(chat_id, message);
     this.list.advance(chat_id, message, own);
     if (this.log?.chat === chat_id) {
       if (document.visibilityState !== "visible" && !own) this.log.markNew(seq);
@@ -57,6 +68,7 @@ export class Live {
   on_chat_added({ chat }) {
     const own = chat.last_message && authorOf(chat.last_message) === this.viewer.user_id;
     this.list.add(chat, own);
+    this.missed.settle(chat.chat_id);
     if (this.invite?.settled(chat.chat_id)) return this.invite.open();
     if (chat.chat_type !== "room") return;
     const { name, href } = this.list.chat(chat.chat_id);
@@ -68,19 +80,30 @@ export class Live {
   // the form itself.
   on_chat_removed({ chat_id }) {
     this.list.remove(chat_id);
+    this.missed.settle(chat_id);
     if (this.log?.chat === chat_id && !this.leaving) location.reload();
   }
 
   on_join_request({ room_id, user }) {
     const room = this.list.chat(room_id);
-    if (!room) return;
-    this.requests.add(room_id, room.name, user);
-    const title = word("request_notice", { username: user.username, chat: room.name });
-    this.#tellUnlessSeen({ title, body: "", tag: `request-${room_id}-${user.user_id}`, href: room.href });
+    if (room) this.#ask(room_id, room.name, user);
   }
 
   on_join_denied({ room_id }) {
     if (this.invite?.settled(room_id)) location.reload();
+  }
+
+  #meet(chat, message) {
+    this.on_chat_added({ chat });
+    const last = message ?? chat.last_message;
+    if (last) this.on_message(last);
+  }
+
+  #ask(room_id, room_name, user) {
+    if (!this.requests.add(room_id, room_name, user)) return;
+    const title = word("request_notice", { username: user.username, chat: room_name });
+    const href = this.list.chat(room_id)?.href ?? "";
+    this.#tellUnlessSeen({ title, body: "", tag: `request-${room_id}-${user.user_id}`, href });
   }
 
   // Every page shows it; a notification is for who looks at none.

@@ -8,8 +8,9 @@ class RequestList extends HTMLElement {
     this.addEventListener("called", (event) => this.#settle(event));
   }
 
+  // False for one that is here already.
   add(room_id, room_name, { user_id, username }) {
-    if (this.querySelector(`[data-room="${room_id}"][data-user="${user_id}"]`)) return;
+    if (this.querySelector(`[data-room="${room_id}"][data-user="${user_id}"]`)) return false;
     const request = fillAttributes(clone("request"), { room_id });
     request.dataset.user = user_id;
     request.querySelector('[name="user_id"]').value = user_id;
@@ -18,6 +19,7 @@ class RequestList extends HTMLElement {
     paintAvatar(request.querySelector(".avatar"), username);
     this.querySelector("ul").append(request);
     this.hidden = false;
+    return true;
   }
 
   // The next request gets the focus; after the last it goes to the page's middle.

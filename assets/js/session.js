@@ -10,6 +10,7 @@ const { dataset } = document.querySelector("snug-session");
 
 export const viewer = { user_id: Number(dataset.user), username: dataset.username };
 export const { epoch } = dataset;
+export const paths = { chats: dataset.chats, requests: dataset.requests };
 // In full: until 2024 browsers took no other address for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 

@@ -36,7 +36,7 @@ async function remote(name, options) {
 
 // A call of the API on somebody's behalf.
 async function call(person, path, data) {
-  const answer = await person.context.request.post(path, { data, headers: { origin: here.url } });
+  const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
   assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
   return answer.json();
 }
@@ -102,4 +102,44 @@ test("who missed too much for a replay sees the newest, and the rest by scrollin
   assert.deepEqual(await contents(page), ["before", ...lot, "written meanwhile"]);
   dee.proxy.close();
   await Promise.all([dee.leave(), eve.leave()]);
+});
+
+test("a chat that began, one that ended and a request to join are there after a gap", async () => {
+  const [fay, guy, hal] = await Promise.all([remote("fay"), here.person("guy"), here.person("hal")]);
+  const join = async (person, { room_id, invite_link }) => {
+    await call(person, `/chats/room/${room_id}/join`, { invite_link });
+  };
+  await fay.open("/");
+  const own = await call(fay, "/chats/room", { name: "Attic" });
+  const other = await call(guy, "/chats/room", { name: "Cellar" });
+  await join(fay, other);
+  await call(guy, `/chats/room/${other.room_id}/invite/approve`, { user_id: fay.id });
+  const page = await fay.open("/settings");
+  await connected(page);
+  await line(page, other.room_id).waitFor();
+  await fay.cut();
+  const withGuy = await begin(guy, fay);
+  await tell(guy, withGuy, "are you there?");
+  await tell(guy, withGuy, "hello?");
+  await join(hal, own);
+  const removed = await guy.context.request.delete(`/chats/room/${other.room_id}/members/${fay.id}`, { headers: { origin: here.url } });
+  assert.equal(removed.status(), 204);
+  await fay.mend();
+  await page.getByRole("link", { name: "guy" }).waitFor();
+  await line(page, withGuy).getByText("hello?").waitFor();
+  await line(page, withGuy).locator(".unread", { hasText: "2" }).waitFor();
+  await until("the title says so, too", async () => /^\(2\) /.test(await page.title()));
+  await page.getByText("hal asks to join Attic").waitFor();
+  await line(page, other.room_id).waitFor({ state: "detached" });
+  // From here on it is a chat like any other.
+  await tell(guy, withGuy, "good morning");
+  await line(page, withGuy).getByText("good morning").waitFor();
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByText("hal asks to join Attic").waitFor({ state: "hidden" });
+  // A further gap shows nothing twice.
+  await fay.cut();
+  await fay.mend();
+  await until("it stands once", async () => (await page.getByRole("link", { name: "guy" }).count()) === 1);
+  fay.proxy.close();
+  await Promise.all([fay.leave(), guy.leave(), hal.leave()]);
 });

@@ -293,6 +293,12 @@ async fn the_creator_sees_who_asks_on_every_page_the_rooms_own_first() {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let denied = browser.post(&deny, &form_token(&page), &fields).await;
     assert_eq!(location(&denied), "/settings");
+    // The script asks for the same when it has missed some.
+    let open = ada.get("/requests").await.expect(200);
+    let user = serde_json::json!({"user_id": bob.id, "username": "bob"});
+    let of_bob = serde_json::json!({"room_id": attic, "room_name": "Attic", "user": user});
+    assert_eq!(open, serde_json::json!({"requests": [of_bob]}));
+    assert_eq!(bob.get("/requests").await.expect(200), serde_json::json!({"requests": []}));
     assert!(!browser.get("/settings").await.text.contains(">cyd</bdi> asks"));
 }
 

@@ -1,7 +1,8 @@
 //! Pages for people, one file per resource, and the files that they load.
 //!
 //! Every change comes as a form whose token is checked here, before any of the handlers. What a rule
-//! refuses is shown beside what was typed; after what succeeded the browser is led to a page.
+//! refuses is shown beside what was typed; after what succeeded the browser is led to a page. One route
+//! answers the pages' script with JSON: what the socket does not repeat.
 
 mod chat;
 mod dashboard;
@@ -47,6 +48,7 @@ pub(super) async fn dispatch(route: PageRoute, call: Call) -> Result<Answer> {
         PageRoute::Dashboard => dashboard::show(&call).await,
         PageRoute::Chat(place) => chat::show(&call, place).await,
         PageRoute::Invite(room_id) => invite::show(&call, room_id).await,
+        PageRoute::Requests => rooms::open_requests(&call).await,
         PageRoute::Settings => settings::show(&call).await,
         PageRoute::SignUp => doors::sign_up(&call, doors::form(&call)?).await,
         PageRoute::LogIn => doors::log_in(&call, doors::form(&call)?).await,

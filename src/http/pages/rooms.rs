@@ -10,6 +10,7 @@ use crate::ids::{ChatId, UserId};
 use crate::limits::{DENIED_SHOWN, MEMBERS_SHOWN};
 use crate::message::{ChatType, Viewer};
 use crate::views::{self, PanelMember, Person, RoomPanel};
+use serde_json::json;
 
 /// The panel as this member of the room sees it.
 pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<RoomPanel> {
@@ -43,6 +44,19 @@ pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<Room
         denied: denied.iter().map(|one| Person::new(one.user_id.0, &one.username)).collect(),
         invite_link: is_creator.then(|| format!("{}{}", call.caller.origin, room.invite_link)),
     })
+}
+
+/// Who waits for the viewer's answer, as the list above each page shows them.
+pub async fn open_requests(call: &Call) -> Result<Answer> {
+    let requests = call.app.chat.open_requests(&*call.viewer()?, None).await?;
+    let requests: Vec<_> = requests
+        .iter()
+        .map(|one| {
+            let user = json!({"user_id": one.user_id, "username": one.username});
+            json!({"room_id": one.room_id, "room_name": one.room_name, "user": user})
+        })
+        .collect();
+    Ok(respond::ok(&json!({"requests": requests})))
 }
 
 pub async fn approve(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {

@@ -29,6 +29,8 @@ pub enum PageRoute {
     Remove(ChatId),
     Rotate(ChatId),
     Leave(ChatId),
+    /// For the script of a page, which has missed what came while it had no line: JSON, no page.
+    Requests,
     Settings,
     SetTheme,
     SetPassword,
@@ -80,6 +82,7 @@ impl PageRoute {
             ["room", id, "remove"] => (None, Some(Self::Remove(chat(id)))),
             ["room", id, "rotate"] => (None, Some(Self::Rotate(chat(id)))),
             ["room", id, "leave"] => (None, Some(Self::Leave(chat(id)))),
+            ["requests"] => (Some(Self::Requests), None),
             ["settings"] => (Some(Self::Settings), None),
             ["settings", "theme"] => (None, Some(Self::SetTheme)),
             ["settings", "password"] => (None, Some(Self::SetPassword)),
@@ -104,7 +107,7 @@ impl PageRoute {
         let plain = address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let page = Self::parse(&Method::GET, &segments).ok().filter(|_| plain)?;
-        (page.access() == Access::User).then_some(page)
+        (page.access() == Access::User && page != Self::Requests).then_some(page)
     }
 
     pub fn access(self) -> Access {
@@ -125,6 +128,7 @@ impl PageRoute {
             | Self::Remove(_)
             | Self::Rotate(_)
             | Self::Leave(_)
+            | Self::Requests
             | Self::Settings
             | Self::SetTheme
             | Self::SetPassword => Access::User,
@@ -139,6 +143,7 @@ impl PageRoute {
             | Self::Dashboard
             | Self::Chat(_)
             | Self::Invite(_)
+            | Self::Requests
             | Self::Settings => Body::None,
             Self::SignUp
             | Self::LogIn
@@ -181,6 +186,7 @@ impl PageRoute {
             Self::Remove(_) => "/room/{room_id}/remove",
             Self::Rotate(_) => "/room/{room_id}/rotate",
             Self::Leave(_) => "/room/{room_id}/leave",
+            Self::Requests => "/requests",
             Self::Settings => "/settings",
             Self::SetTheme => "/settings/theme",
             Self::SetPassword => "/settings/password",
@@ -215,6 +221,7 @@ mod tests {
             "/logout",
             "/docs",
             "/chats",
+            "/requests",
             "/unknown",
         ] {
             assert_eq!(PageRoute::at(not), None, "{not}");

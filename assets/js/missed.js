@@ -1,0 +1,77 @@
+// What began while the line was down, or between a page and its welcome: chats that the list has no
+// line for, and requests to join. The socket repeats messages only; these are asked for.
+
+import { call } from "./api.js";
+
+const PAGE = 200;
+const AGAIN_MS = 2_000;
+// After so many calls without an answer the line is gone again, and the next welcome asks.
+const TRIES_MAX = 5;
+
+export class Missed {
+  // What was said last in each chat that is missing, or null.
+  #missing = new Map();
+  #asking = false;
+  #asked = 0;
+
+  // `found` is told of each chat with what was said since it was read, `asked` of each open request.
+  constructor({ chats, requests, found, asked }) {
+    Object.assign(this, { chats, requests, found, asked });
+  }
+
+  chat(chat_id, message = null) {
+    this.#missing.set(chat_id, message ?? this.#missing.get(chat_id) ?? null);
+    if (!this.#asking) this.#findChats();
+  }
+
+  // It came by itself, or is gone.
+  settle(chat_id) {
+    this.#missing.delete(chat_id);
+  }
+
+  async findRequests() {
+    const asked = (this.#asked += 1);
+    await persist(async () => {
+      const { ok, answer } = await call(this.requests);
+      if (asked !== this.#asked) return true;
+      if (ok) answer.requests.forEach(({ room_id, room_name, user }) => this.asked(room_id, room_name, user));
+      return ok;
+    });
+  }
+
+  async #findChats() {
+    this.#asking = true;
+    while (this.#missing.size && (await persist(() => this.#goThrough()))) continue;
+    this.#asking = false;
+  }
+
+  // Whether the server answered. The latest chats come first, so that one page is enough, mostly; what
+  // is not found up to the end is gone.
+  async #goThrough() {
+    const sought = [...this.#missing.keys()];
+    for (let after = ""; sought.some((chat_id) => this.#missing.has(chat_id)); ) {
+      const { ok, answer } = await call(`${this.chats}?limit=${PAGE}${after}`);
+      if (!ok) return false;
+      answer.chats.forEach((chat) => this.#find(chat));
+      if (!answer.next) sought.forEach((chat_id) => this.#missing.delete(chat_id));
+      after = `&after=${answer.next}`;
+    }
+    return true;
+  }
+
+  #find(chat) {
+    if (!this.#missing.has(chat.chat_id)) return;
+    const message = this.#missing.get(chat.chat_id);
+    this.#missing.delete(chat.chat_id);
+    this.found(chat, message);
+  }
+}
+
+// Whether `attempt` succeeded in the end.
+async function persist(attempt) {
+  for (let tries = 1; !(await attempt()); tries += 1) {
+    if (tries === TRIES_MAX) return false;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
+  return true;
+}
