@@ -22,7 +22,8 @@ class ChatList extends HTMLElement {
     const line = this.#line(chat_id);
     if (!line) return null;
     const link = line.querySelector(".chat-link");
-    return { type: line.dataset.type, name: link.textContent, href: link.getAttribute("href") };
+    const { type, readSeq } = line.dataset;
+    return { type, name: link.textContent, href: link.getAttribute("href"), readSeq: Number(readSeq) };
   }
 
   get unread() {

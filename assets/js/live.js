@@ -8,6 +8,11 @@ import { spans } from "./spans.js";
 import { word } from "./words.js";
 
 export class Live {
+  // How far each chat went at the welcome: up to there messages are repeated. And the last of each chat
+  // that somebody is to be told of.
+  #stood = new Map();
+  #due = new Map();
+
   // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload, paths}.
   constructor(page) {
     Object.assign(this, page);
@@ -26,6 +31,7 @@ export class Live {
   // may go out on that line.
   on_welcome({ user_id, epoch, chats }) {
     if (user_id !== this.viewer.user_id || epoch !== this.epoch) return this.reload();
+    this.#stood = new Map(chats.map(({ chat_id, last_seq }) => [chat_id, last_seq]));
     this.list.stand(chats);
     const [ours, shown] = [new Set(chats.map(({ chat_id }) => chat_id)), this.list.positions()];
     for (const chat_id of shown.keys()) if (!ours.has(chat_id)) this.on_chat_removed({ chat_id });
@@ -44,7 +50,13 @@ export class Live {
       this.log.add(message, this.viewer, own ? message.client_id : null);
     }
     if (own && message.client_id) this.delivery.stored(message);
-    if (!own) this.#tell(message);
+    if (own || seq <= this.list.chat(chat_id).readSeq || !this.#isNews(message)) return;
+    this.#due.set(chat_id, message);
+    if (seq > (this.#stood.get(chat_id) ?? 0)) this.#tell(chat_id);
+  }
+
+  on_caught_up({ chat_id }) {
+    this.#tell(chat_id);
   }
 
   on_ack(frame) {
@@ -97,6 +109,7 @@ export class Live {
     this.on_chat_added({ chat });
     const last = message ?? chat.last_message;
     if (last) this.on_message(last);
+    this.#tell(chat.chat_id);
   }
 
   #ask(room_id, room_name, user) {
@@ -111,17 +124,19 @@ export class Live {
     if (!(await isShown("page", true))) notify(notice);
   }
 
-  async #tell(message) {
-    const { chat_id, seq, username, content } = message;
-    const chat = this.list.chat(chat_id);
-    if (!chat || (chat.type === "general" && !this.#mentions(content))) return;
-    if (await isShown(`chat.${chat_id}`, this.log?.chat === chat_id)) return;
-    const notice = chat.type === "private" ? "private_notice" : "chat_notice";
-    const title = word(notice, { username, chat: chat.name });
-    notify({ title, body: content, tag: `message-${chat_id}-${seq}`, href: chat.href });
+  // Of all that was missed in a chat the last is told.
+  async #tell(chat_id) {
+    const [message, chat] = [this.#due.get(chat_id), this.list.chat(chat_id)];
+    this.#due.delete(chat_id);
+    if (!message || !chat || (await isShown(`chat.${chat_id}`, this.log?.chat === chat_id))) return;
+    const { username, content } = message;
+    const title = word(chat.type === "private" ? "private_notice" : "chat_notice", { username, chat: chat.name });
+    notify({ title, body: content, tag: `message-${chat_id}`, href: chat.href });
   }
 
-  #mentions(content) {
+  // General is everybody's; it is news there when one is named.
+  #isNews({ chat_id, content }) {
+    if (this.list.chat(chat_id).type !== "general") return true;
     return spans(content, this.viewer.username).some(({ kind }) => kind === "mention");
   }
 }

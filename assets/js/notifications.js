@@ -10,12 +10,12 @@ const BODY_CHARS_MAX = 160;
 const isOn = (name) => localStorage.getItem(name) === "on";
 const supported = "Notification" in window;
 
-// `tag` makes one of two notifications of the same thing.
+// `tag` makes one of two notifications of the same thing: the later one, which speaks up again.
 export function notify({ title, body, tag, href }) {
   if (!isNotifier()) return;
   if (isOn(SOUND)) play();
   if (!supported || Notification.permission !== "granted" || !isOn(WANTED)) return;
-  const notice = show(title, { body: body.slice(0, BODY_CHARS_MAX), tag });
+  const notice = show(title, { body: body.slice(0, BODY_CHARS_MAX), tag, renotify: true });
   if (notice) notice.onclick = () => {
     notice.close();
     window.focus();

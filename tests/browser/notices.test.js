@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, say } from "./lib/browser.js";
+import { connected, reconnects, say } from "./lib/browser.js";
+import { Proxy } from "./lib/proxy.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
 
@@ -34,8 +35,8 @@ function recorder() {
 
 const shown = (page) => page.evaluate(() => JSON.parse(localStorage.getItem("test.shown") ?? "[]"));
 
-async function listener(name) {
-  const person = await here.visitor(name);
+async function listener(name, options) {
+  const person = await here.visitor(name, options);
   await person.context.addInitScript(recorder);
   await person.register();
   await person.log_in();
@@ -109,4 +110,42 @@ test("the sound is played when it was switched on", async () => {
   await say(dee.page, "hello @cyd");
   await until("a sound", () => cyd.page.evaluate(() => localStorage.getItem("test.sounded")));
   await Promise.all([cyd.leave(), dee.leave()]);
+});
+
+test("after a gap each chat speaks up once, and not of what was read elsewhere", async () => {
+  const proxy = await Proxy.to(here.server.port);
+  const [eve, fay, guy] = await Promise.all([listener("eve", { url: proxy.url }), here.person("fay"), here.person("guy")]);
+  eve.expects(/ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connection/);
+  const call = async (person, path, data) => {
+    const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
+    assert.ok(answer.ok(), await answer.text());
+    return answer.status() === 204 ? null : answer.json();
+  };
+  const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
+  const begin = async (person) => (await call(person, "/chats/private", { receiver_id: eve.id })).chat_id;
+  const [withFay, withGuy] = [await begin(fay), await begin(guy)];
+  const page = await eve.open("/settings");
+  await page.getByRole("button", { name: "Enable notifications" }).click();
+  await connected(page);
+  const online = () => page.evaluate(() => dispatchEvent(new Event("online")));
+  proxy.die();
+  await online();
+  await page.getByText("No connection. What you write is kept").waitFor();
+  for (const content of ["one", "two", "three"]) await tell(fay, withFay, content);
+  for (const content of ["hello all", "hello @eve", "bye all"]) await tell(fay, 1, content);
+  const { seq } = await tell(guy, withGuy, "seen on the phone");
+  await call(eve, `/chats/${withGuy}/read`, { seq });
+  proxy.revive();
+  await reconnects(page, online);
+  await page.locator(`.chat-line[data-chat="${withFay}"] .unread`, { hasText: "3" }).waitFor();
+  await tell(guy, withGuy, "and now?");
+  await until("what is said now", async () => (await shown(page)).some(({ body }) => body === "and now?"));
+  const notices = (await shown(page)).map(({ title, body, tag }) => [title, body, tag]);
+  assert.deepEqual(notices.toSorted(), [
+    ["fay in General", "hello @eve", "message-1"],
+    ["fay", "three", `message-${withFay}`],
+    ["guy", "and now?", `message-${withGuy}`],
+  ]);
+  proxy.close();
+  await Promise.all([eve.leave(), fay.leave(), guy.leave()]);
 });
