@@ -116,6 +116,8 @@ test("a changed password ends the other sessions", async () => {
   await elsewhere.open("/general");
   await connected(elsewhere.page);
   elsewhere.expects(/status of 401/);
+  const draft = field(elsewhere.page, "Message");
+  await draft.fill("half a thought");
   fay.expects(/status of 422/);
   const page = await fay.open("/settings");
   await page.getByLabel("Current password").fill("not mine");
@@ -127,7 +129,12 @@ test("a changed password ends the other sessions", async () => {
   await page.getByRole("button", { name: "Change password" }).click();
   await page.getByText("The password is changed.").waitFor();
   await elsewhere.page.getByRole("heading", { name: "Log in" }).waitFor();
-  await elsewhere.log_in("a better password");
+  // Nobody logged out here: what was being written is still there.
+  await field(elsewhere.page, "Username").fill("fay");
+  await elsewhere.page.getByLabel("Password").fill("a better password");
+  await elsewhere.page.getByRole("button", { name: "Log in" }).click();
+  await elsewhere.page.getByRole("heading", { name: "General", level: 1 }).waitFor();
+  assert.equal(await draft.inputValue(), "half a thought");
   await Promise.all([fay.leave(), elsewhere.leave()]);
 });
 
@@ -153,4 +160,33 @@ test("a page whose session was renewed outlives its first token", async (t) => {
   assert.equal(await page.evaluate(() => window.first), true, "it is the same page");
   await say(page, "half a thought");
   await gus.leave();
+});
+
+test("logging out is not cut short by its own end of the session, and forgets only when it worked", async () => {
+  const hal = await here.person("hal");
+  hal.expects(/ERR_INTERNET_DISCONNECTED|status of 401/);
+  const page = await hal.open("/general");
+  await connected(page);
+  const message = field(page, "Message");
+  await message.fill("not yet");
+  await hal.context.setOffline(true);
+  await page.getByRole("button", { name: "Log out" }).click();
+  await until("it does not work", () => page.url().startsWith("chrome-error:"));
+  await hal.context.setOffline(false);
+  await hal.open("/general");
+  assert.equal(await message.inputValue(), "not yet");
+  await connected(page);
+
+  // The session is over, and the tab has been told so, before the answer is there.
+  await page.route(/\/(auth\/)?logout$/, async (route) => {
+    const told = page.waitForResponse((response) => response.url().endsWith("/auth/me") && response.status() === 401);
+    const response = await route.fetch({ maxRedirects: 0 });
+    await told;
+    await route.fulfill({ response });
+  });
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  assert.equal(new URL(page.url()).search, "");
+  assert.equal(await page.evaluate(() => localStorage.length), 0);
+  await hal.leave();
 });
