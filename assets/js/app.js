@@ -64,7 +64,7 @@ socket.addEventListener("down", ({ detail }) => {
 socket.addEventListener("ended", async () => {
   if (await checkSession()) socket.comeBack();
 });
-addEventListener("online", () => socket.nudge());
+for (const change of ["online", "offline"]) addEventListener(change, () => socket.nudge());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") socket.nudge();
 });

@@ -5,9 +5,11 @@
 
 import { afterClose, parseFrame, pingFrame, resumedChats, resumeQuery } from "./wire.js";
 
-const CHECK_MS = 5_000;
-// Browsers hide the protocol's pings, so a quiet line is tried with one of our own.
+const CHECK_MS = 2_000;
+// Browsers hide the protocol's pings, so a quiet line is tried with one of our own: soon where
+// something was sent over it. A server whose database hangs answers a ping, but no draft.
 const QUIET_MS = 20_000;
+const QUIET_MS_SENT = 3_000;
 const ANSWER_MS = 5_000;
 // A try that has led to no welcome by then has gone into a dead line.
 const WELCOME_MS = 10_000;
@@ -23,6 +25,7 @@ export class Socket extends EventTarget {
   #opened = 0;
   #heard = 0;
   #asked = 0;
+  #sent = 0;
   #resumed = new Set();
 
   // `positions` maps each chat to the last `seq` that the page has.
@@ -42,7 +45,7 @@ export class Socket extends EventTarget {
     const socket = new WebSocket(this.address + resumeQuery(this.positions, this.epoch));
     this.#socket = socket;
     this.#opened = this.#heard = performance.now();
-    this.#asked = 0;
+    this.#asked = this.#sent = 0;
     socket.onmessage = (event) => this.#take(event.data);
     socket.onclose = (event) => this.#closed(event.code);
   }
@@ -51,6 +54,7 @@ export class Socket extends EventTarget {
   send(frame) {
     if (!this.up || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(frame);
+    this.#sent ||= performance.now();
     return true;
   }
 
@@ -75,7 +79,7 @@ export class Socket extends EventTarget {
 
   #take(text) {
     this.#heard = performance.now();
-    this.#asked = 0;
+    this.#asked = this.#sent = 0;
     const frame = parseFrame(text);
     if (!frame || !this.#moves(frame)) return;
     this.#tell("frame", frame);
@@ -114,7 +118,11 @@ export class Socket extends EventTarget {
     const unwelcome = !this.up && now - this.#opened > WELCOME_MS;
     const unanswered = this.#asked && now - this.#asked > ANSWER_MS;
     if (unwelcome || unanswered) this.#closed(1006);
-    else if (!this.#asked && now - this.#heard > QUIET_MS) this.#ask();
+    else if (!this.#asked && this.#isQuiet(now)) this.#ask();
+  }
+
+  #isQuiet(now) {
+    return now - this.#heard > QUIET_MS || (this.#sent && now - this.#sent > QUIET_MS_SENT);
   }
 
   #ask() {
