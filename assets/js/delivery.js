@@ -40,8 +40,9 @@ export class Delivery {
     this.#sendNext();
   }
 
+  // Another tab may have let it go.
   retry(client_id) {
-    this.outbox.mark(client_id, null);
+    if (!this.outbox.mark(client_id, null)) return this.log.discard(client_id);
     this.log.fail(client_id, null);
     this.#sendNext();
   }

@@ -1,7 +1,10 @@
 // The frames of the socket. Knows no DOM, no socket and no clock.
 
-export const messageFrame = (chat_id, content, client_id) =>
-  JSON.stringify({ type: "message", chat_id, content, client_id });
+// Half a surrogate pair, as of an emoji that was cut, is no text, and its escape no JSON for the server.
+export function messageFrame(chat_id, text, client_id) {
+  const content = text.replace(/\p{Surrogate}/gu, "\ufffd");
+  return JSON.stringify({ type: "message", chat_id, content, client_id });
+}
 
 export const readFrame = (chat_id, seq) => JSON.stringify({ type: "read", chat_id, seq });
 

@@ -121,8 +121,13 @@ test("what the server refuses can be sent again by the same name, or be let go",
   }, [guy.id, name]);
   await page.reload();
   await connected(page);
+  // A tab that shows it, too, and learns only by trying that it is gone.
+  const other = await guy.open("/general", { tab: true });
+  await connected(other);
   await said(page, "never mind").getByRole("button", { name: "Discard" }).click();
   await said(page, "never mind").waitFor({ state: "detached" });
+  await said(other, "never mind").getByRole("button", { name: "Retry" }).click();
+  await said(other, "never mind").waitFor({ state: "detached" });
   await said(page, "second try").getByText("It was refused.").waitFor();
   await said(page, "second try").getByRole("button", { name: "Retry" }).click();
   await stored(page, "second try");
@@ -209,4 +214,19 @@ test("what one user wrote is never sent, nor shown, as another's", async () => {
   assert.deepEqual(who, [["lou", "from lou"], ["kim", "from kim alone"]]);
   proxy.close();
   await Promise.all([lou.leave(), kim.leave()]);
+});
+
+test("half a character is no reason to wait for ever", async () => {
+  const max = await here.person("max");
+  const page = await max.open("/general");
+  await connected(page);
+  await page.getByRole("textbox", { name: "Message" }).evaluate((field) => {
+    field.value = `cut ${String.fromCharCode(0xd83d)} in the middle`;
+    field.form.requestSubmit();
+  });
+  await stored(page, "in the middle");
+  await say(page, "and on");
+  const { messages } = await (await max.context.request.get("/chats/general/history?limit=2")).json();
+  assert.deepEqual(messages.map(({ content }) => content), ["cut \ufffd in the middle", "and on"]);
+  await max.leave();
 });
