@@ -30,7 +30,7 @@ const log = document.querySelector("message-log");
 const composer = document.querySelector("message-composer");
 const banner = document.querySelector("line-banner");
 const socket = new Socket(socketAddress, epoch, list.positions());
-const delivery = new Delivery(new Outbox(viewer.user_id), socket, log, viewer);
+const delivery = new Delivery({ outbox: new Outbox(viewer.user_id), socket, log, list, viewer });
 const live = new Live({
   viewer,
   epoch,

@@ -59,6 +59,14 @@ class ChatList extends HTMLElement {
     this.#tell();
   }
 
+  // Something of one's own is not sent there, and waits for a decision.
+  fail(chat_id) {
+    const line = this.#line(chat_id);
+    if (!line) return;
+    line.querySelector(".last-author").textContent = word("you");
+    line.querySelector(".last-text").textContent = word("unsent");
+  }
+
   add(chat, own) {
     if (this.#line(chat.chat_id)) return;
     const line = fillAttributes(clone(`chat-${chat.chat_type}`), chat);

@@ -1,5 +1,5 @@
 // Brings what was written to the server: keeps it in the outbox, sends it when there is a line, again
-// when there is a new one, and says how it went to the log. Knows no DOM beyond the log it is given.
+// when there is a new one, and says how it went to the log or the list. Knows no DOM beyond those.
 //
 // One draft is under way at a time, the oldest first: whatever is refused, none overtakes another, and
 // the server is never asked faster than it answers.
@@ -18,12 +18,12 @@ export class Delivery {
   #tries = 0;
   #pause = 0;
 
-  constructor(outbox, socket, log, viewer) {
-    this.outbox = outbox;
-    this.socket = socket;
-    this.log = log;
-    this.viewer = viewer;
-    if (log) for (const entry of outbox.of(log.chat)) log.pend(entry, viewer);
+  constructor({ outbox, socket, log, list, viewer }) {
+    Object.assign(this, { outbox, socket, log, list, viewer });
+    for (const entry of outbox.entries()) {
+      if (entry.chat_id === log?.chat) log.pend(entry, viewer);
+      else if (entry.reason !== null) list.fail(entry.chat_id);
+    }
   }
 
   write(chat_id, content) {
@@ -65,11 +65,16 @@ export class Delivery {
     if (code === "rate_limited") return this.#again(Math.max(SLOW_MS, retry_after_ms ?? 0));
     this.#tries += 1;
     if (code === "unavailable" && this.#tries < TRIES_MAX) return this.#again(AGAIN_MS * this.#tries);
-    const reason = detail ?? word("unsent");
-    this.outbox.mark(client_id, reason);
-    this.log?.fail(client_id, reason);
+    this.#fail(client_id, detail ?? word("unsent"));
     this.#settle();
     this.#sendNext();
+  }
+
+  // Shown by the log, or by the line of a chat that is not in the middle.
+  #fail(client_id, reason) {
+    const { chat_id } = this.outbox.mark(client_id, reason) ?? {};
+    if (chat_id === this.log?.chat) this.log?.fail(client_id, reason);
+    else this.list.fail(chat_id);
   }
 
   #again(pause) {

@@ -29,10 +29,6 @@ export class Outbox {
     return this.entries().filter((entry) => entry.reason === null);
   }
 
-  of(chat_id) {
-    return this.entries().filter((entry) => entry.chat_id === chat_id);
-  }
-
   remove(client_id) {
     localStorage.removeItem(this.prefix + client_id);
   }

@@ -230,3 +230,21 @@ test("half a character is no reason to wait for ever", async () => {
   assert.deepEqual(messages.map(({ content }) => content), ["cut \ufffd in the middle", "and on"]);
   await max.leave();
 });
+
+test("what is refused in a chat that is not in view is said beside that chat", async () => {
+  const [nia, otto] = await Promise.all([here.person("nia"), here.person("otto")]);
+  const created = await nia.context.request.post("/chats/private", { data: { receiver_id: otto.id }, headers: { origin: here.url } });
+  const { chat_id } = await created.json();
+  await nia.page.evaluate(([user, chat_id]) => {
+    const entry = { client_id: "long", chat_id, content: "x".repeat(4_001), at: Date.now(), order: 1, reason: null };
+    localStorage.setItem(`snug.outbox.${user}.long`, JSON.stringify(entry));
+  }, [nia.id, chat_id]);
+  const page = await nia.open("/settings");
+  const line = page.locator(`.chat-line[data-chat="${chat_id}"]`);
+  await line.getByText("Not sent.").waitFor();
+  await page.reload();
+  await line.getByText("Not sent.").waitFor();
+  await page.getByRole("link", { name: "otto" }).click();
+  await said(page, "xxx").getByText(/4,000 characters/).waitFor();
+  await Promise.all([nia.leave(), otto.leave()]);
+});
