@@ -73,7 +73,9 @@ list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
 showUnread(list.unread);
 
 document.addEventListener("compose", (event) => {
-  if (!delivery.write(log.chat, event.detail.content)) event.preventDefault();
+  const taken = delivery.write(log.chat, event.detail.content);
+  composer.querySelector(".full").hidden = taken;
+  if (!taken) event.preventDefault();
 });
 document.addEventListener("retry", ({ detail }) => {
   delivery.retry(detail.client_id);

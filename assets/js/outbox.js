@@ -9,14 +9,18 @@ export class Outbox {
     this.prefix = `snug.outbox.${user}.`;
   }
 
-  // Null where so much waits that no more is taken.
+  // Null where so much waits that no more is taken, here or by the browser.
   add(chat_id, content) {
     const entries = this.entries();
     if (entries.length >= ENTRIES_MAX) return null;
     const order = (this.order = (this.order ?? 0) + 1);
     const entry = { client_id: freshId(), chat_id, content, at: Date.now(), order, reason: null };
-    this.#keep(entry);
-    return entry;
+    try {
+      this.#keep(entry);
+      return entry;
+    } catch {
+      return null;
+    }
   }
 
   entries() {

@@ -248,3 +248,23 @@ test("what is refused in a chat that is not in view is said beside that chat", a
   await said(page, "xxx").getByText(/4,000 characters/).waitFor();
   await Promise.all([nia.leave(), otto.leave()]);
 });
+
+test("where too many messages wait the next message stays where it was written, and that is said", async () => {
+  const pia = await here.person("pia");
+  await pia.page.evaluate((user) => {
+    for (let n = 0; n < 200; n += 1) {
+      const entry = { client_id: `n${n}`, chat_id: 1, content: `waits ${n}`, at: Date.now(), order: n, reason: "It was refused." };
+      localStorage.setItem(`snug.outbox.${user}.n${n}`, JSON.stringify(entry));
+    }
+  }, pia.id);
+  const page = await pia.open("/general");
+  await connected(page);
+  await write(page, "one too many");
+  const full = page.getByRole("alert").filter({ hasText: "Too many messages wait" });
+  await full.waitFor();
+  assert.equal(await page.getByRole("textbox", { name: "Message" }).inputValue(), "one too many");
+  await said(page, "waits 199").getByRole("button", { name: "Discard" }).click();
+  await say(page, "one too many");
+  await full.waitFor({ state: "hidden" });
+  await pia.leave();
+});
