@@ -41,17 +41,15 @@ export class Live {
   }
 
   on_message(message) {
-    const { chat_id, seq } = message;
-    const own = authorOf(message) === this.viewer.user_id;
+    const { chat_id, seq, client_id } = message;
+    const own = this.#isOwn(message);
+    if (own && client_id) this.delivery.stored(message);
     if (!this.list.chat(chat_id)) return this.missed.chat(chat_id, message);
-    this.list.advance(chat_id, message, own);
+    this.#hear(message);
     if (this.log?.chat === chat_id) {
       if (document.visibilityState !== "visible" && !own) this.log.markNew(seq);
-      this.log.add(message, this.viewer, own ? message.client_id : null);
+      this.log.add(message, this.viewer, own ? client_id : null);
     }
-    if (own && message.client_id) this.delivery.stored(message);
-    if (own || seq <= this.list.chat(chat_id).readSeq || !this.#isNews(message)) return;
-    this.#due.set(chat_id, message);
     if (seq > (this.#stood.get(chat_id) ?? 0)) this.#tell(chat_id);
   }
 
@@ -72,14 +70,14 @@ export class Live {
   }
 
   on_reset({ chat_id }) {
+    this.missed.chat(chat_id);
     if (this.log?.chat !== chat_id) return;
     this.log.restart();
     this.loadNewest();
   }
 
   on_chat_added({ chat }) {
-    const own = chat.last_message && authorOf(chat.last_message) === this.viewer.user_id;
-    this.list.add(chat, own);
+    this.list.add(chat, chat.last_message && this.#isOwn(chat.last_message));
     this.missed.settle(chat.chat_id);
     if (this.invite?.settled(chat.chat_id)) return this.invite.open();
     if (chat.chat_type !== "room") return;
@@ -106,10 +104,23 @@ export class Live {
   }
 
   #meet(chat, message) {
-    this.on_chat_added({ chat });
+    if (!this.list.chat(chat.chat_id)) this.on_chat_added({ chat });
     const last = message ?? chat.last_message;
-    if (last) this.on_message(last);
+    if (last) this.#hear(last);
     this.#tell(chat.chat_id);
+  }
+
+  // What the list says of it, and whether somebody is to be told.
+  #hear(message) {
+    const { chat_id, seq } = message;
+    const own = this.#isOwn(message);
+    this.list.advance(chat_id, message, own);
+    const unread = !own && seq > this.list.chat(chat_id).readSeq;
+    if (unread && this.#isNews(message)) this.#due.set(chat_id, message);
+  }
+
+  #isOwn(message) {
+    return authorOf(message) === this.viewer.user_id;
   }
 
   #ask(room_id, room_name, user) {

@@ -1,5 +1,5 @@
-// What began while the line was down, or between a page and its welcome: chats that the list has no
-// line for, and requests to join. The socket repeats messages only; these are asked for.
+// What the socket does not repeat: chats that began while the line was down, or between a page and its
+// welcome, chats of which too much was missed, and requests to join. These are asked for.
 
 import { call } from "./api.js";
 

@@ -16,11 +16,11 @@ const online = (page) => page.evaluate(() => dispatchEvent(new Event("online")))
 const line = (page, chat_id) => page.locator(`.chat-line[data-chat="${chat_id}"]`);
 
 // Somebody with a line that can be cut.
-async function remote(name, options) {
+async function remote(name, { known = false } = {}) {
   const proxy = await Proxy.to(here.server.port);
-  const person = await here.visitor(name, { url: proxy.url, ...options });
+  const person = await here.visitor(name, { url: proxy.url });
   person.expects(NOISE);
-  await person.register();
+  if (!known) await person.register();
   await person.log_in();
   const cut = async () => {
     proxy.die();
@@ -76,10 +76,16 @@ test("who missed too much for a replay sees the newest, and the rest by scrollin
   const page = await dee.open(`/private/${chat_id}`);
   await sees(page, "before");
   await connected(page);
-  await dee.cut();
+  const elsewhere = await remote("dee", { known: true });
+  await elsewhere.open("/settings");
+  await connected(elsewhere.page);
+  await Promise.all([dee.cut(), elsewhere.cut()]);
   await write(page, "written meanwhile");
   const lot = Array.from({ length: 1_010 }, (_, n) => `missed ${n}`);
-  for (const content of lot) await tell(eve, chat_id, content);
+  for (let at = 0; at < 1_009; at += 20) {
+    await Promise.all(lot.slice(at, Math.min(at + 20, 1_009)).map((content) => tell(eve, chat_id, content)));
+  }
+  await tell(eve, chat_id, lot[1_009]);
   // The newest page cannot be had at first.
   dee.expects(/ERR_FAILED/);
   let failed = 0;
@@ -93,15 +99,20 @@ test("who missed too much for a replay sees the newest, and the rest by scrollin
   await stored(page, "written meanwhile");
   assert.equal(failed, 2);
   assert.equal(await said(page, "before").count(), 0);
-  await until("its line says so, too", async () => (await line(page, chat_id).locator(".last-text").textContent()) === "written meanwhile");
+  // A chat that is not in view says what was said last, too.
+  await elsewhere.mend();
+  await line(elsewhere.page, chat_id).getByText("written meanwhile").waitFor();
   const scroller = page.getByRole("log");
   await until("all of it", async () => {
     await scroller.evaluate((element) => (element.scrollTop = -element.scrollHeight));
-    return (await said(page, "before").count()) === 1;
+    return (await page.locator('.message[data-seq="1"]').count()) === 1;
   });
-  assert.deepEqual(await contents(page), ["before", ...lot, "written meanwhile"]);
+  assert.deepEqual((await contents(page)).sort(), ["before", ...lot, "written meanwhile"].sort());
+  const seqs = await page.locator(".message").evaluateAll((all) => all.map((one) => Number(one.dataset.seq)));
+  assert.deepEqual(seqs, seqs.map((_, at) => at + 1), "in order, without a hole");
   dee.proxy.close();
-  await Promise.all([dee.leave(), eve.leave()]);
+  elsewhere.proxy.close();
+  await Promise.all([dee.leave(), elsewhere.leave(), eve.leave()]);
 });
 
 test("a chat that began, one that ended and a request to join are there after a gap", async () => {
