@@ -13,8 +13,10 @@ export class Outbox {
   add(chat_id, content) {
     const entries = this.entries();
     if (entries.length >= ENTRIES_MAX) return null;
-    const order = (this.order = (this.order ?? 0) + 1);
-    const entry = { client_id: freshId(), chat_id, content, at: Date.now(), order, reason: null };
+    // After all that is here, also where the clock was set back meanwhile.
+    const last = entries.at(-1) ?? { at: 0, order: 0 };
+    const [at, order] = [Math.max(Date.now(), last.at), last.order + 1];
+    const entry = { client_id: freshId(), chat_id, content, at, order, reason: null };
     try {
       this.#keep(entry);
       return entry;

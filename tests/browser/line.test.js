@@ -268,3 +268,18 @@ test("where too many messages wait the next message stays where it was written, 
   await full.waitFor({ state: "hidden" });
   await pia.leave();
 });
+
+test("what is written after the clock was set back waits its turn", async () => {
+  const rae = await here.person("rae");
+  const page = await rae.open("/general");
+  await connected(page);
+  await page.evaluate((user) => {
+    const entry = { client_id: "earlier", chat_id: 1, content: "earlier", at: Date.now() + 3_600_000, order: 7, reason: null };
+    localStorage.setItem(`snug.outbox.${user}.earlier`, JSON.stringify(entry));
+  }, rae.id);
+  await say(page, "later");
+  await sees(page, "earlier");
+  const { messages } = await (await rae.context.request.get("/chats/general/history?limit=2")).json();
+  assert.deepEqual(messages.map(({ content }) => content), ["earlier", "later"]);
+  await rae.leave();
+});
