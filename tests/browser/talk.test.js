@@ -36,6 +36,7 @@ test("two people talk, and each sees at once what the other says", async () => {
   assert.ok(await said(ada.page, "line two").evaluate((element) => element.classList.contains("own")));
 
   await say(ada.page, "see https://example.org/a_(b)?c=d#e. And javascript:alert(1)");
+  await sees(bo.page, "see ");
   const link = said(bo.page, "see ").getByRole("link");
   assert.equal(await link.count(), 1);
   assert.equal(await link.getAttribute("href"), "https://example.org/a_(b)?c=d#e");
@@ -94,6 +95,7 @@ test("the composer keeps drafts, counts near the limit, and breaks lines with Sh
 
 test("unread messages are counted, marked where they begin, and read by looking", async () => {
   const [dee, eve] = await Promise.all([here.person("dee"), here.person("eve")]);
+  await connected(eve.page);
   await dee.open("/");
   const found = dee.page.getByRole("textbox", { name: "Find people" });
   await found.fill("EV");
@@ -103,7 +105,6 @@ test("unread messages are counted, marked where they begin, and read by looking"
   const chat_id = Number(chat.split("/")[2]);
 
   // Eve is at her dashboard: the new chat appears there by itself.
-  await connected(eve.page);
   await eve.page.getByRole("link", { name: "dee" }).waitFor();
   await say(dee.page, "Have you got a minute?");
   await say(dee.page, "It is about the plant.");

@@ -17,7 +17,9 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-const welcomes = new WeakMap();
+// What is known of a page's line: how many documents it has shown, how often a socket was welcomed,
+// and the welcomed socket of the present document.
+const lines = new WeakMap();
 
 export function launch() {
   return chromium.launch({
@@ -82,14 +84,27 @@ export class Person {
   }
 
   #listen(page) {
+    const line = { documents: 0, welcomes: 0, socket: null };
+    lines.set(page, line);
+    page.on("request", (request) => {
+      if (!request.isNavigationRequest()) return;
+      line.documents += 1;
+      line.socket = null;
+    });
     page.on("console", (message) => {
       if (message.type() !== "error" && !/Content Security Policy|Trusted/i.test(message.text())) return;
       this.#complain(`${message.text()} (${message.location().url})`);
     });
     page.on("pageerror", (error) => this.#complain(error.stack));
     page.on("websocket", (socket) => {
+      const { documents } = line;
       socket.on("framereceived", ({ payload }) => {
-        if (payload.includes('"type":"welcome"')) welcomes.set(page, (welcomes.get(page) ?? 0) + 1);
+        if (!payload.includes('"type":"welcome"')) return;
+        line.welcomes += 1;
+        if (documents === line.documents) line.socket = socket;
+      });
+      socket.on("close", () => {
+        if (line.socket === socket) line.socket = null;
       });
     });
   }
@@ -134,14 +149,16 @@ export async function sees(page, text) {
 
 // Does something after which the page's socket is welcomed anew.
 export async function reconnects(page, change) {
-  const before = welcomes.get(page) ?? 0;
+  const line = lines.get(page);
+  const before = line.welcomes;
   await change();
-  await until("the socket is welcomed", () => (welcomes.get(page) ?? 0) > before);
+  await until("the socket is welcomed anew", () => line.welcomes > before);
 }
 
-// The page's socket has been welcomed at least once.
+// The socket of the document that the page shows has been welcomed. What leads to another document
+// must be over: wait for something on it, or use `reconnects`.
 export async function connected(page) {
-  await until("the socket is welcomed", () => welcomes.get(page));
+  await until("the socket is welcomed", () => lines.get(page).socket);
 }
 
 export async function contents(page) {
