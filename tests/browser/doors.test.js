@@ -15,7 +15,7 @@ const path = (page) => new URL(page.url()).pathname;
 test("somebody signs up, with what is wrong said beside it and what was typed kept", async () => {
   const ada = await here.visitor("ada");
   await here.person("taken").then((taken) => taken.leave());
-  ada.expects(/status of 4(09|22)/);
+  ada.expectsRefusal(409, "/signup");
   const page = await ada.open("/");
   assert.equal(path(page), "/login");
   await page.getByRole("link", { name: "Make an account" }).click();
@@ -61,7 +61,7 @@ test("password managers know the fields, and a password can be looked at", async
 test("after the login one is at the page that one came for", async () => {
   const cy = await here.visitor("cyd");
   await cy.register();
-  cy.expects(/status of 401/);
+  cy.expectsRefusal(401, "/login");
   const page = await cy.open("/settings");
   assert.equal(path(page), "/login");
   await field(page, "Username").fill("cyd");
@@ -81,7 +81,7 @@ test("after the login one is at the page that one came for", async () => {
 
 test("logging out ends every tab and leaves nothing behind", async () => {
   const dee = await here.person("dee");
-  dee.expects(/status of 401/);
+  dee.expectsRefusal(401, "/auth/(me|renew)");
   await dee.open("/general");
   const other = await dee.open("/general", { tab: true });
   await connected(other);
@@ -115,10 +115,10 @@ test("a changed password ends the other sessions", async () => {
   await elsewhere.log_in();
   await elsewhere.open("/general");
   await connected(elsewhere.page);
-  elsewhere.expects(/status of 401/);
+  elsewhere.expectsRefusal(401, "/auth/(me|renew)");
   const draft = field(elsewhere.page, "Message");
   await draft.fill("half a thought");
-  fay.expects(/status of 422/);
+  fay.expectsRefusal(422, "/settings/password");
   const page = await fay.open("/settings");
   await page.getByLabel("Current password").fill("not mine");
   await page.getByLabel("New password").fill("a better password");

@@ -94,7 +94,7 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
 
 test("what is refused is said, and what was typed is kept", async () => {
   const dee = await signUp("dee", "/general");
-  dee.expects(/status of 422/);
+  dee.expectsRefusal(422, "/general");
   await send(dee.page, "x".repeat(4_001));
   await dee.page.getByRole("alert").filter({ hasText: "at most 4,000 characters" }).waitFor();
   const field = dee.page.getByRole("textbox", { name: "Message" });

@@ -119,7 +119,7 @@ test("the creator removes a member and changes the link; a member leaves", async
   await guy.page.getByRole("button", { name: "Leave room" }).click();
   await guy.page.getByRole("heading", { name: "Start something" }).waitFor();
   assert.equal(await guy.page.getByRole("link", { name: "Cellar" }).count(), 0);
-  guy.expects(/status of 404/);
+  guy.expectsRefusal(404, room.path);
   await guy.open(room.path);
   await guy.page.getByRole("heading", { name: "Nothing here" }).waitFor();
   await Promise.all([eve.leave(), fay.leave(), guy.leave()]);
@@ -127,7 +127,7 @@ test("the creator removes a member and changes the link; a member leaves", async
 
 test("a link that invites to nothing is said to be none", async () => {
   const hal = await here.person("hal");
-  hal.expects(/status of 4(04|22)/);
+  hal.expectsRefusal("4(04|22)", "/join");
   const join = async (link) => {
     await hal.page.getByRole("textbox", { name: "Invite link" }).fill(link);
     await hal.page.getByRole("button", { name: "Ask to join" }).click();

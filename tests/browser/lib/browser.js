@@ -83,6 +83,11 @@ export class Person {
     this.expected.push(pattern);
   }
 
+  // An answer with this status at such an address; anything else that is refused still counts.
+  expectsRefusal(status, path) {
+    this.expects(new RegExp(`status of ${status} .*\\(http://[^/]+${path}\\)$`));
+  }
+
   #listen(page) {
     const line = { documents: 0, welcomes: 0, socket: null };
     lines.set(page, line);
