@@ -65,8 +65,8 @@ pub fn see_other(to: &str) -> Answer {
 }
 
 /// An error as problem+json, logged once unless it is a refusal.
-pub fn problem(error: &Error) -> Answer {
-    log(error);
+pub fn problem(error: &Error, request_id: &str) -> Answer {
+    log(error, request_id);
     let shown = shown(error);
     let status = status(shown.because);
     let body = serde_json::to_vec(&Problem {
@@ -101,12 +101,15 @@ pub fn shown(error: &Error) -> Refusal {
     }
 }
 
-pub fn log(error: &Error) {
+/// The request's line comes after it; both have its number, which the page for a fault shows.
+pub fn log(error: &Error, request_id: &str) {
     match error {
-        Error::Refused(refusal) => tracing::debug!(code = refusal.code, "refused"),
+        Error::Refused(refusal) => {
+            tracing::debug!(request.id = request_id, code = refusal.code, "refused");
+        }
         // The store has said so, once, when it began.
-        Error::Unavailable(_) => tracing::debug!(%error, "unavailable"),
-        Error::Broken(_) => tracing::error!(%error, "broken"),
+        Error::Unavailable(_) => tracing::debug!(request.id = request_id, %error, "unavailable"),
+        Error::Broken(_) => tracing::error!(request.id = request_id, %error, "broken"),
     }
 }
 

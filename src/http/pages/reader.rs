@@ -49,7 +49,7 @@ impl Reader {
     /// An error as a page where pages are seen, else as a problem; logged once unless it is a refusal.
     pub fn refusal(&self, app: &App, error: &Error, request_id: &str) -> Answer {
         if !self.sees_pages {
-            return respond::problem(error);
+            return respond::problem(error, request_id);
         }
         let shown = respond::shown(error);
         if let (Because::Unauthenticated, Some(login)) = (shown.because, &self.login) {
@@ -64,13 +64,13 @@ impl Reader {
         };
         match page(app, self.takes_gzip, status, &failure) {
             Ok(mut answer) => {
-                respond::log(error);
+                respond::log(error, request_id);
                 respond::put_hints(&shown, answer.headers_mut());
                 answer
             }
             Err(unrendered) => {
-                respond::log(&unrendered);
-                respond::problem(error)
+                respond::log(&unrendered, request_id);
+                respond::problem(error, request_id)
             }
         }
     }
