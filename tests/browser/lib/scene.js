@@ -5,11 +5,13 @@ import { after, before } from "node:test";
 import { Person, launch } from "./browser.js";
 import { Server } from "./server.js";
 
-export function scene(settings) {
+// `prepare` does what all tests of the file begin with.
+export function scene(settings, prepare = () => {}) {
   const here = { people: [] };
   before(async () => {
     [here.server, here.browser] = await Promise.all([Server.start(settings), launch()]);
     here.url = here.server.url;
+    await prepare();
   });
   after(async () => {
     await here.browser?.close();

@@ -1,7 +1,7 @@
 // A running snug with a PostgreSQL of its own, on a port that it keeps over a restart.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync, chmodSync } from "node:fs";
 import { createInterface } from "node:readline";
 import path from "node:path";
@@ -23,6 +23,7 @@ export class Server {
     this.scratch = scratch;
     this.settings = settings;
     this.broken = [];
+    this.expected = [];
   }
 
   get url() {
@@ -31,6 +32,18 @@ export class Server {
 
   get port() {
     return Number(this.address.split(":")[1]);
+  }
+
+  // What it may say of itself as broken from here on, since the test makes it so.
+  expects(pattern) {
+    this.expected.push(pattern);
+  }
+
+  // Asks its PostgreSQL, behind its back.
+  query(statement) {
+    const psql = SNUG_PG_BINDIR ? path.join(SNUG_PG_BINDIR, "psql") : "psql";
+    const socket = path.join(this.scratch, "data", "postgres");
+    execFileSync(psql, ["--host", socket, "--username", "snug", "--quiet", "--command", statement, "snug"]);
   }
 
   // Without a chance to say goodbye.
@@ -67,7 +80,7 @@ export class Server {
       this.ended.then(() => reject(new Error(`snug ended:\n${this.log.join("\n")}`)));
       createInterface({ input: this.child.stderr }).on("line", (line) => {
         this.log.push(line);
-        if (/\bERROR\b|panicked/.test(line)) this.broken.push(line);
+        if (/\bERROR\b|panicked/.test(line) && !this.expected.some((pattern) => pattern.test(line))) this.broken.push(line);
         const address = /serving.*?(127\.0\.0\.1:\d+)/.exec(line)?.[1];
         if (!address) return;
         clearTimeout(late);
