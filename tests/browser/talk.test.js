@@ -202,31 +202,3 @@ test("an old message that is acknowledged late leaves no hole", async () => {
   assert.ok(seqs[0] <= seq);
   await jan.leave();
 });
-
-test("5,000 messages that were scrolled through do not slow the page", async () => {
-  const hal = await here.person("hal");
-  const page = await hal.open("/general");
-  await connected(page);
-  // Built as the page builds them when they arrive.
-  await page.evaluate(() => {
-    const log = document.querySelector("message-log");
-    const viewer = { user_id: 1, username: "hal" };
-    const first = log.first || log.last + 100_000;
-    for (let at = 0; at < 100; at += 1) {
-      const end = first - at * 50;
-      const messages = Array.from({ length: 50 }, (_, n) => ({
-        seq: end - 50 + n, user_id: 2 + (n % 3), username: `user${n % 3}`, content: `message ${n} with some words in it`,
-        timestamp: new Date(1.7e12 + (end + n) * 1000).toISOString(), client_id: null,
-      }));
-      log.prepend(messages, false, viewer);
-    }
-  });
-  assert.ok((await messages(page).count()) >= 5_000);
-  await say(page, "and still quick");
-  const laidOut = await page.evaluate(() => {
-    const lists = [...document.querySelectorAll("ol.messages")];
-    return lists.filter((list) => getComputedStyle(list).contentVisibility === "auto").length;
-  });
-  assert.ok(laidOut >= 50, "what is out of view is not laid out");
-  await hal.leave();
-});

@@ -64,6 +64,7 @@ export class Person {
     const data = { username: this.name, password };
     const answer = await this.context.request.post("/auth/login", { data });
     assert.equal(answer.status(), 200, await answer.text());
+    this.token = (await answer.json()).access_token;
   }
 
   // In the one page, or in a further tab.
