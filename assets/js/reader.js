@@ -11,6 +11,7 @@ export class Reader {
   #more;
   #loading = false;
   #frame = 0;
+  #hushed = 0;
 
   constructor(log) {
     this.#log = log;
@@ -42,9 +43,8 @@ export class Reader {
 
   // What is added above is not read out as if it had just been said.
   prepend(change, more) {
-    this.#scroll.scroller.ariaBusy = "true";
+    this.#hush();
     change();
-    this.#scroll.scroller.ariaBusy = "false";
     this.loaded(more);
   }
 
@@ -67,6 +67,17 @@ export class Reader {
   #turned() {
     if (document.visibilityState === "hidden" && this.seen >= this.#log.last) this.#log.clearNew();
     this.soon();
+  }
+
+  // What is added above is not read out as if it had just been said. Browsers tell of it only with
+  // the frame in which it is laid out, so this holds until the one after.
+  #hush() {
+    const { scroller } = this.#scroll;
+    scroller.ariaBusy = "true";
+    cancelAnimationFrame(this.#hushed);
+    this.#hushed = requestAnimationFrame(() => {
+      this.#hushed = requestAnimationFrame(() => (scroller.ariaBusy = "false"));
+    });
   }
 
   #look() {

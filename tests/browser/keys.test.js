@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NARROW, connected, focused, messages, said, say, stored } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
 
 const here = scene();
 
@@ -40,7 +41,7 @@ test("a chat is found, read and written in without a mouse", async () => {
   await ada.leave();
 });
 
-test("what comes live is announced, what was there is not", async () => {
+test("what comes live is announced, what is put in above is not", async () => {
   const [bob, cyd] = await Promise.all([here.person("bob"), here.person("cyd")]);
   await Promise.all([bob.open("/general"), cyd.open("/general")]);
   await Promise.all([connected(bob.page), connected(cyd.page)]);
