@@ -3,6 +3,9 @@
 
 import { draftOf, keepDraft } from "./drafts.js";
 
+// What browsers that have ended a composition already give as the key that ended it.
+const COMPOSITION_KEY_CODE = 229;
+
 class MessageComposer extends HTMLElement {
   connectedCallback() {
     this.chat = Number(this.dataset.chat);
@@ -19,7 +22,8 @@ class MessageComposer extends HTMLElement {
   }
 
   #key(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    const composes = event.isComposing || event.keyCode === COMPOSITION_KEY_CODE;
+    if (event.key !== "Enter" || event.shiftKey || composes) return;
     event.preventDefault();
     this.field.form.requestSubmit();
   }

@@ -54,6 +54,23 @@ test("what comes live is announced, what is put in above is not", async () => {
   await Promise.all([bob.leave(), cyd.leave()]);
 });
 
+test("an Enter that ends a composition does not send", async () => {
+  const eve = await here.person("eve");
+  const page = await eve.open("/general");
+  await connected(page);
+  await page.getByRole("textbox", { name: "Message" }).fill("日本");
+  // As Safari says it: the composition is over already.
+  const session = await page.context().newCDPSession(page);
+  for (const type of ["rawKeyDown", "keyUp"]) {
+    await session.send("Input.dispatchKeyEvent", { type, key: "Enter", code: "Enter", windowsVirtualKeyCode: 229 });
+  }
+  assert.equal(await page.getByRole("textbox", { name: "Message" }).inputValue(), "日本");
+  assert.equal(await said(page, "日本").count(), 0);
+  await page.keyboard.press("Enter");
+  await stored(page, "日本");
+  await eve.leave();
+});
+
 test("on a phone there is one pane, and a way back", async () => {
   const dee = await here.person("dee", { viewport: NARROW, hasTouch: true, isMobile: true });
   const { page } = dee;
