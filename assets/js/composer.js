@@ -2,7 +2,10 @@
 // form posts. Knows no socket.
 
 import { draftOf, keepDraft } from "./drafts.js";
+import { word } from "./words.js";
 
+// How many characters near the limit are left is read out at every so many, not at each key.
+const SPOKEN_STEP = 50;
 // What browsers that have ended a composition already give as the key that ended it.
 const COMPOSITION_KEY_CODE = 229;
 
@@ -11,6 +14,7 @@ class MessageComposer extends HTMLElement {
     this.chat = Number(this.dataset.chat);
     this.field = this.querySelector("textarea");
     this.counter = this.querySelector(".counter");
+    this.spoken = this.querySelector("[role=status]");
     // An empty message is passed over here, where the browser would object.
     this.field.required = false;
     this.field.value ||= draftOf(this.chat);
@@ -43,11 +47,17 @@ class MessageComposer extends HTMLElement {
 
   #changed() {
     keepDraft(this.chat, this.field.value);
-    const left = Number(this.dataset.limit) - [...this.field.value.trimEnd()].length;
-    this.counter.hidden = left > Number(this.dataset.limit) - Number(this.dataset.near);
+    this.#count(Number(this.dataset.limit) - [...this.field.value.trimEnd()].length);
+    this.#grow();
+  }
+
+  #count(left) {
+    const near = left <= Number(this.dataset.limit) - Number(this.dataset.near);
+    this.counter.hidden = !near;
     this.counter.textContent = left;
     this.counter.classList.toggle("over", left < 0);
-    this.#grow();
+    const said = !near ? "" : left < 0 ? word("over") : word("left", { count: stepOf(left) });
+    if (this.spoken.textContent !== said) this.spoken.textContent = said;
   }
 
   // Browsers that know `field-sizing` grow it by themselves.
@@ -57,5 +67,7 @@ class MessageComposer extends HTMLElement {
     this.field.style.height = `${this.field.scrollHeight}px`;
   }
 }
+
+const stepOf = (left) => Math.ceil(left / SPOKEN_STEP) * SPOKEN_STEP;
 
 customElements.define("message-composer", MessageComposer);

@@ -82,6 +82,23 @@ test("the composer keeps drafts, counts near the limit, and breaks lines with Sh
   await page.locator(".counter").filter({ hasText: "100" }).waitFor();
   await field.fill("x".repeat(4_001));
   await page.locator(".counter.over").waitFor();
+  // Read out at some lengths, not at each key.
+  const spoken = page.locator("message-composer [role=status]");
+  assert.equal(await spoken.textContent(), "Too long to be sent");
+  const saidAt = {};
+  for (const length of [3_700, 3_850, 3_860, 3_899, 3_900, 3_995]) {
+    await field.fill("x".repeat(length));
+    saidAt[length] = await spoken.textContent();
+  }
+  assert.deepEqual(saidAt, {
+    3700: "",
+    3850: "At most 150 characters left",
+    3860: "At most 150 characters left",
+    3899: "At most 150 characters left",
+    3900: "At most 100 characters left",
+    3995: "At most 50 characters left",
+  });
+  await field.fill("x".repeat(4_001));
   const count = await messages(page).count();
   await field.press("Enter");
   assert.equal((await field.inputValue()).length, 4_001, "too long, it stays where it is");
