@@ -91,7 +91,7 @@ export class Reader {
 
   #offerTheEnd() {
     if (this.atEnd) this.arrived = 0;
-    const hidden = !this.#scroll.away;
+    const hidden = !this.#scroll.away && this.arrived === 0;
     if (hidden && this.#jump === document.activeElement) this.#scroll.scroller.focus();
     this.#jump.hidden = hidden;
     const count = this.#jump.querySelector(".count");

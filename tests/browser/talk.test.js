@@ -188,6 +188,14 @@ test("older messages come while scrolling up, without a jump, and there is a way
   await jump.click();
   await sees(page, "still there?");
   await jump.waitFor({ state: "hidden" });
+
+  // A little above the end one does not see what comes either.
+  await scroller.evaluate((element) => (element.scrollTop = -200));
+  await jump.waitFor({ state: "hidden" });
+  await say(other, "one more thing");
+  await jump.filter({ hasText: "1" }).waitFor();
+  await jump.click();
+  await jump.waitFor({ state: "hidden" });
   await Promise.all([fay.leave(), guy.leave()]);
 });
 
