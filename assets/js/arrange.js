@@ -1,7 +1,7 @@
 // What stands between two messages: a day, the line where the unread begin, or nothing, where the
 // second shares the head of the first.
 
-import { before, isMessage, messageAbove } from "./chunks.js";
+import { before, isMessage, messageAbove, messageBelow } from "./chunks.js";
 import { timeOf } from "./message.js";
 import { dayLabel, dayOf } from "./times.js";
 import { clone } from "./words.js";
@@ -20,10 +20,18 @@ export function arrange(element, newAfter) {
     const day = clone("day");
     day.querySelector("h2").textContent = dayLabel(time);
     element.before(day);
+    if (!messageBelow(element)) labelDays(element.closest(".page"));
   }
   if (beginsNew) element.before(clone("new-line"));
   const continues = !beginsDay && !beginsNew && above.dataset.user === element.dataset.user;
   element.classList.toggle("continues", continues && time - timeOf(above) < GROUP_MS);
+}
+
+// Midnight makes other words right for the latest days; those before are called by their date.
+export function labelDays(page) {
+  for (const day of [...page.querySelectorAll(".day")].slice(-3)) {
+    day.querySelector("h2").textContent = dayLabel(timeOf(messageBelow(day)));
+  }
 }
 
 // Takes away what stands between this message and the one above.

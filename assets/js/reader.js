@@ -1,6 +1,7 @@
 // What the reader of a log sees: asks for `older` before they reach the beginning, tells what they
 // have `seen`, offers the way back to the end, and keeps their place while messages come.
 
+import { labelDays } from "./arrange.js";
 import { Scroll } from "./scroll.js";
 import { word } from "./words.js";
 
@@ -41,7 +42,6 @@ export class Reader {
     this.soon();
   }
 
-  // What is added above is not read out as if it had just been said.
   prepend(change, more) {
     this.#hush();
     change();
@@ -66,6 +66,7 @@ export class Reader {
 
   #turned() {
     if (document.visibilityState === "hidden" && this.seen >= this.#log.last) this.#log.clearNew();
+    labelDays(this.#log.page);
     this.soon();
   }
 

@@ -227,3 +227,18 @@ test("an old message that is acknowledged late leaves no hole", async () => {
   assert.ok(seqs[0] <= seq);
   await jan.leave();
 });
+
+test("today is called yesterday when it is", async () => {
+  const ivy = await here.person("ivy");
+  const page = await ivy.open("/general");
+  await connected(page);
+  await say(page, "shortly before midnight");
+  const today = page.getByRole("heading", { name: "Today" });
+  await today.waitFor();
+  await page.clock.setFixedTime(Date.now() + 24 * 60 * 60 * 1000);
+  // What the browser says when the tab is looked at again.
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.getByRole("heading", { name: "Yesterday" }).waitFor();
+  await today.waitFor({ state: "detached" });
+  await ivy.leave();
+});
