@@ -43,11 +43,37 @@ test("a chat is found, read and written in without a mouse", async () => {
 
 test("what comes live is announced, what is put in above is not", async () => {
   const [bob, cyd] = await Promise.all([here.person("bob"), here.person("cyd")]);
+  for (let n = 1; n <= 130; n += 1) {
+    const data = { content: `old ${n}` };
+    await cyd.context.request.post("/chats/1/messages", { data, headers: { origin: here.url } });
+  }
   await Promise.all([bob.open("/general"), cyd.open("/general")]);
   await Promise.all([connected(bob.page), connected(cyd.page)]);
+  // What a screen reader would be told: what came into the log, and whether it was busy in the frame
+  // in which that was shown.
+  const log = bob.page.getByRole("log", { name: "Conversation" });
+  await log.evaluate((element) => {
+    window.heard = [];
+    const observer = new MutationObserver((changes) => {
+      const came = changes.flatMap(({ addedNodes }) => [...addedNodes]).filter(({ nodeType }) => nodeType === 1);
+      const messages = came.flatMap((one) => (one.matches(".message") ? [one] : [...one.querySelectorAll(".message")]));
+      requestAnimationFrame(() => {
+        for (const one of messages) window.heard.push({ said: one.querySelector(".content").textContent, busy: element.ariaBusy === "true" });
+      });
+    });
+    observer.observe(element, { childList: true, subtree: true });
+  });
+  const heard = () => bob.page.evaluate(() => window.heard);
+  await until("the whole past", async () => {
+    await log.evaluate((element) => (element.scrollTop = -element.scrollHeight));
+    return (await heard()).some(({ said }) => said === "old 1");
+  });
+  assert.deepEqual((await heard()).filter(({ busy }) => !busy), [], "what was put in above was announced");
+  await until("the log is at rest", () => log.evaluate((element) => element.ariaBusy !== "true"));
   await say(cyd.page, "hear, hear");
-  const live = said(bob.page, "hear, hear").locator("xpath=ancestor::*[@role='log']");
-  await live.waitFor();
+  const live = await until("it is heard", async () => (await heard()).find(({ said }) => said === "hear, hear"));
+  assert.equal(live.busy, false);
+  assert.equal(await log.getAttribute("aria-live"), null, "a log is polite by itself");
   assert.equal(await bob.page.getByRole("main").count(), 1);
   assert.equal(await bob.page.getByRole("navigation", { name: "Chats" }).count(), 1);
   assert.equal(await bob.page.getByRole("heading", { level: 1 }).count(), 1);
@@ -100,4 +126,24 @@ test("on a phone there is one pane, and a way back", async () => {
   await page.getByRole("link", { name: "About this room" }).tap();
   await page.getByRole("textbox", { name: "Invite link" }).waitFor();
   await dee.leave();
+});
+
+test("a chat that moves up in the list keeps the focus", async () => {
+  const [fay, guy, hal] = [await here.person("fay"), await here.person("guy"), await here.person("hal")];
+  const open = async (one, other) => {
+    const answer = await one.context.request.post("/chats/private", { data: { receiver_id: other.id }, headers: { origin: here.url } });
+    return (await answer.json()).chat_id;
+  };
+  const lower = await open(guy, fay);
+  await open(hal, fay);
+  const page = await fay.open("/");
+  await connected(page);
+  const first = page.locator('[data-kind="private"] .chat-line').first();
+  assert.notEqual(await first.getAttribute("data-chat"), String(lower));
+  await page.getByRole("link", { name: "guy" }).focus();
+  await guy.context.request.post(`/chats/${lower}/messages`, { data: { content: "up I go" }, headers: { origin: here.url } });
+  await page.getByText("up I go").waitFor();
+  assert.equal(await first.getAttribute("data-chat"), String(lower));
+  assert.equal(await focused(page), "guy");
+  await Promise.all([fay.leave(), guy.leave(), hal.leave()]);
 });
