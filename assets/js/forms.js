@@ -13,13 +13,16 @@ export function callForms() {
   });
 }
 
+// While a call is under way its form sends no other. The button is not disabled, which would take the
+// focus from it.
 async function send(form, button) {
+  if (form.ariaBusy === "true") return;
   const { call: path, method = "POST" } = button.dataset;
   const user_id = Number(new FormData(form).get("user_id"));
   const body = method === "POST" && user_id ? { user_id } : undefined;
-  button.disabled = true;
+  form.ariaBusy = "true";
   const { ok, answer } = await call(path, { method, body });
-  button.disabled = false;
+  form.ariaBusy = "false";
   const fault = form.closest("[data-calls]").querySelector(".fault[role=alert]");
   fault.hidden = ok;
   fault.textContent = ok ? "" : (answer?.detail ?? word("unreachable"));

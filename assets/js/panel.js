@@ -19,6 +19,7 @@ class RoomPanel extends HTMLElement {
       (next.querySelector("button") ?? this.querySelector(".panel")).focus();
     } else {
       this.querySelector("#invite_link").value = detail.answer.invite_link;
+      this.querySelector(".done-word").textContent = "";
     }
   }
 

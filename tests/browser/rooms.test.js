@@ -87,7 +87,8 @@ test("who is denied is told, and can be let in later", async () => {
 });
 
 test("the creator removes a member and changes the link; a member leaves", async () => {
-  const [eve, fay, guy] = await Promise.all([here.person("eve"), here.person("fay"), here.person("guy")]);
+  const permissions = ["clipboard-read", "clipboard-write"];
+  const [eve, fay, guy] = await Promise.all([here.person("eve", { permissions }), here.person("fay"), here.person("guy")]);
   const room = await makeRoom(eve.page, "Cellar");
   for (const one of [fay, guy]) {
     await one.open(room.link);
@@ -109,8 +110,22 @@ test("the creator removes a member and changes the link; a member leaves", async
   await until("the member is gone", async () => (await members.locator(".members-count").textContent()) === "2");
 
   const link = members.getByRole("textbox", { name: "Invite link" });
+  await members.getByRole("button", { name: "Copy link" }).click();
+  await members.getByText("Copied").waitFor();
   await members.getByRole("button", { name: "New link" }).click();
   await until("the link is new", async () => (await link.inputValue()) !== room.link);
+  assert.equal(await members.getByText("Copied").count(), 0, "this one was not copied");
+  assert.equal(await focused(eve.page), "New link");
+  // Without a line it stays as it is, and says so.
+  eve.expects(/ERR_INTERNET_DISCONNECTED/);
+  const kept = await link.inputValue();
+  await eve.context.setOffline(true);
+  await members.getByRole("button", { name: "New link" }).press("Enter");
+  await members.getByRole("alert").filter({ hasText: "cannot be reached" }).waitFor();
+  assert.equal(await focused(eve.page), "New link");
+  assert.equal(await link.inputValue(), kept);
+  await eve.context.setOffline(false);
+  fay.expectsRefusal(404, "/chats/room/\\d+/invite.*");
   await fay.open(room.link);
   await fay.page.getByRole("heading", { name: "Nothing here" }).waitFor();
   await fay.open(await link.inputValue());
