@@ -13,23 +13,25 @@ const supported = "Notification" in window;
 // `tag` makes one of two notifications of the same thing: the later one, which speaks up again.
 export function notify({ title, body, tag, href }) {
   if (!isNotifier()) return;
+  if (supported && Notification.permission === "granted" && isOn(WANTED)) {
+    show(title, { body: body.slice(0, BODY_CHARS_MAX), tag, renotify: true }, href);
+  }
   if (isOn(SOUND)) play();
-  if (!supported || Notification.permission !== "granted" || !isOn(WANTED)) return;
-  const notice = show(title, { body: body.slice(0, BODY_CHARS_MAX), tag, renotify: true });
-  if (notice) notice.onclick = () => {
+}
+
+// Some phones let only a service worker notify, and throw here.
+function show(title, options, href) {
+  let notice;
+  try {
+    notice = new Notification(title, options);
+  } catch {
+    return;
+  }
+  notice.onclick = () => {
     notice.close();
     window.focus();
     if (location.pathname !== href) location.assign(href);
   };
-}
-
-// Some phones let only a service worker notify, and throw here.
-function show(title, options) {
-  try {
-    return new Notification(title, options);
-  } catch {
-    return null;
-  }
 }
 
 class NotificationSwitch extends HTMLElement {

@@ -2,10 +2,16 @@
 
 const TONES = [[660, 0], [880, 0.11]];
 
+// Browsers keep a page silent until it has been touched; a sound that had to wait so long is stale.
+const LATE_MS = 1_000;
+
 let context = null;
 
-export function play() {
+export async function play() {
   context ??= new AudioContext();
+  const asked = performance.now();
+  await context.resume();
+  if (performance.now() - asked > LATE_MS) return;
   for (const [frequency, delay] of TONES) {
     const start = context.currentTime + delay;
     const tone = context.createOscillator();

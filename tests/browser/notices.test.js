@@ -99,16 +99,19 @@ test("one tab notifies of what is not in view, with what was said as text", asyn
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
-test("the sound is played when it was switched on", async () => {
+test("the sound is played when it was switched on, and no sound keeps no notification", async () => {
   const [cyd, dee] = await Promise.all([listener("cyd"), here.person("dee")]);
   cyd.expects(/no sound here/);
   await cyd.open("/settings");
+  await cyd.page.getByRole("button", { name: "Enable notifications" }).click();
+  await cyd.page.getByRole("button", { name: "Turn off" }).waitFor();
   await cyd.page.getByRole("checkbox", { name: "Play a sound, too" }).check();
   await connected(cyd.page);
   await dee.open("/general");
   await connected(dee.page);
   await say(dee.page, "hello @cyd");
   await until("a sound", () => cyd.page.evaluate(() => localStorage.getItem("test.sounded")));
+  await until("a notification", async () => (await shown(cyd.page)).length === 1);
   await Promise.all([cyd.leave(), dee.leave()]);
 });
 
