@@ -21,19 +21,23 @@ export const isNotifier = () => notifier;
 export function show(what) {
   let letGo = null;
   const look = () => {
-    const visible = document.visibilityState === "visible";
-    if (!visible) {
+    if (document.visibilityState === "visible") {
+      letGo ??= hold(shown(what));
+    } else {
       letGo?.();
       letGo = null;
-    } else if (!letGo) {
-      locks?.request(shown(what), { mode: "shared" }, () => new Promise((resolve) => {
-        if (document.visibilityState === "visible") letGo = resolve;
-        else resolve();
-      }));
     }
   };
   document.addEventListener("visibilitychange", look);
   look();
+}
+
+// Gives back what lets go of it, also of what is still to be granted.
+function hold(name) {
+  let letGo;
+  const held = new Promise((resolve) => (letGo = resolve));
+  locks?.request(name, { mode: "shared" }, () => held);
+  return letGo;
 }
 
 // `here` is whether this tab would show it, if it were looked at.

@@ -152,3 +152,24 @@ test("after a gap each chat speaks up once, and not of what was read elsewhere",
   proxy.close();
   await Promise.all([eve.leave(), fay.leave(), guy.leave()]);
 });
+
+test("a tab that is turned away from shows nothing any more, however fast it was turned", async () => {
+  const ivo = await here.person("ivo");
+  const { page } = ivo;
+  await connected(page);
+  const held = () =>
+    page.evaluate(async () => (await navigator.locks.query()).held.filter(({ name }) => name === "snug.shown.page").length);
+  const turn = (...states) =>
+    page.evaluate((all) => {
+      for (const state of all) {
+        Object.defineProperty(document, "visibilityState", { get: () => state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }
+    }, states);
+  await until("it is shown", async () => (await held()) === 1);
+  await turn("hidden", "visible", "hidden", "visible");
+  await until("it is shown once", async () => (await held()) === 1);
+  await turn("hidden");
+  await until("it is shown no more", async () => (await held()) === 0);
+  await ivo.leave();
+});
