@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { paintAvatar } from "./avatar.js";
-import { clone } from "./words.js";
+import { clone, word } from "./words.js";
 
 const PAUSE_MS = 150;
 const FOUND_MAX = 8;
@@ -38,7 +38,7 @@ class PeopleSearch extends HTMLElement {
     const { ok, answer } = await call(`${this.dataset.search}?${query}`, { signal: running.signal });
     if (running.signal.aborted) return;
     if (ok) this.#show(answer.users, answer.users.length ? "" : this.dataset.none);
-    else if (answer) this.#show([], answer.detail);
+    else this.#show([], answer?.detail ?? word("unreachable"));
   }
 
   #show(users, said) {

@@ -184,3 +184,18 @@ test("what one user wrote is never sent, nor shown, as another's", async () => {
   proxy.close();
   await Promise.all([lou.leave(), kim.leave()]);
 });
+
+test("a search without a line says so, and shows nothing that it found before", async () => {
+  const [max, pip] = await Promise.all([here.person("max"), here.person("pip")]);
+  max.expects(NOISE);
+  const field = max.page.getByRole("textbox", { name: "Find people" });
+  const found = max.page.getByRole("button", { name: "pip" });
+  await field.fill("pi");
+  await found.waitFor();
+  await max.context.setOffline(true);
+  await field.fill("pip");
+  await max.page.getByText("The server cannot be reached.").waitFor();
+  assert.equal(await found.count(), 0);
+  await max.context.setOffline(false);
+  await Promise.all([max.leave(), pip.leave()]);
+});
