@@ -340,3 +340,16 @@ async fn a_page_lets_nobody_do_what_the_api_would_not() {
     let history = ada.get(&format!("/chats/room/{room}/history")).await.expect(200);
     assert_eq!(history["last_seq"], 0);
 }
+
+#[tokio::test]
+async fn a_changed_password_leads_to_the_settings_which_say_so() {
+    let server = Server::start().await;
+    server.person("ada").await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    let fields = [("current_password", PASSWORD), ("new_password", "one that nobody has used")];
+    let changed = browser.submit("/settings", "/settings/password", &fields).await;
+    assert_eq!(location(&changed), "/settings?password=changed#password-title");
+    let page = browser.get("/settings?password=changed").await;
+    assert_page(&page, 200);
+    assert!(page.text.contains("The password is changed."), "{}", page.text);
+}

@@ -22,7 +22,8 @@ struct Changed {
 }
 
 pub async fn show(call: &Call) -> Result<Answer> {
-    page(call, StatusCode::OK, Changed::default()).await
+    let done = call.query.get("password") == Some("changed");
+    page(call, StatusCode::OK, Changed { done, ..Changed::default() }).await
 }
 
 async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answer> {
@@ -63,10 +64,7 @@ pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
     }
     let from = call.caller.subnet();
     match call.app.chat.change_password(call.viewer()?, current, new, from).await {
-        Ok(()) => {
-            changed.done = true;
-            page(call, StatusCode::OK, changed).await
-        }
+        Ok(()) => Ok(respond::see_other("/settings?password=changed#password-title")),
         Err(error) => {
             let refusal = refusal(error)?;
             let fault = refusal.faults.first().map_or(&refusal.detail, |fault| &fault.detail);
