@@ -21,6 +21,8 @@ export function keepSession() {
   document.querySelector("form.log-out").addEventListener("submit", logOut);
   setInterval(renew, CHECK_MS);
   document.addEventListener("visibilitychange", renew);
+  // A page that comes back out of the browser's memory may be from before a logout.
+  addEventListener("pageshow", ({ persisted }) => persisted && checkSession());
   renew();
 }
 

@@ -98,6 +98,17 @@ test("logging out ends every tab and leaves nothing behind", async () => {
   await dee.leave();
 });
 
+test("a page that comes back out of the browser's memory is not shown to whoever comes next", async () => {
+  const guy = await here.person("guy");
+  const page = await guy.open("/general");
+  await connected(page);
+  guy.expectsRefusal(401, "/auth/me");
+  await guy.context.clearCookies();
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  await guy.leave();
+});
+
 test("the page renews its session while it is used", async () => {
   const eve = await here.person("eve");
   const session = async () => (await eve.context.cookies()).find(({ name }) => name === "snug_session").value;
