@@ -86,12 +86,11 @@ export class Live {
     this.#tellUnlessSeen({ title, body: "", tag: `added-${chat.chat_id}`, href });
   }
 
-  // The server knows best what to show of a chat that is no longer ours; who leaves is led away by
-  // the form itself.
+  // Who leaves is led away by the form itself.
   on_chat_removed({ chat_id }) {
     this.list.remove(chat_id);
     this.missed.settle(chat_id);
-    if (this.log?.chat === chat_id && !this.leaving) location.reload();
+    if (this.log?.chat === chat_id && !this.leaving) document.dispatchEvent(new Event("removed"));
   }
 
   on_join_request({ room_id, user }) {

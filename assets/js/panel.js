@@ -1,4 +1,5 @@
-// <room-panel>: the room's members and its link, kept true after what its creator does.
+// <room-panel>: the room's members and its link, kept true after what its creator does, and what is
+// said to who was removed.
 // <copy-button> copies the value of a field. Both know no socket.
 
 import { paintAvatar } from "./avatar.js";
@@ -8,6 +9,7 @@ class RoomPanel extends HTMLElement {
   connectedCallback() {
     this.addEventListener("called", (event) => this.#called(event));
     document.addEventListener("approved", ({ detail }) => this.#admit(detail));
+    document.addEventListener("removed", () => this.#close());
   }
 
   #called({ target, detail }) {
@@ -31,6 +33,16 @@ class RoomPanel extends HTMLElement {
     paintAvatar(member.querySelector(".avatar"), username);
     this.querySelector(".members").append(member);
     this.#count(1);
+  }
+
+  // The viewer is no member any more: says so where the chat was.
+  #close() {
+    const main = document.getElementById("main");
+    const gone = clone("gone");
+    gone.querySelector(".name").textContent = main.querySelector("h1").textContent;
+    for (const part of main.querySelectorAll(":scope > :not(.banner, .requests)")) part.remove();
+    main.append(gone);
+    gone.querySelector("h1").focus();
   }
 
   #count(change) {

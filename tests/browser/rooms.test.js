@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PASSWORD, connected, focused, say, sees } from "./lib/browser.js";
+import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
 
@@ -102,11 +103,14 @@ test("the creator removes a member and changes the link; a member leaves", async
   for (const name of ["fay", "guy"]) await members.getByRole("button", { name: `Remove ${name}` }).waitFor();
   assert.equal(await members.locator(".members-count").textContent(), "3");
 
-  // Fay looks at the room when she is removed; it goes away under her.
-  fay.expects(/status of 404/);
+  // Fay looks at the room when she is removed.
   await connected(fay.page);
   await members.getByRole("button", { name: "Remove fay" }).click();
-  await fay.page.getByRole("heading", { name: "Nothing here" }).waitFor();
+  await fay.page.getByRole("heading", { name: "You are no longer a member" }).waitFor();
+  assert.equal(await focused(fay.page), "You are no longer a member");
+  assert.equal(await fay.page.getByRole("textbox", { name: "Message" }).count(), 0);
+  assert.equal(await fay.page.getByRole("link", { name: "Cellar" }).count(), 0);
+  await look(fay.page, "room-removed");
   await until("the member is gone", async () => (await members.locator(".members-count").textContent()) === "2");
 
   const link = members.getByRole("textbox", { name: "Invite link" });
