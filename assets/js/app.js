@@ -19,6 +19,7 @@ import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
 import { showUnread } from "./title.js";
 import { readFrame } from "./wire.js";
+import { word } from "./words.js";
 
 const PAGE = 50;
 // A line that is back within this time was hardly gone.
@@ -53,12 +54,12 @@ socket.addEventListener("frame", ({ detail }) => live.take(detail));
 socket.addEventListener("up", () => {
   clearTimeout(bannerTimer);
   bannerTimer = 0;
-  banner.hidden = true;
+  banner.textContent = "";
   tellRead();
   delivery.sendAll();
 });
 socket.addEventListener("down", ({ detail }) => {
-  bannerTimer ||= setTimeout(() => (banner.hidden = false), BANNER_MS);
+  bannerTimer ||= setTimeout(() => (banner.textContent = word("no_line")), BANNER_MS);
   if (!detail.opened) checkSession();
 });
 socket.addEventListener("ended", async () => {

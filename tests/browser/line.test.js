@@ -84,6 +84,9 @@ test("a line that is dead without a word is noticed by the page itself", async (
   await far.open("/general");
   await fay.open("/general");
   await Promise.all([connected(far.page), connected(fay.page)]);
+  // What says so then is there before, empty: only what is put into a region is read out.
+  const region = far.page.locator("line-banner").and(far.page.getByRole("status"));
+  assert.deepEqual(await region.allTextContents(), [""]);
   proxy.die();
   await write(far.page, "into the void");
   await say(fay.page, "said meanwhile");
