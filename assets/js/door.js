@@ -8,7 +8,6 @@ class PasswordField extends HTMLElement {
     const show = (type) => {
       field.type = type;
       button.textContent = words[type];
-      button.setAttribute("aria-pressed", String(type === "text"));
     };
     button.hidden = false;
     button.addEventListener("click", () => show(field.type === "text" ? "password" : "text"));

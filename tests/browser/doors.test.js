@@ -51,6 +51,7 @@ test("password managers know the fields, and a password can be looked at", async
   await page.getByLabel("Password").fill("visible");
   await page.getByRole("button", { name: "Show" }).click();
   assert.equal(await page.getByLabel("Password").getAttribute("type"), "text");
+  assert.equal(await page.getByRole("button", { name: "Hide" }).getAttribute("aria-pressed"), null, "the word says it");
   await page.getByRole("button", { name: "Hide" }).click();
   assert.equal(await page.getByLabel("Password").getAttribute("type"), "password");
   await page.goto("/login");
