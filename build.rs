@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 const FOLDERS: [&str; 3] = ["css", "icons", "js"];
+/// The layers of the pages' one stylesheet, in their order: a file each to write, one to load.
+const LAYERS: [&str; 5] = ["reset", "tokens", "base", "layout", "components"];
+const STYLESHEET: &str = "css/pages.css";
 /// The number on the favicon is a file for each number, drawn from one.
 const COUNTED_ICON: &str = "icons/count.svg";
 const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
@@ -48,14 +51,20 @@ fn main() -> io::Result<()> {
 
 /// Every asset as (path, bytes), sorted by path.
 fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut assets = Vec::new();
+    let mut stylesheet = Vec::new();
+    for layer in LAYERS {
+        stylesheet.extend(fs::read(root.join(layer_path(layer)))?);
+    }
+    let mut assets = vec![(STYLESHEET.to_owned(), stylesheet)];
     for folder in FOLDERS {
         println!("cargo:rerun-if-changed={}", root.join(folder).display());
         for entry in fs::read_dir(root.join(folder))? {
             let entry = entry?;
             let name = entry.file_name().into_string().map_err(|_| not_text(&entry.path()))?;
             let path = format!("{folder}/{name}");
-            if path == COUNTED_ICON {
+            if LAYERS.iter().any(|layer| path == layer_path(layer)) {
+                continue;
+            } else if path == COUNTED_ICON {
                 let icon = fs::read_to_string(entry.path())?;
                 for count in COUNTS {
                     let drawn = icon.replace("{count}", count).into_bytes();
@@ -68,6 +77,10 @@ fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     }
     assets.sort();
     Ok(assets)
+}
+
+fn layer_path(layer: &str) -> String {
+    format!("css/{layer}.css")
 }
 
 fn not_text(path: &Path) -> io::Error {

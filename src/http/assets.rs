@@ -66,17 +66,17 @@ mod tests {
 
     #[test]
     fn an_asset_is_found_by_its_address_only() {
-        let address = address("css/base.css").expect("there is a base stylesheet");
+        let address = address("css/pages.css").expect("there is a stylesheet");
         let asset = find(address.strip_prefix("/assets/").unwrap()).unwrap();
-        assert_eq!(asset.path, "css/base.css");
-        assert!(find("css/base.css").is_none());
-        assert!(find("000000000000/css/base.css").is_none());
-        assert!(find(&format!("{FINGERPRINT}/css/../css/base.css")).is_none());
+        assert_eq!(asset.path, "css/pages.css");
+        assert!(find("css/pages.css").is_none());
+        assert!(find("000000000000/css/pages.css").is_none());
+        assert!(find(&format!("{FINGERPRINT}/css/../css/pages.css")).is_none());
     }
 
     #[test]
     fn the_smallest_accepted_coding_is_sent() {
-        let asset = by_path("css/base.css").unwrap();
+        let asset = by_path("css/pages.css").unwrap();
         assert_eq!(asset.encoded("gzip, deflate, br, zstd").1, Some("br"));
         assert_eq!(asset.encoded("gzip;q=1.0, br;q=0").1, Some("gzip"));
         assert_eq!(asset.encoded("").1, None);

@@ -77,16 +77,17 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// `asset("css/base.css")` in a template: its address, which is safe as it stands.
+/// `asset("css/pages.css")` in a template: its address, which is safe as it stands.
 fn asset(path: &str) -> Result<Value, minijinja::Error> {
     assets::address(path).map(Value::from_safe_string).ok_or_else(|| {
         minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset {path}"))
     })
 }
 
-/// The address of every script, so that a page asks for them all at once.
+/// The address of every script of the shell, so that a page asks for them all at once.
 fn modules() -> Vec<Value> {
-    let scripts = assets::ASSETS.iter().filter(|asset| asset.path.starts_with("js/"));
+    let is_of_shell = |path: &str| path.starts_with("js/") && path != "js/door.js";
+    let scripts = assets::ASSETS.iter().filter(|asset| is_of_shell(asset.path));
     scripts.filter_map(|asset| assets::address(asset.path)).map(Value::from_safe_string).collect()
 }
 
