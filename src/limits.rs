@@ -147,9 +147,9 @@ pub const HASH_QUEUE_MAX: usize = 64;
 /// No answer about a session is older: a revoked one is dead everywhere by then.
 pub const SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
 /// Sessions with open sockets are looked up so often, so that one that another process ended has none
-/// about a second later; 360 of them take PostgreSQL under half a millisecond.
+/// about a second later; 360 of them take PostgreSQL about a millisecond of its processor time.
 pub const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(1);
-/// Sessions of one such look-up: a statement of a few milliseconds.
+/// Sessions of one such look-up: a statement of some ten milliseconds.
 pub const SESSIONS_ASKED_MAX: usize = 2_000;
 /// Sessions that are remembered; each costs about 200 bytes.
 pub const SESSIONS_CACHED_MAX: usize = 32_768;
