@@ -6,6 +6,7 @@
 use crate::database::{connect, failed};
 use crate::history;
 use crate::ingest;
+use crate::offsets::Offsets;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::{Result, Stop};
@@ -83,7 +84,7 @@ pub async fn pages(args: &history::Args, server: &Server, last_seq: u64) -> Resu
     let mut readers = JoinSet::new();
     for place in 0..READERS {
         let (config, micros): (Config, _) = (config.clone(), micros.clone());
-        let mut offsets = history::Offsets::new(tally.run + place as u64, furthest);
+        let mut offsets = Offsets::new(tally.run + place as u64, furthest);
         readers.spawn_local(async move {
             let client: Client = connect(&config).await?;
             let page = client.prepare(PAGE).await.map_err(failed)?;

@@ -8,6 +8,7 @@ use crate::frame::{self, Frame};
 use crate::socket::{Incoming, SCRATCH_BYTES, Scratch, Socket};
 use crate::stop::{Result, Stop};
 use crate::tally::{Tally, add};
+use crate::users::User;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +35,12 @@ const GLANCE: Duration = Duration::from_millis(20);
 pub struct Door {
     pub path: String,
     pub token: Rc<str>,
+}
+
+/// Sockets on the general chat, shared out among the users.
+pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
+    let turns = users.iter().cycle().take(sockets);
+    turns.map(|user| Door { path: "/ws/general".to_owned(), token: user.token.clone() }).collect()
 }
 
 /// How fast somebody writes.

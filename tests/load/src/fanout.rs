@@ -1,9 +1,8 @@
 //! Some write to the general chat, and everybody reads: how much does a delivery cost, how long does
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
-use crate::crowd::{Bounds, Crowd, Pace, paces, rest};
+use crate::crowd::{Bounds, Crowd, Pace, doors, paces, rest};
 use crate::database;
-use crate::idle::doors;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stalled::Stalled;

@@ -7,6 +7,7 @@
 use crate::bare;
 use crate::database;
 use crate::http::Line;
+use crate::offsets::Offsets;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::{Result, Stop};
@@ -38,25 +39,6 @@ pub struct Args {
     /// Seconds to read
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     pub seconds: u64,
-}
-
-/// Where to read next: evenly spread, the same in each run of this seed (a linear congruential
-/// generator with Knuth's constants).
-pub struct Offsets {
-    state: u64,
-    furthest: u64,
-}
-
-impl Offsets {
-    pub fn new(seed: u64, furthest: u64) -> Self {
-        Self { state: seed, furthest }
-    }
-
-    pub fn next(&mut self) -> u64 {
-        let mul = 6_364_136_223_846_793_005;
-        self.state = self.state.wrapping_mul(mul).wrapping_add(1_442_695_040_888_963_407);
-        (self.state >> 16) % (self.furthest + 1)
-    }
 }
 
 pub async fn run(
@@ -159,14 +141,6 @@ fn is_page(page: &[u8], first: u64, count: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn offsets_stay_within_the_chat_and_do_not_stand_still() {
-        let mut offsets = Offsets::new(7, 99);
-        let seen: std::collections::HashSet<u64> = (0..1_000).map(|_| offsets.next()).collect();
-        assert!(seen.iter().all(|offset| *offset <= 99) && seen.len() > 90);
-        assert_eq!(Offsets::new(7, 0).next(), 0);
-    }
 
     #[test]
     fn a_page_must_begin_where_it_should_and_be_whole() {

@@ -1,6 +1,6 @@
 //! Many open sockets, and silence: what does each cost? And does it cost the same once it has talked?
 
-use crate::crowd::{Crowd, Door, rest};
+use crate::crowd::{Crowd, Door, doors, rest};
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::Result;
@@ -66,12 +66,6 @@ pub async fn run(
     }
     crowd.leave().await;
     Ok(report)
-}
-
-/// Sockets on the general chat, shared out among the users.
-pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
-    let turns = users.iter().cycle().take(sockets);
-    turns.map(|user| Door { path: "/ws/general".to_owned(), token: user.token.clone() }).collect()
 }
 
 /// A socket on a room of its own for each.

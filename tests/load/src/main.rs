@@ -18,6 +18,7 @@ mod history;
 mod http;
 mod idle;
 mod ingest;
+mod offsets;
 mod report;
 mod server;
 mod size;

@@ -3,7 +3,7 @@
 use crate::check::Order;
 use crate::crowd::source;
 use crate::frame::{self, Frame};
-use crate::history::Offsets;
+use crate::offsets::Offsets;
 use crate::socket::{Scratch, Socket};
 use crate::stop::Result;
 use crate::tally::{Tally, add};

@@ -3,8 +3,7 @@
 //! The server must give each no more than its bounded outbox and tell it to come back later (1013). To
 //! hear that, they read at last; whoever was not told so is a fault.
 
-use crate::crowd::source;
-use crate::idle::doors;
+use crate::crowd::{doors, source};
 use crate::server::Server;
 use crate::socket::{Incoming, Reader, SCRATCH_BYTES, Scratch, Socket};
 use crate::stop::Result;
