@@ -80,6 +80,7 @@ pub async fn pages(args: &history::Args, server: &Server, last_seq: u64) -> Resu
         (Instant::now(), Rc::new(RefCell::new(tally.ack_micros.borrow().clone())));
     let until = began + Duration::from_secs(args.seconds);
     let limit = args.limit as i64;
+    let pages = args.requests / READERS as u64;
     let furthest = last_seq.saturating_sub(args.limit);
     let mut readers = JoinSet::new();
     for place in 0..READERS {
@@ -90,7 +91,7 @@ pub async fn pages(args: &history::Args, server: &Server, last_seq: u64) -> Resu
             let page = client.prepare(PAGE).await.map_err(failed)?;
             let none: Option<i64> = None;
             let mut count = 0;
-            while Instant::now() < until {
+            while Instant::now() < until && count < pages {
                 let (asked, offset) = (Instant::now(), offsets.next() as i64);
                 let params: [&(dyn ToSql + Sync); 6] =
                     [&1i64, &1i64, &limit, &offset, &none, &none];

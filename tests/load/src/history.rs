@@ -39,6 +39,9 @@ pub struct Args {
     /// Seconds to read
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     pub seconds: u64,
+    /// Pages at the most
+    #[arg(long, default_value_t = 10_000_000)]
+    pub requests: u64,
 }
 
 pub async fn run(
@@ -66,7 +69,7 @@ pub async fn run(
         let begin = args.offset.unwrap_or(0);
         let reader =
             Reader { line, offsets, begin, limit: args.limit, last_seq, tally: tally.clone() };
-        readers.spawn_local(reader.read_until(until));
+        readers.spawn_local(reader.read_until(until, args.requests / args.connections as u64));
     }
     let mut count = 0;
     while let Some(read) = readers.join_next().await {
@@ -112,9 +115,9 @@ struct Reader {
 }
 
 impl Reader {
-    async fn read_until(mut self, until: Instant) -> Result<u64> {
+    async fn read_until(mut self, until: Instant, pages: u64) -> Result<u64> {
         let mut count = 0;
-        while Instant::now() < until {
+        while Instant::now() < until && count < pages {
             let (asked, offset) = (Instant::now(), self.begin + self.offsets.next());
             let path = format!("/chats/general/history?limit={}&offset={offset}", self.limit);
             let page = self.line.get(&path).await?;

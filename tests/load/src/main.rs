@@ -212,8 +212,13 @@ async fn measure_floor(
     match scenario {
         Scenario::Ingest(args) => bare::transactions(args, server).await,
         Scenario::History(args) => history::floor(args, server, users).await,
-        Scenario::Soak(_) | Scenario::Size(_) | Scenario::Floor(_) => Ok(None),
-        Scenario::Idle(_) | Scenario::Fanout(_) | Scenario::Burst(_) | Scenario::Connect(_) => {
+        // It knows no position from which somebody who comes back could go on.
+        Scenario::Soak(_) | Scenario::Floor(_) => Ok(None),
+        Scenario::Idle(_)
+        | Scenario::Fanout(_)
+        | Scenario::Burst(_)
+        | Scenario::Connect(_)
+        | Scenario::Size(_) => {
             eprintln!("the floor");
             let mut floor = Server::floor(cores).await?;
             let report = measure(scenario, &floor, users).await;

@@ -32,6 +32,9 @@ pub struct Args {
     /// Seconds to let it settle before anything is measured
     #[arg(long, default_value_t = 3, value_parser = super::settle())]
     settle: u64,
+    /// Messages at the most
+    #[arg(long, default_value_t = 10_000_000)]
+    messages: u64,
     /// Milliseconds within which 99 of 100 deliveries must arrive
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     p99_millis: u64,
@@ -55,11 +58,15 @@ pub async fn run(
     let mut best = None;
     let step_of = sockets.div_ceil(PUBLISHERS);
     for rate in STEPS {
+        // A step that this cuts short would prove nothing.
+        if tally.sent.get() as f64 + rate * args.seconds as f64 > args.messages as f64 {
+            break;
+        }
         tally.forget_times();
         let seats = crowd.seats.iter().step_by(step_of).cloned();
         let writers: Vec<_> = seats.zip(paces(sockets.div_ceil(step_of), rate)).collect();
         let until = Instant::now() + Duration::from_secs(args.seconds);
-        crowd.write(writers, Bounds { until, messages: u64::MAX, size: SIZE }).await?;
+        crowd.write(writers, Bounds { until, messages: args.messages, size: SIZE }).await?;
         crowd.settle().await;
         let p99 = tally.delivery_micros.borrow().value_at_quantile(0.99);
         eprintln!("{rate:>12} messages a second to all: p99 {:.1} ms", p99 as f64 / 1_000.0);

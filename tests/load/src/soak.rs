@@ -8,7 +8,7 @@
 use crate::http::Line;
 use crate::report::Report;
 use crate::server::Server;
-use crate::soaker::Soaker;
+use crate::soaker::{Soaker, Words};
 use crate::socket::{SCRATCH_BYTES, Scratch};
 use crate::stop::{Result, Stop};
 use crate::tally::{Tally, add};
@@ -35,6 +35,9 @@ pub struct Args {
     /// Messages a second, by all of them together
     #[arg(long, default_value_t = 50.0, value_parser = super::gentle_rate)]
     rate: f64,
+    /// Messages at the most
+    #[arg(long, default_value_t = 10_000_000)]
+    messages: u64,
     /// Seconds that somebody stays, on average, before the line drops
     #[arg(long, default_value_t = 5, value_parser = super::seconds())]
     stay: u64,
@@ -70,9 +73,10 @@ pub async fn run(
     }
     let publishers = args.publishers.min(args.sockets);
     let interval = Duration::from_secs_f64(publishers as f64 / args.rate);
+    let words = Words { interval, until, messages: args.messages };
     for (place, soaker) in people.iter().step_by(args.sockets / publishers).enumerate() {
         let start = began + interval.mul_f64(place as f64 / publishers as f64);
-        living.spawn_local(soaker.clone().write(start, interval, until, tally.clone()));
+        living.spawn_local(soaker.clone().write(start, words, tally.clone()));
     }
     let reads = Tally::new()?;
     for user in users.iter().cycle().take(args.readers) {

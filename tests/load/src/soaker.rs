@@ -18,6 +18,14 @@ use tokio::time::Instant;
 const AWAY_MILLIS_MAX: u64 = 1_000;
 const MESSAGE_CHARS: usize = 100;
 
+/// How often somebody says something, for how long, and how much all of them together.
+#[derive(Clone, Copy)]
+pub struct Words {
+    pub interval: Duration,
+    pub until: Instant,
+    pub messages: u64,
+}
+
 pub struct Soaker {
     address: SocketAddr,
     token: Rc<str>,
@@ -138,16 +146,13 @@ impl Soaker {
     }
 
     /// Says something at fixed times, whether the line is there or not.
-    pub async fn write(
-        self: Rc<Self>,
-        start: Instant,
-        interval: Duration,
-        until: Instant,
-        tally: Rc<Tally>,
-    ) {
+    pub async fn write(self: Rc<Self>, start: Instant, words: Words, tally: Rc<Tally>) {
         let mut due = start;
-        while due < until {
+        while due < words.until {
             tokio::time::sleep_until(due).await;
+            if tally.sent.get() >= words.messages {
+                return;
+            }
             add(&tally.sent, 1);
             let name = format!("{:x}-{}", tally.run, tally.sent.get());
             let sent_nanos = tally.nanos(due);
@@ -158,7 +163,7 @@ impl Soaker {
                 // A line that breaks now is noticed by whoever reads from it; the next one says it again.
                 let _broken = line.send(&text).await;
             }
-            due += interval;
+            due += words.interval;
         }
     }
 }
