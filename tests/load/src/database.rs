@@ -5,8 +5,11 @@
 
 use crate::server::Server;
 use crate::stop::{Result, Stop};
+use crate::tally::Tally;
+use std::rc::Rc;
 use std::time::Duration;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// Rows of one transaction of filling.
@@ -22,33 +25,74 @@ pub async fn connect(config: &Config) -> Result<Client> {
     Ok(client)
 }
 
-/// Another session's snapshot, let go after its time or when dropped.
-pub struct Snapshot(AbortHandle);
+/// Another session that looks at the database as it was at one moment: rows that change meanwhile
+/// cannot be tidied up. Held in the middle of the writing, so that before and after can be compared.
+pub struct Snapshot {
+    began: Mark,
+    holding: JoinHandle<Result<[Mark; 2]>>,
+}
 
-impl Drop for Snapshot {
-    fn drop(&mut self) {
-        self.0.abort();
+/// How many messages had been acknowledged when.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: Instant,
+    acknowledged: u64,
+}
+
+impl Mark {
+    fn now(tally: &Tally) -> Self {
+        Self { at: Instant::now(), acknowledged: tally.acknowledged.get() }
+    }
+
+    fn rate_since(self, before: Self) -> f64 {
+        let seconds = (self.at - before.at).as_secs_f64().max(1e-9);
+        (self.acknowledged - before.acknowledged) as f64 / seconds
     }
 }
 
-/// Has another session look at the database as it is now for so long: rows that change meanwhile
-/// cannot be tidied up.
-pub async fn hold_snapshot(server: &Server, seconds: u64) -> Result<Option<Snapshot>> {
-    if seconds == 0 || server.is_floor() {
-        return Ok(None);
+impl Snapshot {
+    /// To be called when the writing, which takes `of` seconds, begins. `None` when there is nothing
+    /// to hold.
+    pub async fn plan(
+        seconds: u64,
+        of: u64,
+        server: &Server,
+        tally: &Rc<Tally>,
+    ) -> Result<Option<Self>> {
+        if seconds == 0 || server.is_floor() {
+            return Ok(None);
+        }
+        let config = server.database.as_ref().ok_or_else(|| {
+            Stop::new("--snapshot-seconds needs the server's database: --start, or --database URL")
+        })?;
+        if seconds >= of {
+            return Err(Stop::new(
+                "--snapshot-seconds must leave some of --seconds on either side",
+            ));
+        }
+        let client = connect(config).await?;
+        let (began, tally) = (Mark::now(tally), tally.clone());
+        let wait = Duration::from_secs(of - seconds) / 2;
+        let holding = tokio::task::spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            client.batch_execute(LOOK).await.map_err(failed)?;
+            eprintln!("{:>12} a snapshot is held", "");
+            let held = Mark::now(&tally);
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            drop(client);
+            eprintln!("{:>12} the snapshot is let go", "");
+            Ok([held, Mark::now(&tally)])
+        });
+        Ok(Some(Self { began, holding }))
     }
-    let config = server.database.as_ref().ok_or_else(|| {
-        Stop::new("--snapshot-seconds needs the server's database: --start, or --database URL")
-    })?;
-    let client = connect(config).await?;
-    let begin = "begin isolation level repeatable read, read only; select count(*) from chats";
-    client.batch_execute(begin).await.map_err(failed)?;
-    let holding = tokio::task::spawn_local(async move {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        drop(client);
-        eprintln!("{:>12} the snapshot is let go", "");
-    });
-    Ok(Some(Snapshot(holding.abort_handle())))
+
+    /// Messages acknowledged a second before, meanwhile and afterwards, up to the last one.
+    pub async fn rates(self, last: Instant, tally: &Tally) -> Result<[f64; 3]> {
+        let marks = self.holding.await.map_err(|error| Stop::new(error.to_string()))?;
+        let [held, free] = marks?;
+        let end = Mark { at: last.max(free.at), ..Mark::now(tally) };
+        Ok([held.rate_since(self.began), free.rate_since(held), end.rate_since(free)])
+    }
 }
 
 /// Sees to it that the general chat has at least so many messages.
@@ -77,6 +121,8 @@ pub async fn fill_general(config: &Config, rows: i64) -> Result<()> {
     client.batch_execute("vacuum (analyze) general_messages").await.map_err(failed)
 }
 
+const LOOK: &str = "begin isolation level repeatable read, read only; select count(*) from chats";
+
 const FILL: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, \
     timestamp, draft_key, content_hash) \
     select nextval('message_ids'), 'general', $1, n, (select min(id) from users), \
@@ -86,4 +132,17 @@ const FILL: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id
 pub fn failed(error: tokio_postgres::Error) -> Stop {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
     Stop::new(format!("PostgreSQL: {error}{}", cause.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_what_was_acknowledged_between_two_marks() {
+        let at = Instant::now();
+        let before = Mark { at, acknowledged: 100 };
+        let after = Mark { at: at + Duration::from_secs(2), acknowledged: 150 };
+        assert_eq!(after.rate_since(before), 25.0);
+    }
 }

@@ -2,7 +2,7 @@
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
 use crate::crowd::{Bounds, Crowd, Pace, doors, paces, rest};
-use crate::database;
+use crate::database::Snapshot;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stalled::Stalled;
@@ -62,7 +62,7 @@ pub struct Common {
     /// Sockets besides that never read and must be closed for it, which takes --seconds 20 or more
     #[arg(long, default_value_t = 0, value_parser = super::stalled())]
     stalled: usize,
-    /// Seconds from the start of the writing in which another session holds a snapshot of the database
+    /// Seconds in the middle of the writing in which another session holds a snapshot of the database
     #[arg(long, default_value_t = 0, value_parser = super::settle())]
     snapshot_seconds: u64,
 }
@@ -117,7 +117,7 @@ async fn broadcast(
     let count = if server.is_floor() { 0 } else { common.stalled };
     let stalled = Stalled::open(count, common.sockets, server, users, tally).await?;
     rest(Duration::from_secs(common.settle), &tally.closed).await;
-    let snapshot = database::hold_snapshot(server, common.snapshot_seconds).await?;
+    let snapshot = Snapshot::plan(common.snapshot_seconds, common.seconds, server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());
 
     let paces = pace();
@@ -127,12 +127,12 @@ async fn broadcast(
     let until = began + Duration::from_secs(common.seconds);
     let bounds = Bounds { until, messages: common.messages, size: common.size };
     crowd.write(writers, bounds).await?;
-    let span = crowd.drain().await - began;
+    let last = crowd.drain().await;
 
     let usages = Usages { before, open, end: server.usage() };
-    let mut report = Report::new(scenario, &crowd, tally, span, usages);
+    let mut report = Report::new(scenario, &crowd, tally, last - began, usages);
     (report.stalled, report.stalled_told) = (count as u64, stalled.told().await);
-    drop(snapshot);
+    report.add_rates(snapshot, last, tally).await?;
     crowd.leave().await;
     Ok(report)
 }

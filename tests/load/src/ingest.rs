@@ -4,7 +4,7 @@
 //! backed by one is a loss. The floor is the bare transaction in `bare`.
 
 use crate::crowd::{Bounds, Crowd, Door, Pace, paces, rest};
-use crate::database;
+use crate::database::Snapshot;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::Result;
@@ -40,7 +40,7 @@ pub struct Args {
     /// Characters a message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
     pub size: usize,
-    /// Seconds from the start of the writing in which another session holds a snapshot of the database
+    /// Seconds in the middle of the writing in which another session holds a snapshot of the database
     #[arg(long, default_value_t = 0, value_parser = super::settle())]
     snapshot_seconds: u64,
 }
@@ -59,8 +59,8 @@ pub async fn run(
     let before = server.usage();
     let crowd = Crowd::open(server.address, rooms.iter().map(door).collect(), tally).await?;
     rest(Duration::from_secs(args.settle), &tally.closed).await;
-    let snapshot = database::hold_snapshot(server, args.snapshot_seconds).await?;
 
+    let snapshot = Snapshot::plan(args.snapshot_seconds, args.seconds, server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());
     let seats = crowd.seats.iter().cloned();
     let writers: Vec<_> = match args.rate {
@@ -70,9 +70,8 @@ pub async fn run(
     let until = began + Duration::from_secs(args.seconds);
     let bounds = Bounds { until, messages: args.messages, size: args.size };
     crowd.write(writers, bounds).await?;
-    let span = crowd.drain().await - began;
+    let last = crowd.drain().await;
     let usages = Usages { before, open, end: server.usage() };
-    drop(snapshot);
 
     let client = users::client()?;
     let ends = tally.ends.borrow().clone();
@@ -81,9 +80,10 @@ pub async fn run(
         let stored = users::last_seq(&client, server, user, *room).await?;
         add(&tally.lost, acknowledged.saturating_sub(stored));
     }
-    let mut report = Report::new("ingest", &crowd, tally, span, usages);
+    let mut report = Report::new("ingest", &crowd, tally, last - began, usages);
     let speed = report.acknowledged_per_second;
     report.add_beside("messages stored", "/s", speed, ELSEWHERE);
+    report.add_rates(snapshot, last, tally).await?;
     if let Some((p50, p99)) = report.ack_micros.as_ref().map(|q| (q.p50, q.p99)) {
         report.add("half acknowledged within", "ms", p50 as f64 / 1_000.0);
         report.add("99 of 100 acknowledged within", "ms", p99 as f64 / 1_000.0);

@@ -1,12 +1,15 @@
 //! What one run against one server found, and the verdict on it. `compare` sets runs side by side.
 
 use crate::crowd::Crowd;
+use crate::database::Snapshot;
+use crate::stop::Result;
 use crate::tally::Tally;
 use crate::usage::{Cost, Usages};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a scenario is run for: one number that can be set beside the floor's.
 #[derive(Debug, Clone, Serialize)]
@@ -121,6 +124,21 @@ impl Report {
         elsewhere: &'static str,
     ) {
         self.figures.push(Figure { what, unit, value, elsewhere });
+    }
+
+    /// How fast it was before, while and after another session held a snapshot, if one did.
+    pub async fn add_rates(
+        &mut self,
+        snapshot: Option<Snapshot>,
+        last: Instant,
+        tally: &Tally,
+    ) -> Result<()> {
+        let Some(snapshot) = snapshot else { return Ok(()) };
+        let [before, meanwhile, afterwards] = snapshot.rates(last, tally).await?;
+        self.add("stored before a snapshot is held", "/s", before);
+        self.add("stored while it is held", "/s", meanwhile);
+        self.add("stored once it is let go", "/s", afterwards);
+        Ok(())
     }
 
     pub fn figure(&self, what: &str) -> Option<f64> {
