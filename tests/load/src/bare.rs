@@ -41,7 +41,7 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
     let rooms: Vec<(i64, i64)> = rooms.iter().map(|row| (row.get(0), row.get(1))).collect();
     let (lock, write) =
         tokio::try_join!(client.prepare(LOCK), client.prepare(WRITE)).map_err(failed)?;
-    let batch = (args.rooms * args.window).min(BATCH_DRAFTS_MAX);
+    let batch = args.under_way().min(BATCH_DRAFTS_MAX);
     let (began, content) = (Instant::now(), "x".repeat(args.size));
     let until = began + Duration::from_secs(args.seconds);
     let mut stored = 0;

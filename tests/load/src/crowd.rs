@@ -44,12 +44,14 @@ pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
 }
 
 /// How fast somebody writes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Pace {
     /// At fixed times, whatever the server does.
     Every { interval: Duration, first: Instant },
     /// As fast as acknowledgements come, with so many under way.
     Window(usize),
+    /// The same, with so many under way as all who share it have room for together, each in turn.
+    Shared(Rc<Semaphore>),
 }
 
 /// What bounds the writing of a run.
@@ -65,7 +67,7 @@ pub struct Seat {
     /// Most sockets follow one chat.
     orders: RefCell<Vec<(u64, Order)>>,
     under_way: RefCell<HashMap<String, u64>>,
-    room: Semaphore,
+    room: RefCell<Rc<Semaphore>>,
     is_leaving: Cell<bool>,
 }
 
@@ -192,7 +194,7 @@ impl Seat {
             socket,
             orders: RefCell::default(),
             under_way: RefCell::default(),
-            room: Semaphore::new(0),
+            room: RefCell::new(Rc::new(Semaphore::new(0))),
             is_leaving: Cell::new(false),
         });
         seat.socket.begin(&mut incoming, &mut |text| seat.hear(text, &tally))?;
@@ -230,7 +232,7 @@ impl Seat {
         if !self.is_leaving.get() {
             tally.closed(why);
         }
-        self.room.close();
+        self.room.borrow().close();
     }
 
     fn hear(&self, text: &[u8], tally: &Tally) {
@@ -253,12 +255,12 @@ impl Seat {
                     Some(sent_nanos) => tally.acknowledged(chat_id, seq, sent_nanos),
                     None => add(&tally.acknowledged_twice, 1),
                 }
-                self.room.add_permits(1);
+                self.room.borrow().add_permits(1);
             }
             Some(Frame::Refused { code, client_id }) => {
                 client_id.and_then(|id| self.under_way.borrow_mut().remove(&id));
                 tally.refused(code);
-                self.room.add_permits(1);
+                self.room.borrow().add_permits(1);
             }
             Some(Frame::Other) => {}
             None => add(&tally.unreadable, 1),
@@ -266,18 +268,23 @@ impl Seat {
     }
 
     async fn write(self: Rc<Self>, pace: Pace, bounds: Bounds, tally: Rc<Tally>) {
-        if let Pace::Window(window) = pace {
-            self.room.add_permits(window);
-        }
-        let mut due = match pace {
-            Pace::Every { first, .. } => first,
-            Pace::Window(_) => Instant::now(),
+        let (mut due, interval) = match pace {
+            Pace::Every { first, interval } => (first, Some(interval)),
+            Pace::Window(window) => {
+                self.room.borrow().add_permits(window);
+                (Instant::now(), None)
+            }
+            Pace::Shared(room) => {
+                self.room.replace(room);
+                (Instant::now(), None)
+            }
         };
+        let room = self.room.borrow().clone();
         while due < bounds.until {
-            match pace {
-                Pace::Every { .. } => tokio::time::sleep_until(due).await,
-                Pace::Window(_) => {
-                    let turn = tokio::time::timeout_at(bounds.until, self.room.acquire()).await;
+            match interval {
+                Some(_) => tokio::time::sleep_until(due).await,
+                None => {
+                    let turn = tokio::time::timeout_at(bounds.until, room.acquire()).await;
                     let Ok(Ok(permit)) = turn else { return };
                     permit.forget();
                     due = Instant::now();
@@ -290,9 +297,7 @@ impl Seat {
             if self.post(tally.nanos(due), bounds.size, &tally).await.is_err() {
                 return;
             }
-            if let Pace::Every { interval, .. } = pace {
-                due += interval;
-            }
+            due += interval.unwrap_or_default();
         }
     }
 

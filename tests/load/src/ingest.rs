@@ -13,6 +13,7 @@ use crate::usage::Usages;
 use crate::users::{self, User};
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 const ELSEWHERE: &str = "one commit each: 5,800/s";
@@ -25,8 +26,11 @@ pub struct Args {
     /// Messages under way in each
     #[arg(long, default_value_t = 8, value_parser = super::window())]
     pub window: usize,
+    /// Instead: messages under way in all rooms together, each room in turn
+    #[arg(long, conflicts_with = "window", value_parser = super::under_way())]
+    pub under_way: Option<usize>,
     /// Instead of a closed loop: messages a second, by all of them together
-    #[arg(long, conflicts_with = "window", value_parser = super::rate)]
+    #[arg(long, conflicts_with_all = ["window", "under_way"], value_parser = super::rate)]
     pub rate: Option<f64>,
     /// Seconds to let it settle before anything is measured
     #[arg(long, default_value_t = 2, value_parser = super::settle())]
@@ -43,6 +47,13 @@ pub struct Args {
     /// Seconds in the middle of the writing in which another session holds a snapshot of the database
     #[arg(long, default_value_t = 0, value_parser = super::settle())]
     snapshot_seconds: u64,
+}
+
+impl Args {
+    /// Messages under way at once, when it is a closed loop.
+    pub fn under_way(&self) -> usize {
+        self.under_way.unwrap_or(self.rooms * self.window)
+    }
 }
 
 pub async fn run(
@@ -63,9 +74,13 @@ pub async fn run(
     let snapshot = Snapshot::plan(args.snapshot_seconds, args.seconds, server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());
     let seats = crowd.seats.iter().cloned();
-    let writers: Vec<_> = match args.rate {
-        Some(rate) => seats.zip(paces(args.rooms, rate)).collect(),
-        None => seats.map(|seat| (seat, Pace::Window(args.window))).collect(),
+    let writers: Vec<_> = match (args.rate, args.under_way) {
+        (Some(rate), _) => seats.zip(paces(args.rooms, rate)).collect(),
+        (None, None) => seats.map(|seat| (seat, Pace::Window(args.window))).collect(),
+        (None, Some(count)) => {
+            let room = Rc::new(Semaphore::new(count));
+            seats.map(|seat| (seat, Pace::Shared(room.clone()))).collect()
+        }
     };
     let until = began + Duration::from_secs(args.seconds);
     let bounds = Bounds { until, messages: args.messages, size: args.size };

@@ -253,6 +253,11 @@ fn settle() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(0..=120)
 }
 
+/// As many drafts as the server lets wait.
+fn under_way() -> impl TypedValueParser<Value = usize> {
+    at_most(1, 8_192)
+}
+
 fn window() -> impl TypedValueParser<Value = usize> {
     at_most(1, 1_024)
 }
