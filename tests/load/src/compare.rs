@@ -181,6 +181,15 @@ mod tests {
     }
 
     #[test]
+    fn the_faults_of_a_run_that_was_compared_spoil_this_one() {
+        let mut ours = report(1.0);
+        ours.blame(&report(2.0));
+        assert!(ours.is_clean());
+        ours.blame(&Report { doubled: 1, ..report(2.0) });
+        assert!(!ours.is_clean());
+    }
+
+    #[test]
     fn numbers_are_easy_to_read() {
         assert_eq!(
             [number(1.234), number(371.0), number(6_100_000.4)],

@@ -6,10 +6,11 @@ use crate::database::Snapshot;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stalled::Stalled;
-use crate::stop::Result;
+use crate::stop::{Result, Stop};
 use crate::tally::Tally;
-use crate::usage::Usages;
+use crate::usage::{Usages, grown};
 use crate::users::User;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -59,12 +60,20 @@ pub struct Common {
     /// Characters a message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
     size: usize,
-    /// Sockets besides that never read and must be closed for it, which takes --seconds 20 or more
+    /// Sockets besides that never read and must be closed for it, which takes --seconds 20 or more; all
+    /// is measured without them first
     #[arg(long, default_value_t = 0, value_parser = super::stalled())]
     stalled: usize,
     /// Seconds in the middle of the writing in which another session holds a snapshot of the database
     #[arg(long, default_value_t = 0, value_parser = super::settle())]
     snapshot_seconds: u64,
+}
+
+impl Common {
+    /// The floor waits for everybody, and so for ever.
+    fn stalled_at(&self, server: &Server) -> usize {
+        if server.is_floor() { 0 } else { self.stalled }
+    }
 }
 
 pub async fn run(
@@ -75,8 +84,13 @@ pub async fn run(
 ) -> Result<Report> {
     let publishers = args.publishers.min(args.common.sockets);
     let rate = args.rate;
-    let pace = move || paces(publishers, rate).collect();
-    let mut report = broadcast("fanout", &args.common, pace, server, users, tally).await?;
+    let pace = || paces(publishers, rate).collect();
+    let stalled = args.common.stalled_at(server);
+    let calm = match stalled {
+        0 => None,
+        _ => Some(without_stalled("fanout", &args.common, pace, server, users).await?),
+    };
+    let mut report = broadcast("fanout", &args.common, stalled, pace, server, users, tally).await?;
     let cost = report.server.as_ref().and_then(|cost| cost.cpu_micros_per_delivery);
     if let Some(micros) = cost {
         report.add_beside("CPU per delivery", "µs", micros, COST_ELSEWHERE);
@@ -84,7 +98,38 @@ pub async fn run(
     if let Some(p99) = report.delivery_micros.as_ref().map(|quantiles| quantiles.p99) {
         report.add("99 of 100 deliveries within", "ms", p99 as f64 / 1_000.0);
     }
+    if let Some(calm) = calm {
+        compare(&mut report, calm);
+    }
     Ok(report)
+}
+
+/// The same without those who never read, told on its own.
+async fn without_stalled(
+    scenario: &'static str,
+    common: &Common,
+    pace: impl FnOnce() -> Vec<Pace>,
+    server: &Server,
+    users: &[User],
+) -> Result<Report> {
+    let tally = Tally::new()?;
+    let telling = tokio::task::spawn_local(tally.clone().tell());
+    let calm = broadcast(scenario, common, 0, pace, server, users, &tally).await;
+    telling.abort();
+    calm
+}
+
+/// What those who never read cost the others, and the server in memory.
+fn compare(report: &mut Report, calm: Report) {
+    let p99 = |report: &Report| report.delivery_micros.as_ref().map(|quantiles| quantiles.p99);
+    if let (Some(without), Some(with)) = (p99(&calm), p99(report)) {
+        report.add("the same without the stalled", "ms", without as f64 / 1_000.0);
+        report.add("with them, of what it was", "%", with as f64 * 100.0 / without.max(1) as f64);
+    }
+    if let Some(bytes) = report.stalled_bytes {
+        report.add("memory for each of the stalled", "B", bytes);
+    }
+    report.blame(&calm);
 }
 
 pub async fn flat_out(
@@ -95,7 +140,8 @@ pub async fn flat_out(
 ) -> Result<Report> {
     let publishers = args.publishers.min(args.common.sockets);
     let pace = || vec![Pace::Window(args.window); publishers];
-    let mut report = broadcast("burst", &args.common, pace, server, users, tally).await?;
+    let stalled = args.common.stalled_at(server);
+    let mut report = broadcast("burst", &args.common, stalled, pace, server, users, tally).await?;
     let speed = report.deliveries_per_second;
     report.add_beside("deliveries flat out", "/s", speed, SPEED_ELSEWHERE);
     report.add("messages flat out", "/s", report.acknowledged_per_second);
@@ -106,6 +152,7 @@ pub async fn flat_out(
 async fn broadcast(
     scenario: &'static str,
     common: &Common,
+    stalled: usize,
     pace: impl FnOnce() -> Vec<Pace>,
     server: &Server,
     users: &[User],
@@ -113,9 +160,7 @@ async fn broadcast(
 ) -> Result<Report> {
     let before = server.usage();
     let crowd = Crowd::open(server.address, doors(common.sockets, users), tally).await?;
-    // The floor waits for everybody, and so for ever.
-    let count = if server.is_floor() { 0 } else { common.stalled };
-    let stalled = Stalled::open(count, common.sockets, server, users, tally).await?;
+    let never_read = Stalled::open(stalled, common.sockets, server, users, tally).await?;
     rest(Duration::from_secs(common.settle), &tally.closed).await;
     let snapshot = Snapshot::plan(common.snapshot_seconds, common.seconds, server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());
@@ -126,12 +171,22 @@ async fn broadcast(
         crowd.seats.iter().step_by(common.sockets / paces.len()).cloned().zip(paces).collect();
     let until = began + Duration::from_secs(common.seconds);
     let bounds = Bounds { until, messages: common.messages, size: common.size };
-    crowd.write(writers, bounds).await?;
-    let last = crowd.drain().await;
+    let (peak, writing) = (Cell::new(open), async {
+        crowd.write(writers, bounds).await?;
+        Ok::<_, Stop>(crowd.drain().await)
+    });
+    let last = match stalled {
+        0 => writing.await?,
+        _ => tokio::select! {
+            last = writing => last?,
+            () = server.watch(&peak) => return Err(Stop::new("the server is gone")),
+        },
+    };
 
     let usages = Usages { before, open, end: server.usage() };
     let mut report = Report::new(scenario, &crowd, tally, last - began, usages);
-    (report.stalled, report.stalled_told) = (count as u64, stalled.told().await);
+    (report.stalled, report.stalled_told) = (stalled as u64, never_read.told().await);
+    report.stalled_bytes = grown(open, peak.get(), stalled);
     report.add_rates(snapshot, last, tally).await?;
     crowd.leave().await;
     Ok(report)

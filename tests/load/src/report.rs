@@ -43,6 +43,8 @@ pub struct Report {
     /// Sockets that never read, and how many of them were told that they are too slow.
     pub stalled: u64,
     pub stalled_told: u64,
+    /// What the server held more of at the most, for each of them.
+    pub stalled_bytes: Option<f64>,
     pub lost: u64,
     pub doubled: u64,
     pub out_of_order: u64,
@@ -150,6 +152,20 @@ impl Report {
         self.requests = count;
         self.requests_per_second = count as f64 / self.seconds.max(1e-9);
         self.request_micros = Quantiles::of(micros);
+    }
+
+    /// Takes up the faults of a run that this one is compared with.
+    pub fn blame(&mut self, other: &Self) {
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.out_of_order += other.out_of_order;
+        self.unacknowledged += other.unacknowledged;
+        self.acknowledged_twice += other.acknowledged_twice;
+        self.unreadable += other.unreadable;
+        self.closed += other.closed;
+        if let Some(why) = &other.first_close {
+            self.first_close.get_or_insert_with(|| why.clone());
+        }
     }
 
     /// Whether every message came once, in order, and every socket stayed open.

@@ -8,6 +8,7 @@ use crate::stop::{Result, Stop};
 use crate::usage::{Usage, is_zombie, usage};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::cell::Cell;
 use std::fs::{File, Permissions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -24,6 +25,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// The server promises ten seconds; then PostgreSQL stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const GLANCE: Duration = Duration::from_millis(25);
+/// Between two looks at the server's memory, each of which takes it some milliseconds.
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// More than any run opens.
 const CONNECTIONS: &str = "1000000";
 
@@ -152,6 +155,21 @@ impl Server {
 
     pub fn usage(&self) -> Option<Usage> {
         usage(self.pid?)
+    }
+
+    /// Keeps the largest that it has been; ends when there is nothing more to see.
+    pub async fn watch(&self, peak: &Cell<Option<Usage>>) {
+        let pss = |usage: Option<Usage>| usage.map_or(0, |usage| usage.pss_kib);
+        loop {
+            let usage = self.usage();
+            if usage.is_none() && self.is_gone() {
+                return;
+            }
+            if pss(usage) > pss(peak.get()) {
+                peak.set(usage);
+            }
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
     }
 
     /// Stops the one that we started, politely at first.

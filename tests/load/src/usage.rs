@@ -52,21 +52,23 @@ pub fn after_name(stat: &str) -> Option<&str> {
     stat.rsplit_once(") ").map(|(_, rest)| rest)
 }
 
+/// How many bytes more there are now than before, for each of so many.
+pub fn grown(before: Option<Usage>, now: Option<Usage>, count: usize) -> Option<f64> {
+    let bytes = (now?.pss_kib as f64 - before?.pss_kib as f64) * 1024.0;
+    (count > 0).then(|| bytes / count as f64)
+}
+
 impl Cost {
     pub fn of(usages: &Usages, sockets: usize, deliveries: u64, messages: u64) -> Option<Self> {
         let (before, open, end) = (usages.before?, usages.open?, usages.end?);
         let cpu_seconds = end.cpu_seconds - open.cpu_seconds;
         let each = |count: u64| (count > 0).then(|| cpu_seconds * 1e6 / count as f64);
-        let grown = |now: Usage| {
-            let bytes = (now.pss_kib as f64 - before.pss_kib as f64) * 1024.0;
-            (sockets > 0).then(|| bytes / sockets as f64)
-        };
         Some(Self {
             pss_kib_before: before.pss_kib,
             pss_kib_open: open.pss_kib,
             pss_kib_end: end.pss_kib,
-            pss_bytes_per_socket: grown(open),
-            pss_bytes_per_socket_end: grown(end),
+            pss_bytes_per_socket: grown(usages.before, usages.open, sockets),
+            pss_bytes_per_socket_end: grown(usages.before, usages.end, sockets),
             cpu_seconds,
             cpu_micros_per_delivery: each(deliveries),
             cpu_micros_per_message: each(messages),
