@@ -71,6 +71,9 @@ struct Cli {
     /// Instead: a file with a token a line
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "users")]
     tokens: Option<PathBuf>,
+    /// Instead: the one token of a single user, where nobody else may read the list of processes
+    #[arg(long, global = true, conflicts_with_all = ["users", "tokens"])]
+    token: Option<String>,
     /// How often to measure, ours and the floor in turns; the medians count
     #[arg(long, global = true, default_value_t = 1, value_parser = at_most(1, 20))]
     pairs: usize,
@@ -161,13 +164,7 @@ async fn with_server(cli: &Cli) -> Result<bool> {
 }
 
 async fn run(cli: &Cli, server: &Server, cores: Option<&Cores>) -> Result<bool> {
-    let users = match &cli.tokens {
-        Some(file) => users::from_file(file)?,
-        None => {
-            let count = cli.users.max(users_needed(cli));
-            users::sign_up(server, Tally::new()?.run, count).await?
-        }
-    };
+    let users = people(cli, server).await?;
     let mut pairs = Vec::with_capacity(cli.pairs);
     for number in 1..=cli.pairs {
         eprintln!("snug, {number} of {}", cli.pairs);
@@ -181,6 +178,27 @@ async fn run(cli: &Cli, server: &Server, cores: Option<&Cores>) -> Result<bool> 
     let comparison = Comparison::of(pairs);
     comparison.print(cli.json, cli.markdown).map_err(|error| Stop::new(error.to_string()))?;
     Ok(comparison.is_clean())
+}
+
+/// As whom the sockets come.
+async fn people(cli: &Cli, server: &Server) -> Result<Vec<User>> {
+    let needed = rooms_needed(cli).div_ceil(users::ROOMS_PER_CREATOR_MAX);
+    let given = match (&cli.tokens, &cli.token) {
+        (Some(file), _) => users::from_file(file)?,
+        (None, Some(token)) => vec![User { token: token.trim().into() }],
+        (None, None) => {
+            return users::sign_up(server, Tally::new()?.run, cli.users.max(needed)).await;
+        }
+    };
+    match given.len() >= needed {
+        true => Ok(given),
+        false => Err(Stop::new(format!(
+            "this makes {} rooms, and a user may make {}: give the tokens of {needed} users, or fewer \
+             --rooms, --sockets or --pairs",
+            rooms_needed(cli),
+            users::ROOMS_PER_CREATOR_MAX,
+        ))),
+    }
 }
 
 /// One scenario against one server, with a tally of its own.
@@ -228,14 +246,14 @@ async fn measure_floor(
     }
 }
 
-/// A creator may have so many rooms and no more, and each measurement makes new ones.
-fn users_needed(cli: &Cli) -> usize {
+/// Each measurement makes new ones.
+fn rooms_needed(cli: &Cli) -> usize {
     let rooms = match &cli.scenario {
         Scenario::Idle(args) if args.after_talk => args.sockets,
         Scenario::Ingest(args) => args.rooms,
         _ => 0,
     };
-    (rooms * cli.pairs).div_ceil(users::ROOMS_PER_CREATOR_MAX)
+    rooms * cli.pairs
 }
 
 /// Above the file limit of most machines; enough for one address.

@@ -181,6 +181,20 @@ fn a_closed_loop_sends_all_it_may() {
 }
 
 #[test]
+fn one_token_is_enough_for_one_creators_rooms_only() {
+    let people = |rooms: usize| {
+        let arguments = format!("snug-load --token t ingest --rooms {rooms}");
+        let cli = Cli::try_parse_from(arguments.split(' ')).unwrap();
+        let server = Server::at("127.0.0.1:1".parse().unwrap(), None);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(crate::people(&cli, &server))
+    };
+    assert_eq!(people(200).map(|users| users.len()).ok(), Some(1));
+    let refused = people(201).err().map(|stop| stop.to_string()).unwrap_or_default();
+    assert!(refused.contains("the tokens of 2 users"), "{refused}");
+}
+
+#[test]
 fn idle_sockets_are_held_and_none_is_closed() {
     let report = run(Fault::None, "idle --sockets 50 --seconds 1");
     assert!(report.is_clean(), "{report:?}");
