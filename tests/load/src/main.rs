@@ -155,7 +155,7 @@ async fn with_server(cli: &Cli) -> Result<bool> {
     };
     let mut terminated = signal(SignalKind::terminate())?;
     let result = tokio::select! {
-        result = run(cli, &server, cores.as_ref()) => result,
+        result = run(cli, &mut server, cores.as_ref()) => result,
         _ = tokio::signal::ctrl_c() => Err(Stop::new("interrupted")),
         _ = terminated.recv() => Err(Stop::new("terminated")),
     };
@@ -163,10 +163,16 @@ async fn with_server(cli: &Cli) -> Result<bool> {
     result
 }
 
-async fn run(cli: &Cli, server: &Server, cores: Option<&Cores>) -> Result<bool> {
-    let users = people(cli, server).await?;
+async fn run(cli: &Cli, server: &mut Server, cores: Option<&Cores>) -> Result<bool> {
+    let mut users = people(cli, server).await?;
     let mut pairs = Vec::with_capacity(cli.pairs);
     for number in 1..=cli.pairs {
+        if let (Scenario::Idle(_), 2.., Some(program)) = (&cli.scenario, number, &cli.start) {
+            // What the last sockets took is there already, and would not be counted again.
+            server.stop().await?;
+            *server = Server::start(program, cores).await?;
+            users = people(cli, server).await?;
+        }
         eprintln!("snug, {number} of {}", cli.pairs);
         let ours = measure(&cli.scenario, server, &users).await?;
         let floor = match cli.no_floor {
