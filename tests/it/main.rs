@@ -10,6 +10,7 @@ mod conventions;
 mod conversations;
 mod crashes;
 mod faults;
+mod files;
 mod frames;
 mod history;
 mod limits;

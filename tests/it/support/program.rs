@@ -1,12 +1,12 @@
 //! The program itself in a process of its own, with everything that it logs.
 
-use super::{Database, PATIENCE};
+use super::{Database, PATIENCE, until};
 use crate::commands::snug;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub struct Program {
     child: Child,
@@ -18,21 +18,50 @@ pub struct Program {
 impl Program {
     /// Started on a port of its own with these settings besides.
     pub fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
+        Self::begin(database, settings, |program| program)
+    }
+
+    /// The same where the kernel gives it no more than so many files.
+    pub fn with_files(database: &Database, files: u32) -> Self {
+        Self::begin(database, &[], |program| {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh"]);
+            shell.arg(program.get_program()).args(program.get_args()).env_clear();
+            shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            shell.stdin(Stdio::null());
+            shell
+        })
+    }
+
+    fn begin(
+        database: &Database,
+        settings: &[(&str, &str)],
+        wrapped: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let url = database.url();
         let mut variables = vec![("SNUG_DATABASE_URL", url.as_str())];
         variables.extend(settings);
-        let mut program = Self::start_in(data_dir.path(), &variables);
+        let mut program = Self::spawn(data_dir.path(), &variables, wrapped);
         program.data_dir = Some(data_dir);
         program
     }
 
     /// With a PostgreSQL of its own in this directory, if the settings have none.
     pub fn start_in(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::spawn(data_dir, settings, |program| program)
+    }
+
+    fn spawn(
+        data_dir: &Path,
+        settings: &[(&str, &str)],
+        wrapped: impl FnOnce(Command) -> Command,
+    ) -> Self {
         let mut variables =
             vec![("SNUG_LISTEN", "127.0.0.1:0"), ("SNUG_DATA_DIR", data_dir.to_str().unwrap())];
         variables.extend(settings);
-        let mut child = snug(&["serve"], &variables).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = wrapped(snug(&["serve"], &variables));
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let (heard, log) = (Arc::clone(&lines), BufReader::new(child.stderr.take().unwrap()));
         let reader = std::thread::spawn(move || {
@@ -62,6 +91,21 @@ impl Program {
             drop(lines);
             std::thread::yield_now();
         }
+    }
+
+    /// Waits until it has logged so many lines with this text.
+    pub async fn lines(&self, text: &str, count: usize) {
+        let said = || self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count();
+        until(text, || async { said() >= count }).await;
+    }
+
+    /// The processor time that it has used so far.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, after_name) = stat.rsplit_once(") ").unwrap();
+        let field = |place| after_name.split(' ').nth(place).unwrap().parse::<u64>().unwrap();
+        // In hundredths of a second, for itself and in the kernel (proc_pid_stat(5)).
+        Duration::from_millis(10 * (field(11) + field(12)))
     }
 
     /// Stops it as its manager would; all that it logged.
