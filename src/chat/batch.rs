@@ -145,6 +145,7 @@ pub fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
 mod tests {
     use super::*;
     use crate::ids::{MessageId, Seq};
+    use crate::limits::CONTENT_CHARS_MAX;
     use crate::message::{ChatType, SessionId, Viewer};
 
     fn entry(content: &str, client_id: Option<&str>) -> Entry {
@@ -174,6 +175,21 @@ mod tests {
         assert_eq!(contents(&waiting), ["c", "d"]);
         assert_eq!(contents(&next(&mut waiting)), ["c", "d"]);
         assert!(waiting.is_empty());
+    }
+
+    #[test]
+    fn what_goes_together_is_bounded_in_bytes() {
+        let longest = "😀".repeat(CONTENT_CHARS_MAX);
+        let all = BATCH_BYTES_MAX / longest.len() * 2;
+        let mut waiting: Vec<_> = (0..all).map(|_| entry(&longest, None)).collect();
+        let mut batches = 0;
+        while !waiting.is_empty() {
+            let bytes = contents(&next(&mut waiting)).iter().map(|text| text.len()).sum::<usize>();
+            // The draft that reaches the bound is the last.
+            assert!(bytes > 0 && bytes < BATCH_BYTES_MAX + longest.len(), "{bytes}");
+            batches += 1;
+        }
+        assert_eq!(batches, 2);
     }
 
     #[test]

@@ -336,3 +336,38 @@ impl Worker {
 
 /// How long a queue may stand still before the lane counts as stuck: longer than any batch takes.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::UserId;
+    use crate::limits::CONTENT_CHARS_MAX;
+    use crate::message::{SessionId, Viewer};
+    use crate::registry::ConnectionId;
+
+    /// On one thread and without an await, the worker has no turn: all that is taken waits.
+    #[tokio::test]
+    async fn what_waits_is_bounded_in_bytes() {
+        let store = Store::new(tokio_postgres::Config::new());
+        let metrics = Arc::new(Metrics::new().expect("nothing is counted twice"));
+        let lane = Lane::begin(store, Registry::new(Vec::new()), Arc::default(), metrics);
+        let user_id = UserId(1);
+        let sender = Viewer { user_id, username: "ada".into(), session: SessionId([0; 16]) };
+        let longest = Draft {
+            chat_id: ChatId(1),
+            sender: Arc::new(sender),
+            content: "😀".repeat(CONTENT_CHARS_MAX).into(),
+            client_id: None,
+        };
+        let to = ConnectionId { shard: 0, index: 0, generation: 0 };
+        let taken = (0..LANE_DRAFTS_MAX)
+            .take_while(|_| lane.push(longest.clone(), Reply::Connection(to)).is_ok())
+            .count() as u64;
+        let each = longest.content.len() as u64;
+        assert_eq!(taken, LANE_BYTES_MAX / each);
+        let waiting = (&lane.state.waiting, &lane.state.waiting_bytes);
+        assert_eq!((waiting.0.load(Relaxed), waiting.1.load(Relaxed)), (taken, taken * each));
+        let short = Draft { content: "x".into(), ..longest };
+        assert!(lane.push(short, Reply::Connection(to)).is_ok(), "there is room for a short one");
+    }
+}
