@@ -15,6 +15,15 @@ pub const COOKIE: &str = "snug_session";
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+/// What proxies add: any of these tells of one.
+const OF_PROXIES: [HeaderName; 6] = [
+    FORWARDED_FOR,
+    FORWARDED_PROTO,
+    FORWARDED,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-real-ip"),
+    header::VIA,
+];
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where a request comes from.
@@ -41,9 +50,7 @@ impl Caller {
         let trusts = |address: &IpAddr| {
             app.config.trusted_proxies.iter().any(|network| network.contains(address))
         };
-        let is_forwarded = [&FORWARDED_FOR, &FORWARDED_PROTO, &FORWARDED]
-            .into_iter()
-            .any(|name| headers.contains_key(name));
+        let is_forwarded = OF_PROXIES.iter().any(|name| headers.contains_key(name));
         let (mut address, mut scheme) = (peer, Scheme::Http);
         if trusts(&peer) {
             address = forwarded_address(headers, trusts).unwrap_or(peer);

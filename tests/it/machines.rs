@@ -67,6 +67,9 @@ async fn metrics_are_for_the_machine_itself_and_for_the_tokens_holder() {
         ("x-forwarded-for", "127.0.0.1"),
         ("x-forwarded-proto", "http"),
         ("forwarded", "for=192.0.2.1"),
+        ("x-forwarded-host", "chat.example"),
+        ("x-real-ip", "192.0.2.1"),
+        ("via", "1.1 proxy"),
     ] {
         let asks = |token: &str| {
             let request = nobody.request(Method::GET, "/metrics").header(name, value);
