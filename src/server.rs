@@ -16,7 +16,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -106,7 +105,8 @@ impl Connection {
         let mut stopped = false;
         let ended = loop {
             tokio::select! {
-                ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
+                // To its end, which for all but a socket is when the last answer is out.
+                ended = &mut connection => break ended,
                 _ = self.stop.wait_for(|stop| *stop), if !stopped => {
                     stopped = true;
                     Pin::new(&mut connection).graceful_shutdown();

@@ -34,6 +34,15 @@ async fn whoever_dribbles_is_cut_after_ten_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_takes_nothing_of_its_answers_is_cut_after_ten_seconds() {
     let server = Server::start().await;
+    let ask = ask_for_much(&server).await;
+    let mut raw = Raw::open(&server).await;
+    // More than the kernel takes: 3 MiB each.
+    raw.send(ask.repeat(12)).await;
+    assert_cut(&mut raw).await;
+}
+
+/// A request whose answer has 3 MiB.
+async fn ask_for_much(server: &Server) -> String {
     let ada = server.person("ada").await;
     let put = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp,
             draft_key, content_hash)
@@ -41,14 +50,31 @@ async fn a_reader_that_takes_nothing_of_its_answers_is_cut_after_ten_seconds() {
          from generate_series(1, 200) n;
          update chats set last_seq = 200 where id = 1";
     server.database.client().await.batch_execute(put).await.unwrap();
-    let mut raw = Raw::open(&server).await;
-    let ask = format!(
+    format!(
         "GET /chats/general/history?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
         ada.token
-    );
-    // More than the kernel takes: 3 MiB each.
-    raw.send(ask.repeat(12)).await;
-    assert_cut(&mut raw).await;
+    )
+}
+
+/// 85 KiB of it, while the kernels hold a few, and none of the body that was announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_read_slowly_is_whole_though_nobody_read_the_request() {
+    let server = Server::narrow().await;
+    let mut raw = Raw::narrow(&server).await;
+    raw.send("GET /openapi.json HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{").await;
+    let mut answer = Vec::new();
+    loop {
+        let some = raw.some(8_192).await;
+        if some.is_empty() {
+            break;
+        }
+        answer.extend(some);
+    }
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let whole = server.person("ada").await.get("/openapi.json").await.text;
+    assert_eq!(head.lines().next(), Some("HTTP/1.1 200 OK"));
+    assert!(body == whole, "{} of {} bytes", body.len(), whole.len());
 }
 
 /// Sends a byte now and then until the server has closed, which must be after about ten seconds.

@@ -3,13 +3,28 @@
 use super::{PATIENCE, Server};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub struct Raw(TcpStream);
 
 impl Raw {
     pub async fn open(server: &Server) -> Self {
         Self(TcpStream::connect(server.address).await.unwrap())
+    }
+
+    /// One whose kernel holds next to nothing of what comes.
+    pub async fn narrow(server: &Server) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        Self(socket.connect(server.address).await.unwrap())
+    }
+
+    /// At most so many of the next bytes, once there are any; none when the server has closed.
+    pub async fn some(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        let read = tokio::time::timeout(PATIENCE, self.0.read(&mut bytes)).await.expect("in time");
+        bytes.truncate(read.unwrap_or(0));
+        bytes
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {

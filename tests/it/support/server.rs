@@ -3,8 +3,8 @@
 use super::{Database, Person, until};
 use snug::config::{Config, Written};
 use snug::error::Fatal;
-use std::net::SocketAddr;
-use tokio::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -36,6 +36,15 @@ impl Server {
             settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         Self::listen(listener, database, settings).await
+    }
+
+    /// One whose kernel holds next to nothing of what is written, as for a reader far away.
+    pub async fn narrow() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_send_buffer_size(16 * 1024).unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = socket.listen(64).unwrap();
+        Self::listen(listener, Database::new().await, Vec::new()).await
     }
 
     async fn listen(
