@@ -56,8 +56,10 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
 /// A header or a body that is not complete by then comes from someone who dribbles.
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A reader that takes nothing of its answer, up to 3 MiB of history, for so long is cut.
+/// A reader who in so long takes less of an answer, up to 3 MiB of history, and does not finish it, is
+/// cut: a modem of 56 kbit/s is as fast as this, and a byte now and then would hold the rest for ever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
+pub const HTTP_WRITE_BYTES_MIN: usize = 64 * 1024;
 /// HTTP connections at once, sockets not among them: an idle one holds 18 KiB. Others wait to be accepted.
 pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
 /// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.

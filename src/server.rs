@@ -8,8 +8,9 @@ use crate::app::App;
 use crate::http::framing::Framing;
 use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, HTTP_WRITE_STALL_MAX,
-    LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, HTTP_WRITE_BYTES_MIN,
+    HTTP_WRITE_STALL_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT,
+    REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use hyper::server::conn::http1;
@@ -100,7 +101,7 @@ impl Connection {
         });
         let framing = Framing::default();
         let held = Vec::new();
-        let stream = Held { stream, framing, stall: None, ticket: ticket.clone(), held };
+        let stream = Held { stream, framing, stall: None, taken: 0, ticket: ticket.clone(), held };
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -130,12 +131,14 @@ impl Connection {
 
 /// A stream that keeps its last answer, the 101 of an admitted socket, for the shard to send together
 /// with the socket's first frame: one packet instead of two. What comes in is watched, and a reader
-/// that takes nothing for too long is cut.
+/// that takes too little of an answer is cut.
 struct Held {
     stream: TcpStream,
     framing: Framing,
-    /// Runs while a write is blocked.
+    /// Runs from a write that was blocked until the answer is out, or enough of it was taken.
     stall: Option<Pin<Box<Sleep>>>,
+    /// Bytes taken since then.
+    taken: usize,
     ticket: Ticket,
     held: Vec<u8>,
 }
@@ -159,11 +162,17 @@ impl Held {
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.stall = None;
-            return written;
+        if let Poll::Ready(written) = written {
+            self.taken += written.as_ref().copied().unwrap_or(0);
+            if self.taken >= HTTP_WRITE_BYTES_MIN {
+                self.stall = None;
+            }
+            return Poll::Ready(written);
         }
-        let stall = self.stall.get_or_insert_with(|| Box::pin(sleep(HTTP_WRITE_STALL_MAX)));
+        let stall = self.stall.get_or_insert_with(|| {
+            self.taken = 0;
+            Box::pin(sleep(HTTP_WRITE_STALL_MAX))
+        });
         stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -182,7 +191,9 @@ impl AsyncWrite for Held {
         self.unless_stalled(cx, written)
     }
 
+    /// hyper flushes what it has written whole.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stall = None;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

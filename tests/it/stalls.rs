@@ -41,6 +41,21 @@ async fn a_reader_that_takes_nothing_of_its_answers_is_cut_after_ten_seconds() {
     assert_cut(&mut raw).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut() {
+    let server = Server::narrow().await;
+    let mut raw = Raw::narrow(&server).await;
+    raw.send(ask_for_much(&server).await).await;
+    let began = Instant::now();
+    let mut every = tokio::time::interval(Duration::from_millis(100));
+    // What the kernels hold comes also when the server has long closed; it answers no byte of ours then.
+    while began.elapsed() < Duration::from_secs(30) && raw.try_send("x").await {
+        raw.some(500).await;
+        every.tick().await;
+    }
+    assert!((8..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
 /// A request whose answer has 3 MiB.
 async fn ask_for_much(server: &Server) -> String {
     let ada = server.person("ada").await;
