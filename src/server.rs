@@ -4,28 +4,30 @@
 //! Every option of hyper that matters is spelled out here. Stops when told: no more is accepted,
 //! requests under way are answered.
 
+mod places;
+
 use crate::app::App;
 use crate::http::framing::Framing;
 use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_CONNECTIONS_MAX, HTTP_WRITE_BYTES_MIN,
-    HTTP_WRITE_STALL_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT,
-    REQUESTS_STOP_TIMEOUT,
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_WRITE_BYTES_MIN, HTTP_WRITE_STALL_MAX,
+    LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use places::{Place, Places};
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Sleep, sleep};
 
 /// Accepts until `stop` says so, then waits for the requests under way.
@@ -33,10 +35,14 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
     let requests = Arc::<AtomicU64>::default();
     // Each connection holds a sender; when all are gone the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
-    let places = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
+    let places = Places::new();
+    let is_trusted = |address: IpAddr| {
+        let proxies = &app.config.trusted_proxies;
+        proxies.iter().any(|network| network.contains(&address.to_canonical()))
+    };
     loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
+        let free = tokio::select! {
+            free = places.free() => free,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let accepted = tokio::select! {
@@ -45,12 +51,17 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
         };
         match accepted {
             Ok((stream, peer)) => {
+                let trusted = is_trusted(peer.ip());
+                let Some(place) = places.take(free, peer.ip(), trusted) else {
+                    tracing::debug!(address = %peer.ip(), "too many connections from one address");
+                    continue;
+                };
                 let connection = Connection {
                     app: Arc::clone(&app),
                     requests: Arc::clone(&requests),
                     stop: stop.clone(),
                     _open: open.clone(),
-                    _place: place.ok(),
+                    _place: place,
                 };
                 tokio::spawn(connection.serve(stream, peer));
             }
@@ -78,7 +89,7 @@ struct Connection {
     requests: Arc<AtomicU64>,
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Place,
 }
 
 impl Connection {

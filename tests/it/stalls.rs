@@ -1,6 +1,9 @@
 //! Whoever dribbles, or takes nothing, is cut.
 
 use crate::support::{Raw, Server};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use snug::limits::HTTP_CONNECTIONS_MAX;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,6 +93,22 @@ async fn an_answer_that_is_read_slowly_is_whole_though_nobody_read_the_request()
     let whole = server.person("ada").await.get("/openapi.json").await.text;
     assert_eq!(head.lines().next(), Some("HTTP/1.1 200 OK"));
     assert!(body == whole, "{} of {} bytes", body.len(), whole.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_all_the_places_of_an_address_leaves_some_to_the_others() {
+    // Both ends of the connections are ours.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    let server = Server::start().await;
+    let mut held = Vec::new();
+    for _ in 0..HTTP_CONNECTIONS_MAX {
+        held.push(Raw::from(&server, Ipv4Addr::new(127, 0, 0, 2)).await);
+    }
+    let ask = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    // Silent connections are cut after ten seconds; nobody else has to wait for that.
+    let answers = tokio::time::timeout(Duration::from_secs(5), Raw::statuses(&server, ask)).await;
+    assert_eq!(answers.expect("at once"), [200]);
 }
 
 /// Sends a byte now and then until the server has closed, which must be after about ten seconds.

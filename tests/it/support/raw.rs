@@ -1,6 +1,7 @@
 //! A bare connection, for what no client library would send.
 
 use super::{PATIENCE, Server};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -10,6 +11,13 @@ pub struct Raw(TcpStream);
 impl Raw {
     pub async fn open(server: &Server) -> Self {
         Self(TcpStream::connect(server.address).await.unwrap())
+    }
+
+    /// From this address of the machine itself.
+    pub async fn from(server: &Server, address: Ipv4Addr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address, 0).into()).unwrap();
+        Self(socket.connect(server.address).await.unwrap())
     }
 
     /// One whose kernel holds next to nothing of what comes.

@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, default_value_t = 100_000, value_parser = super::rows())]
     rows: u64,
     /// Connections, each with one request under way
-    #[arg(long, default_value_t = 32, value_parser = super::window())]
+    #[arg(long, default_value_t = 32, value_parser = super::lines())]
     connections: usize,
     /// Messages a page
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=200))]

@@ -309,6 +309,11 @@ fn stalled() -> impl TypedValueParser<Value = usize> {
     at_most(0, 10_000)
 }
 
+/// Fewer than the server has places for one address.
+fn lines() -> impl TypedValueParser<Value = usize> {
+    at_most(1, 1_000)
+}
+
 fn readers() -> impl TypedValueParser<Value = usize> {
     at_most(0, 1_000)
 }
