@@ -9,14 +9,9 @@ use std::net::TcpListener;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
-/// We serve.
+/// We serve; `status` is a line for `systemctl status`.
 pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&first_line(status))]);
-}
-
-/// One line for `systemctl status`.
-pub fn status(status: &str) {
-    tell(&[NotifyState::Status(&first_line(status))]);
 }
 
 /// We take no more and end what has begun.

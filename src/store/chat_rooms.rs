@@ -23,7 +23,6 @@ pub struct Room {
 
 /// What an invite link shows to one who follows it.
 pub struct Invite {
-    pub room_id: ChatId,
     pub name: String,
     pub description: String,
     pub creator_id: UserId,
@@ -89,7 +88,6 @@ impl Store {
             let state =
                 row.get::<_, Option<&str>>("state").map(MemberState::from_name).transpose()?;
             Ok(Invite {
-                room_id: ChatId(row.get("id")),
                 name: row.get("name"),
                 description: row.get("description"),
                 creator_id: UserId(row.get("creator_id")),

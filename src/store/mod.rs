@@ -66,7 +66,6 @@ pub struct Store {
 /// How much of the pool is in use.
 pub struct PoolState {
     pub open: usize,
-    pub idle: usize,
     pub waiting: usize,
 }
 
@@ -128,7 +127,7 @@ impl Store {
 
     pub fn pool_state(&self) -> PoolState {
         let status = self.pool.status();
-        PoolState { open: status.size, idle: status.available, waiting: status.waiting }
+        PoolState { open: status.size, waiting: status.waiting }
     }
 
     /// The present epoch of the history.

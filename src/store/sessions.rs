@@ -1,6 +1,6 @@
 //! The table `sessions`: sign-ins, each revocable.
 
-use super::{Store, sql, timestamp};
+use super::{Store, sql};
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::limits::PURGE_ROWS_MAX;
@@ -11,7 +11,6 @@ use jiff::Timestamp;
 pub struct Session {
     pub user_id: UserId,
     pub username: String,
-    pub expires_at: Timestamp,
 }
 
 /// A sign-in that begins now.
@@ -46,7 +45,6 @@ impl Store {
         Ok(row.map(|row| Session {
             user_id: UserId(row.get("user_id")),
             username: row.get("username"),
-            expires_at: timestamp(&row, "expires_at"),
         }))
     }
 
