@@ -60,7 +60,6 @@ pub fn accepts(accept_encoding: &str, coding: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

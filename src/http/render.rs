@@ -92,5 +92,4 @@ fn modules() -> Vec<Value> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

@@ -109,7 +109,6 @@ fn starts_with(text: &str, prefix: &str) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
