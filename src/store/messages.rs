@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::{COMMIT_TIMEOUT, DATABASE_CONNECT_TIMEOUT};
 use crate::message::{ChatType, Draft, Message};
-use futures_util::future;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -98,15 +97,16 @@ impl Writer {
         chats.sort_unstable();
         chats.dedup();
         let params = columns.params();
+        let locked: [&(dyn ToSql + Sync); 1] = [&chats];
         let batch = async {
-            // Joined futures are polled in this order, so the four requests leave in one go.
-            future::join4(
+            // Polled in this order, so that the four requests leave in one go.
+            tokio::join!(
+                biased;
                 self.client.batch_execute("begin"),
-                self.client.query(&self.lock, &[&chats]),
+                self.client.query(&self.lock, &locked),
                 self.client.query(&self.write, &params),
                 self.client.batch_execute("commit"),
             )
-            .await
         };
         let Ok((begun, locked, written, committed)) =
             tokio::time::timeout(COMMIT_TIMEOUT, batch).await
