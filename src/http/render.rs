@@ -11,11 +11,6 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
 
-/// What a page may load and do: from our own address only, nothing inline, text only as text.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
 #[derive(rust_embed::Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/templates"]
 struct Templates;

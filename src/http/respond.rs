@@ -2,7 +2,6 @@
 //!
 //! The one place that gives refusals their status and logs what is not a refusal, once.
 
-use super::render::CONTENT_SECURITY_POLICY;
 use crate::config::Scheme;
 use crate::error::{Because, Error, Refusal};
 use crate::wire::Problem;
@@ -14,6 +13,11 @@ use serde::Serialize;
 use std::time::Duration;
 
 pub type Answer = Response<Full<Bytes>>;
+
+/// What a page may load and do: from our own address only, nothing inline, text only as text.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// Came too early or while PostgreSQL is away: by then it may be back.
 const RETRY_SOON: Duration = Duration::from_secs(2);
