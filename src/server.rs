@@ -127,7 +127,7 @@ impl Connection {
         };
         let parts = connection.into_parts();
         let Held { stream, held, .. } = parts.io.into_inner();
-        if ticket.is_used() && ended.is_ok() {
+        if ticket.holds_socket() && ended.is_ok() {
             match stream.into_std() {
                 Ok(stream) => {
                     ticket.use_up(&self.app.chat.registry, stream, held.into(), parts.read_buf);
@@ -194,7 +194,7 @@ impl AsyncWrite for Held {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.ticket.is_used() {
+        if self.ticket.holds_socket() {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
@@ -217,7 +217,7 @@ impl AsyncWrite for Held {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.ticket.is_used() {
+        if self.ticket.holds_socket() {
             let before = self.held.len();
             slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
             return Poll::Ready(Ok(self.held.len() - before));

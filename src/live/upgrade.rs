@@ -1,7 +1,7 @@
 //! The handshake: what a request must have to become a socket, and from where it wants to go on.
 //!
-//! Answered in HTTP before any 101. Pure but for the types of hyper; who may have which socket is
-//! decided by `http`, which hands the admitted one to its shard.
+//! Answered in HTTP before any 101; who may have which socket is decided by `http`. Whoever is admitted
+//! is left in the connection's ticket, with which `server` hands the bare socket to its shard.
 
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ChatId, Seq};
@@ -33,7 +33,7 @@ impl Ticket {
         }
     }
 
-    pub fn is_used(&self) -> bool {
+    pub fn holds_socket(&self) -> bool {
         self.0.lock().expect("no one panics while holding it").is_some()
     }
 }
