@@ -2,7 +2,7 @@
 //!
 //! A `Refused` is an expected "no" with a stable code; `Unavailable` means that PostgreSQL (or another
 //! part that recovers by itself) is away; everything else is `Broken`. `http::respond` turns them into
-//! a status, `live::session` into an error frame; both log them once. Nothing here knows of HTTP.
+//! a status and logs them once, `wire` turns a refusal into an error frame. Nothing here knows of HTTP.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -5,8 +5,8 @@
 //! | floor | modules | what they are |
 //! | --- | --- | --- |
 //! | process | `main` `cli` `config` `prompt` `log` `systemd` `progress` `memory` `commands` | settings, signals, watchdog, commands |
-//! | | `run` `database` `app` `server` | [`run()`], the one seam that the program and the tests share, and the chores beside; opening and preparing the database; the listener |
-//! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `guard` (who asks), `body`, `form` (forms and their tokens), `respond`, `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
+//! | | `run` `database` `app` `server` | [`run()`], the one seam that the program and the tests share, and the chores beside; opening and preparing the database; the listener and its `places` |
+//! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `framing` (where requests begin and end), `guard` (who asks), `body`, `form` (forms and their tokens), `respond`, `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
 //! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
 //! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
@@ -18,7 +18,7 @@
 //!
 //! PostgreSQL holds everything that must outlive the process. A chat's next number is in its locked row,
 //! never in memory. A shard's worker owns its connections and who follows what; the lane owns the
-//! writing connection; caches (sessions, epoch) are at most a second old.
+//! writing connection; caches (sessions, standings, epoch) are at most a second old.
 //!
 //! # Three walks
 //!

@@ -72,14 +72,6 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// Requests under way at a stop are waited for so long.
 pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between attempts to bring the schema of a database that is away up to date.
-pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Freed memory is given back so often; a trim of an idle process takes well under a millisecond.
-pub const TRIM_PAUSE: Duration = Duration::from_secs(10);
-/// Ended sessions are forgotten so often.
-pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
-/// Sessions that one statement forgets: locked for some milliseconds. The next follows until none is left.
-pub const PURGE_ROWS_MAX: i64 = 1_000;
 /// JSON nested deeper than this is refused; our own bodies are flat.
 pub const JSON_DEPTH_MAX: usize = 16;
 
@@ -131,7 +123,7 @@ pub const WRITE_STALL_SECS_MAX: u32 = 10;
 pub const CLOSE_DRAIN_SECS: u32 = 1;
 /// Control frames a second of one socket.
 pub const CONTROL_FRAMES_PER_SEC_MAX: u16 = 50;
-/// Refused frames in a row after which a socket is closed.
+/// Refused frames after which a socket is closed; each frame that makes sense makes up for one.
 pub const OFFENCES_MAX: u8 = 50;
 /// Drafts of one socket that wait for their commit; beyond it frames are refused.
 pub const SOCKET_DRAFTS_MAX: u16 = 512;
@@ -167,6 +159,10 @@ pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.
 pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
+/// Ended sessions are forgotten so often.
+pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
+/// Sessions that one statement forgets: locked for some milliseconds. The next follows until none is left.
+pub const PURGE_ROWS_MAX: i64 = 1_000;
 
 // ---- rates, each as a burst and the time in which one more is allowed ----
 
@@ -227,6 +223,8 @@ pub const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
 pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables; a deadline of their own.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
+/// Between attempts to bring the schema of a database that is away up to date.
+pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The name of a user who was deleted may be shown for so long.
 pub const NAME_CACHE_AGE: Duration = Duration::from_secs(1);
@@ -237,11 +235,11 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 
 /// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
-/// Characters of one transaction, so that a batch of long messages stays small too.
+/// Bytes of one transaction's contents, so that a batch of long messages stays small too.
 pub const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
-/// Characters of all drafts that wait, so that long ones do not fill a small machine.
+/// Bytes of the contents of all drafts that wait, so that long ones do not fill a small machine.
 pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Past this a commit's outcome counts as unknown and is settled on a fresh connection.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
@@ -250,6 +248,7 @@ pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Between attempts to reach a database that is away.
 pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
 // ---- settings ----
 
 /// HS256 signs with a hash of 32 bytes; a shorter key is weaker than the hash (RFC 7518, 3.2).
@@ -284,10 +283,13 @@ pub const CONNECTIONS_PER_ADDRESS_DEFAULT: usize = 500;
 pub const BLOCKING_THREADS_MAX: usize = 16;
 /// Work on blocking threads that still runs when everything else has ended is left behind.
 pub const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// Freed memory is given back so often; a trim of an idle process takes well under a millisecond.
+pub const TRIM_PAUSE: Duration = Duration::from_secs(10);
 /// Lines that wait for a slow log sink; the next ones are dropped rather than waited for.
 pub const LOG_LINES_MAX: usize = 2_048;
 /// Connections that the kernel holds while we accept others; 2,000 clients return at once after a restart.
 pub const LISTEN_BACKLOG: u32 = 4_096;
+
 // ---- the PostgreSQL that we start ourselves ----
 
 /// How long it may take to answer at all; a start without recovery takes 20 ms.

@@ -1,6 +1,6 @@
 //! What the process counts about itself, in the Prometheus text format.
 //!
-//! Hung off `App`; counted where it happens, gathered by `GET /metrics`.
+//! Hung off `Chat`; counted where it happens, gathered by `GET /metrics`.
 
 use crate::error::{Error, Result};
 use prometheus::{

@@ -1,8 +1,8 @@
 //! Turns a page struct of `views` into HTML with the templates that are held in the binary.
 //!
-//! Called by `http::pages` and, for the error pages, by `http::respond`. Every template escapes,
-//! whatever its name, and an undefined value is an error. Debug builds read the templates from the
-//! source tree for each page, so that a change shows on reload.
+//! Called by `http::pages`, whose `reader` shows the error pages too. Every template escapes, whatever
+//! its name, and an undefined value is an error. Debug builds read the templates from the source tree
+//! for each page, so that a change shows on reload.
 
 use crate::error::{Error, Fatal, Result};
 use crate::http::assets;

@@ -1,4 +1,5 @@
-//! Every route of the API on one screen (those of pages: `pages::route`): what a method and a path mean, who may ask, what the body is. Pure.
+//! Every route of the API on one screen (those of pages: `pages::route`): what a method and a path mean,
+//! who may ask, what the body is. Pure.
 //!
 //! Matches are exhaustive: a route without a declared access does not compile.
 
