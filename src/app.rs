@@ -3,6 +3,7 @@
 use crate::chat::Chat;
 use crate::config::Config;
 use crate::http::form::FormKey;
+use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
 use crate::registry::Seats;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct App {
     pub chat: Arc<Chat>,
     pub seats: Arc<Seats>,
     pub renderer: Renderer,
+    /// What the page about the API shows.
+    pub docs: Docs,
     pub form_key: FormKey,
     pub stopping: AtomicBool,
 }

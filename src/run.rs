@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::database::{self, Database, Opener};
 use crate::error::Fatal;
 use crate::http::form::FormKey;
+use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
 use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
 use crate::metrics::Metrics;
@@ -77,6 +78,7 @@ async fn serve(
         chat: Arc::clone(&chat),
         seats,
         renderer: Renderer::new()?,
+        docs: Docs::embedded(),
         form_key: FormKey::new(secret.expose().as_bytes()),
         stopping: AtomicBool::new(false),
     });

@@ -1,6 +1,6 @@
 //! The page at `/docs`: the OpenAPI description, told to people.
 //!
-//! `Docs` is what the template needs and nothing else; it is built once from the description that
+//! `Docs` is what the template needs and nothing else; it is built at the start from the description that
 //! is compiled in, so that programs and people read the same document. The sockets, which OpenAPI
 //! cannot describe, stand in the template. Whether the routes agree with the description is a
 //! matter for the tests, not for this page.

@@ -89,7 +89,7 @@ impl Page for docs::Docs {
 
 /// The description of the API, for people.
 pub(super) fn show_docs(call: &Call) -> Result<Answer> {
-    call.page(StatusCode::OK, &docs::Docs::embedded())
+    call.page(StatusCode::OK, &call.app.docs)
 }
 
 /// A stylesheet, script or icon, in the smallest coding that the browser takes.
