@@ -7,7 +7,7 @@ use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
 use crate::registry::Seats;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 pub struct App {
     pub config: Config,
@@ -18,6 +18,8 @@ pub struct App {
     pub docs: Docs,
     pub form_key: FormKey,
     pub stopping: AtomicBool,
+    /// Numbers the requests of the process.
+    pub requests: AtomicU64,
 }
 
 impl App {

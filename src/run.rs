@@ -19,7 +19,7 @@ use crate::store::Store;
 use crate::{live, memory, progress, server, systemd};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::net::TcpListener;
 
 /// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share.
@@ -81,6 +81,7 @@ async fn serve(
         docs: Docs::embedded(),
         form_key: FormKey::new(secret.expose().as_bytes()),
         stopping: AtomicBool::new(false),
+        requests: AtomicU64::new(0),
     });
     let chores = [
         tokio::spawn(purge(store.clone())),

@@ -23,7 +23,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -32,7 +31,6 @@ use tokio::time::{Sleep, sleep};
 
 /// Accepts until `stop` says so, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-    let requests = Arc::<AtomicU64>::default();
     // Each connection holds a sender; when all are gone the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
     let places = Places::new();
@@ -58,7 +56,6 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                 };
                 let connection = Connection {
                     app: Arc::clone(&app),
-                    requests: Arc::clone(&requests),
                     stop: stop.clone(),
                     _open: open.clone(),
                     _place: place,
@@ -86,7 +83,6 @@ async fn pause(error: &io::Error) {
 
 struct Connection {
     app: Arc<App>,
-    requests: Arc<AtomicU64>,
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
     _place: Place,
@@ -99,12 +95,7 @@ impl Connection {
             return;
         }
         let ticket = Ticket::default();
-        let peer = Peer {
-            app: Arc::clone(&self.app),
-            address: from.ip(),
-            ticket: ticket.clone(),
-            requests: Arc::clone(&self.requests),
-        };
+        let peer = Peer { app: Arc::clone(&self.app), address: from.ip(), ticket: ticket.clone() };
         let service = service_fn(move |request| {
             let peer = peer.clone();
             // Boxed, since the connection is polled without being pinned.

@@ -33,7 +33,7 @@ use respond::Answer;
 use route::{Access, Body, NoRoute, Route};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 /// One HTTP connection: whose requests these are.
@@ -42,8 +42,6 @@ pub struct Peer {
     pub app: Arc<App>,
     pub address: IpAddr,
     pub ticket: Ticket,
-    /// Numbers the requests of the process.
-    pub requests: Arc<AtomicU64>,
 }
 
 /// A request, read as far as its route needs.
@@ -80,7 +78,7 @@ impl Call {
 /// Answers a request: an error becomes a page or a problem, and every answer is counted and logged.
 pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let began = Instant::now();
-    let id = format!("{:x}", peer.requests.fetch_add(1, Relaxed));
+    let id = format!("{:x}", peer.app.requests.fetch_add(1, Relaxed));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let parsed = Route::parse(&method, &path);
