@@ -283,5 +283,3 @@ fn set_cookie(answer: &mut Answer, cookie: &str) {
         answer.headers_mut().append(header::SET_COOKIE, value);
     }
 }
-
-const CREATED: StatusCode = StatusCode::CREATED;

@@ -37,6 +37,10 @@ pub fn ok(value: &impl Serialize) -> Answer {
     json(StatusCode::OK, value)
 }
 
+pub fn created(value: &impl Serialize) -> Answer {
+    json(StatusCode::CREATED, value)
+}
+
 pub fn no_content() -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::NO_CONTENT;

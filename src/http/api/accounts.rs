@@ -4,7 +4,7 @@ use crate::chat::{Credentials, Signup, Token};
 use crate::error::Result;
 use crate::http::body::{self, Fields};
 use crate::http::respond::{self, Answer};
-use crate::http::{CREATED, Call, session_cookie, set_cookie};
+use crate::http::{Call, session_cookie, set_cookie};
 use crate::text;
 use crate::wire::Micros;
 use serde_json::json;
@@ -21,7 +21,7 @@ pub async fn sign_up(call: Call) -> Result<Answer> {
     fields.check("email", text::email(&signup.email));
     fields.finish()?;
     let user_id = call.app.chat.sign_up(signup, call.caller.subnet()).await?;
-    Ok(respond::json(CREATED, &json!({"message": "User created", "user_id": user_id})))
+    Ok(respond::created(&json!({"message": "User created", "user_id": user_id})))
 }
 
 pub async fn log_in(call: Call) -> Result<Answer> {

@@ -3,8 +3,8 @@
 use super::page;
 use crate::chat::Posted;
 use crate::error::{Because, Error, Fault, Refusal, Result};
+use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::http::{CREATED, Call};
 use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::message::Draft;
 use crate::text;
@@ -39,7 +39,7 @@ pub async fn post(call: Call, chat_id: ChatId) -> Result<Answer> {
         client_id: client_id.map(String::into_boxed_str),
     };
     Ok(match call.app.chat.post(draft).await? {
-        Posted::New(message) => respond::json(CREATED, &MessageJson(message)),
+        Posted::New(message) => respond::created(&MessageJson(message)),
         Posted::Known(message) => respond::ok(&MessageJson(message)),
     })
 }

@@ -2,8 +2,8 @@
 
 use crate::chat::PrivateChat;
 use crate::error::Result;
+use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::http::{CREATED, Call};
 use crate::ids::{ID_MAX, UserId};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ pub async fn create(call: Call) -> Result<Answer> {
     fields.finish()?;
     Ok(match call.app.chat.open_private_chat(call.viewer()?, receiver_id).await? {
         PrivateChat::Created(chat_id) => {
-            respond::json(CREATED, &json!({"chat_id": chat_id, "status": "created"}))
+            respond::created(&json!({"chat_id": chat_id, "status": "created"}))
         }
         PrivateChat::Exists(chat_id) => {
             respond::ok(&json!({"chat_id": chat_id, "status": "exists"}))

@@ -2,8 +2,8 @@
 
 use super::page;
 use crate::error::Result;
+use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::http::{CREATED, Call};
 use crate::ids::{ChatId, UserId};
 use crate::text;
 use crate::wire::Micros;
@@ -19,7 +19,7 @@ pub async fn create(call: Call) -> Result<Answer> {
     let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
     let (room_id, path) = call.app.chat.create_room(call.viewer()?, name, description).await?;
     let invite_link = invite_link(&call, &path);
-    Ok(respond::json(CREATED, &json!({"room_id": room_id, "invite_link": invite_link})))
+    Ok(respond::created(&json!({"room_id": room_id, "invite_link": invite_link})))
 }
 
 fn invite_link(call: &Call, path: &str) -> String {
