@@ -3,6 +3,7 @@
 //! Members are asked for by name and type; what is missing or wrong is gathered, so that one answer
 //! names all fields at fault.
 
+use super::route::Body as Kind;
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ID_MAX, Whole};
 use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, REQUEST_READ_TIMEOUT};
@@ -15,8 +16,33 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
+/// What this kind of body needs is there, and the body itself.
+pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes> {
+    let is_json = is_type(headers, "application/json");
+    match kind {
+        Kind::None => return Ok(Bytes::new()),
+        Kind::Json if !is_json => {
+            return Err(unsupported("Send the body as application/json."));
+        }
+        Kind::JsonOrForm if !is_json && !is_type(headers, "application/x-www-form-urlencoded") => {
+            return Err(unsupported(
+                "Send the body as application/json or application/x-www-form-urlencoded.",
+            ));
+        }
+        Kind::OptionalJson if !is_json && incoming.is_end_stream() => return Ok(Bytes::new()),
+        Kind::OptionalJson if !is_json => {
+            return Err(unsupported("Send the body as application/json, or none."));
+        }
+        Kind::Form if !is_type(headers, "application/x-www-form-urlencoded") => {
+            return Err(unsupported("Send the form as application/x-www-form-urlencoded."));
+        }
+        Kind::Json | Kind::JsonOrForm | Kind::Form | Kind::OptionalJson => {}
+    }
+    read(incoming).await
+}
+
 /// The whole body, at most 64 KiB, within ten seconds.
-pub async fn read(body: Incoming) -> Result<Bytes> {
+async fn read(body: Incoming) -> Result<Bytes> {
     let too_large = || Error::refused(Because::TooLarge, "too_large", "A body has at most 64 KiB.");
     // What is announced too large is not waited for.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {

@@ -3,14 +3,13 @@
 //! Called once per request, before any handler. What the answer says never tells a bad token from an
 //! expired one.
 
+use super::cookies;
 use crate::app::App;
 use crate::chat::{Authenticated, Subnet};
 use crate::config::Scheme;
 use crate::error::{Error, Result};
 use hyper::header::{self, HeaderMap, HeaderName};
 use std::net::IpAddr;
-
-pub const COOKIE: &str = "snug_session";
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -140,7 +139,7 @@ pub async fn authenticate(
     query: Option<&str>,
 ) -> Result<(Authenticated, By)> {
     let bearer = bearer(headers)?;
-    let cookie = session_cookie(headers);
+    let cookie = cookies::session(headers);
     match (bearer.or(query), cookie) {
         (Some(token), None) => Ok((app.chat.authenticate(token).await?, By::Token)),
         (None, Some(cookie)) => Ok((app.chat.authenticate(cookie).await?, By::Cookie)),
@@ -193,18 +192,16 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     token.map(Some).ok_or_else(Error::unauthenticated)
 }
 
-pub fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    cookie(headers, COOKIE)
-}
-
-/// The value of a cookie by its name.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(key, value)| (key.trim(), value.trim()))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+/// The machine itself, not through a proxy, or whoever has the token; to all others it is not there.
+pub fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
+    use subtle::ConstantTimeEq;
+    let is_local = caller.address.is_loopback() && !caller.is_forwarded;
+    let token = app.config.metrics_token.as_ref();
+    let shown = bearer(headers).ok().flatten();
+    let has_token = token.zip(shown).is_some_and(|(token, shown)| {
+        bool::from(token.expose().as_bytes().ct_eq(shown.as_bytes()))
+    });
+    if is_local || has_token { Ok(()) } else { Err(Error::not_found()) }
 }
 
 #[cfg(test)]
@@ -224,13 +221,5 @@ mod tests {
         headers.append(FORWARDED_FOR, "10.0.0.2".parse().expect("a value"));
         let trusts = |address: &IpAddr| address.to_string().starts_with("10.");
         assert_eq!(forwarded_address(&headers, trusts), "1.2.3.4".parse().ok());
-    }
-
-    #[test]
-    fn a_cookie_is_found_among_others() {
-        let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, "a=1; snug_session=x.y.z".parse().expect("a value"));
-        assert_eq!(session_cookie(&headers), Some("x.y.z"));
-        assert_eq!(cookie(&headers, "b"), None);
     }
 }

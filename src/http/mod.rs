@@ -7,6 +7,7 @@
 mod api;
 pub mod assets;
 mod body;
+mod cookies;
 #[cfg(test)]
 mod description;
 pub mod form;
@@ -26,11 +27,11 @@ use crate::message::Viewer;
 use body::{Fields, Query};
 use bytes::Bytes;
 use guard::Caller;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use respond::Answer;
-use route::{Access, Body, NoRoute, Route};
+use route::{Access, NoRoute, Route};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -71,7 +72,7 @@ impl Call {
 
     /// Of every cookie that only we read.
     fn cookie_attributes(&self) -> &'static str {
-        cookie_attributes(self.caller.scheme)
+        cookies::attributes(self.caller.scheme)
     }
 }
 
@@ -168,11 +169,11 @@ async fn answer(
             None
         }
         Access::Operator => {
-            require_operator(app, &caller, &headers)?;
+            guard::require_operator(app, &caller, &headers)?;
             None
         }
     };
-    let body = read_body(route.body(), &headers, body).await?;
+    let body = body::of(route.body(), &headers, body).await?;
     let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
     dispatch(route, call).await
 }
@@ -224,62 +225,5 @@ fn no_route(no_route: NoRoute) -> Error {
         NoRoute::OtherMethod(allow) => {
             Error::refused(Because::MethodNotAllowed, "method_not_allowed", allow)
         }
-    }
-}
-
-async fn read_body(kind: Body, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes> {
-    let is_json = body::is_type(headers, "application/json");
-    match kind {
-        Body::None => return Ok(Bytes::new()),
-        Body::Json if !is_json => {
-            return Err(body::unsupported("Send the body as application/json."));
-        }
-        Body::JsonOrForm
-            if !is_json && !body::is_type(headers, "application/x-www-form-urlencoded") =>
-        {
-            return Err(body::unsupported(
-                "Send the body as application/json or application/x-www-form-urlencoded.",
-            ));
-        }
-        Body::OptionalJson if !is_json && incoming.is_end_stream() => return Ok(Bytes::new()),
-        Body::OptionalJson if !is_json => {
-            return Err(body::unsupported("Send the body as application/json, or none."));
-        }
-        Body::Form if !body::is_type(headers, "application/x-www-form-urlencoded") => {
-            return Err(body::unsupported("Send the form as application/x-www-form-urlencoded."));
-        }
-        Body::Json | Body::JsonOrForm | Body::Form | Body::OptionalJson => {}
-    }
-    body::read(incoming).await
-}
-
-/// The machine itself, not through a proxy, or whoever has the token; to all others it is not there.
-fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
-    use subtle::ConstantTimeEq;
-    let is_local = caller.address.is_loopback() && !caller.is_forwarded;
-    let token = app.config.metrics_token.as_ref();
-    let shown = guard::bearer(headers).ok().flatten();
-    let has_token = token.zip(shown).is_some_and(|(token, shown)| {
-        bool::from(token.expose().as_bytes().ct_eq(shown.as_bytes()))
-    });
-    if is_local || has_token { Ok(()) } else { Err(Error::not_found()) }
-}
-
-/// A cookie that carries the token, or one that takes it away.
-fn session_cookie(token: Option<(&str, u64)>, scheme: Scheme) -> String {
-    let (token, max_age) = token.unwrap_or(("", 0));
-    format!("{}={token}; Max-Age={max_age}; {}", guard::COOKIE, cookie_attributes(scheme))
-}
-
-fn cookie_attributes(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Https => "Path=/; HttpOnly; SameSite=Lax; Secure",
-        Scheme::Http => "Path=/; HttpOnly; SameSite=Lax",
-    }
-}
-
-fn set_cookie(answer: &mut Answer, cookie: &str) {
-    if let Ok(value) = HeaderValue::from_str(cookie) {
-        answer.headers_mut().append(header::SET_COOKIE, value);
     }
 }

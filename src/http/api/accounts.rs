@@ -4,7 +4,7 @@ use crate::chat::{Credentials, Signup, Token};
 use crate::error::Result;
 use crate::http::body::{self, Fields};
 use crate::http::respond::{self, Answer};
-use crate::http::{Call, session_cookie, set_cookie};
+use crate::http::{Call, cookies};
 use crate::text;
 use crate::wire::Micros;
 use serde_json::json;
@@ -59,8 +59,8 @@ fn token_answer(call: &Call, token: &Token) -> Answer {
         "expires_in": expires_in,
         "user_id": token.user_id,
     }));
-    let cookie = session_cookie(Some((&token.access_token, expires_in)), call.caller.scheme);
-    set_cookie(&mut answer, &cookie);
+    let cookie = cookies::of_session(Some((&token.access_token, expires_in)), call.caller.scheme);
+    cookies::set(&mut answer, &cookie);
     answer
 }
 
@@ -68,7 +68,7 @@ pub async fn log_out(call: Call) -> Result<Answer> {
     let viewer = call.viewer()?;
     call.app.chat.log_out(viewer).await?;
     let mut answer = respond::no_content();
-    set_cookie(&mut answer, &session_cookie(None, call.caller.scheme));
+    cookies::set(&mut answer, &cookies::of_session(None, call.caller.scheme));
     Ok(answer)
 }
 

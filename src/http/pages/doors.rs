@@ -9,7 +9,7 @@ use crate::chat::{self, Credentials, Token};
 use crate::error::Result;
 use crate::http::form::{Form, Holder, fresh_name};
 use crate::http::respond::{self, Answer};
-use crate::http::{Call, guard, session_cookie, set_cookie};
+use crate::http::{Call, cookies};
 use crate::text;
 use crate::views::{Login, Signup, SignupFaults, door};
 use hyper::StatusCode;
@@ -44,7 +44,7 @@ fn asked_next(call: &Call) -> String {
 
 /// A form at the door is the browser's, also when somebody has signed in meanwhile in another tab.
 pub fn form(call: &Call) -> Result<Form> {
-    let holder = guard::cookie(&call.headers, COOKIE).map(Holder::Door);
+    let holder = cookies::named(&call.headers, COOKIE).map(Holder::Door);
     Form::of(&call.body, &call.app.form_key, holder)
 }
 
@@ -112,14 +112,14 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
 pub async fn log_out(call: &Call, _form: Form) -> Result<Answer> {
     call.app.chat.log_out(call.viewer()?).await?;
     let mut answer = respond::see_other("/login");
-    set_cookie(&mut answer, &session_cookie(None, call.caller.scheme));
+    cookies::set(&mut answer, &cookies::of_session(None, call.caller.scheme));
     Ok(answer)
 }
 
 fn signed_in(call: &Call, token: &Token, next: &str) -> Answer {
     let mut answer = respond::see_other(next);
     let kept = Some((token.access_token.as_str(), token.expires_in.as_secs()));
-    set_cookie(&mut answer, &session_cookie(kept, call.caller.scheme));
+    cookies::set(&mut answer, &cookies::of_session(kept, call.caller.scheme));
     answer
 }
 
@@ -156,12 +156,12 @@ fn at_the_door(
     call: &Call,
     page: impl FnOnce(crate::views::Base) -> Result<Answer>,
 ) -> Result<Answer> {
-    let known = guard::cookie(&call.headers, COOKIE).filter(|name| name.len() == COOKIE_CHARS);
+    let known = cookies::named(&call.headers, COOKIE).filter(|name| name.len() == COOKIE_CHARS);
     if let Some(name) = known {
         return page(shell::base(&call.headers, &call.app.form_key, Holder::Door(name))?);
     }
     let name = fresh_name()?;
     let mut answer = page(shell::base(&call.headers, &call.app.form_key, Holder::Door(&name))?)?;
-    set_cookie(&mut answer, &format!("{COOKIE}={name}; {}", call.cookie_attributes()));
+    cookies::set(&mut answer, &format!("{COOKIE}={name}; {}", call.cookie_attributes()));
     Ok(answer)
 }

@@ -18,7 +18,7 @@ mod shell;
 use super::assets;
 use super::form::{Form, Holder};
 use super::respond::{self, Answer};
-use super::{Call, guard};
+use super::{Call, cookies};
 use crate::error::{Error, Refusal, Result};
 use crate::views::Page;
 use hyper::StatusCode;
@@ -35,7 +35,7 @@ impl Call {
     fn form(&self) -> Result<Form> {
         let holder = match &self.viewer {
             Some(viewer) => Some(Holder::Session(viewer.session)),
-            None => guard::cookie(&self.headers, doors::COOKIE).map(Holder::Door),
+            None => cookies::named(&self.headers, doors::COOKIE).map(Holder::Door),
         };
         Form::of(&self.body, &self.app.form_key, holder)
     }

@@ -5,7 +5,7 @@ use super::shell::THEME_COOKIE;
 use crate::error::Result;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
-use crate::http::{Call, set_cookie};
+use crate::http::{Call, cookies};
 use crate::text;
 use crate::views::{self, Theme};
 use hyper::StatusCode;
@@ -48,7 +48,7 @@ pub fn set_theme(call: &Call, form: Form) -> Result<Answer> {
     let mut answer = respond::see_other("/settings");
     let attributes = call.cookie_attributes();
     let cookie = format!("{THEME_COOKIE}={theme}; Max-Age={THEME_SECS}; {attributes}");
-    set_cookie(&mut answer, &cookie);
+    cookies::set(&mut answer, &cookie);
     Ok(answer)
 }
 

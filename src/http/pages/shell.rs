@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::http::form::{FormKey, Holder};
-use crate::http::{Call, guard};
+use crate::http::{Call, cookies};
 use crate::ids::ChatId;
 use crate::limits::CHATS_SHOWN;
 use crate::message::{ChatType, Standing, Viewer};
@@ -18,7 +18,7 @@ const RENEWALS_PER_LIFETIME: u32 = 4;
 const RENEW_AFTER_MIN: Duration = Duration::from_secs(60);
 
 pub fn theme(headers: &HeaderMap) -> Theme {
-    Theme::from_name(guard::cookie(headers, THEME_COOKIE).unwrap_or_default())
+    Theme::from_name(cookies::named(headers, THEME_COOKIE).unwrap_or_default())
 }
 
 pub fn base(headers: &HeaderMap, key: &FormKey, holder: Holder<'_>) -> Result<Base> {

@@ -1,0 +1,58 @@
+//! Cookies: how they are found in a request, and how ours are set.
+//!
+//! What is in them is the matter of those who call this: `guard` (the session), `pages` (the door, the theme).
+
+use super::respond::Answer;
+use crate::config::Scheme;
+use hyper::header::{self, HeaderMap, HeaderValue};
+
+/// The cookie that carries a token.
+const SESSION: &str = "snug_session";
+
+/// The token that a browser shows.
+pub fn session(headers: &HeaderMap) -> Option<&str> {
+    named(headers, SESSION)
+}
+
+/// The value of a cookie by its name.
+pub fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+/// A cookie that carries the token, or one that takes it away.
+pub fn of_session(token: Option<(&str, u64)>, scheme: Scheme) -> String {
+    let (token, max_age) = token.unwrap_or(("", 0));
+    format!("{SESSION}={token}; Max-Age={max_age}; {}", attributes(scheme))
+}
+
+/// Of every cookie that only we read.
+pub fn attributes(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Https => "Path=/; HttpOnly; SameSite=Lax; Secure",
+        Scheme::Http => "Path=/; HttpOnly; SameSite=Lax",
+    }
+}
+
+pub fn set(answer: &mut Answer, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        answer.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "a=1; snug_session=x.y.z".parse().expect("a value"));
+        assert_eq!(session(&headers), Some("x.y.z"));
+        assert_eq!(named(&headers, "b"), None);
+    }
+}
