@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 const INVITE: &str = "/chats/room/{room_id}/invite";
 
 /// What OpenAPI has no words for: sockets; and what is for browsers.
-const NOT_DESCRIBED: [&str; 7] =
-    ["Socket", "GeneralSocket", "PrivateSocket", "RoomSocket", "Asset", "Page", "Home"];
+const NOT_DESCRIBED: [&str; 3] = ["Socket", "Asset", "Page"];
 
 /// A call as it is described.
 struct Described {

@@ -135,7 +135,7 @@ async fn answer(
     seen.scheme = caller.scheme;
     let route = route.map_err(no_route)?;
     let query = Query::of(parts.uri.query());
-    if route.is_socket() {
+    if let Route::Socket(route) = route {
         let request = sockets::Handshake { version: parts.version, headers, query, caller };
         return sockets::upgrade(peer, route, request, &mut seen.user).await;
     }
@@ -213,9 +213,7 @@ async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
         Route::Asset(path) => pages::asset(&call, path),
         Route::Page(page) => pages::dispatch(page, call).await,
         // Upgraded before.
-        Route::Socket | Route::GeneralSocket | Route::PrivateSocket(_) | Route::RoomSocket(_) => {
-            Err(Error::not_found())
-        }
+        Route::Socket(_) => Err(Error::not_found()),
     }
 }
 

@@ -34,10 +34,7 @@ pub enum Route<'a> {
     Approve(ChatId),
     Deny(ChatId),
     RoomHistory(ChatId),
-    Socket,
-    GeneralSocket,
-    PrivateSocket(ChatId),
-    RoomSocket(ChatId),
+    Socket(SocketRoute),
     Healthz,
     Readyz,
     Metrics,
@@ -45,6 +42,15 @@ pub enum Route<'a> {
     Docs,
     Asset(&'a str),
     Page(PageRoute),
+}
+
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketRoute {
+    All,
+    General,
+    Private(ChatId),
+    Room(ChatId),
 }
 
 /// Who may ask.
@@ -84,10 +90,10 @@ impl<'a> Route<'a> {
     /// and no user has, so that it is answered like any other unknown one.
     pub fn parse(method: &Method, path: &'a str) -> Result<Self, NoRoute> {
         use Route::{
-            Approve, Asset, Chats, CreatePrivate, CreateRoom, Deny, Docs, GeneralHistory,
-            GeneralSocket, Healthz, Join, JoinStatus, Login, Logout, Me, Members, Metrics, OpenApi,
-            Password, Pending, PostMessage, PostRead, PrivateHistory, PrivateSocket, Readyz,
-            RemoveMember, Renew, Room, RoomHistory, RoomSocket, Rotate, Signup, Socket, Users,
+            Approve, Asset, Chats, CreatePrivate, CreateRoom, Deny, Docs, GeneralHistory, Healthz,
+            Join, JoinStatus, Login, Logout, Me, Members, Metrics, OpenApi, Password, Pending,
+            PostMessage, PostRead, PrivateHistory, Readyz, RemoveMember, Renew, Room, RoomHistory,
+            Rotate, Signup, Socket, Users,
         };
         let path = path.strip_prefix('/').ok_or(NoRoute::UnknownPath)?;
         if let Some(asset) = path.strip_prefix("assets/") {
@@ -122,10 +128,10 @@ impl<'a> Route<'a> {
             ["chats", "room", id, "invite", "deny"] => post(method, Deny(chat(id))),
             ["chats", id, "messages"] => post(method, PostMessage(chat(id))),
             ["chats", id, "read"] => post(method, PostRead(chat(id))),
-            ["ws"] => get(method, Socket),
-            ["ws", "general"] => get(method, GeneralSocket),
-            ["ws", "private", id] => get(method, PrivateSocket(chat(id))),
-            ["ws", "room", id] => get(method, RoomSocket(chat(id))),
+            ["ws"] => get(method, Socket(SocketRoute::All)),
+            ["ws", "general"] => get(method, Socket(SocketRoute::General)),
+            ["ws", "private", id] => get(method, Socket(SocketRoute::Private(chat(id)))),
+            ["ws", "room", id] => get(method, Socket(SocketRoute::Room(chat(id)))),
             ["healthz"] => get(method, Healthz),
             ["readyz"] => get(method, Readyz),
             ["metrics"] => get(method, Metrics),
@@ -168,10 +174,7 @@ impl<'a> Route<'a> {
             | Self::Approve(_)
             | Self::Deny(_)
             | Self::RoomHistory(_)
-            | Self::Socket
-            | Self::GeneralSocket
-            | Self::PrivateSocket(_)
-            | Self::RoomSocket(_) => Access::User,
+            | Self::Socket(_) => Access::User,
         }
     }
 
@@ -201,10 +204,7 @@ impl<'a> Route<'a> {
             | Self::Rotate(_)
             | Self::JoinStatus(_)
             | Self::Pending(_)
-            | Self::Socket
-            | Self::GeneralSocket
-            | Self::PrivateSocket(_)
-            | Self::RoomSocket(_)
+            | Self::Socket(_)
             | Self::Healthz
             | Self::Readyz
             | Self::Metrics
@@ -216,10 +216,7 @@ impl<'a> Route<'a> {
     }
 
     pub fn is_socket(self) -> bool {
-        matches!(
-            self,
-            Self::Socket | Self::GeneralSocket | Self::PrivateSocket(_) | Self::RoomSocket(_)
-        )
+        matches!(self, Self::Socket(_))
     }
 
     /// The path's pattern, for logs and metrics.
@@ -248,10 +245,10 @@ impl<'a> Route<'a> {
             Self::Approve(_) => "/chats/room/{room_id}/invite/approve",
             Self::Deny(_) => "/chats/room/{room_id}/invite/deny",
             Self::RoomHistory(_) => "/chats/room/{room_id}/history",
-            Self::Socket => "/ws",
-            Self::GeneralSocket => "/ws/general",
-            Self::PrivateSocket(_) => "/ws/private/{chat_id}",
-            Self::RoomSocket(_) => "/ws/room/{room_id}",
+            Self::Socket(SocketRoute::All) => "/ws",
+            Self::Socket(SocketRoute::General) => "/ws/general",
+            Self::Socket(SocketRoute::Private(_)) => "/ws/private/{chat_id}",
+            Self::Socket(SocketRoute::Room(_)) => "/ws/room/{room_id}",
             Self::Healthz => "/healthz",
             Self::Readyz => "/readyz",
             Self::Metrics => "/metrics",

@@ -4,7 +4,7 @@ use super::Peer;
 use super::body::Query;
 use super::guard::{self, Caller};
 use super::respond::Answer;
-use super::route::Route;
+use super::route::SocketRoute;
 use crate::error::{Error, Result};
 use crate::live;
 use crate::message::{ChatType, Standing, Viewer};
@@ -24,7 +24,7 @@ pub struct Handshake {
 /// Handshake (400, 426), token (401, 400), origin (403), reach (404), query (422), limits (429, 503).
 pub async fn upgrade(
     peer: &Peer,
-    route: Route<'_>,
+    route: SocketRoute,
     request: Handshake,
     seen: &mut Option<Arc<Viewer>>,
 ) -> Result<Answer> {
@@ -50,19 +50,18 @@ pub async fn upgrade(
 /// The chats that the socket is for, if the viewer may have them, and where they stand in a single one.
 async fn reach(
     peer: &Peer,
-    route: Route<'_>,
+    route: SocketRoute,
     viewer: &Viewer,
 ) -> Result<(Scope, Option<Standing>)> {
     let chat = &peer.app.chat;
     let (chat_id, chat_type) = match route {
-        Route::Socket => return Ok((Scope::All, None)),
-        Route::GeneralSocket => {
+        SocketRoute::All => return Ok((Scope::All, None)),
+        SocketRoute::General => {
             let scope = Scope::One(chat.general_chat().await?);
             return Ok((scope, chat.recent_standing(viewer)));
         }
-        Route::PrivateSocket(chat_id) => (chat_id, ChatType::Private),
-        Route::RoomSocket(room_id) => (room_id, ChatType::Room),
-        _ => return Err(Error::not_found()),
+        SocketRoute::Private(chat_id) => (chat_id, ChatType::Private),
+        SocketRoute::Room(room_id) => (room_id, ChatType::Room),
     };
     let standing = chat.reach(viewer, chat_id, chat_type).await?;
     Ok((Scope::One(chat_id), Some(standing)))
