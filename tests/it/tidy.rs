@@ -68,6 +68,46 @@ fn the_edges_know_no_store_and_the_rules_no_edge() {
     assert!(from_registry.is_empty(), "{from_registry:#?}");
 }
 
+/// Time and chance are parameters there, and nothing waits.
+#[test]
+fn what_is_pure_has_no_clock_no_chance_no_lock_and_no_wait() {
+    const PURE: [&str; 11] = [
+        "src/wire.rs",
+        "src/views",
+        "src/text.rs",
+        "src/ids.rs",
+        "src/message.rs",
+        "src/http/route.rs",
+        "src/http/framing.rs",
+        "src/live/session.rs",
+        "src/live/follow.rs",
+        "src/live/close.rs",
+        "src/live/frames.rs",
+    ];
+    let words = [
+        "async ",
+        ".await",
+        "Mutex",
+        "RwLock",
+        "Atomic",
+        "Instant",
+        "SystemTime",
+        "::now(",
+        "getrandom",
+        "RandomState",
+        "env::",
+        "std::fs",
+        "std::net",
+    ];
+    let is_pure = |stray: &String| PURE.iter().any(|place| stray.starts_with(place));
+    let found = files("src", ".rs");
+    for place in PURE {
+        assert!(found.iter().any(|(name, _)| name.starts_with(place)), "{place} is gone");
+    }
+    let impure: Vec<_> = strays(&words, &[]).into_iter().filter(is_pure).collect();
+    assert!(impure.is_empty(), "{impure:#?}");
+}
+
 #[test]
 fn nothing_is_unbounded_left_over_or_unwrapped() {
     let strays = strays(
