@@ -5,10 +5,9 @@
 
 use crate::config::{self, Config};
 use crate::error::Fatal;
-use crate::limits::MIGRATE_PAUSE_MAX;
+use crate::limits::{MIGRATE_PAUSE_MAX, MIGRATE_PAUSE_MIN};
 use crate::store::private::{Options, Private};
 use crate::store::{MigrateError, Store, Unsafe};
-use std::time::Duration;
 
 /// Our own PostgreSQL, or somebody else's.
 pub struct Database {
@@ -73,7 +72,7 @@ pub async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
 
 /// Tries on while the database is away; returns only what time does not mend, once it is back.
 pub async fn prepare_in_time(store: &Store) -> Fatal {
-    let mut pause = Duration::from_millis(100);
+    let mut pause = MIGRATE_PAUSE_MIN;
     loop {
         match store.migrate().await {
             Ok(()) => {

@@ -4,6 +4,7 @@
 //! part that recovers by itself) is away; everything else is `Broken`. `http::respond` turns them into
 //! a status and logs them once, `wire` turns a refusal into an error frame. Nothing here knows of HTTP.
 
+use crate::limits::RETRY_SOON;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -82,6 +83,13 @@ impl Refusal {
     ) -> Refusal {
         Refusal { because, code, detail: detail.into(), faults: Vec::new(), retry_after: None }
     }
+
+    /// More than is allowed; one more is after `retry_after`.
+    pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
+        let mut refusal = Self::new(Because::TooMany, "rate_limited", detail);
+        refusal.retry_after = Some(retry_after);
+        refusal
+    }
 }
 
 impl Error {
@@ -123,9 +131,7 @@ impl Error {
     }
 
     pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
-        let mut refusal = Refusal::new(Because::TooMany, "rate_limited", detail);
-        refusal.retry_after = Some(retry_after);
-        refusal.into()
+        Refusal::too_many(detail, retry_after).into()
     }
 
     /// More work than this machine takes on now; the caller may come back after `retry_after`.
@@ -133,6 +139,10 @@ impl Error {
         let mut refusal = Refusal::new(Because::Busy, "busy", detail);
         refusal.retry_after = Some(retry_after);
         refusal.into()
+    }
+
+    pub fn stopping() -> Self {
+        Self::busy("The server is stopping; try again in a moment.", RETRY_SOON)
     }
 
     pub fn unavailable(

@@ -54,6 +54,8 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// A request line and headers beyond this get 431; a token has well under 1 KiB.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
+/// What hyper reads at once of a connection: a head that is as large as it may be, and what follows it.
+pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A header or a body that is not complete by then comes from someone who dribbles.
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A reader who in so long takes less of an answer, up to 3 MiB of history, and does not finish it, is
@@ -72,6 +74,12 @@ pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;
 /// Requests under way at a stop are waited for so long.
 pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Told to come back: what is in the way passes by itself (a restart, a database that is away, a queue).
+pub const RETRY_SOON: Duration = Duration::from_secs(2);
+/// The same for a queue that drains many times a second.
+pub const RETRY_AT_ONCE: Duration = Duration::from_secs(1);
+/// The same for places that others must leave first.
+pub const RETRY_SEAT: Duration = Duration::from_secs(5);
 /// JSON nested deeper than this is refused; our own bodies are flat.
 pub const JSON_DEPTH_MAX: usize = 16;
 
@@ -104,6 +112,9 @@ pub const RESUME_PAIRS_MAX: usize = 100;
 pub const SOCKET_READS_MAX: usize = 6;
 /// A socket whose chats cannot be read for so long is told to come back later.
 pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries to read them.
+pub const SOCKET_READ_PAUSE_MIN: Duration = Duration::from_millis(100);
+pub const SOCKET_READ_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Users who are to be told of a chat that cannot be read yet, about 500 bytes each; whoever is beyond
 /// finds it in the next `welcome`.
 pub const UNTOLD_MAX: usize = 1_000;
@@ -224,6 +235,7 @@ pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables; a deadline of their own.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Between attempts to bring the schema of a database that is away up to date.
+pub const MIGRATE_PAUSE_MIN: Duration = Duration::from_millis(100);
 pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The name of a user who was deleted may be shown for so long.
@@ -245,6 +257,9 @@ pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
 /// Past this the senders of an unsettled batch are told `unavailable`.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
+/// So long may drafts wait without a turn of the lane before the watchdog is told: longer than any batch
+/// takes.
+pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// Between attempts to reach a database that is away.
 pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);

@@ -3,7 +3,8 @@
 //! A part is stuck when something waits for it and it has not turned for long. What the database does
 //! is nobody's fault here: whoever waits for it turns.
 
-use crate::chat::{Chat, STUCK_AFTER};
+use crate::chat::Chat;
+use crate::limits::STUCK_AFTER;
 use crate::registry::Inbox;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};

@@ -10,8 +10,9 @@ use crate::app::App;
 use crate::http::framing::Framing;
 use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_WRITE_BYTES_MIN, HTTP_WRITE_STALL_MAX,
-    LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, HTTP_WRITE_BYTES_MIN,
+    HTTP_WRITE_STALL_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT,
+    REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use hyper::server::conn::http1;
@@ -231,7 +232,7 @@ fn builder() -> http1::Builder {
         .half_close(false)
         .max_headers(HEADERS_MAX)
         .max_header_size(HEADER_BYTES_MAX)
-        .max_buf_size(HEADER_BYTES_MAX + 8 * 1024)
+        .max_buf_size(HTTP_BUFFER_BYTES_MAX)
         .pipeline_flush(false);
     builder
 }

@@ -22,7 +22,7 @@ use crate::wire::error_frame;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::mpsc;
 
 /// Takes drafts for the lane's worker.
@@ -333,9 +333,6 @@ impl Worker {
         }
     }
 }
-
-/// How long a queue may stand still before the lane counts as stuck: longer than any batch takes.
-pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {

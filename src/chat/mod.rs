@@ -21,7 +21,7 @@ mod tokens;
 pub use accounts::{Credentials, Signup, Token};
 pub use history::History;
 use lane::Lane;
-pub use lane::{LaneState, STUCK_AFTER};
+pub use lane::LaneState;
 pub use limiter::Subnet;
 pub use overview::Overview;
 pub use post::Posted;

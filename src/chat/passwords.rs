@@ -2,12 +2,11 @@
 //! queue in front, so that a flood of logins costs nobody else their messages.
 
 use crate::error::{Error, Result};
-use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX};
+use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 use tokio::sync::Semaphore;
 
 pub struct Hasher {
@@ -67,7 +66,7 @@ impl Waiting {
             waiting.fetch_sub(1, Relaxed);
             return Err(Error::busy(
                 "Too many people are logging in right now; try again in a moment.",
-                Duration::from_secs(2),
+                RETRY_SOON,
             ));
         }
         Ok(Self(Arc::clone(waiting)))

@@ -3,10 +3,9 @@
 use super::limiter::Key;
 use super::{Chat, batch::Reply};
 use crate::error::{Because, Error, Refusal, Result};
-use crate::limits::MESSAGE_RATE;
+use crate::limits::{MESSAGE_RATE, RETRY_AT_ONCE};
 use crate::message::{Draft, Message, Viewer};
 use crate::registry::ConnectionId;
-use std::time::Duration;
 
 /// A message that is stored, now or by an earlier try.
 pub enum Posted {
@@ -22,7 +21,7 @@ impl Chat {
         self.pace(&draft.sender)?;
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.lane.push(draft, Reply::Caller(reply)).map_err(|_| lane_full())?;
-        answer.await.map_err(|_| stopping())?
+        answer.await.map_err(|_| Error::stopping())?
     }
 
     /// Hands a draft of a socket to the lane, which answers that socket.
@@ -46,9 +45,5 @@ impl Chat {
 }
 
 fn lane_full() -> Error {
-    Error::too_many("The server is behind; send it again in a moment.", Duration::from_secs(1))
-}
-
-fn stopping() -> Error {
-    Error::busy("The server is stopping; send it again in a moment.", Duration::from_secs(2))
+    Error::too_many("The server is behind; send it again in a moment.", RETRY_AT_ONCE)
 }

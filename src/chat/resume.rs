@@ -5,8 +5,8 @@ use super::Chat;
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{
-    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, STANDING_CACHE_AGE,
-    STANDINGS_CACHED_MAX,
+    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, SOCKET_READ_PAUSE_MAX,
+    SOCKET_READ_PAUSE_MIN, STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
 };
 use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::Scope;
@@ -15,7 +15,7 @@ use crate::wire::Run;
 use rustc_hash::FxHashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What `welcome` tells.
 pub struct Greeting {
@@ -97,7 +97,7 @@ impl Chat {
         read: impl Fn() -> F,
     ) -> Result<T> {
         let began = Instant::now();
-        let mut pause = Duration::from_millis(100);
+        let mut pause = SOCKET_READ_PAUSE_MIN;
         loop {
             let permit = self.resumes.acquire().await;
             let permit = permit.map_err(|error| Error::broken("the reads of sockets", error))?;
@@ -107,7 +107,7 @@ impl Chat {
             }
             drop(permit);
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
+            pause = (pause * 2).min(SOCKET_READ_PAUSE_MAX);
         }
     }
 }

@@ -4,13 +4,13 @@
 
 use crate::config::Scheme;
 use crate::error::{Because, Error, Refusal};
+use crate::limits::RETRY_SOON;
 use crate::wire::Problem;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
-use std::time::Duration;
 
 pub type Answer = Response<Full<Bytes>>;
 
@@ -18,9 +18,6 @@ pub type Answer = Response<Full<Bytes>>;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-
-/// Came too early or while PostgreSQL is away: by then it may be back.
-const RETRY_SOON: Duration = Duration::from_secs(2);
 
 pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     json_of(status, value, 128)

@@ -6,13 +6,13 @@ use super::guard::{self, Caller};
 use super::respond::Answer;
 use super::route::SocketRoute;
 use crate::error::{Error, Result};
+use crate::limits::RETRY_SEAT;
 use crate::live;
 use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::{Admitted, NoSeat, Scope};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 use std::sync::Arc;
-use std::time::Duration;
 
 pub struct Handshake {
     pub version: Version,
@@ -38,7 +38,7 @@ pub async fn upgrade(
     let (scope, standing) = reach(peer, route, &user.viewer).await?;
     let resume = live::resume(scope, query.pairs())?;
     if app.is_stopping() {
-        return Err(Error::busy("The server is stopping; come back soon.", Duration::from_secs(2)));
+        return Err(Error::stopping());
     }
     let seat = app.seats.take(&user.viewer, caller.address).map_err(no_seat)?;
     let viewer = user.viewer;
@@ -68,12 +68,11 @@ async fn reach(
 }
 
 fn no_seat(no_seat: NoSeat) -> Error {
-    let soon = Duration::from_secs(5);
     match no_seat {
-        NoSeat::Total => Error::busy("All places are taken; come back soon.", soon),
-        NoSeat::User => Error::too_many("You have too many open sockets; close one.", soon),
+        NoSeat::Total => Error::busy("All places are taken; come back soon.", RETRY_SEAT),
+        NoSeat::User => Error::too_many("You have too many open sockets; close one.", RETRY_SEAT),
         NoSeat::Address => {
-            Error::too_many("Your address has too many open sockets; close one.", soon)
+            Error::too_many("Your address has too many open sockets; close one.", RETRY_SEAT)
         }
     }
 }

@@ -8,12 +8,11 @@ use super::session::{self, Meaning, Names};
 use super::worker::Worker;
 use crate::error::{Because, Refusal};
 use crate::ids::ChatId;
-use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, SOCKET_DRAFTS_MAX};
+use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, RETRY_AT_ONCE, SOCKET_DRAFTS_MAX};
 use crate::message::Draft;
 use crate::registry::Scope;
 use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Worker {
     /// Reads once; a connection that fills the scratch gets its next turn after the others.
@@ -133,9 +132,7 @@ impl Worker {
             return Ok(());
         }
         let detail = "More pings and pongs than anyone needs; slow down.";
-        let mut refusal = Refusal::new(Because::TooMany, "rate_limited", detail);
-        refusal.retry_after = Some(Duration::from_secs(1));
-        Err(refusal)
+        Err(Refusal::too_many(detail, RETRY_AT_ONCE))
     }
 
     fn heed_text(&mut self, index: u32, text: &str) {
@@ -217,13 +214,9 @@ impl Worker {
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         let chat_id = chat_of(connection.scope, chat_id)?;
         if connection.drafts >= SOCKET_DRAFTS_MAX {
-            let mut refusal = Refusal::new(
-                Because::TooMany,
-                "rate_limited",
-                "Too many messages of this socket wait to be stored; wait for their answers.",
-            );
-            refusal.retry_after = Some(Duration::from_secs(1));
-            return Err(refusal);
+            let detail =
+                "Too many messages of this socket wait to be stored; wait for their answers.";
+            return Err(Refusal::too_many(detail, RETRY_AT_ONCE));
         }
         let sender = Arc::clone(&connection.viewer);
         let draft = Draft { chat_id, sender, content, client_id };

@@ -15,7 +15,7 @@ pub fn healthz() -> Answer {
 /// While PostgreSQL answers and nobody has asked us to stop.
 pub async fn readyz(call: Call) -> Result<Answer> {
     if call.app.is_stopping() {
-        return Err(Error::busy("The server is stopping.", std::time::Duration::from_secs(2)));
+        return Err(Error::stopping());
     }
     call.app.chat.is_ready().await?;
     Ok(respond::text(StatusCode::OK, "ready\n"))
