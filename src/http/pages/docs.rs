@@ -5,14 +5,12 @@
 //! cannot describe, stand in the template. Whether the routes agree with the description is a
 //! matter for the tests, not for this page.
 
+use crate::ids::ID_MAX;
 use serde::Serialize;
 use serde_json::Value;
 
 /// What `/openapi.json` answers, byte for byte.
 pub const OPENAPI: &str = include_str!("../../../assets/openapi.json");
-
-/// 2^53 − 1 reads better as a power than as sixteen digits.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 #[derive(Debug, Serialize)]
 pub struct Docs {
@@ -264,8 +262,9 @@ fn words(schema: &Value) -> String {
 }
 
 fn range(from: &Value, to: &Value) -> Option<String> {
-    let number = |value: &Value| match value.as_u64() {
-        Some(INTEGER_MAX) => Some("2⁵³ − 1".to_owned()),
+    // It reads better as a power than as sixteen digits.
+    let number = |value: &Value| match value.as_i64() {
+        Some(ID_MAX) => Some("2⁵³ − 1".to_owned()),
         other => other.map(|n| n.to_string()),
     };
     match (number(from), number(to)) {
