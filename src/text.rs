@@ -155,6 +155,12 @@ pub fn invite_code(link: &str, room_id: ChatId) -> Option<String> {
     (room == room_id).then_some(code)
 }
 
+/// The path of an invite link, with this code or whatever was typed for one.
+pub fn invite_path(room_id: ChatId, code: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).append_pair("code", code).finish();
+    format!("/chats/room/{room_id}/invite?{query}")
+}
+
 /// The room and the code of an invite link: the whole address, or its path and query. The host is not
 /// looked at, since nothing is ever fetched from it.
 pub fn invite(link: &str) -> Option<(ChatId, String)> {
@@ -260,6 +266,8 @@ mod tests {
         ] {
             assert_eq!(code(link).as_deref(), Some("abc"), "{link}");
         }
+        let written = invite_path(ChatId(9), "a&b");
+        assert_eq!(code(&written).as_deref(), Some("a&b"));
         for link in [
             "",
             "abc",

@@ -8,6 +8,7 @@ use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
 use crate::message::Viewer;
 use crate::registry::News;
 use crate::store::{Decided, Invite, Member, MemberState, OpenRequest, Request, Requested, Room};
+use crate::text;
 use crate::wire::{ServerFrame, UserJson, text_frame};
 use base64::Engine;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ impl Chat {
         let code = invite_code()?;
         let chat = Arc::clone(self);
         to_the_end(async move {
-            let link = |room_id| invite_path(room_id, &code);
+            let link = |room_id| text::invite_path(room_id, &code);
             let made = chat.store.insert_room(viewer.user_id, &name, &description, link).await?;
             let (room_id, path) = made.ok_or_else(|| {
                 Error::conflict("limit_reached", "You have as many rooms as one may have.")
@@ -85,7 +86,7 @@ impl Chat {
         let key = Key::Invites(viewer.user_id);
         self.limiter.check(key, INVITE_TRIES_PER_USER, TOO_MANY_TRIES)?;
         let invite = self.store.invite(viewer.user_id, room_id).await?;
-        let path = invite_path(room_id, code);
+        let path = text::invite_path(room_id, code);
         match invite {
             Some(invite) if bool::from(invite.invite_link.as_bytes().ct_eq(path.as_bytes())) => {
                 Ok(invite)
@@ -140,7 +141,7 @@ impl Chat {
     /// The path of a new invite link; the old one stops working.
     pub async fn rotate_invite(&self, viewer: &Viewer, room_id: ChatId) -> Result<String> {
         self.require_creator(viewer, room_id).await?;
-        let path = invite_path(room_id, &invite_code()?);
+        let path = text::invite_path(room_id, &invite_code()?);
         if self.store.set_invite_link(viewer.user_id, room_id, &path).await? {
             Ok(path)
         } else {
@@ -274,10 +275,6 @@ impl Chat {
 
 fn not_creator() -> Error {
     Error::forbidden("not_creator", "Only the creator of this room can do that.")
-}
-
-fn invite_path(room_id: ChatId, code: &str) -> String {
-    format!("/chats/room/{room_id}/invite?code={code}")
 }
 
 /// 128 random bits as base64url.

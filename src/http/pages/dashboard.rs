@@ -1,6 +1,6 @@
 //! The dashboard: the chats, and how to start another.
 
-use super::{invite, refusal};
+use super::refusal;
 use crate::chat::{Join, PrivateChat};
 use crate::error::{Refusal, Result};
 use crate::http::Call;
@@ -104,7 +104,7 @@ pub async fn join(call: &Call, form: Form) -> Result<Answer> {
         return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
     };
     match call.app.chat.ask_to_join(call.viewer()?, room_id, &code).await {
-        Ok(Join::Pending) => Ok(respond::see_other(&invite::address(room_id, &code))),
+        Ok(Join::Pending) => Ok(respond::see_other(&text::invite_path(room_id, &code))),
         Ok(Join::Member) => Ok(respond::see_other(&views::href(ChatType::Room, room_id))),
         Err(error) => {
             let refusal = match error {
@@ -112,7 +112,7 @@ pub async fn join(call: &Call, form: Form) -> Result<Answer> {
                 other => return Err(other),
             };
             if refusal.code == "denied" {
-                return Ok(respond::see_other(&invite::address(room_id, &code)));
+                return Ok(respond::see_other(&text::invite_path(room_id, &code)));
             }
             let is_unknown = refusal.code == "not_found";
             let fault = if is_unknown { no_link.to_owned() } else { refusal.detail.to_string() };

@@ -7,6 +7,7 @@ use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::ids::ChatId;
+use crate::text;
 use crate::views::{self, InviteStanding, Person};
 use hyper::StatusCode;
 
@@ -45,11 +46,5 @@ pub async fn ask(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
             return Err(refusal.into());
         }
     }
-    Ok(respond::see_other(&address(room_id, &code)))
-}
-
-/// The page of an invitation with this code, whatever was typed for one.
-pub fn address(room_id: ChatId, code: &str) -> String {
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("code", code).finish();
-    format!("/chats/room/{room_id}/invite?{query}")
+    Ok(respond::see_other(&text::invite_path(room_id, &code)))
 }
