@@ -12,7 +12,7 @@
 //! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
 //! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be, and of which sessions) |
 //! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
-//! | beside | `metrics` | what the process counts about itself |
+//! | beside | `metrics` `chance` | what the process counts about itself; random bits |
 //!
 //! # Where state lives
 //!
@@ -56,6 +56,7 @@
 //! `tests/it/tidy.rs` checks those that a text search can check.
 
 pub mod app;
+pub mod chance;
 pub mod chat;
 pub mod cli;
 pub mod commands;

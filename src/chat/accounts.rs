@@ -3,6 +3,7 @@
 use super::limiter::{Key, Subnet};
 use super::tokens::NewToken;
 use super::{Authenticated, Chat, patiently, to_the_end};
+use crate::chance;
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{
@@ -144,9 +145,7 @@ impl Chat {
         lifetime: Duration,
         shown: Option<&str>,
     ) -> Result<Option<Token>> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|e| Error::broken("randomness", e.to_string()))?;
-        let session = SessionId(bytes);
+        let session = SessionId(chance::bits()?);
         let agent: Option<String> = user_agent
             .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
         let now = Timestamp::now();
@@ -167,7 +166,7 @@ impl Chat {
         expires_at: Timestamp,
     ) -> Result<Token> {
         let (issued_at, expires_at) = (now.as_second(), expires_at.as_second());
-        let nonce = getrandom::u64().map_err(|e| Error::broken("randomness", e.to_string()))?;
+        let nonce = chance::number()?;
         let new = NewToken { user_id, session, issued_at, expires_at, nonce };
         let access_token = self.tokens.sign(&new);
         let access_token = access_token.map_err(|error| Error::broken("signing a token", error))?;

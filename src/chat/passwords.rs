@@ -1,6 +1,7 @@
 //! Hashing passwords: argon2id on the blocking pool, as many at once as there are cores, and a bounded
 //! queue in front, so that a flood of logins costs nobody else their messages.
 
+use crate::chance;
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
@@ -80,8 +81,7 @@ impl Drop for Waiting {
 }
 
 fn hash(password: &str) -> Result<String> {
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).map_err(|error| Error::broken("randomness", error.to_string()))?;
+    let salt = chance::bits()?;
     let hash: PasswordHash = argon2()?
         .hash_password_with_salt(password.as_bytes(), &salt)
         .map_err(|error| Error::broken("hashing a password", error.to_string()))?;

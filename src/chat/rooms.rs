@@ -2,6 +2,7 @@
 
 use super::limiter::Key;
 use super::{Chat, patiently, to_the_end};
+use crate::chance;
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
@@ -279,7 +280,5 @@ fn not_creator() -> Error {
 
 /// 128 random bits as base64url.
 fn invite_code() -> Result<String> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::broken("randomness", error.to_string()))?;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(chance::bits()?))
 }

@@ -3,6 +3,7 @@
 //! A token belongs to one session or, before there is one, to one browser. It is masked anew for each
 //! page: pages are compressed together with what others wrote, and their length must not tell it.
 
+use crate::chance;
 use crate::error::{Error, Result};
 use crate::ids::ID_MAX;
 use crate::message::SessionId;
@@ -37,7 +38,7 @@ impl FormKey {
     }
 
     pub fn token(&self, holder: Holder<'_>) -> Result<String> {
-        let mask = random()?;
+        let mask: [u8; TOKEN_BYTES] = chance::bits()?;
         let mut bytes = [0; 2 * TOKEN_BYTES];
         let (masked, shown) = bytes.split_at_mut(TOKEN_BYTES);
         shown.copy_from_slice(&mask);
@@ -74,15 +75,9 @@ fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-fn random() -> Result<[u8; TOKEN_BYTES]> {
-    let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| Error::broken("randomness", error.to_string()))?;
-    Ok(bytes)
-}
-
 /// A name that nobody guesses: for a browser at the door, or for a draft.
 pub fn fresh_name() -> Result<String> {
-    Ok(URL_SAFE_NO_PAD.encode(random()?))
+    Ok(URL_SAFE_NO_PAD.encode(chance::bits()?))
 }
 
 /// What was filled in.
