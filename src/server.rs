@@ -8,13 +8,14 @@ mod places;
 
 use crate::app::App;
 use crate::http::framing::Framing;
-use crate::http::{Peer, serve};
+use crate::http::{Peer, serve, unread};
 use crate::limits::{
     ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, HTTP_WRITE_BYTES_MIN,
     HTTP_WRITE_STALL_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT,
     REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
+use bytes::{Buf, Bytes};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -104,7 +105,16 @@ impl Connection {
         });
         let framing = Framing::default();
         let held = Vec::new();
-        let stream = Held { stream, framing, stall: None, taken: 0, ticket: ticket.clone(), held };
+        let stream = Held {
+            stream,
+            framing,
+            stall: None,
+            taken: 0,
+            ticket: ticket.clone(),
+            held,
+            begins: true,
+            instead: Bytes::new(),
+        };
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -144,6 +154,10 @@ struct Held {
     taken: usize,
     ticket: Ticket,
     held: Vec<u8>,
+    /// Whether the next bytes begin an answer.
+    begins: bool,
+    /// What is left of what is said instead of an answer of hyper's own.
+    instead: Bytes,
 }
 
 impl AsyncRead for Held {
@@ -178,6 +192,16 @@ impl Held {
         });
         stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
+
+    /// Whether something else is said instead of these bytes.
+    fn says_otherwise(&mut self, bytes: &[u8]) -> bool {
+        if std::mem::take(&mut self.begins)
+            && let Some(answer) = unread::instead(bytes)
+        {
+            self.instead = answer;
+        }
+        !self.instead.is_empty()
+    }
 }
 
 impl AsyncWrite for Held {
@@ -190,12 +214,22 @@ impl AsyncWrite for Held {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
+        if self.says_otherwise(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.unless_stalled(cx, written)
     }
 
     /// hyper flushes what it has written whole.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while !this.instead.is_empty() {
+            let written = Pin::new(&mut this.stream).poll_write(cx, &this.instead);
+            let count = std::task::ready!(this.unless_stalled(cx, written))?;
+            this.instead.advance(count);
+        }
+        self.begins = true;
         self.stall = None;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -213,6 +247,9 @@ impl AsyncWrite for Held {
             let before = self.held.len();
             slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
             return Poll::Ready(Ok(self.held.len() - before));
+        }
+        if slices.first().is_some_and(|slice| self.says_otherwise(slice)) {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
         }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
         self.unless_stalled(cx, written)

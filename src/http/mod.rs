@@ -18,6 +18,7 @@ pub mod render;
 mod respond;
 mod route;
 mod sockets;
+pub mod unread;
 
 use crate::app::App;
 use crate::config::Scheme;
@@ -93,7 +94,7 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     };
     // A 101 is read by programs only, thousands of them at once.
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        respond::put_common(answer.headers_mut(), seen.scheme, &id);
+        respond::put_common(answer.headers_mut(), seen.scheme, Some(&id));
     }
     let status = answer.status().as_u16();
     if asks_upgrade && status != StatusCode::SWITCHING_PROTOCOLS {

@@ -3,7 +3,7 @@
 //! The one place that gives refusals their status and logs what is not a refusal, once.
 
 use crate::config::Scheme;
-use crate::error::{Because, Error, Refusal};
+use crate::error::{Because, Error, Fault, Refusal};
 use crate::limits::RETRY_SOON;
 use crate::wire::Problem;
 use bytes::Bytes;
@@ -13,6 +13,10 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 pub type Answer = Response<Full<Bytes>>;
+
+/// RFC 9457.
+pub const PROBLEM: &str = "application/problem+json";
+pub const REQUEST_ID: &str = "x-request-id";
 
 /// What a page may load and do: from our own address only, nothing inline, text only as text.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -74,18 +78,22 @@ pub fn problem(error: &Error, request_id: &str) -> Answer {
     log(error, request_id);
     let shown = shown(error);
     let status = status(shown.because);
-    let body = serde_json::to_vec(&Problem {
-        kind: "about:blank",
-        title: status.canonical_reason().unwrap_or("Error"),
-        status: status.as_u16(),
-        code: shown.code,
-        detail: &shown.detail,
-        errors: &shown.faults,
-    });
-    let body = body.expect("our own answers have string keys only");
-    let mut answer = with_type(status, "application/problem+json", body);
+    let body = problem_body(status, shown.code, &shown.detail, &shown.faults);
+    let mut answer = with_type(status, PROBLEM, body);
     put_hints(&shown, answer.headers_mut());
     answer
+}
+
+pub fn problem_body(
+    status: StatusCode,
+    code: &'static str,
+    detail: &str,
+    errors: &[Fault],
+) -> Vec<u8> {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let (kind, status) = ("about:blank", status.as_u16());
+    serde_json::to_vec(&Problem { kind, title, status, code, detail, errors })
+        .expect("our own answers have string keys only")
 }
 
 /// What people and programs are shown of an error: never its cause.
@@ -171,7 +179,7 @@ pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
 }
 
 /// What every answer has.
-pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: &str) {
+pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: Option<&str>) {
     let fixed = HeaderValue::from_static;
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
@@ -180,7 +188,7 @@ pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: &str) {
     if scheme == Scheme::Https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=31536000"));
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+    if let Some(Ok(id)) = request_id.map(HeaderValue::from_str) {
+        headers.insert(HeaderName::from_static(REQUEST_ID), id);
     }
 }

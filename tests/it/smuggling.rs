@@ -60,6 +60,39 @@ async fn a_request_has_exactly_one_proper_host() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_http_is_refused_in_the_words_of_all_refusals() {
+    let server = Server::start().await;
+    let long = "x".repeat(20_000);
+    for (request, status, code) in [
+        ("GET /heal thz HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400, "bad_request"),
+        (
+            format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: {long}\r\n\r\n"),
+            431,
+            "headers_too_large",
+        ),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX-A\r\n\r\n".to_owned(), 400, "bad_request"),
+    ] {
+        let mut raw = Raw::open(&server).await;
+        raw.send(&request).await;
+        let answer = raw.rest().await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        for header in [
+            "content-type: application/problem+json",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+            "connection: close",
+            &format!("content-length: {}", body.len()),
+        ] {
+            assert!(head.lines().any(|line| line == header), "{header:?} in {head}");
+        }
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!((&problem["status"], &problem["code"]), (&status.into(), &code.into()));
+    }
+}
+
 /// A login with this head and body, and a second request right behind it.
 fn login(headers: &str, body: &str) -> String {
     format!(

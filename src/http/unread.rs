@@ -1,0 +1,72 @@
+//! What is no HTTP: hyper refuses it before there is a request, with a status and nothing else.
+//!
+//! `server` shows here each answer on its way out; what comes of hyper's own is sent instead, with a
+//! problem as its body and the headers that all answers have. Such requests have no route, and so are
+//! neither counted nor logged.
+
+use super::respond;
+use crate::config::Scheme;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{self, HeaderMap, HeaderValue};
+
+/// What is said instead of this answer, if it is hyper's own. `head` begins an answer.
+pub fn instead(head: &[u8]) -> Option<Bytes> {
+    let after_version = head.strip_prefix(b"HTTP/1.1 ")?;
+    let (status, code, detail) = match std::str::from_utf8(after_version.get(..3)?).ok()? {
+        "400" => (StatusCode::BAD_REQUEST, "bad_request", "This is not HTTP as it should be."),
+        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "The address is too long."),
+        "431" => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            "A request line and headers have at most 16 KiB, in at most 64 headers.",
+        ),
+        _ => return None,
+    };
+    let head = std::str::from_utf8(head).ok()?;
+    // All of ours have a number.
+    if head.contains(respond::REQUEST_ID) {
+        return None;
+    }
+    let body = respond::problem_body(status, code, detail, &[]);
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(respond::PROBLEM));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    respond::put_common(&mut headers, Scheme::Http, None);
+    let is_kept = |line: &&str| !line.is_empty() && !line.starts_with("content-length:");
+    let mut answer = Vec::with_capacity(1_024);
+    for line in head.lines().filter(is_kept) {
+        answer.extend_from_slice(line.as_bytes());
+        answer.extend_from_slice(b"\r\n");
+    }
+    for (name, value) in &headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            answer.extend_from_slice(part);
+        }
+    }
+    answer.extend_from_slice(b"\r\n");
+    answer.extend_from_slice(&body);
+    Some(answer.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hypers_own_refusals_are_said_otherwise() {
+        let of_hyper = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
+            content-length: 0\r\ndate: x\r\n\r\n";
+        let said = instead(of_hyper.as_bytes()).expect("another answer");
+        let said = std::str::from_utf8(&said).expect("text");
+        let (head, body) = said.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains("date: x\r\n") && head.contains("nosniff"), "{head}");
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
+        assert_eq!(head.matches("content-length").count(), 1);
+        let ours = of_hyper.replace("date: x", "x-request-id: 1");
+        assert_eq!(instead(ours.as_bytes()), None);
+        for other in ["", "HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"] {
+            assert_eq!(instead(other.as_bytes()), None, "{other}");
+        }
+    }
+}
