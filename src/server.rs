@@ -4,18 +4,17 @@
 //! Every option of hyper that matters is spelled out here. Stops when told: no more is accepted,
 //! requests under way are answered.
 
+mod held;
 mod places;
 
 use crate::app::App;
-use crate::http::framing::Framing;
-use crate::http::{Peer, serve, unread};
+use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, HTTP_WRITE_BYTES_MIN,
-    HTTP_WRITE_STALL_MAX, LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUEST_READ_TIMEOUT,
-    REQUESTS_STOP_TIMEOUT,
+    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, LINGER_BYTES_MAX,
+    LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
-use bytes::{Buf, Bytes};
+use held::Held;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,13 +22,10 @@ use places::{Place, Places};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Sleep, sleep};
 
 /// Accepts until `stop` says so, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
@@ -103,18 +99,7 @@ impl Connection {
             // Boxed, since the connection is polled without being pinned.
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
-        let framing = Framing::default();
-        let held = Vec::new();
-        let stream = Held {
-            stream,
-            framing,
-            stall: None,
-            taken: 0,
-            ticket: ticket.clone(),
-            held,
-            begins: true,
-            instead: Bytes::new(),
-        };
+        let stream = Held::new(stream, ticket.clone());
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -123,12 +108,12 @@ impl Connection {
                 ended = &mut connection => break ended,
                 _ = self.stop.wait_for(|stop| *stop), if !stopped => {
                     stopped = true;
-                    Pin::new(&mut connection).graceful_shutdown();
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
                 }
             }
         };
         let parts = connection.into_parts();
-        let Held { stream, held, .. } = parts.io.into_inner();
+        let (stream, held) = parts.io.into_inner().into_parts();
         if ticket.holds_socket() && ended.is_ok() {
             match stream.into_std() {
                 Ok(stream) => {
@@ -139,124 +124,6 @@ impl Connection {
         } else {
             linger(stream).await;
         }
-    }
-}
-
-/// A stream that keeps its last answer, the 101 of an admitted socket, for the shard to send together
-/// with the socket's first frame: one packet instead of two. What comes in is watched, and a reader
-/// that takes too little of an answer is cut.
-struct Held {
-    stream: TcpStream,
-    framing: Framing,
-    /// Runs from a write that was blocked until the answer is out, or enough of it was taken.
-    stall: Option<Pin<Box<Sleep>>>,
-    /// Bytes taken since then.
-    taken: usize,
-    ticket: Ticket,
-    held: Vec<u8>,
-    /// Whether the next bytes begin an answer.
-    begins: bool,
-    /// What is left of what is said instead of an answer of hyper's own.
-    instead: Bytes,
-}
-
-impl AsyncRead for Held {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.framing.watch(&mut buffer.filled_mut()[before..]);
-        polled
-    }
-}
-
-impl Held {
-    fn unless_stalled(
-        &mut self,
-        cx: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(written) = written {
-            self.taken += written.as_ref().copied().unwrap_or(0);
-            if self.taken >= HTTP_WRITE_BYTES_MIN {
-                self.stall = None;
-            }
-            return Poll::Ready(written);
-        }
-        let stall = self.stall.get_or_insert_with(|| {
-            self.taken = 0;
-            Box::pin(sleep(HTTP_WRITE_STALL_MAX))
-        });
-        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
-    }
-
-    /// Whether something else is said instead of these bytes.
-    fn says_otherwise(&mut self, bytes: &[u8]) -> bool {
-        if std::mem::take(&mut self.begins)
-            && let Some(answer) = unread::instead(bytes)
-        {
-            self.instead = answer;
-        }
-        !self.instead.is_empty()
-    }
-}
-
-impl AsyncWrite for Held {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.ticket.holds_socket() {
-            self.held.extend_from_slice(bytes);
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        if self.says_otherwise(bytes) {
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.unless_stalled(cx, written)
-    }
-
-    /// hyper flushes what it has written whole.
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while !this.instead.is_empty() {
-            let written = Pin::new(&mut this.stream).poll_write(cx, &this.instead);
-            let count = std::task::ready!(this.unless_stalled(cx, written))?;
-            this.instead.advance(count);
-        }
-        self.begins = true;
-        self.stall = None;
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.ticket.holds_socket() {
-            let before = self.held.len();
-            slices.iter().for_each(|slice| self.held.extend_from_slice(slice));
-            return Poll::Ready(Ok(self.held.len() - before));
-        }
-        if slices.first().is_some_and(|slice| self.says_otherwise(slice)) {
-            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
-        }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.unless_stalled(cx, written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
