@@ -62,11 +62,16 @@ pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// cut: a modem of 56 kbit/s is as fast as this, and a byte now and then would hold the rest for ever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 pub const HTTP_WRITE_BYTES_MIN: usize = 64 * 1024;
-/// HTTP connections at once, sockets not among them: an idle one holds 18 KiB. Others wait to be accepted.
+/// HTTP connections at once, sockets not among them: an idle one holds 18 KiB.
 pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
 /// Of these for one address (of IPv6, one /64), trusted proxies aside: whoever takes all they may leaves
 /// as many to the others, and a large office behind one address still has enough.
 pub const HTTP_CONNECTIONS_PER_ADDRESS_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
+/// Connections that wait for a place, about 1 KiB each: thousands of clients return at once after a
+/// restart. Beyond it the kernel keeps them.
+pub const HTTP_WAITING_MAX: usize = 8_192;
+/// Of these of one address.
+pub const HTTP_WAITING_PER_ADDRESS_MAX: usize = HTTP_WAITING_MAX / 2;
 /// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a peer still sends after our last answer is read so long and so far.

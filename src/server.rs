@@ -18,7 +18,7 @@ use held::Held;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use places::{Place, Places};
+use places::{Guest, Places};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -37,8 +37,8 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
         proxies.iter().any(|network| network.contains(&address.to_canonical()))
     };
     loop {
-        let free = tokio::select! {
-            free = places.free() => free,
+        let room = tokio::select! {
+            room = places.room() => room,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let accepted = tokio::select! {
@@ -48,7 +48,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
         match accepted {
             Ok((stream, peer)) => {
                 let trusted = is_trusted(peer.ip());
-                let Some(place) = places.take(free, peer.ip(), trusted) else {
+                let Some(guest) = places.admit(room, peer.ip(), trusted) else {
                     tracing::debug!(address = %peer.ip(), "too many connections from one address");
                     continue;
                 };
@@ -56,7 +56,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                     app: Arc::clone(&app),
                     stop: stop.clone(),
                     _open: open.clone(),
-                    _place: place,
+                    guest,
                 };
                 tokio::spawn(connection.serve(stream, peer));
             }
@@ -83,11 +83,16 @@ struct Connection {
     app: Arc<App>,
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
-    _place: Place,
+    guest: Guest,
 }
 
 impl Connection {
     async fn serve(mut self, stream: TcpStream, from: SocketAddr) {
+        let placed = tokio::select! {
+            placed = self.guest.place() => placed,
+            _ = self.stop.wait_for(|stop| *stop) => None,
+        };
+        let Some(_place) = placed else { return };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection was gone at once");
             return;

@@ -1,67 +1,113 @@
 //! Places for HTTP connections: so many in all, and only a part of them for one address.
 //!
-//! `server` waits for a free one before it accepts, and then has it taken in the name of whoever came.
-//! Sockets have none: they have seats. A place is given back when it is dropped.
+//! `server` waits for room before it accepts, and lets whoever came in as a guest. A guest whose address
+//! has its part already, or who finds all places taken, waits for one; only who comes when too many of
+//! the same address wait is turned away. Sockets have no place: they have seats. What is given up is
+//! given back when it is dropped.
 
 use crate::chat::Subnet;
-use crate::limits::{HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX};
+use crate::limits::{
+    HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, HTTP_WAITING_MAX,
+    HTTP_WAITING_PER_ADDRESS_MAX, REQUEST_READ_TIMEOUT,
+};
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub struct Places {
+    /// For who is served and who waits.
+    room: Arc<Semaphore>,
     free: Arc<Semaphore>,
-    taken: Mutex<FxHashMap<Subnet, usize>>,
+    parts: Mutex<FxHashMap<Subnet, Part>>,
 }
 
-/// A free place, not yet anybody's.
-pub struct Free {
+/// What one address has.
+struct Part {
+    guests: usize,
+    free: Arc<Semaphore>,
+}
+
+/// Room for one more, not yet anybody's.
+pub struct Room {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-pub struct Place {
+/// Whoever was accepted.
+pub struct Guest {
     places: Arc<Places>,
-    _free: Free,
-    /// Nobody's when it is not counted.
-    subnet: Option<Subnet>,
+    _room: Room,
+    /// Whose part it is; nobody's when it is not counted.
+    part: Option<(Subnet, Arc<Semaphore>)>,
+}
+
+pub struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_part: Option<OwnedSemaphorePermit>,
 }
 
 impl Places {
     pub fn new() -> Arc<Self> {
-        let free = Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX));
-        Arc::new(Self { free, taken: Mutex::default() })
+        Arc::new(Self {
+            room: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX + HTTP_WAITING_MAX)),
+            free: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)),
+            parts: Mutex::default(),
+        })
     }
 
-    pub async fn free(&self) -> Free {
+    pub async fn room(&self) -> Room {
         // The semaphore is never closed.
-        Free { _permit: Arc::clone(&self.free).acquire_owned().await.ok() }
+        Room { _permit: Arc::clone(&self.room).acquire_owned().await.ok() }
     }
 
-    /// Whoever is trusted (a proxy, which speaks for many) may have any number. `None` when this address
-    /// has its part.
-    pub fn take(self: &Arc<Self>, free: Free, address: IpAddr, is_trusted: bool) -> Option<Place> {
-        let subnet = (!is_trusted).then(|| Subnet::from(address));
-        if let Some(subnet) = subnet {
-            let mut taken = self.taken.lock().expect("no one panics while holding it");
-            let count = taken.entry(subnet).or_default();
-            if *count >= HTTP_CONNECTIONS_PER_ADDRESS_MAX {
-                return None;
-            }
-            *count += 1;
+    /// Whoever is trusted (a proxy, which speaks for many) may come in any number. `None` when too many of
+    /// this address wait already.
+    pub fn admit(self: &Arc<Self>, room: Room, from: IpAddr, is_trusted: bool) -> Option<Guest> {
+        let subnet = (!is_trusted).then(|| Subnet::from(from));
+        let part = match subnet {
+            Some(subnet) => Some((subnet, self.enter(subnet)?)),
+            None => None,
+        };
+        Some(Guest { places: Arc::clone(self), _room: room, part })
+    }
+
+    fn enter(&self, subnet: Subnet) -> Option<Arc<Semaphore>> {
+        let mut parts = self.parts.lock().expect("no one panics while holding it");
+        let part = parts.entry(subnet).or_insert_with(|| Part {
+            guests: 0,
+            free: Arc::new(Semaphore::new(HTTP_CONNECTIONS_PER_ADDRESS_MAX)),
+        });
+        if part.guests >= HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
+            return None;
         }
-        Some(Place { places: Arc::clone(self), _free: free, subnet })
+        part.guests += 1;
+        Some(Arc::clone(&part.free))
     }
 }
 
-impl Drop for Place {
+impl Guest {
+    /// `None` when there was none in the time that a request may take to come.
+    pub async fn place(&self) -> Option<Place> {
+        let taking = async {
+            let of_part = match &self.part {
+                Some((_, free)) => Some(Arc::clone(free).acquire_owned().await.ok()?),
+                None => None,
+            };
+            let of_all = Arc::clone(&self.places.free).acquire_owned().await.ok()?;
+            Some(Place { _of_all: of_all, _of_part: of_part })
+        };
+        tokio::time::timeout(REQUEST_READ_TIMEOUT, taking).await.ok()?
+    }
+}
+
+impl Drop for Guest {
     fn drop(&mut self) {
-        let Some(subnet) = self.subnet else { return };
-        let mut taken = self.places.taken.lock().expect("no one panics while holding it");
-        if let Some(count) = taken.get_mut(&subnet) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&subnet);
+        let Some((subnet, _)) = &self.part else { return };
+        let mut parts = self.places.parts.lock().expect("no one panics while holding it");
+        if let Some(part) = parts.get_mut(subnet) {
+            part.guests -= 1;
+            if part.guests == 0 {
+                parts.remove(subnet);
             }
         }
     }
@@ -70,25 +116,40 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+
+    async fn guest(places: &Arc<Places>, from: &str, is_trusted: bool) -> Option<Guest> {
+        places.admit(places.room().await, from.parse().expect("an address"), is_trusted)
+    }
 
     #[tokio::test]
-    async fn an_address_has_its_part_and_a_trusted_one_all() {
+    async fn an_address_has_its_part_and_its_others_wait() {
         let places = Places::new();
-        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let mut held = Vec::new();
+        let mut served = Vec::new();
         for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
-            held.push(places.take(places.free().await, address("192.0.2.1"), false));
+            let guest = guest(&places, "192.0.2.1", false).await.expect("room");
+            let place = guest.place().await.expect("a place");
+            served.push((guest, place));
         }
-        assert!(held.iter().all(Option::is_some));
-        let take = async |from, is_trusted| {
-            places.take(places.free().await, address(from), is_trusted).is_some()
-        };
-        assert!(!take("192.0.2.1", false).await);
-        assert!(!take("::ffff:192.0.2.1", false).await, "the same, written otherwise");
-        assert!(take("192.0.2.1", true).await && take("192.0.2.2", false).await);
-        held.pop();
-        assert!(take("192.0.2.1", false).await, "given back");
-        drop(held);
-        assert!(places.taken.lock().expect("no one holds it").is_empty());
+        let waiting = guest(&places, "::ffff:192.0.2.1", false).await.expect("room");
+        assert!(waiting.place().now_or_never().is_none(), "the same address, written otherwise");
+        let other = guest(&places, "192.0.2.2", false).await.expect("room");
+        let trusted = guest(&places, "192.0.2.1", true).await.expect("room");
+        assert!(other.place().await.is_some() && trusted.place().await.is_some());
+        let (place, ()) = tokio::join!(waiting.place(), async { drop(served.pop()) });
+        assert!(place.is_some(), "given back");
+        drop((served, waiting, other));
+        assert!(places.parts.lock().expect("no one holds it").is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_too_many_of_an_address_wait_is_turned_away() {
+        let places = Places::new();
+        let mut guests = Vec::new();
+        for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
+            guests.push(guest(&places, "192.0.2.1", false).await.expect("room"));
+        }
+        assert!(guest(&places, "192.0.2.1", false).await.is_none());
+        assert!(guest(&places, "192.0.2.2", false).await.is_some());
     }
 }
