@@ -176,7 +176,8 @@ async fn answer(
     };
     let body = body::of(route.body(), &headers, body).await?;
     let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
-    dispatch(route, call).await
+    // In a box of its own, or the many requests for sockets would carry what the largest handler needs.
+    Box::pin(dispatch(route, call)).await
 }
 
 async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
