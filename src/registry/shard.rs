@@ -22,7 +22,9 @@ pub struct Chat {
     /// Whether `head` is the chat's last number: it was read from the database once, and everything
     /// published since has passed by here.
     is_exact: bool,
-    pub followers: Vec<u32>,
+    /// A few fit in here: what lives long in pieces of its own keeps what is freed around it from being given
+    /// back.
+    pub followers: SmallVec<[u32; 4]>,
 }
 
 impl Chat {
@@ -71,7 +73,7 @@ impl Shard {
         if followers.is_empty() {
             entry.remove();
         } else if followers.capacity() > 64 && followers.len() < followers.capacity() / 4 {
-            followers.shrink_to(followers.len() * 2);
+            followers.shrink_to_fit();
         }
         moved
     }
