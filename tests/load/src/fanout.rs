@@ -60,8 +60,7 @@ pub struct Common {
     /// Characters a message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
     size: usize,
-    /// Sockets besides that do not read before the end and must be told for it (1013): after 36 seconds at
-    /// 50 messages a second, before which the kernel keeps much, and after which the first are cut; all is
+    /// Sockets besides that do not read before the end, and how many of them are told so (1013); all is
     /// measured first while they read, too
     #[arg(long, default_value_t = 0, value_parser = super::stalled())]
     stalled: usize,
@@ -187,7 +186,9 @@ async fn broadcast(
 
     let usages = Usages { before, open, end: server.usage() };
     let mut report = Report::new(scenario, &crowd, tally, last - began, usages);
-    (report.stalled, report.stalled_told) = (stalled as u64, never_read.told().await);
+    let told = never_read.told().await;
+    report.stalled = stalled as u64;
+    (report.stalled_told, report.stalled_misled) = (told.too_slow, told.otherwise);
     report.stalled_bytes = grown(open, peak.get(), stalled);
     report.add_rates(snapshot, last, tally).await?;
     crowd.leave().await;

@@ -43,6 +43,8 @@ pub struct Report {
     /// Sockets that never read, and how many of them were told that they are too slow.
     pub stalled: u64,
     pub stalled_told: u64,
+    /// Those that were told something else.
+    pub stalled_misled: u64,
     /// What the server held more of at the most, for each of them.
     pub stalled_bytes: Option<f64>,
     pub lost: u64,
@@ -178,7 +180,7 @@ impl Report {
             self.acknowledged_twice,
             self.unreadable,
             self.closed,
-            self.stalled - self.stalled_told,
+            self.stalled_misled,
         ];
         faults.iter().all(|count| *count == 0)
     }
@@ -235,7 +237,7 @@ impl Report {
         }
         format!(
             "{} lost, {} doubled, {} out of order, {} without acknowledgement, {} acknowledged \
-             twice, {} unreadable, {} sockets closed, {} stalled ones not",
+             twice, {} unreadable, {} sockets closed, {} stalled ones misled",
             self.lost,
             self.doubled,
             self.out_of_order,
@@ -243,7 +245,7 @@ impl Report {
             self.acknowledged_twice,
             self.unreadable,
             self.closed,
-            self.stalled - self.stalled_told,
+            self.stalled_misled,
         )
     }
 }
