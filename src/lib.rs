@@ -9,7 +9,7 @@
 //! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `framing` (where requests begin and end), `guard` (who asks), `body`, `cookies`, `form` (forms and their tokens), `respond`, `unread` (what is no HTTP), `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
 //! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
-//! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
+//! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `names` (what senders are called), `transactions`, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql` |
 //! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be, and of which sessions) |
 //! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
 //! | beside | `metrics` `chance` | what the process counts about itself; random bits |
@@ -18,7 +18,7 @@
 //!
 //! PostgreSQL holds everything that must outlive the process. A chat's next number is in its locked row,
 //! never in memory. A shard's worker owns its connections and who follows what; the lane owns the
-//! writing connection; caches (sessions, standings, epoch) are at most a second old.
+//! writing connection; caches (sessions, standings, names, epoch) are at most a second old.
 //!
 //! # Three walks
 //!
