@@ -72,6 +72,9 @@ pub const HTTP_CONNECTIONS_PER_ADDRESS_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
 pub const HTTP_WAITING_MAX: usize = 8_192;
 /// Of these of one address.
 pub const HTTP_WAITING_PER_ADDRESS_MAX: usize = HTTP_WAITING_MAX / 2;
+/// What the kernel holds for one reader before we do; Linux takes it twice, for its own bookkeeping.
+/// Left alone it grows to 4 MB, and a reader who takes nothing would be noticed a minute late.
+pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
 /// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a peer still sends after our last answer is read so long and so far.

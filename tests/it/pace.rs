@@ -4,6 +4,7 @@
 use crate::support::bare::{Bare, PING, PONG, TEXT, frame};
 use crate::support::{Server, until};
 use serde_json::json;
+use snug::limits::{OUTBOX_BYTES_MAX, SEND_BUFFER_BYTES};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,6 +116,23 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
         assert_eq!(resumed.next().await["seq"], seq);
     }
     assert_eq!(resumed.next().await, json!({"type": "caught_up", "chat_id": 1, "seq": last}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let _stalled = Bare::open(&server, &bob, "/ws/general").await;
+    let content = "🐌".repeat(4_000);
+    // Linux takes the bound twice, and the reader's own kernel has 128 KiB to begin with.
+    let most = OUTBOX_BYTES_MAX + 2 * SEND_BUFFER_BYTES + 256 * 1024;
+    let mut said = 0;
+    while !ada.get("/metrics").await.text.contains("snug_outbox_overflows_total 1") {
+        said += content.len();
+        assert!(said < most, "{said} bytes wait for somebody who takes nothing");
+        ada.say(1, &content).await;
+    }
+    assert!(said > OUTBOX_BYTES_MAX);
 }
 
 #[tokio::test(flavor = "multi_thread")]
