@@ -7,7 +7,8 @@ use crate::database::{connect, failed};
 use crate::history;
 use crate::ingest;
 use crate::offsets::Offsets;
-use crate::report::Report;
+use crate::pace::sleep_until;
+use crate::report::{Quantiles, Report};
 use crate::server::Server;
 use crate::stop::{Result, Stop};
 use crate::tally::Tally;
@@ -28,10 +29,10 @@ const BATCH_DRAFTS_MAX: usize = 512;
 /// More than there are cores: some always wait for us.
 const READERS: usize = 4;
 
-/// As many messages as one connection stores in the same time; `None` without a database, or when the
-/// server was not written to as fast as possible.
+/// As many messages as one connection stores in the same time, or as it is to store, one at a time;
+/// `None` without a database.
 pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option<Report>> {
-    let (Some(config), None) = (&server.database, args.rate) else { return Ok(None) };
+    let Some(config) = &server.database else { return Ok(None) };
     let mut config = config.clone();
     config.options("-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off");
     let client = connect(&config).await?;
@@ -41,7 +42,11 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
     let rooms: Vec<(i64, i64)> = rooms.iter().map(|row| (row.get(0), row.get(1))).collect();
     let (lock, write) =
         tokio::try_join!(client.prepare(LOCK), client.prepare(WRITE)).map_err(failed)?;
-    let batch = args.under_way().min(BATCH_DRAFTS_MAX);
+    let batch = match args.rate {
+        Some(_) => 1,
+        None => args.under_way().min(BATCH_DRAFTS_MAX),
+    };
+    let mut micros = tally.ack_micros.borrow().clone();
     let (began, content) = (Instant::now(), "x".repeat(args.size));
     let until = began + Duration::from_secs(args.seconds);
     let mut stored = 0;
@@ -56,6 +61,10 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
         let hashes: Vec<Vec<u8>> = contents.iter().map(hash).collect();
         let params: [&(dyn ToSql + Sync); 5] = [&chats, &senders, &keys, &contents, &hashes];
         let locked: [&(dyn ToSql + Sync); 1] = [&chats];
+        let due = match args.rate {
+            Some(rate) => sleep_until(began + Duration::from_secs_f64(stored as f64 / rate)).await,
+            None => Instant::now(),
+        };
         // All four leave together, as the server sends them.
         let (_, _, rows, ()) = tokio::try_join!(
             client.batch_execute("begin"),
@@ -64,11 +73,16 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
             client.batch_execute("commit"),
         )
         .map_err(failed)?;
+        micros.saturating_record(due.elapsed().as_micros() as u64);
         stored += rows.len() as u64;
     }
     let seconds = began.elapsed().as_secs_f64();
     let mut report = Report { scenario: "ingest", seconds, ..Report::default() };
     report.add("messages stored", "/s", stored as f64 / seconds);
+    if args.rate.is_some() {
+        report.ack_micros = Quantiles::of(&micros);
+        report.add_waits();
+    }
     Ok(Some(report))
 }
 

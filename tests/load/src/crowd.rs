@@ -5,6 +5,7 @@
 
 use crate::check::Order;
 use crate::frame::{self, Frame};
+use crate::pace::{Pace, sleep_until};
 use crate::socket::{Incoming, SCRATCH_BYTES, Scratch, Socket};
 use crate::stop::{Result, Stop};
 use crate::tally::{Tally, add};
@@ -41,17 +42,6 @@ pub struct Door {
 pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
     let turns = users.iter().cycle().take(sockets);
     turns.map(|user| Door { path: "/ws/general".to_owned(), token: user.token.clone() }).collect()
-}
-
-/// How fast somebody writes.
-#[derive(Debug, Clone)]
-pub enum Pace {
-    /// At fixed times, whatever the server does.
-    Every { interval: Duration, first: Instant },
-    /// As fast as acknowledgements come, with so many under way.
-    Window(usize),
-    /// The same, with so many under way as all who share it have room for together, each in turn.
-    Shared(Rc<Semaphore>),
 }
 
 /// What bounds the writing of a run.
@@ -282,7 +272,9 @@ impl Seat {
         let room = self.room.borrow().clone();
         while due < bounds.until {
             match interval {
-                Some(_) => tokio::time::sleep_until(due).await,
+                Some(_) => {
+                    sleep_until(due).await;
+                }
                 None => {
                     let turn = tokio::time::timeout_at(bounds.until, room.acquire()).await;
                     let Ok(Ok(permit)) = turn else { return };
@@ -319,16 +311,6 @@ impl Seat {
 pub fn source(run: u64, place: usize) -> Ipv4Addr {
     let [high, low, ..] = run.to_le_bytes();
     Ipv4Addr::new(127, high | 1, low, (1 + place / SOCKETS_PER_ADDRESS) as u8)
-}
-
-/// A moment that all writers share, so that their messages spread evenly over time.
-pub fn paces(writers: usize, rate: f64) -> impl Iterator<Item = Pace> {
-    let start = Instant::now();
-    let interval = Duration::from_secs_f64(writers as f64 / rate);
-    (0..writers).map(move |place| Pace::Every {
-        interval,
-        first: start + interval.mul_f64(place as f64 / writers as f64),
-    })
 }
 
 /// Lets a phase of the run pass.

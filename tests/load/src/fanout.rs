@@ -1,8 +1,9 @@
 //! Some write to the general chat, and everybody reads: how much does a delivery cost, how long does
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
-use crate::crowd::{Bounds, Crowd, Pace, doors, paces, rest};
+use crate::crowd::{Bounds, Crowd, doors, rest};
 use crate::database::Snapshot;
+use crate::pace::{Pace, paces};
 use crate::report::Report;
 use crate::server::Server;
 use crate::stalled::Stalled;

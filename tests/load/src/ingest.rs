@@ -3,8 +3,9 @@
 //! Afterwards every room is asked how many messages it holds: an acknowledgement that is not
 //! backed by one is a loss. The floor is the bare transaction in `bare`.
 
-use crate::crowd::{Bounds, Crowd, Door, Pace, paces, rest};
+use crate::crowd::{Bounds, Crowd, Door, rest};
 use crate::database::Snapshot;
+use crate::pace::{Pace, paces};
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::Result;
@@ -99,10 +100,7 @@ pub async fn run(
     let speed = report.acknowledged_per_second;
     report.add_beside("messages stored", "/s", speed, ELSEWHERE);
     report.add_rates(snapshot, last, tally).await?;
-    if let Some((p50, p99)) = report.ack_micros.as_ref().map(|q| (q.p50, q.p99)) {
-        report.add("half acknowledged within", "ms", p50 as f64 / 1_000.0);
-        report.add("99 of 100 acknowledged within", "ms", p99 as f64 / 1_000.0);
-    }
+    report.add_waits();
     crowd.leave().await;
     Ok(report)
 }

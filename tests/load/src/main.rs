@@ -19,6 +19,7 @@ mod http;
 mod idle;
 mod ingest;
 mod offsets;
+mod pace;
 mod report;
 mod server;
 mod size;

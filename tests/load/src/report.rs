@@ -149,6 +149,14 @@ impl Report {
         self.figures.iter().find(|figure| figure.what == what).map(|figure| figure.value)
     }
 
+    /// How long the acknowledgements took.
+    pub fn add_waits(&mut self) {
+        if let Some((p50, p99)) = self.ack_micros.as_ref().map(|q| (q.p50, q.p99)) {
+            self.add("half acknowledged within", "ms", p50 as f64 / 1_000.0);
+            self.add("99 of 100 acknowledged within", "ms", p99 as f64 / 1_000.0);
+        }
+    }
+
     /// For scenarios that ask and are answered.
     pub fn count_requests(&mut self, count: u64, micros: &Histogram<u64>) {
         self.requests = count;

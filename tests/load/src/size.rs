@@ -1,7 +1,8 @@
 //! How large is this machine? Many people online, and ever more messages a second to all of them, until
 //! they come late.
 
-use crate::crowd::{Bounds, Crowd, doors, paces, rest};
+use crate::crowd::{Bounds, Crowd, doors, rest};
+use crate::pace::paces;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::{Result, Stop};

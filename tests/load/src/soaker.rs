@@ -4,6 +4,7 @@ use crate::check::Order;
 use crate::crowd::source;
 use crate::frame::{self, Frame};
 use crate::offsets::Offsets;
+use crate::pace::sleep_until;
 use crate::socket::{Scratch, Socket};
 use crate::stop::Result;
 use crate::tally::{Tally, add};
@@ -149,7 +150,7 @@ impl Soaker {
     pub async fn write(self: Rc<Self>, start: Instant, words: Words, tally: Rc<Tally>) {
         let mut due = start;
         while due < words.until {
-            tokio::time::sleep_until(due).await;
+            sleep_until(due).await;
             if tally.sent.get() >= words.messages {
                 return;
             }

@@ -1,0 +1,33 @@
+//! How fast somebody writes, and waiting for the very moment.
+
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+#[derive(Debug, Clone)]
+pub enum Pace {
+    /// At fixed times, whatever the server does.
+    Every { interval: Duration, first: Instant },
+    /// As fast as acknowledgements come, with so many under way.
+    Window(usize),
+    /// The same, with so many under way as all who share it have room for together, each in turn.
+    Shared(Rc<Semaphore>),
+}
+
+/// A moment that all writers share, so that their messages spread evenly over time.
+pub fn paces(writers: usize, rate: f64) -> impl Iterator<Item = Pace> {
+    let start = Instant::now();
+    let interval = Duration::from_secs_f64(writers as f64 / rate);
+    (0..writers).map(move |place| Pace::Every {
+        interval,
+        first: start + interval.mul_f64(place as f64 / writers as f64),
+    })
+}
+
+/// Waits until it is due, which is the moment from which what follows is timed. Tokio's clock goes by
+/// the millisecond and would add as much to every wait that is measured.
+pub async fn sleep_until(due: Instant) -> Instant {
+    async_io::Timer::at(due.into_std()).await;
+    due
+}
