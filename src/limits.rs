@@ -255,8 +255,8 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 
 /// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
-/// Bytes of one transaction's contents, so that a batch of long messages stays small too.
-pub const BATCH_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of one transaction's contents: the writing connection's buffers grow with it and never shrink.
+pub const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
 /// Bytes of the contents of all drafts that wait, so that long ones do not fill a small machine.
