@@ -5,7 +5,7 @@
 //! | floor | modules | what they are |
 //! | --- | --- | --- |
 //! | process | `main` `cli` `config` `prompt` `log` `systemd` `progress` `memory` `commands` | settings, signals, watchdog, commands |
-//! | | `run` `database` `app` `server` | [`run()`], the one seam that the program and the tests share, and the chores beside; opening and preparing the database; the listener, its `places`, and `held` (the stream below hyper) |
+//! | | `run` `database` `app` `server` | [`run()`], the one seam that the program and the tests share, and the chores beside; opening and preparing the database; accepting, its `listener` and `places`, and `held` (the stream below hyper) |
 //! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `framing` (where requests begin and end), `guard` (who asks), `body`, `cookies`, `form` (forms and their tokens), `respond`, `unread` (what is no HTTP), `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
 //! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |

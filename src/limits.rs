@@ -59,9 +59,15 @@ pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A header or a body that is not complete by then comes from someone who dribbles.
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A reader who in so long takes less of an answer, up to 3 MiB of history, and does not finish it, is
-/// cut: a modem of 56 kbit/s is as fast as this, and a byte now and then would hold the rest for ever.
+/// cut: a modem of 56 kbit/s takes twice as much, and a byte now and then would hold the rest for ever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
-pub const HTTP_WRITE_BYTES_MIN: usize = 64 * 1024;
+pub const HTTP_WRITE_BYTES_MIN: usize = 32 * 1024;
+/// Linux takes more only when a third of its buffer is free: enough for one such time, and of a modem's
+/// 7 KB/s no more than it has in it.
+const _: () = assert!(
+    2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
+        && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
+);
 /// HTTP connections at once, sockets not among them: an idle one holds 18 KiB.
 pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
 /// Of these for one address (of IPv6, one /64), trusted proxies aside: whoever takes all they may leaves
@@ -73,8 +79,8 @@ pub const HTTP_WAITING_MAX: usize = 8_192;
 /// Of these of one address.
 pub const HTTP_WAITING_PER_ADDRESS_MAX: usize = HTTP_WAITING_MAX / 2;
 /// What the kernel holds for one reader before we do; Linux takes it twice, for its own bookkeeping.
-/// Left alone it grows to 4 MB, and a reader who takes nothing would be noticed a minute late.
-pub const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// Left alone it grows to 4 MB, and a reader who takes nothing would be noticed only when that is full.
+pub const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What a peer still sends after our last answer is read so long and so far.
@@ -255,7 +261,8 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 
 /// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
-/// Bytes of one transaction's contents: the writing connection's buffers grow with it and never shrink.
+/// Bytes of one transaction's contents: the writing connection's buffers, once or twice as large, grow
+/// with it and never shrink.
 pub const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;

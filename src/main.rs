@@ -5,12 +5,11 @@
 use snug::cli::{Command, Parsed};
 use snug::config::{Config, Written};
 use snug::error::Fatal;
-use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, LISTEN_BACKLOG, RUNTIME_STOP_TIMEOUT};
-use snug::{cli, commands, log, memory, systemd};
+use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, RUNTIME_STOP_TIMEOUT};
+use snug::{cli, commands, log, memory, server, systemd};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -72,10 +71,10 @@ fn say(
 
 async fn serve(config: Config, inherited: Option<std::net::TcpListener>) -> Result<(), Fatal> {
     let listener = match inherited {
-        Some(socket) => adopt(socket).map_err(|error| {
+        Some(socket) => server::adopt(socket).map_err(|error| {
             Fatal::new(format!("the socket that systemd passes is not usable: {error}"))
         })?,
-        None => bind(config.listen).map_err(|error| unbindable(config.listen, &error))?,
+        None => server::bind(config.listen).map_err(|error| unbindable(config.listen, &error))?,
     };
     let signals =
         signals().map_err(|error| Fatal::new(format!("signals cannot be waited for: {error}")))?;
@@ -113,19 +112,6 @@ fn runtime() -> Result<Runtime, Fatal> {
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(format!("threads cannot be started: {error}")))
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of the process before us may still be on their way out.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(LISTEN_BACKLOG)
-}
-
-fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
-    socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket)
 }
 
 fn unbindable(address: SocketAddr, error: &io::Error) -> Fatal {

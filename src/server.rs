@@ -5,21 +5,22 @@
 //! requests under way are answered.
 
 mod held;
+mod listener;
 mod places;
+
+pub use listener::{adopt, bind};
 
 use crate::app::App;
 use crate::http::{Peer, serve};
 use crate::limits::{
     ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, LINGER_BYTES_MAX,
-    LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT, SEND_BUFFER_BYTES,
+    LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use held::Held;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::SndBuf;
 use places::{Guest, Places};
 use std::convert::Infallible;
 use std::io;
@@ -31,10 +32,6 @@ use tokio::sync::{mpsc, watch};
 
 /// Accepts until `stop` says so, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-    // Every connection inherits it.
-    if let Err(error) = setsockopt(&listener, SndBuf, &SEND_BUFFER_BYTES) {
-        tracing::warn!(%error, "what the kernel holds for a slow reader cannot be bounded");
-    }
     // Each connection holds a sender; when all are gone the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
     let places = Places::new();

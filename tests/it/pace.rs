@@ -14,15 +14,16 @@ async fn a_burst_is_taken_and_what_is_beyond_it_refused_with_the_time_to_wait() 
     let mut socket = ada.socket("/ws").await;
     // Over several sockets: the pace is the user's.
     let mut other = ada.socket("/ws/general").await;
-    for n in 0..30 {
+    for n in 0..39 {
         let draft = json!({"chat_id": 1, "content": "x", "client_id": n.to_string()});
-        if n < 15 {
+        // Fewer by the second than a burst has.
+        if n < 20 {
             socket.send(draft).await
         } else {
             other.send(draft).await
         }
-        if n == 14 {
-            for _ in 0..15 {
+        if n == 19 {
+            for _ in 0..20 {
                 socket.expect("ack").await;
             }
         }
@@ -123,14 +124,21 @@ async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let _stalled = Bare::open(&server, &bob, "/ws/general").await;
+    let mut going_on = ada.socket("/ws/general").await;
     let content = "🐌".repeat(4_000);
     // Linux takes the bound twice, and the reader's own kernel has 128 KiB to begin with.
     let most = OUTBOX_BYTES_MAX + 2 * SEND_BUFFER_BYTES + 256 * 1024;
     let mut said = 0;
     while !ada.get("/metrics").await.text.contains("snug_outbox_overflows_total 1") {
-        said += content.len();
         assert!(said < most, "{said} bytes wait for somebody who takes nothing");
-        ada.say(1, &content).await;
+        // Several at once, so that it is not cut for its time on a slow machine.
+        for _ in 0..8 {
+            said += content.len();
+            going_on.send(json!({"content": content})).await;
+        }
+        for _ in 0..8 {
+            going_on.expect("message").await;
+        }
     }
     assert!(said > OUTBOX_BYTES_MAX);
 }

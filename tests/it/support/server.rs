@@ -34,7 +34,7 @@ impl Server {
     pub async fn on(database: Database, settings: &[(&str, &str)]) -> Self {
         let settings: Vec<_> =
             settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = snug::server::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         Self::listen(listener, database, settings).await
     }
 
