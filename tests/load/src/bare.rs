@@ -24,8 +24,9 @@ use tokio_postgres::{Client, Config};
 const LOCK: &str = include_str!("../../../sql/messages/lock.sql");
 const WRITE: &str = include_str!("../../../sql/messages/write.sql");
 const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
-/// The most that the server takes into one transaction.
+/// The most that the server takes into one transaction, and the bytes of their contents.
 const BATCH_DRAFTS_MAX: usize = 512;
+const BATCH_BYTES_MAX: usize = 128 * 1024;
 /// More than there are cores: some always wait for us.
 const READERS: usize = 4;
 
@@ -44,7 +45,7 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
         tokio::try_join!(client.prepare(LOCK), client.prepare(WRITE)).map_err(failed)?;
     let batch = match args.rate {
         Some(_) => 1,
-        None => args.under_way().min(BATCH_DRAFTS_MAX),
+        None => args.under_way().min(BATCH_DRAFTS_MAX).min(BATCH_BYTES_MAX / args.size.max(1) + 1),
     };
     let mut micros = tally.ack_micros.borrow().clone();
     let (began, content) = (Instant::now(), "x".repeat(args.size));
@@ -62,9 +63,10 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
         let params: [&(dyn ToSql + Sync); 5] = [&chats, &senders, &keys, &contents, &hashes];
         let locked: [&(dyn ToSql + Sync); 1] = [&chats];
         let due = match args.rate {
-            Some(rate) => sleep_until(began + Duration::from_secs_f64(stored as f64 / rate)).await,
+            Some(rate) => began + Duration::from_secs_f64(stored as f64 / rate),
             None => Instant::now(),
         };
+        sleep_until(due).await;
         // All four leave together, as the server sends them.
         let (_, _, rows, ()) = tokio::try_join!(
             client.batch_execute("begin"),

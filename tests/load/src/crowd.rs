@@ -272,9 +272,7 @@ impl Seat {
         let room = self.room.borrow().clone();
         while due < bounds.until {
             match interval {
-                Some(_) => {
-                    sleep_until(due).await;
-                }
+                Some(_) => sleep_until(due).await,
                 None => {
                     let turn = tokio::time::timeout_at(bounds.until, room.acquire()).await;
                     let Ok(Ok(permit)) = turn else { return };

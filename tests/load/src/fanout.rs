@@ -130,8 +130,8 @@ fn compare(report: &mut Report, calm: Report) {
     }
     if let Some(bytes) = report.stalled_bytes {
         report.add("memory for each of the stalled", "B", bytes);
-        report.add("of the stalled told so (1013)", "", report.stalled_told as f64);
     }
+    report.add("of the stalled closed with 1013", "", report.stalled_told as f64);
     report.blame(&calm);
 }
 

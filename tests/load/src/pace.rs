@@ -25,9 +25,7 @@ pub fn paces(writers: usize, rate: f64) -> impl Iterator<Item = Pace> {
     })
 }
 
-/// Waits until it is due, which is the moment from which what follows is timed. Tokio's clock goes by
-/// the millisecond and would add as much to every wait that is measured.
-pub async fn sleep_until(due: Instant) -> Instant {
+/// Tokio's clock goes by the millisecond, which would be part of every wait that is measured.
+pub async fn sleep_until(due: Instant) {
     async_io::Timer::at(due.into_std()).await;
-    due
 }

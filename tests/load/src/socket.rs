@@ -27,8 +27,8 @@ pub const SCRATCH_BYTES: usize = 256 * 1024;
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// The server promises frames within a page of history; more is a fault of its own.
 const FRAME_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// For a reader who does not read. The kernel would hold 2.5 MB for each on the loopback, where segments
-/// are large; with these it holds as little as for one far away.
+/// For a reader who does not read: its own kernel holds as little of what comes, and in as small segments,
+/// as for one far away.
 const LITTLE_BYTES: u32 = 4 * 1024;
 const SEGMENT_BYTES: u32 = 536;
 /// A server that takes longer to answer an upgrade has failed.

@@ -1,8 +1,8 @@
 //! Readers that open a socket and never read: what do they cost the others?
 //!
 //! The server must give each no more than its bounded outbox and tell it to come back later (1013). To
-//! hear that, they read at last. Before the server the kernel keeps what is not read, megabytes if it has
-//! them: who is still connected, or answered no ping meanwhile (4408), was only not slow enough for it.
+//! hear that, they read at last, and soon enough. Before the server the kernels keep what is not read: who is
+//! still connected, or answered no ping meanwhile (4408), was only not slow enough for it.
 
 use crate::crowd::{doors, source};
 use crate::server::Server;
