@@ -179,21 +179,23 @@ impl Chat {
         let now = Timestamp::now();
         let expires_at = now + self.terms.token_lifetime;
         if !self.store.extend_session(viewer.session, expires_at).await? {
-            self.sessions.forget(viewer.session);
+            self.sessions.end(viewer.session);
             return Err(Error::unauthenticated());
         }
         self.token(viewer.user_id, viewer.session, now, expires_at)
     }
 
-    /// Ends the viewer's session and closes its sockets, these also when PostgreSQL is away: whoever
-    /// asks again after a lost answer may have no session any more to ask with.
+    /// Ends the viewer's session, and then its sockets, so that whoever loses one finds the session over;
+    /// the sockets also when PostgreSQL is away.
     pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
         let chat = Arc::clone(self);
         to_the_end(async move {
-            chat.end_session(viewer.user_id, viewer.session);
             let revoked = patiently(|| chat.store.revoke_session(viewer.session)).await;
-            // It may have been looked up once more meanwhile.
-            chat.sessions.forget(viewer.session);
+            match revoked {
+                Ok(()) => chat.end_session(viewer.user_id, viewer.session),
+                // It may live on, and whoever ends it again must be let in for that.
+                Err(_) => chat.registry.end_session(viewer.user_id, viewer.session),
+            }
             revoked
         })
         .await

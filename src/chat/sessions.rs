@@ -16,9 +16,19 @@ pub struct Cache {
     entries: Mutex<FxHashMap<SessionId, Entry>>,
 }
 
-struct Entry {
-    viewer: Arc<Viewer>,
-    read_at: Instant,
+enum Entry {
+    Living {
+        viewer: Arc<Viewer>,
+        read_at: Instant,
+    },
+    /// Over, though a look-up that began before may not say so.
+    Ended,
+}
+
+impl Entry {
+    fn is_fresh(&self) -> bool {
+        matches!(self, Self::Living { read_at, .. } if read_at.elapsed() < SESSION_CACHE_AGE)
+    }
 }
 
 /// Who a valid token stands for, and until when.
@@ -30,31 +40,47 @@ pub struct Authenticated {
 }
 
 impl Cache {
-    fn get(&self, session: SessionId) -> Option<Arc<Viewer>> {
+    /// `None` when it must be looked up; refused when it is over.
+    fn get(&self, session: SessionId) -> Result<Option<Arc<Viewer>>> {
         let entries = self.entries.lock().expect("no one panics while holding it");
-        let entry = entries.get(&session)?;
-        (entry.read_at.elapsed() < SESSION_CACHE_AGE).then(|| Arc::clone(&entry.viewer))
+        match entries.get(&session) {
+            Some(Entry::Ended) => Err(Error::unauthenticated()),
+            Some(entry @ Entry::Living { viewer, .. }) if entry.is_fresh() => {
+                Ok(Some(Arc::clone(viewer)))
+            }
+            Some(Entry::Living { .. }) | None => Ok(None),
+        }
     }
 
-    /// Keeps the viewer that is already shared, where it is the same.
-    fn put(&self, viewer: Viewer, read_at: Instant) -> Arc<Viewer> {
+    /// Keeps the viewer that is already shared, where it is the same; refused when the session ended
+    /// meanwhile.
+    fn put(&self, viewer: Viewer, read_at: Instant) -> Result<Arc<Viewer>> {
+        let session = viewer.session;
         let mut entries = self.entries.lock().expect("no one panics while holding it");
-        if entries.len() >= SESSIONS_CACHED_MAX {
-            entries.retain(|_, entry| entry.read_at.elapsed() < SESSION_CACHE_AGE);
-        }
-        if entries.len() >= SESSIONS_CACHED_MAX {
-            entries.clear();
-        }
-        let viewer = match entries.get(&viewer.session) {
-            Some(entry) if *entry.viewer == viewer => Arc::clone(&entry.viewer),
-            Some(_) | None => Arc::new(viewer),
+        let viewer = match entries.get(&session) {
+            Some(Entry::Ended) => return Err(Error::unauthenticated()),
+            Some(Entry::Living { viewer: known, .. }) if **known == viewer => Arc::clone(known),
+            Some(Entry::Living { .. }) | None => Arc::new(viewer),
         };
-        entries.insert(viewer.session, Entry { viewer: Arc::clone(&viewer), read_at });
-        viewer
+        make_room(&mut entries);
+        entries.insert(session, Entry::Living { viewer: Arc::clone(&viewer), read_at });
+        Ok(viewer)
     }
 
-    pub fn forget(&self, session: SessionId) {
-        self.entries.lock().expect("no one panics while holding it").remove(&session);
+    /// From now on nobody is let in by this session.
+    pub fn end(&self, session: SessionId) {
+        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        make_room(&mut entries);
+        entries.insert(session, Entry::Ended);
+    }
+}
+
+fn make_room(entries: &mut FxHashMap<SessionId, Entry>) {
+    if entries.len() >= SESSIONS_CACHED_MAX {
+        entries.retain(|_, entry| entry.is_fresh());
+    }
+    if entries.len() >= SESSIONS_CACHED_MAX {
+        entries.clear();
     }
 }
 
@@ -63,7 +89,7 @@ impl Chat {
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated> {
         let Read { user_id, session, expires_at } =
             self.tokens.read(token).ok_or_else(Error::unauthenticated)?;
-        let viewer = match self.sessions.get(session) {
+        let viewer = match self.sessions.get(session)? {
             Some(viewer) => viewer,
             None => self.find_viewer(session).await?,
         };
@@ -89,7 +115,7 @@ impl Chat {
 
     /// From now on nobody is let in by this session, and its sockets close.
     pub(super) fn end_session(&self, user_id: UserId, session: SessionId) {
-        self.sessions.forget(session);
+        self.sessions.end(session);
         self.registry.end_session(user_id, session);
     }
 
@@ -97,6 +123,6 @@ impl Chat {
         let read_at = Instant::now();
         let found = self.store.find_session(session).await?.ok_or_else(Error::unauthenticated)?;
         let (user_id, username) = (found.user_id, found.username.into());
-        Ok(self.sessions.put(Viewer { user_id, username, session }, read_at))
+        self.sessions.put(Viewer { user_id, username, session }, read_at)
     }
 }

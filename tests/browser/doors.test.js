@@ -83,8 +83,6 @@ test("after the login one is at the page that one came for", async () => {
 test("logging out ends every tab and leaves nothing behind", async () => {
   const dee = await here.person("dee");
   dee.expectsRefusal(401, "/auth/(me|renew)");
-  // A line that was just coming back is refused as well.
-  dee.expects(/\/ws\?after=\S+ failed: HTTP Authentication failed/);
   await dee.open("/general");
   const other = await dee.open("/general", { tab: true });
   await connected(other);

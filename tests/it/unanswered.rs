@@ -24,6 +24,29 @@ async fn a_logout_whose_answer_is_lost_ends_the_session_and_its_sockets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_over_before_its_sockets_close() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut socket = ada.socket("/ws").await;
+    let holder = server.database.client().await;
+    holder.batch_execute("begin; select from sessions for update").await.unwrap();
+    let leaving = async { ada.push("/auth/logout").await.expect(204) };
+    let meanwhile = async {
+        until("the end of the session waits to be stored", || async {
+            let waiting = "select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'";
+            holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+        })
+        .await;
+        assert!(socket.is_silent().await);
+        holder.batch_execute("rollback").await.unwrap();
+        assert_eq!(socket.closed().await, 4501);
+        ada.get("/auth/me").await.refused(401, "unauthenticated");
+    };
+    tokio::join!(leaving, meanwhile);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_changed_together_with_the_end_of_other_sessions_or_not_at_all() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
