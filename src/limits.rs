@@ -62,8 +62,8 @@ pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// cut: a modem of 56 kbit/s takes twice as much, and a byte now and then would hold the rest for ever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 pub const HTTP_WRITE_BYTES_MIN: usize = 32 * 1024;
-/// Linux takes more only when a third of its buffer is free: enough for one such time, and of a modem's
-/// 7 KB/s no more than it has in it.
+/// Linux asks for more only when a third of its buffer is free: that must be enough for one such time, and
+/// no more than the modem takes in it, at 7 KB/s.
 const _: () = assert!(
     2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
         && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
