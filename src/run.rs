@@ -22,7 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::net::TcpListener;
 
-/// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share.
+/// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share. The
+/// listener comes from `server::bind` or `adopt`, which set what its connections take from it.
 ///
 /// # Errors
 ///

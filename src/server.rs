@@ -96,10 +96,6 @@ impl Connection {
             _ = self.stop.wait_for(|stop| *stop) => None,
         };
         let Some(_place) = placed else { return };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone at once");
-            return;
-        }
         let ticket = Ticket::default();
         let peer = Peer { app: Arc::clone(&self.app), address: from.ip(), ticket: ticket.clone() };
         let service = service_fn(move |request| {

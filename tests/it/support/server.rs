@@ -42,6 +42,7 @@ impl Server {
     pub async fn narrow() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_send_buffer_size(16 * 1024).unwrap();
+        socket.set_nodelay(true).unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = socket.listen(64).unwrap();
         Self::listen(listener, Database::new().await, Vec::new()).await
