@@ -59,6 +59,8 @@ pub struct Arriving {
     pub resume: Resume,
     /// What it is told meanwhile: the `welcome` may be older than that.
     pub told: Vec<News>,
+    /// The poll said that there is something to read, or the end, which it does not say twice.
+    pub is_readable: bool,
 }
 
 /// What has been received and not yet understood.
@@ -146,7 +148,7 @@ impl Connection {
             follows: SmallVec::new(),
             outbox: None,
             input: None,
-            arriving: Some(Box::new(Arriving { resume, told: Vec::new() })),
+            arriving: Some(Box::new(Arriving { resume, told: Vec::new(), is_readable: false })),
             stage: Stage::Greeting,
             look_at: 0,
             heard_at: now,

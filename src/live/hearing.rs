@@ -15,12 +15,16 @@ use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use std::sync::Arc;
 
 impl Worker {
-    /// Reads once; a connection that fills the scratch gets its next turn after the others.
+    /// Reads once, or before the welcome takes note that there is something; a connection that fills the
+    /// scratch gets its next turn after the others.
     /// `is_at_end` when the peer has ended the stream: it is read until that end.
     pub(super) fn receive(&mut self, index: u32, is_at_end: bool) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
         if connection.stage == Stage::Greeting {
+            if let Some(arriving) = &mut connection.arriving {
+                arriving.is_readable = true;
+            }
             return;
         }
         let is_closing = connection.stage != Stage::Open;
@@ -53,12 +57,15 @@ impl Worker {
         }
     }
 
-    /// What came before the welcome.
-    pub(super) fn hear_early(&mut self, index: u32) {
+    /// What came before the welcome: with the handshake, and what the poll told of since. What it has not
+    /// told of yet, it will.
+    pub(super) fn hear_early(&mut self, index: u32, is_readable: bool) {
         if self.connections.get(index).is_some_and(|connection| connection.input.is_some()) {
             self.understand(index, &mut []);
         }
-        self.receive(index, true);
+        if is_readable {
+            self.receive(index, true);
+        }
     }
 
     /// Frames in what was kept and what was received; the last may be incomplete and is kept.

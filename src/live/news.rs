@@ -140,7 +140,7 @@ impl Worker {
             for news in &arriving.told {
                 self.tell(index, news);
             }
-            self.hear_early(index);
+            self.hear_early(index, arriving.is_readable);
         } else if scope == Scope::All {
             self.follow_anew(index, standings);
         }

@@ -1,9 +1,10 @@
 //! The protocol itself, case by case as the Autobahn suite's chapters 1 to 7 have them. There is no
 //! echo here: a text that came through whole is one whose `client_id` comes back.
 
-use crate::support::Server;
-use crate::support::bare::{Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame};
+use crate::support::bare::{Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, handshake};
+use crate::support::{Server, until};
 use serde_json::json;
+use std::time::Duration;
 
 /// A frame's text of exactly this many bytes that is refused, by its own name.
 fn sized(name: &str, length: usize) -> String {
@@ -191,8 +192,32 @@ async fn a_frame_right_behind_the_handshake_is_heard() {
     let ada = server.person("ada").await;
     let bearer = format!("Bearer {}", ada.token);
     let mut bare = Bare::connect(&server).await;
-    let head = crate::support::bare::handshake(&server, "/ws", &[("Authorization", &bearer)]);
+    let head = handshake(&server, "/ws", &[("Authorization", &bearer)]);
     bare.send([head.as_bytes(), &frame(TEXT, br#"{"type":"ping"}"#)].concat()).await;
+    assert_eq!(bare.answer().await.0, 101);
+    assert_eq!(bare.json().await["type"], "welcome");
+    assert_eq!(bare.json().await["type"], "pong");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_comes_before_the_welcome_is_heard() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (holder, watcher) = (server.database.client().await, server.database.client().await);
+    holder.batch_execute("begin; lock table chats").await.unwrap();
+    let bearer = format!("Bearer {}", ada.token);
+    let mut bare = Bare::connect(&server).await;
+    bare.send(handshake(&server, "/ws", &[("Authorization", &bearer)])).await;
+    until("the chats of the welcome are waited for", || async {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
+    bare.text(r#"{"type":"ping"}"#).await;
+    // For the server to be told of it while it does not read yet.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    holder.batch_execute("rollback").await.unwrap();
     assert_eq!(bare.answer().await.0, 101);
     assert_eq!(bare.json().await["type"], "welcome");
     assert_eq!(bare.json().await["type"], "pong");

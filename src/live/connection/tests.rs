@@ -92,7 +92,7 @@ fn what_waits_for_a_reader_is_bounded_in_bytes() {
 
 #[test]
 fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
-    let mut arriving = Arriving { resume: Resume::default(), told: Vec::new() };
+    let mut arriving = Arriving { resume: Resume::default(), told: Vec::new(), is_readable: false };
     let read = |chat_id: i64| {
         let frame = Bytes::from_static(b"read");
         News::Read { chat_id: ChatId(chat_id), but: None, frame }
