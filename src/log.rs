@@ -62,6 +62,11 @@ fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether nothing in it can be harmful, as in nearly every line.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// The only escape sequences that a terminal gets from us; the formatter writes no others, but lets
 /// those of some values through.
 fn is_colour(text: &str) -> bool {
@@ -109,11 +114,15 @@ impl Write for Line {
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut line = String::with_capacity(self.prefix.len() + text.len() + 1);
         line.push_str(self.prefix);
-        for (at, c) in text.char_indices() {
-            if is_harmful(c) && !(self.colour && is_colour(&text[at..])) {
-                line.extend(c.escape_default());
-            } else {
-                line.push(c);
+        if is_plain(text) {
+            line.push_str(text);
+        } else {
+            for (at, c) in text.char_indices() {
+                if is_harmful(c) && !(self.colour && is_colour(&text[at..])) {
+                    line.extend(c.escape_default());
+                } else {
+                    line.push(c);
+                }
             }
         }
         line.push('\n');
