@@ -28,14 +28,14 @@ async fn a_session_is_over_before_its_sockets_close() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws").await;
-    let holder = server.database.client().await;
+    let (holder, watcher) = (server.database.client().await, server.database.client().await);
     holder.batch_execute("begin; select from sessions for update").await.unwrap();
     let leaving = async { ada.push("/auth/logout").await.expect(204) };
     let meanwhile = async {
         until("the end of the session waits to be stored", || async {
             let waiting = "select count(*) from pg_stat_activity
                 where datname = current_database() and wait_event_type = 'Lock'";
-            holder.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+            watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
         })
         .await;
         assert!(socket.is_silent().await);
