@@ -26,7 +26,7 @@ const WRITE: &str = include_str!("../../../sql/messages/write.sql");
 const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
 /// The most that the server takes into one transaction, and the bytes of their contents.
 const BATCH_DRAFTS_MAX: usize = 512;
-const BATCH_BYTES_MAX: usize = 128 * 1024;
+const BATCH_BYTES_MAX: usize = 80 * 1024;
 /// More than there are cores: some always wait for us.
 const READERS: usize = 4;
 
