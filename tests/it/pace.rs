@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 const BURST: u32 = MESSAGE_RATE.burst;
 
-/// Floods as this person: over one socket what a burst has, then fewer than that over another and fewer by
-/// HTTP. What is refused of each of those.
-async fn flood(ada: &Person) -> (Vec<Value>, Vec<Answer>) {
+/// Writes over one socket what a burst has, then less than that over another, and less by HTTP. What is
+/// said of the first that is refused on each of those two ways, if both refuse any.
+async fn flood(person: &Person) -> Option<(Value, Answer)> {
     let draft = |n: u32| json!({"chat_id": 1, "content": "x", "client_id": n.to_string()});
-    let (mut socket, mut other) = (ada.socket("/ws").await, ada.socket("/ws/general").await);
+    let (mut socket, mut other) = (person.socket("/ws").await, person.socket("/ws/general").await);
     for n in 0..BURST {
         socket.send(draft(n)).await;
     }
@@ -33,30 +33,28 @@ async fn flood(ada: &Person) -> (Vec<Value>, Vec<Answer>) {
             errors.extend((frame["type"] == "error").then_some(frame));
         }
     }
-    let posts = (0..10).map(|_| ada.post("/chats/1/messages", json!({"content": "x"})));
-    let answers = join_all(posts).await.into_iter();
-    (errors, answers.filter(|answer| answer.status != 201).collect())
+    let posts = (0..10).map(|_| person.post("/chats/1/messages", json!({"content": "x"})));
+    let mut answers = join_all(posts).await.into_iter();
+    Some((errors.into_iter().next()?, answers.find(|answer| answer.status != 201)?))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_is_taken_and_what_is_beyond_it_refused_with_the_time_to_wait() {
     let server = Server::with(&[("SNUG_RATE_LIMITS", "on")]).await;
     // A machine that stood still for seconds has allowed all of it meanwhile: then by somebody else.
-    let names = ["ada", "ben", "cid", "dot", "eve"];
-    let (mut ada, mut errors, mut refused) = (server.person("amy").await, Vec::new(), Vec::new());
-    for name in names {
-        (errors, refused) = flood(&ada).await;
-        if !errors.is_empty() && !refused.is_empty() {
+    let mut flooded = None;
+    for name in ["ada", "ben", "cid", "dot", "eve"] {
+        let person = server.person(name).await;
+        if let Some(refused) = flood(&person).await {
+            flooded = Some((person, refused));
             break;
         }
-        ada = server.person(name).await;
     }
-    let error = errors.first().expect("the pace is the user's, whichever socket");
+    let (ada, (error, refused)) = flooded.expect("the pace is the user's, over sockets and HTTP");
     assert_eq!((&error["code"], &error["chat_id"]), (&json!("rate_limited"), &json!(1)));
     assert!(error["client_id"].is_string(), "{error}");
     let wait = error["retry_after_ms"].as_u64().unwrap();
     assert!((1..=1_000).contains(&wait), "{wait}");
-    let refused = refused.first().expect("and HTTP has a part in it");
     refused.refused(429, "rate_limited");
     assert!(refused.headers.contains_key("retry-after"));
     // The others may go on, and so may this one after a while.
