@@ -128,3 +128,19 @@ pub async fn pages(args: &history::Args, server: &Server, last_seq: u64) -> Resu
     report.add("pages of history", "/s", report.requests_per_second);
     Ok(Some(report))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_bounded_as_the_servers_is() {
+        let limits = include_str!("../../../src/limits.rs");
+        for bound in [
+            format!("pub const BATCH_DRAFTS_MAX: usize = {BATCH_DRAFTS_MAX};"),
+            format!("pub const BATCH_BYTES_MAX: usize = {} * 1024;", BATCH_BYTES_MAX / 1024),
+        ] {
+            assert!(limits.contains(&bound), "{bound}");
+        }
+    }
+}
