@@ -61,7 +61,8 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                     _open: open.clone(),
                     guest,
                 };
-                // In a box: on its way into the runtime a task is moved several times, and this one is large.
+                // In a box: on its way into the runtime a task is moved several times, and this one
+                // is large.
                 tokio::spawn(Box::pin(connection.serve(stream, peer)));
             }
             Err(error) => pause(&error).await,
