@@ -230,19 +230,20 @@ impl Store {
             PageStart::Before(seq) => before = Some(seq.0),
             PageStart::After(seq) => after = Some(seq.0),
         }
-        let rows = self
-            .rows(statement, &[&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after])
-            .await?;
+        let params: [&(dyn ToSql + Sync); 6] =
+            [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
+        let rows = self.rows(statement, &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let last_seq = Seq(first.get("last_seq"));
         let names = self.names(rows.iter().filter_map(sender)).await?;
-        let messages: Vec<Message> = rows
+        let mut messages: Vec<Message> = rows
             .iter()
             .filter_map(|row| {
                 let name = Arc::clone(names.get(&sender(row)?)?);
                 message(row, chat_id, chat_type, name)
             })
             .collect();
+        messages.sort_by_key(|message| message.seq);
         let has_more = match query.from {
             PageStart::Offset(_) | PageStart::Before(_) => {
                 messages.first().is_some_and(|message| message.seq > Seq(1))
