@@ -232,7 +232,7 @@ impl Store {
         }
         let params: [&(dyn ToSql + Sync); 6] =
             [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
-        let rows = self.rows(statement, &params).await?;
+        let rows = self.rows_beside(statement, &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let last_seq = Seq(first.get("last_seq"));
         let names = self.names(rows.iter().filter_map(sender)).await?;

@@ -14,6 +14,7 @@ mod read_positions;
 mod room_members;
 mod sessions;
 mod settings;
+mod shared;
 mod transactions;
 mod users;
 
@@ -33,7 +34,9 @@ use crate::limits::{
     ANSWER_TIMEOUT, DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT,
     POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
 };
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -59,6 +62,7 @@ pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
     names: Arc<names::Names>,
+    shared: Arc<shared::Shared>,
     /// No connection could be had the last time: said once, and once when it is back.
     is_away: Arc<AtomicBool>,
 }
@@ -94,10 +98,17 @@ impl Store {
             .wait_timeout(Some(POOL_WAIT_TIMEOUT))
             .create_timeout(Some(DATABASE_CONNECT_TIMEOUT))
             .recycle_timeout(Some(DATABASE_CONNECT_TIMEOUT))
+            .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .build()
             .expect("timeouts have a runtime");
-        Self { pool, config, names: Arc::default(), is_away: Arc::default() }
+        Self {
+            pool,
+            config,
+            names: Arc::default(),
+            shared: Arc::default(),
+            is_away: Arc::default(),
+        }
     }
 
     /// A PostgreSQL that somebody else runs. The URL is not repeated: it may hold a password.

@@ -1,6 +1,7 @@
 //! Pages of a chat's past.
 
-use crate::support::{Database, Person, Server};
+use crate::support::{Database, Person, Server, until};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -209,6 +210,34 @@ async fn messages_have_the_shape_of_their_chat() {
     ] {
         ada.get(&path).await.refused(404, "not_found");
     }
+}
+
+/// Eight of them; the ninth has one of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_that_are_read_at_once_share_a_connection() {
+    let (server, ada) = talk(12).await;
+    let (holder, watcher) = (server.database.client().await, server.database.client().await);
+    let waiting = async || -> i64 {
+        let waiting = "select count(*) from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        watcher.query_one(waiting, &[]).await.unwrap().get(0)
+    };
+    holder.batch_execute("begin; lock table general_messages").await.unwrap();
+    let first = page(&ada, "limit=1");
+    let others = async {
+        until("the first waits", || async { waiting().await == 1 }).await;
+        join_all((2..=9).map(|_| page(&ada, "limit=1"))).await
+    };
+    let release = async {
+        until("the ninth waits beside it", || async { waiting().await == 2 }).await;
+        // Long enough for all the others to be there.
+        server.person("bob").await;
+        assert_eq!(waiting().await, 2);
+        holder.batch_execute("rollback").await.unwrap();
+    };
+    let (first, others, ()) = tokio::join!(first, others, release);
+    assert_eq!(first, (vec![12], true));
+    assert_eq!(others, vec![first; 8]);
 }
 
 /// The statements as the server prepares them. Only a plan that walks the key in order and stops at the

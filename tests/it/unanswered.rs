@@ -5,6 +5,7 @@ use crate::faults::behind;
 use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Database, PASSWORD, Person, Server, until};
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -150,21 +151,58 @@ async fn connections(person: &Person) -> u32 {
     line.unwrap().parse().unwrap()
 }
 
+/// Neither one that changes something nor one on which pages are read.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_in_a_change_keeps_no_connection() {
+async fn a_database_that_hangs_keeps_no_connection() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let ada = server.person("ada").await;
-    ada.get("/auth/me").await.expect(200);
-    assert!(connections(&ada).await > 0);
-    proxy.clog(true);
-    // More than there are connections: each of those is taken by one.
-    let making = (0..8).map(|n| ada.post("/chats/room", json!({"name": format!("Tea {n}")})));
-    for answer in join_all(making).await {
-        answer.refused(503, "unavailable");
+    let make = || ada.request(Method::POST, "/chats/room").json(&json!({"name": "Tea"}));
+    let read = || ada.request(Method::GET, "/chats/general/history");
+    for ask in [&make as &(dyn Fn() -> _ + Sync), &read] {
+        assert!(ada.send(ask()).await.status.is_success());
+        assert!(connections(&ada).await > 0);
+        proxy.clog(true);
+        // More than there are connections: each of those is taken by one.
+        for answer in join_all((0..8).map(|_| ada.send(ask()))).await {
+            answer.refused(503, "unavailable");
+        }
+        until("all are thrown away", || async { connections(&ada).await == 0 }).await;
+        proxy.clog(false);
+        server.wait_until_ready().await;
+        assert!(ada.send(ask()).await.status.is_success());
     }
-    until("all are thrown away", || async { connections(&ada).await == 0 }).await;
-    proxy.clog(false);
-    server.wait_until_ready().await;
-    ada.room("Tea").await;
+}
+
+/// One that hangs, among others that do not: whoever comes after the first that waited in vain for an answer
+/// reads somewhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_connection_that_hangs_is_left_alone() {
+    use nix::sys::signal::{Signal, kill};
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let page = || ada.get("/chats/general/history");
+    let (holder, watcher) = (server.database.client().await, server.database.client().await);
+    holder.batch_execute("begin; lock table general_messages").await.unwrap();
+    let stop = async {
+        let waiting = "select pid from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock'";
+        until("a page waits", async || watcher.query_opt(waiting, &[]).await.unwrap().is_some())
+            .await;
+        let pid = watcher.query_one(waiting, &[]).await.unwrap().get(0);
+        let pid = nix::unistd::Pid::from_raw(pid);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        holder.batch_execute("rollback").await.unwrap();
+        let began = Instant::now();
+        until("the first has waited", async || began.elapsed() > Duration::from_secs(2)).await;
+        (pid, page().await)
+    };
+    let later = async {
+        page().await.refused(503, "unavailable");
+        page().await
+    };
+    let ((pid, second), third) = tokio::join!(stop, later);
+    kill(pid, Signal::SIGCONT).unwrap();
+    second.refused(503, "unavailable");
+    third.expect(200);
 }
