@@ -3,6 +3,7 @@
 //! For `ingest` its batch transaction in a loop, for `history` its page, straight from here. Both run
 //! on the database of the server that was measured just before.
 
+use crate::cores::Cores;
 use crate::database::{connect, failed};
 use crate::history;
 use crate::ingest;
@@ -11,15 +12,16 @@ use crate::pace::sleep_until;
 use crate::report::{Quantiles, Report};
 use crate::server::Server;
 use crate::stop::{Result, Stop};
-use crate::tally::Tally;
+use crate::tally::{Tally, histogram};
+use hdrhistogram::Histogram;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 use tokio::time::Instant;
+use tokio_postgres::Config;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config};
 
 const LOCK: &str = include_str!("../../../sql/messages/lock.sql");
 const WRITE: &str = include_str!("../../../sql/messages/write.sql");
@@ -27,8 +29,10 @@ const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
 /// The most that the server takes into one transaction, and the bytes of their contents.
 const BATCH_DRAFTS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 80 * 1024;
-/// More than there are cores: some always wait for us.
-const READERS: usize = 4;
+/// Connections for pages, one for each core.
+const READERS_MAX: usize = 8;
+/// Pages of one of them: some always wait for PostgreSQL to take them up.
+const PAGES_UNDER_WAY: usize = 8;
 
 /// As many messages as one connection stores in the same time, or as it is to store, one at a time;
 /// `None` without a database.
@@ -88,45 +92,95 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
     Ok(Some(report))
 }
 
-/// As many pages as a few connections read in the same time.
-pub async fn pages(args: &history::Args, server: &Server, last_seq: u64) -> Result<Option<Report>> {
+/// As many pages as PostgreSQL gives in the same time, on all cores: a connection for each of them, with
+/// several pages under way. What it answers is counted and not looked at.
+pub async fn pages(
+    args: &history::Args,
+    server: &Server,
+    last_seq: u64,
+    cores: Option<&Cores>,
+) -> Result<Option<Report>> {
     let Some(config) = &server.database else { return Ok(None) };
-    let tally = Tally::new()?;
-    let (began, micros) =
-        (Instant::now(), Rc::new(RefCell::new(tally.ack_micros.borrow().clone())));
-    let until = began + Duration::from_secs(args.seconds);
-    let limit = args.limit as i64;
-    let pages = args.requests / READERS as u64;
-    let furthest = last_seq.saturating_sub(args.limit);
+    let count = cores.map_or(1, Cores::count).min(READERS_MAX);
+    let mut config = config.clone();
+    config.options("-c plan_cache_mode=force_generic_plan -c jit=off");
+    let began = Instant::now();
     let mut readers = JoinSet::new();
-    for place in 0..READERS {
-        let (config, micros): (Config, _) = (config.clone(), micros.clone());
-        let mut offsets = Offsets::new(tally.run + place as u64, furthest);
-        readers.spawn_local(async move {
-            let client: Client = connect(&config).await?;
-            let page = client.prepare(PAGE).await.map_err(failed)?;
-            let none: Option<i64> = None;
-            let mut count = 0;
-            while Instant::now() < until && count < pages {
-                let (asked, offset) = (Instant::now(), offsets.next() as i64);
-                let params: [&(dyn ToSql + Sync); 6] =
-                    [&1i64, &1i64, &limit, &offset, &none, &none];
-                client.query(&page, &params).await.map_err(failed)?;
-                micros.borrow_mut().saturating_record(asked.elapsed().as_micros() as u64);
-                count += 1;
-            }
-            Ok::<u64, Stop>(count)
+    for place in 0..count {
+        let reader = Reader {
+            config: config.clone(),
+            seed: u64::from(std::process::id()) + place as u64,
+            furthest: last_seq.saturating_sub(args.limit),
+            limit: args.limit,
+            pages: args.requests / count as u64,
+            until: began + Duration::from_secs(args.seconds),
+        };
+        let cores = cores.copied();
+        // A thread of its own, which ends with the measurement.
+        readers.spawn_blocking(move || {
+            cores.map_or(Ok(()), |cores| cores.release_thread())?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            LocalSet::new().block_on(&runtime, reader.read())
         });
     }
-    let mut count = 0;
+    let (mut count, mut micros) = (0, histogram()?);
     while let Some(read) = readers.join_next().await {
-        count += read.map_err(|error| Stop::new(error.to_string()))??;
+        let (pages, times) = read.map_err(|error| Stop::new(error.to_string()))??;
+        count += pages;
+        micros.add(times).map_err(|error| Stop::new(error.to_string()))?;
     }
     let seconds = began.elapsed().as_secs_f64();
     let mut report = Report { scenario: "history", seconds, ..Report::default() };
-    report.count_requests(count, &micros.borrow());
+    report.count_requests(count, &micros);
     report.add("pages of history", "/s", report.requests_per_second);
     Ok(Some(report))
+}
+
+/// One connection to PostgreSQL.
+struct Reader {
+    config: Config,
+    seed: u64,
+    furthest: u64,
+    limit: u64,
+    pages: u64,
+    until: Instant,
+}
+
+impl Reader {
+    /// How many pages, and the microseconds of each.
+    async fn read(self) -> Result<(u64, Histogram<u64>)> {
+        let client = Rc::new(connect(&self.config).await?);
+        let page = client.prepare(PAGE).await.map_err(failed)?;
+        let micros = Rc::new(RefCell::new(histogram()?));
+        let mut reading = JoinSet::new();
+        for place in 0..PAGES_UNDER_WAY as u64 {
+            let (client, page, micros) = (Rc::clone(&client), page.clone(), Rc::clone(&micros));
+            let mut offsets = Offsets::new(self.seed + place * 1_000, self.furthest);
+            let (limit, pages, until) =
+                (self.limit as i64, self.pages / PAGES_UNDER_WAY as u64, self.until);
+            reading.spawn_local(async move {
+                let (mut count, none) = (0, None::<i64>);
+                while Instant::now() < until && count < pages {
+                    let (asked, offset) = (Instant::now(), offsets.next() as i64);
+                    let params: [&(dyn ToSql + Sync); 6] =
+                        [&1i64, &1i64, &limit, &offset, &none, &none];
+                    let rows = client.execute(&page, &params).await.map_err(failed)?;
+                    if rows != limit as u64 {
+                        return Err(Stop::new(format!("a page of {rows} messages")));
+                    }
+                    micros.borrow_mut().saturating_record(asked.elapsed().as_micros() as u64);
+                    count += 1;
+                }
+                Ok::<u64, Stop>(count)
+            });
+        }
+        let mut count = 0;
+        while let Some(read) = reading.join_next().await {
+            count += read.map_err(|error| Stop::new(error.to_string()))??;
+        }
+        let micros = micros.borrow().clone();
+        Ok((count, micros))
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
 /// The machine's cores, as far as this process may use them, and the two that have a part.
+#[derive(Clone, Copy)]
 pub struct Cores {
     all: CpuSet,
     server: CpuSet,
@@ -21,6 +22,15 @@ impl Cores {
         let mut usable = (0..CpuSet::count()).filter(|core| all.is_set(*core).unwrap_or(false));
         let (Some(server), Some(load)) = (usable.next(), usable.next()) else { return Ok(None) };
         Ok(Some(Self { all, server: only(server)?, load: only(load)? }))
+    }
+
+    pub fn count(&self) -> usize {
+        (0..CpuSet::count()).filter(|core| self.all.is_set(*core).unwrap_or(false)).count()
+    }
+
+    /// Lets this thread run wherever there is room.
+    pub fn release_thread(&self) -> Result<()> {
+        sched_setaffinity(Pid::from_raw(0), &self.all).map_err(failed)
     }
 
     /// Runs what starts the server, and moves to the load's own core.

@@ -5,6 +5,7 @@
 //! for. The floor is PostgreSQL alone, in `bare`.
 
 use crate::bare;
+use crate::cores::Cores;
 use crate::database;
 use crate::http::Line;
 use crate::offsets::Offsets;
@@ -95,8 +96,13 @@ pub async fn run(
 }
 
 /// PostgreSQL alone, on the same rows.
-pub async fn floor(args: &Args, server: &Server, users: &[User]) -> Result<Option<Report>> {
-    bare::pages(args, server, last_seq(server, users).await?).await
+pub async fn floor(
+    args: &Args,
+    server: &Server,
+    users: &[User],
+    cores: Option<&Cores>,
+) -> Result<Option<Report>> {
+    bare::pages(args, server, last_seq(server, users).await?, cores).await
 }
 
 async fn last_seq(server: &Server, users: &[User]) -> Result<u64> {

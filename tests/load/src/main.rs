@@ -236,7 +236,7 @@ async fn measure_floor(
 ) -> Result<Option<Report>> {
     match scenario {
         Scenario::Ingest(args) => bare::transactions(args, server).await,
-        Scenario::History(args) => history::floor(args, server, users).await,
+        Scenario::History(args) => history::floor(args, server, users, cores).await,
         // It knows no position from which somebody who comes back could go on.
         Scenario::Soak(_) | Scenario::Floor(_) => Ok(None),
         Scenario::Idle(_)

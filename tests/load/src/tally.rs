@@ -40,6 +40,12 @@ pub struct Tally {
     pub each_second: RefCell<Vec<u64>>,
 }
 
+/// Of microseconds.
+pub fn histogram() -> Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
+        .map_err(|error| Stop::new(error.to_string()))
+}
+
 pub fn add(cell: &Cell<u64>, count: u64) {
     cell.set(cell.get() + count);
 }
@@ -47,10 +53,6 @@ pub fn add(cell: &Cell<u64>, count: u64) {
 impl Tally {
     pub fn new() -> Result<Rc<Self>> {
         let run = getrandom::u32().map_err(|error| Stop::new(error.to_string()))?;
-        let histogram = || {
-            Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
-                .map_err(|error| Stop::new(error.to_string()))
-        };
         Ok(Rc::new(Self {
             run: u64::from(run),
             began: Instant::now(),
