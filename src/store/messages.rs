@@ -1,8 +1,8 @@
 //! The table `messages`: writing batches of drafts, reading pages of history.
 //!
-//! `Writer` is the lane's own connection and the only way in. A batch is one transaction of two
-//! statements sent in one go: the first locks the chats, the second, whose snapshot is therefore taken
-//! after the locks, does the rest (see `sql/messages/write.sql`).
+//! `Writer` is the lane's own connection and the only way in. A batch is one call of a function in the
+//! database, a transaction by itself: its first statement locks the chats, the second, whose snapshot is
+//! therefore taken after the locks, does the rest (see `sql/migrations/0003_store_messages.sql`).
 
 use super::{Store, add_options, chats, sql, timestamp};
 use crate::error::{Error, Result};
@@ -57,8 +57,7 @@ pub struct Backend {
 /// The connection that writes messages.
 pub struct Writer {
     client: Client,
-    lock: Statement,
-    write: Statement,
+    statement: Statement,
     backend: Backend,
 }
 
@@ -73,11 +72,10 @@ impl Writer {
                     tracing::debug!(%error, "the writing connection ended");
                 }
             });
-            let lock = client.prepare(sql!("messages/lock")).await?;
-            let write = client.prepare(sql!("messages/write")).await?;
+            let statement = client.prepare(sql!("messages/store")).await?;
             let row = client.query_one(BACKEND, &[]).await?;
             let backend = Backend { pid: row.get("pid"), began: row.get("backend_start") };
-            Ok(Self { client, lock, write, backend })
+            Ok(Self { client, statement, backend })
         };
         match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected,
@@ -93,30 +91,13 @@ impl Writer {
     /// After `Unknown` this writer must be thrown away.
     pub async fn store(&self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
         let columns = Columns::of(drafts);
-        let mut chats: Vec<i64> = columns.chats.clone();
-        chats.sort_unstable();
-        chats.dedup();
         let params = columns.params();
-        let locked: [&(dyn ToSql + Sync); 1] = [&chats];
-        let batch = async {
-            // Polled in this order, so that the four requests leave in one go.
-            tokio::join!(
-                biased;
-                self.client.batch_execute("begin"),
-                self.client.query(&self.lock, &locked),
-                self.client.query(&self.write, &params),
-                self.client.batch_execute("commit"),
-            )
-        };
-        let Ok((begun, locked, written, committed)) =
-            tokio::time::timeout(COMMIT_TIMEOUT, batch).await
-        else {
+        // Its answer ends only after the commit.
+        let stored = self.client.query(&self.statement, &params);
+        let Ok(stored) = tokio::time::timeout(COMMIT_TIMEOUT, stored).await else {
             return Err(WriteError::Unknown(Error::unavailable("PostgreSQL", "a commit is late")));
         };
-        begun.map_err(write_error)?;
-        locked.map_err(write_error)?;
-        let rows = written.map_err(write_error)?;
-        committed.map_err(write_error)?;
+        let rows = stored.map_err(write_error)?;
         outcomes(&rows, drafts.len()).map_err(WriteError::Failed)
     }
 }

@@ -15,6 +15,7 @@ use tokio_postgres::{Client, NoTls};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_begin", include_str!("../../sql/migrations/0001_begin.sql")),
     ("0002_subnets", include_str!("../../sql/migrations/0002_subnets.sql")),
+    ("0003_store_messages", include_str!("../../sql/migrations/0003_store_messages.sql")),
 ];
 
 /// The advisory lock that migrating processes take turns by: "snug" in ASCII.

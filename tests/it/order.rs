@@ -163,3 +163,28 @@ async fn a_removed_members_message_never_slips_in() {
         assert_eq!(count().await, then, "round {round}");
     }
 }
+
+/// As the numbers are given out, so that a later one is never dated earlier.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_dated_when_its_chat_is_locked() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (holder, watcher) = (server.database.client().await, server.database.client().await);
+    holder.batch_execute("begin; select from chats where id = 1 for update").await.unwrap();
+    let free = async {
+        until("the lane waits for the chat", || async {
+            let waiting = "select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'";
+            watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 1
+        })
+        .await;
+        let now = "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
+        let now: String = watcher.query_one(now, &[]).await.unwrap().get(0);
+        holder.batch_execute("rollback").await.unwrap();
+        now
+    };
+    let (posted, before) =
+        tokio::join!(ada.post("/chats/1/messages", json!({"content": "x"})), free);
+    let posted = posted.expect(201);
+    assert!(posted["timestamp"].as_str().unwrap() > before.as_str(), "{posted} after {before}");
+}

@@ -103,13 +103,15 @@ async fn options_in_the_url_of_a_database_are_kept() {
 async fn a_database_of_an_older_program_is_brought_up_to_date() {
     let database = Database::new().await;
     let client = database.client().await;
-    let older =
-        "alter table sessions drop column subnet; delete from schema_migrations where version = 2";
+    let older = "drop function store_messages; alter table sessions drop column subnet;
+        delete from schema_migrations where version > 1";
     client.batch_execute(older).await.unwrap();
     let server = Server::on(database, &[]).await;
-    server.person("ada").await.get("/auth/me").await.expect(200);
+    let ada = server.person("ada").await;
+    ada.get("/auth/me").await.expect(200);
+    assert_eq!(ada.say(1, "x").await, 1);
     let version = "select max(version) from schema_migrations";
-    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, i32>(0), 2);
+    assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, i32>(0), 3);
 }
 
 /// A database that takes connections and never says a word, and its URL.

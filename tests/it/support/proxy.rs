@@ -115,6 +115,34 @@ async fn turn_away(mut stream: UnixStream) {
     let _ = stream.write_all(&[b"E", &length[..], &fields[..]].concat()).await;
 }
 
+/// "Sync": what was asked so far is committed.
+const SYNC: &[u8] = b"S\0\0\0\x04";
+
+/// "ReadyForQuery" with no transaction open: the commit was carried out.
+const IDLE: &[u8] = b"Z\0\0\0\x05I";
+
+/// The name under which the lane's statement is prepared here.
+fn storing_statement(bytes: &[u8]) -> Option<Vec<u8>> {
+    let text = b"\0-- Stores a batch of drafts";
+    let end = bytes.windows(text.len()).position(|window| window == text)?;
+    let begin = bytes[..end].iter().rposition(|byte| !byte.is_ascii_alphanumeric())? + 1;
+    Some(bytes[begin..end].to_vec())
+}
+
+/// Where a commit begins: the message that says so, or what ends the lane's statement, which is a
+/// transaction by itself.
+fn commit(bytes: &[u8], storing: Option<&[u8]>) -> Option<usize> {
+    let is_commit = |window: &[u8]| window.eq_ignore_ascii_case(b"commit\0");
+    if let Some(at) = bytes.windows(7).rposition(is_commit) {
+        // Its message begins five bytes before: a letter and the length.
+        return Some(at - 5);
+    }
+    // "Bind" of the statement to the portal without a name.
+    let bound = [b"\0", storing?, b"\0"].concat();
+    let is_stored = bytes.windows(bound.len()).any(|window| window == bound);
+    is_stored.then(|| bytes.strip_suffix(SYNC).unwrap_or(bytes).len())
+}
+
 impl Wire {
     async fn carry(self: Arc<Self>, client: UnixStream) {
         let server = UnixStream::connect(&self.to).await.unwrap();
@@ -123,6 +151,7 @@ impl Wire {
         let doomed = AtomicBool::new(false);
         let asking = async {
             let mut buffer = vec![0; 64 * 1024];
+            let mut storing = None;
             loop {
                 let count = from_client.read(&mut buffer).await.unwrap_or(0);
                 if count == 0 {
@@ -130,8 +159,8 @@ impl Wire {
                 }
                 self.unclogged().await;
                 let bytes = &buffer[..count];
-                let is_commit = |window: &[u8]| window.eq_ignore_ascii_case(b"commit\0");
-                let commit = bytes.windows(7).rposition(is_commit);
+                storing = storing.or_else(|| storing_statement(bytes));
+                let commit = commit(bytes, storing.as_deref());
                 let fate = match self.fate.load(Relaxed) {
                     fate if commit.is_some() && fate != Fate::UpdateAnswerLost as u8 => {
                         self.fate.swap(Fate::Passes as u8, Relaxed)
@@ -139,8 +168,7 @@ impl Wire {
                     _ => Fate::Passes as u8,
                 };
                 let passes = match commit {
-                    // Its message begins five bytes before: a letter and the length.
-                    Some(at) if fate == Fate::Lost as u8 => &bytes[..at - 5],
+                    Some(at) if fate == Fate::Lost as u8 => &bytes[..at],
                     _ => bytes,
                 };
                 if fate == Fate::AnswerLost as u8 {
@@ -171,8 +199,7 @@ impl Wire {
                     return;
                 }
                 if doomed.load(Relaxed) {
-                    // The tag of a commit that was carried out.
-                    if answer.windows(7).any(|window| window == b"COMMIT\0") {
+                    if answer.windows(IDLE.len()).any(|window| window == IDLE) {
                         self.cuts.fetch_add(1, Relaxed);
                         return;
                     }

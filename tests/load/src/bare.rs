@@ -23,8 +23,7 @@ use tokio::time::Instant;
 use tokio_postgres::Config;
 use tokio_postgres::types::ToSql;
 
-const LOCK: &str = include_str!("../../../sql/messages/lock.sql");
-const WRITE: &str = include_str!("../../../sql/messages/write.sql");
+const STORE: &str = include_str!("../../../sql/messages/store.sql");
 const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
 /// The most that the server takes into one transaction, and the bytes of their contents.
 const BATCH_DRAFTS_MAX: usize = 512;
@@ -45,8 +44,7 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
     let rooms = "select id, creator_id from chat_rooms order by id desc limit $1";
     let rooms = client.query(rooms, &[&(args.rooms as i64)]).await.map_err(failed)?;
     let rooms: Vec<(i64, i64)> = rooms.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let (lock, write) =
-        tokio::try_join!(client.prepare(LOCK), client.prepare(WRITE)).map_err(failed)?;
+    let store = client.prepare(STORE).await.map_err(failed)?;
     let batch = match args.rate {
         Some(_) => 1,
         None => args.under_way().min(BATCH_DRAFTS_MAX).min(BATCH_BYTES_MAX / args.size.max(1) + 1),
@@ -65,20 +63,12 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
         let hash = |text: &&str| Sha256::digest(text.as_bytes())[..16].to_vec();
         let hashes: Vec<Vec<u8>> = contents.iter().map(hash).collect();
         let params: [&(dyn ToSql + Sync); 5] = [&chats, &senders, &keys, &contents, &hashes];
-        let locked: [&(dyn ToSql + Sync); 1] = [&chats];
         let due = match args.rate {
             Some(rate) => began + Duration::from_secs_f64(stored as f64 / rate),
             None => Instant::now(),
         };
         sleep_until(due).await;
-        // All four leave together, as the server sends them.
-        let (_, _, rows, ()) = tokio::try_join!(
-            client.batch_execute("begin"),
-            client.query(&lock, &locked),
-            client.query(&write, &params),
-            client.batch_execute("commit"),
-        )
-        .map_err(failed)?;
+        let rows = client.query(&store, &params).await.map_err(failed)?;
         micros.saturating_record(due.elapsed().as_micros() as u64);
         stored += rows.len() as u64;
     }
