@@ -267,8 +267,9 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 /// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
 /// Bytes of one transaction's contents. The writing connection has two buffers that hold all of it and
-/// never shrink: with keys, hashes and the last draft they stay at 128 KiB and do not double once more.
-pub const BATCH_BYTES_MAX: usize = 80 * 1024;
+/// never shrink. They double where what is free at their end is too short, so with keys, hashes and the
+/// last draft they must stay below 64 KiB for these to end at 128 KiB.
+pub const BATCH_BYTES_MAX: usize = 44 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
 /// Bytes of the contents of all drafts that wait, so that long ones do not fill a small machine.

@@ -27,8 +27,8 @@ const STORE: &str = include_str!("../../../sql/messages/store.sql");
 const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
 /// The most that the server takes into one transaction, and the bytes of their contents.
 const BATCH_DRAFTS_MAX: usize = 512;
-const BATCH_BYTES_MAX: usize = 80 * 1024;
-/// Connections for pages, one for each core.
+const BATCH_BYTES_MAX: usize = 44 * 1024;
+/// Connections for pages: one for each core, this many at the most.
 const READERS_MAX: usize = 8;
 /// Pages of one of them: some always wait for PostgreSQL to take them up.
 const PAGES_UNDER_WAY: usize = 8;
