@@ -91,7 +91,8 @@ pub async fn pages(
     cores: Option<&Cores>,
 ) -> Result<Option<Report>> {
     let Some(config) = &server.database else { return Ok(None) };
-    let count = cores.map_or(1, Cores::count).min(READERS_MAX);
+    let all = || std::thread::available_parallelism().map_or(1, usize::from);
+    let count = cores.map_or_else(all, Cores::count).min(READERS_MAX);
     let mut config = config.clone();
     config.options("-c plan_cache_mode=force_generic_plan -c jit=off");
     let began = Instant::now();
@@ -102,11 +103,11 @@ pub async fn pages(
             seed: u64::from(std::process::id()) + place as u64,
             furthest: last_seq.saturating_sub(args.limit),
             limit: args.limit,
-            pages: args.requests / count as u64,
+            pages: args.requests.div_ceil((count * PAGES_UNDER_WAY) as u64),
             until: began + Duration::from_secs(args.seconds),
         };
         let cores = cores.copied();
-        // A thread of its own, which ends with the measurement.
+        // Threads on which nothing else of ours runs.
         readers.spawn_blocking(move || {
             cores.map_or(Ok(()), |cores| cores.release_thread())?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -132,6 +133,7 @@ struct Reader {
     seed: u64,
     furthest: u64,
     limit: u64,
+    /// For each of those under way at once, at the most.
     pages: u64,
     until: Instant,
 }
@@ -146,8 +148,7 @@ impl Reader {
         for place in 0..PAGES_UNDER_WAY as u64 {
             let (client, page, micros) = (Rc::clone(&client), page.clone(), Rc::clone(&micros));
             let mut offsets = Offsets::new(self.seed + place * 1_000, self.furthest);
-            let (limit, pages, until) =
-                (self.limit as i64, self.pages / PAGES_UNDER_WAY as u64, self.until);
+            let (limit, pages, until) = (self.limit as i64, self.pages, self.until);
             reading.spawn_local(async move {
                 let (mut count, none) = (0, None::<i64>);
                 while Instant::now() < until && count < pages {
