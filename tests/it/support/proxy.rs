@@ -121,11 +121,11 @@ const SYNC: &[u8] = b"S\0\0\0\x04";
 /// "ReadyForQuery" with no transaction open: the commit was carried out.
 const IDLE: &[u8] = b"Z\0\0\0\x05I";
 
-/// The name under which the lane's statement is prepared here.
+/// The name under which the lane's statement is prepared here: "s" and a number, right before its text.
 fn storing_statement(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = b"\0-- Stores a batch of drafts";
     let end = bytes.windows(text.len()).position(|window| window == text)?;
-    let begin = bytes[..end].iter().rposition(|byte| !byte.is_ascii_alphanumeric())? + 1;
+    let begin = bytes[..end].iter().rposition(|byte| *byte == b's')?;
     Some(bytes[begin..end].to_vec())
 }
 
