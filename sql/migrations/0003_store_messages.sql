@@ -1,12 +1,14 @@
--- Storing a batch of drafts as one statement, which is its own transaction: asked once and answered
--- once, nobody is woken for the parts. In PL/pgSQL each statement has a snapshot of its own; in SQL
--- functions, or as one statement, the snapshot of the second would be older than the locks of the first.
+-- Storing a batch of drafts as one statement, which is a transaction by itself: it is asked and answered
+-- once, so that nobody is woken for its parts. In a volatile function in PL/pgSQL each statement has a
+-- snapshot of its own; in one that is stable or in SQL, or without a function, the snapshot of the second
+-- would be older than the locks of the first.
 create function store_messages(
     chat_ids bigint[], sender_ids bigint[], draft_keys text[], contents text[], content_hashes bytea[]
 ) returns table (
     place bigint, id bigint, seq bigint, "timestamp" timestamptz, chat_type text, receiver_id bigint,
     is_fresh boolean, is_same boolean
-) language plpgsql as $$
+) language plpgsql volatile as $$
+-- The columns of the answer are variables here, and called like those of the tables.
 #variable_conflict use_column
 declare
     stored_at timestamptz;
@@ -15,8 +17,8 @@ begin
     perform from chats where id = any (chat_ids) order by id for no key update;
     -- Under the locks, so that in each chat time goes on as the numbers do.
     stored_at := clock_timestamp();
-    -- Checks reach, recognises retries by key, gives out numbers, and moves the senders' read positions.
-    -- chats_pkey, private_chats_pkey, room_members_pkey, and the unique keys of the partitions.
+    -- This checks reach, recognises retries by key, gives out numbers, and moves the senders' read
+    -- positions. chats_pkey, private_chats_pkey, room_members_pkey, and the unique keys of the partitions.
     return query
     with draft as materialized (
         select chat_id, sender_id, draft_key, content, content_hash, place
