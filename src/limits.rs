@@ -229,11 +229,16 @@ pub const READS_PENDING_MAX: usize = 100_000;
 pub const POOL_CONNECTIONS_MAX: usize = 12;
 /// A request that finds no connection by then is told to come back: within the contract's 2 s.
 pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Pages of history that are read on one connection at once: past a few, one that is slow holds up more
-/// than is saved.
-pub const READS_PER_CONNECTION_MAX: usize = 8;
-/// Pages that are read at once: eight connections' worth, so that everything else finds one in the pool.
-pub const SHARED_READS_MAX: usize = 8 * READS_PER_CONNECTION_MAX;
+/// Pages of history that are on their way on one connection before the next is taken: past a few, little
+/// is gained, and one that is slow holds up the others.
+pub const PAGES_PER_CONNECTION: usize = 8;
+/// One that has brought no page for so long may be stuck, or the disk is slow: whoever comes reads on another.
+pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
+/// Connections for pages, so that everything else finds one in the pool.
+pub const PAGES_CONNECTIONS_MAX: usize = 8;
+/// Messages that pages under way ask for: as much memory as a dozen of the longest take, 38 MB if each message
+/// is as long as it may be.
+pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows. Well below
 /// `COMMIT_TIMEOUT`, so that a batch that waits for somebody's lock is refused by PostgreSQL, and then

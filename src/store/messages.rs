@@ -92,7 +92,7 @@ impl Writer {
     pub async fn store(&self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
         let columns = Columns::of(drafts);
         let params = columns.params();
-        // Its answer ends only after the commit.
+        // Its answer is complete only after the commit.
         let stored = self.client.query(&self.statement, &params);
         let Ok(stored) = tokio::time::timeout(COMMIT_TIMEOUT, stored).await else {
             return Err(WriteError::Unknown(Error::unavailable("PostgreSQL", "a commit is late")));
@@ -213,7 +213,7 @@ impl Store {
         }
         let params: [&(dyn ToSql + Sync); 6] =
             [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
-        let rows = self.rows_beside(statement, &params).await?;
+        let rows = self.page(query.limit, statement, &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let last_seq = Seq(first.get("last_seq"));
         let names = self.names(rows.iter().filter_map(sender)).await?;

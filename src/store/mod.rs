@@ -3,6 +3,7 @@
 //! Statements stand in `sql/<table>/<function>.sql`; the functions here run them and turn rows into
 //! values. Called by `chat`. Knows nothing of who is connected, of JSON or of HTTP.
 
+mod asked;
 mod chat_rooms;
 mod chats;
 mod messages;
@@ -34,6 +35,7 @@ use crate::limits::{
     ANSWER_TIMEOUT, DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT,
     POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
 };
+use asked::Asked;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
 };
@@ -128,7 +130,7 @@ impl Store {
         let client = self.client().await?;
         let asked = client.simple_query(sql!("meta/epoch"));
         let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
-        answered(client, asked).map(drop)
+        client.answered(asked).map(drop)
     }
 
     /// Ends the idle connections, so that none is cut off when PostgreSQL stops.
@@ -147,7 +149,12 @@ impl Store {
         Ok(row.get("epoch"))
     }
 
-    async fn client(&self) -> Result<Object> {
+    /// A connection of the pool to ask on.
+    async fn client(&self) -> Result<Asked> {
+        self.pooled().await.map(Asked::new)
+    }
+
+    async fn pooled(&self) -> Result<Object> {
         match self.pool.get().await {
             Ok(client) => {
                 if self.is_away.load(Relaxed) && self.is_away.swap(false, Relaxed) {
@@ -185,7 +192,7 @@ impl Store {
             client.query(&prepared, params).await
         };
         let asked = tokio::time::timeout(limit, asking).await;
-        answered(client, asked)
+        client.answered(asked)
     }
 
     async fn maybe(
@@ -215,7 +222,7 @@ impl Store {
             client.execute(&prepared, params).await
         };
         let asked = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
-        answered(client, asked)
+        client.answered(asked)
     }
 }
 
@@ -225,21 +232,6 @@ fn add_options(config: &mut tokio_postgres::Config, ours: &str) {
     let given = config.get_options().unwrap_or_default();
     let all = format!("{given} {ours}");
     config.options(all.trim_start());
-}
-
-/// The answer, if it came in time; a connection on which none came is thrown away, since the database
-/// behind it may hang.
-fn answered<T, E: Into<Error>>(
-    client: Object,
-    asked: Result<Result<T, E>, tokio::time::error::Elapsed>,
-) -> Result<T> {
-    match asked {
-        Ok(answer) => answer.map_err(Into::into),
-        Err(late) => {
-            drop(Object::take(client));
-            Err(Error::unavailable("PostgreSQL", late))
-        }
-    }
 }
 
 /// A timestamp as PostgreSQL keeps it: microseconds.

@@ -3,7 +3,7 @@
 //! Used by the files of the tables whose rules need a lock before a look. Messages are not written
 //! here: the lane has a connection of its own.
 
-use super::{Store, answered};
+use super::Store;
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_TIMEOUT;
 use deadpool_postgres::Transaction;
@@ -25,7 +25,7 @@ impl Store {
             Ok::<T, Error>(changed)
         };
         let changed = tokio::time::timeout(ANSWER_TIMEOUT, changing).await;
-        answered(client, changed)
+        client.answered(changed)
     }
 }
 

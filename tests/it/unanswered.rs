@@ -3,10 +3,11 @@
 
 use crate::faults::behind;
 use crate::support::proxy::{Fate, Proxy};
-use crate::support::{Database, PASSWORD, Person, Server, until};
+use crate::support::{Database, PASSWORD, Person, Raw, Server, until};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use snug::limits::PAGES_STILL_MAX;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +164,7 @@ async fn a_database_that_hangs_keeps_no_connection() {
         assert!(ada.send(ask()).await.status.is_success());
         assert!(connections(&ada).await > 0);
         proxy.clog(true);
-        // More than there are connections: each of those is taken by one.
+        // More than there are connections: each of those is taken by one, or by all.
         for answer in join_all((0..8).map(|_| ada.send(ask()))).await {
             answer.refused(503, "unavailable");
         }
@@ -174,17 +175,17 @@ async fn a_database_that_hangs_keeps_no_connection() {
     }
 }
 
-/// One that hangs, among others that do not: whoever comes after the first that waited in vain for an answer
-/// reads somewhere else.
+/// One that hangs, among others that do not, is left alone as soon as somebody else comes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shared_connection_that_hangs_is_left_alone() {
+async fn a_shared_connection_that_hangs_holds_up_nobody_who_comes_later() {
     use nix::sys::signal::{Signal, kill};
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let page = || ada.get("/chats/general/history");
+    let is_answered = std::cell::Cell::new(false);
     let (holder, watcher) = (server.database.client().await, server.database.client().await);
     holder.batch_execute("begin; lock table general_messages").await.unwrap();
-    let stop = async {
+    let later = async {
         let waiting = "select pid from pg_stat_activity
             where datname = current_database() and wait_event_type = 'Lock'";
         until("a page waits", async || watcher.query_opt(waiting, &[]).await.unwrap().is_some())
@@ -194,15 +195,51 @@ async fn a_shared_connection_that_hangs_is_left_alone() {
         kill(pid, Signal::SIGSTOP).unwrap();
         holder.batch_execute("rollback").await.unwrap();
         let began = Instant::now();
-        until("the first has waited", async || began.elapsed() > Duration::from_secs(2)).await;
-        (pid, page().await)
+        until("it counts as still", async || began.elapsed() > PAGES_STILL_MAX).await;
+        (pid, page().await, is_answered.get())
     };
-    let later = async {
-        page().await.refused(503, "unavailable");
-        page().await
+    let first = async {
+        let first = page().await;
+        is_answered.set(true);
+        first
     };
-    let ((pid, second), third) = tokio::join!(stop, later);
+    let (first, (pid, second, is_late)) = tokio::join!(first, later);
     kill(pid, Signal::SIGCONT).unwrap();
-    second.refused(503, "unavailable");
-    third.expect(200);
+    first.refused(503, "unavailable");
+    second.expect(200);
+    assert!(!is_late, "before the first was given up");
+}
+
+/// Otherwise whoever comes next would wait for it, and no bound would count what is under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_asker_has_left_is_kept_until_it_is_answered() {
+    for (path, table) in [("/chats/general/history", "general_messages"), ("/chats", "chat_rooms")]
+    {
+        let server = Server::start().await;
+        let ada = server.person("ada").await;
+        ada.get(path).await.expect(200);
+        let (holder, watcher) = (server.database.client().await, server.database.client().await);
+        let waiting = async || -> i64 {
+            let waiting = "select count(*) from pg_stat_activity
+                where datname = current_database() and wait_event_type = 'Lock'";
+            watcher.query_one(waiting, &[]).await.unwrap().get(0)
+        };
+        let bearer = format!("Authorization: Bearer {}", ada.token);
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{bearer}\r\n\r\n", server.address);
+        holder.batch_execute(&format!("begin; lock table {table}")).await.unwrap();
+        let mut askers = 0;
+        while waiting().await < 3 {
+            askers += 1;
+            assert!(askers < 60, "they are given the one on which another has just left");
+            let mut asker = Raw::open(&server).await;
+            asker.send(&ask).await;
+            // What came later is answered: it has been taken up.
+            ada.get("/auth/me").await.expect(200);
+            asker.end().await;
+            assert_eq!(asker.rest().await, "");
+        }
+        holder.batch_execute("rollback").await.unwrap();
+        until("nothing waits", async || waiting().await == 0).await;
+        ada.get(path).await.expect(200);
+    }
 }

@@ -44,6 +44,11 @@ impl Raw {
         self.0.write_all(bytes.as_ref()).await.is_ok()
     }
 
+    /// Ends our side of the stream.
+    pub async fn end(&mut self) {
+        self.0.shutdown().await.unwrap();
+    }
+
     /// All that comes until the server closes; a reset counts as such.
     pub async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
