@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// Each file of `sql/migrations`, in order; the version is the place in this list.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -17,6 +17,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_subnets", include_str!("../../sql/migrations/0002_subnets.sql")),
     ("0003_store_messages", include_str!("../../sql/migrations/0003_store_messages.sql")),
 ];
+
+/// How far a database has come.
+pub const VERSION: &str = "select max(version) from schema_migrations";
 
 /// The advisory lock that migrating processes take turns by: "snug" in ASCII.
 const LOCK: i64 = 0x736e_7567;
@@ -93,6 +96,15 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
         tracing::info!(migration = name, "applied");
     }
     Ok(())
+}
+
+/// Whether this answer to `VERSION` says that nothing is missing.
+pub fn is_current(answer: &[SimpleQueryMessage]) -> bool {
+    answer.iter().any(|message| {
+        let SimpleQueryMessage::Row(row) = message else { return false };
+        let version = row.get(0).and_then(|version| version.parse().ok());
+        version.is_some_and(|version: usize| version >= MIGRATIONS.len())
+    })
 }
 
 async fn apply(

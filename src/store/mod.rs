@@ -125,12 +125,15 @@ impl Store {
         Ok(Self::new(config))
     }
 
-    /// Whether PostgreSQL answers, and has the schema.
+    /// Whether PostgreSQL answers, and has the schema that we know.
     pub async fn ping(&self) -> Result<()> {
         let client = self.client().await?;
-        let asked = client.simple_query(sql!("meta/epoch"));
+        let asked = client.simple_query(migrate::VERSION);
         let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
-        client.answered(asked).map(drop)
+        match migrate::is_current(&client.answered(asked)?) {
+            true => Ok(()),
+            false => Err(Error::unavailable("PostgreSQL", "its schema is still to be made")),
+        }
     }
 
     /// Ends the idle connections, so that none is cut off when PostgreSQL stops.
@@ -277,9 +280,8 @@ fn cause(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Syn
 /// timeout, lost races, a schema that is still to be made: worth coming back for. PostgreSQL's
 /// Appendix A names the classes.
 fn passes_by_itself(code: &SqlState) -> bool {
-    if *code == SqlState::UNDEFINED_TABLE {
-        return true;
-    }
+    let unmade =
+        [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::UNDEFINED_FUNCTION];
     let class = code.code().get(..2).unwrap_or_default();
-    matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
+    unmade.contains(code) || matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
 }

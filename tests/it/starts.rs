@@ -2,6 +2,7 @@
 
 use crate::commands::{refused, snug};
 use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server};
+use serde_json::json;
 use snug::config::{Config, Written};
 use snug::store::private::{Options, Private};
 use std::fs;
@@ -112,6 +113,23 @@ async fn a_database_of_an_older_program_is_brought_up_to_date() {
     assert_eq!(ada.say(1, "x").await, 1);
     let version = "select max(version) from schema_migrations";
     assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, i32>(0), 3);
+}
+
+/// As after a start without a database, which is brought up to date when it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_still_to_be_made_is_come_back_to() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    assert_eq!(ada.get("/readyz").await.status, 200);
+    let client = server.database.client().await;
+    let function = "select pg_get_functiondef('store_messages'::regproc)";
+    let function: String = client.query_one(function, &[]).await.unwrap().get(0);
+    let older = "drop function store_messages; delete from schema_migrations where version = 3";
+    client.batch_execute(older).await.unwrap();
+    assert_eq!(ada.get("/readyz").await.status, 503);
+    ada.post("/chats/1/messages", json!({"content": "x"})).await.refused(503, "unavailable");
+    client.batch_execute(&function).await.unwrap();
+    ada.post("/chats/1/messages", json!({"content": "x"})).await.expect(201);
 }
 
 /// A database that takes connections and never says a word, and its URL.
