@@ -272,8 +272,8 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 /// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
 /// Bytes of one transaction's contents. The writing connection has two buffers that hold all of it and
-/// never shrink. They double where what is free at their end is too short, so with keys, hashes and the
-/// last draft they must stay below 64 KiB for these to end at 128 KiB.
+/// never shrink. They double where what is free at their end is too short: with the last draft, long ones
+/// stay below 64 KiB, and so these below 256 KiB.
 pub const BATCH_BYTES_MAX: usize = 44 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
