@@ -1,6 +1,6 @@
 //! A connection of the pool while PostgreSQL is asked something on it, and what becomes of it afterwards.
 //!
-//! Used by everything in `store` that takes one. The pool gives out the connection that came back last,
+//! Used by all of `store` but `shared`, which does the same for connections with several pages. The pool gives out the connection that came back last,
 //! so none comes back with an answer still to come: that would hold up whoever is next.
 
 use crate::error::{Error, Result};

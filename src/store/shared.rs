@@ -90,6 +90,9 @@ impl Store {
                 let _turn = shared.opening.acquire().await.expect("never closed");
                 match shared.join() {
                     Some(connection) => connection,
+                    None if shared.is_full() => {
+                        return Err(Error::unavailable("PostgreSQL", "all its connections hang"));
+                    }
                     None => shared.open(self.pooled().await?),
                 }
             }
@@ -113,8 +116,13 @@ impl Shared {
         self.lines.lock().expect("no one panics while holding it")
     }
 
+    /// There may be no more connections, those that hang among them.
+    fn is_full(&self) -> bool {
+        self.lines().len() >= PAGES_CONNECTIONS_MAX
+    }
+
     /// The busiest that has room and moves: the others come to their end and go back. When there may be no
-    /// more of them, the least busy.
+    /// more of them, the least busy, if possible of those that move.
     fn join(&self) -> Option<Arc<Connection>> {
         let mut lines = self.lines();
         let is_full = lines.len() >= PAGES_CONNECTIONS_MAX;
@@ -123,7 +131,9 @@ impl Shared {
         let chosen = sound()
             .filter(|(_, line)| line.pages < PAGES_PER_CONNECTION && moves(line))
             .max_by_key(|(_, line)| line.pages)
-            .or_else(|| sound().filter(|_| is_full).min_by_key(|(_, line)| line.pages));
+            .or_else(|| {
+                sound().filter(|_| is_full).min_by_key(|(_, line)| (!moves(line), line.pages))
+            });
         let at = chosen.map(|(at, _)| at)?;
         lines[at].pages += 1;
         Some(Arc::clone(&lines[at].connection))

@@ -212,7 +212,7 @@ async fn messages_have_the_shape_of_their_chat() {
     }
 }
 
-/// Eight of them; the ninth has one of its own.
+/// Eight of them, as long as it brings what they wait for.
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_that_are_read_at_once_share_a_connection() {
     let (server, ada) = talk(12).await;
@@ -229,10 +229,10 @@ async fn pages_that_are_read_at_once_share_a_connection() {
         join_all((2..=9).map(|_| page(&ada, "limit=1"))).await
     };
     let release = async {
-        until("the ninth waits beside it", || async { waiting().await == 2 }).await;
+        until("one waits on another", || async { waiting().await >= 2 }).await;
         // Long enough for all the others to be there.
         server.person("bob").await;
-        assert_eq!(waiting().await, 2);
+        assert!(waiting().await <= 4, "of nine");
         holder.batch_execute("rollback").await.unwrap();
     };
     let (first, others, ()) = tokio::join!(first, others, release);
