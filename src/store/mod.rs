@@ -280,8 +280,7 @@ fn cause(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Syn
 /// timeout, lost races, a schema that is still to be made: worth coming back for. PostgreSQL's
 /// Appendix A names the classes.
 fn passes_by_itself(code: &SqlState) -> bool {
-    let unmade =
-        [SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_COLUMN, SqlState::UNDEFINED_FUNCTION];
+    let is_unmade = matches!(*code, SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_FUNCTION);
     let class = code.code().get(..2).unwrap_or_default();
-    unmade.contains(code) || matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
+    is_unmade || matches!(class, "08" | "25" | "40" | "53" | "55" | "57" | "58" | "XX")
 }
