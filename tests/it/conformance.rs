@@ -2,7 +2,7 @@
 //! echo here: a text that came through whole is one whose `client_id` comes back.
 
 use crate::support::bare::{Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, handshake};
-use crate::support::{Server, until};
+use crate::support::{Server, until, waiting};
 use serde_json::json;
 
 /// A frame's text of exactly this many bytes that is refused, by its own name.
@@ -208,12 +208,8 @@ async fn a_frame_that_comes_before_the_welcome_is_heard() {
     let bearer = format!("Bearer {}", ada.token);
     let mut bare = Bare::connect(&server).await;
     bare.send(handshake(&server, "/ws", &[("Authorization", &bearer)])).await;
-    until("the chats of the welcome are waited for", || async {
-        let waiting = "select count(*) from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'";
-        watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
-    })
-    .await;
+    until("the chats of the welcome are waited for", || async { waiting(&watcher).await > 0 })
+        .await;
     bare.text(r#"{"type":"ping"}"#).await;
     // All sockets of a user have one poll: what came later on another is answered after it was told of this.
     assert!(other.is_silent().await);

@@ -1,6 +1,6 @@
 //! Pages of a chat's past.
 
-use crate::support::{Database, Person, Server, until};
+use crate::support::{Database, Person, Server, until, waiting};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -217,22 +217,17 @@ async fn messages_have_the_shape_of_their_chat() {
 async fn pages_that_are_read_at_once_share_a_connection() {
     let (server, ada) = talk(12).await;
     let (holder, watcher) = (server.database.client().await, server.database.client().await);
-    let waiting = async || -> i64 {
-        let waiting = "select count(*) from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'";
-        watcher.query_one(waiting, &[]).await.unwrap().get(0)
-    };
     holder.batch_execute("begin; lock table general_messages").await.unwrap();
     let first = page(&ada, "limit=1");
     let others = async {
-        until("the first waits", || async { waiting().await == 1 }).await;
+        until("the first waits", || async { waiting(&watcher).await == 1 }).await;
         join_all((2..=9).map(|_| page(&ada, "limit=1"))).await
     };
     let release = async {
-        until("one waits on another", || async { waiting().await >= 2 }).await;
+        until("one waits on another", || async { waiting(&watcher).await >= 2 }).await;
         // Long enough for all the others to be there.
         server.person("bob").await;
-        assert!(waiting().await <= 4, "of nine");
+        assert!(waiting(&watcher).await <= 4, "of nine");
         holder.batch_execute("rollback").await.unwrap();
     };
     let (first, others, ()) = tokio::join!(first, others, release);

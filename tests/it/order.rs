@@ -2,7 +2,7 @@
 //! however often a reader goes and comes back.
 
 use crate::support::crowd::{self, Signals, check, listen, post, stored, talk};
-use crate::support::{Server, until};
+use crate::support::{Server, until, waiting};
 use futures_util::future::join_all;
 use serde_json::json;
 use std::sync::Arc;
@@ -172,12 +172,7 @@ async fn a_message_is_dated_when_its_chat_is_locked() {
     let (holder, watcher) = (server.database.client().await, server.database.client().await);
     holder.batch_execute("begin; select from chats where id = 1 for update").await.unwrap();
     let free = async {
-        until("the lane waits for the chat", || async {
-            let waiting = "select count(*) from pg_stat_activity
-                where datname = current_database() and wait_event_type = 'Lock'";
-            watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 1
-        })
-        .await;
+        until("the lane waits for the chat", || async { waiting(&watcher).await == 1 }).await;
         let now = "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')";
         let now: String = watcher.query_one(now, &[]).await.unwrap().get(0);
         holder.batch_execute("rollback").await.unwrap();

@@ -2,7 +2,7 @@
 
 use crate::faults::{behind, end_backends};
 use crate::support::proxy::Proxy;
-use crate::support::{Raw, Server, until};
+use crate::support::{Raw, Server, until, waiting};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,12 +59,7 @@ async fn a_position_is_told_though_whoever_moved_it_has_left() {
     ))
     .await;
     let watcher = server.database.client().await;
-    until("it waits", || async {
-        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
-                       and datname = current_database()";
-        watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
-    })
-    .await;
+    until("it waits", || async { waiting(&watcher).await > 0 }).await;
     drop(raw);
     ada.get("/auth/me").await.expect(200);
     holder.batch_execute("rollback").await.unwrap();

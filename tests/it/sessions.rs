@@ -1,6 +1,6 @@
 //! Tokens and the sessions that they name: ended, renewed, expired, forged.
 
-use crate::support::{PASSWORD, Person, Raw, SECRET, Server, refusal, until};
+use crate::support::{PASSWORD, Person, Raw, SECRET, Server, refusal, until, waiting};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
@@ -400,12 +400,7 @@ async fn a_login_under_way_does_not_outlive_a_change_of_password() {
     let body = serde_json::json!({"username": "ada", "password": PASSWORD});
     let login = tokio::spawn(async move { ada.post("/auth/login", body).await });
     let watcher = server.database.client().await;
-    until("the login waits", || async {
-        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' \
-                       and datname = current_database()";
-        watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
-    })
-    .await;
+    until("the login waits", || async { waiting(&watcher).await > 0 }).await;
     database.batch_execute("commit").await.unwrap();
     login.await.unwrap().refused(401, "bad_credentials");
 }

@@ -3,7 +3,7 @@
 
 use crate::faults::behind;
 use crate::support::proxy::{Fate, Proxy};
-use crate::support::{Database, PASSWORD, Person, Raw, Server, until};
+use crate::support::{Database, PASSWORD, Person, Raw, Server, until, waiting};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -35,9 +35,7 @@ async fn a_session_is_over_before_its_sockets_close() {
     let leaving = async { ada.push("/auth/logout").await.expect(204) };
     let meanwhile = async {
         until("the end of the session waits to be stored", || async {
-            let waiting = "select count(*) from pg_stat_activity
-                where datname = current_database() and wait_event_type = 'Lock'";
-            watcher.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0
+            waiting(&watcher).await > 0
         })
         .await;
         assert!(socket.is_silent().await);
@@ -219,18 +217,13 @@ async fn a_connection_whose_asker_has_left_is_kept_until_it_is_answered() {
         let ada = server.person("ada").await;
         ada.get(path).await.expect(200);
         let (holder, watcher) = (server.database.client().await, server.database.client().await);
-        let waiting = async || -> i64 {
-            let waiting = "select count(*) from pg_stat_activity
-                where datname = current_database() and wait_event_type = 'Lock'";
-            watcher.query_one(waiting, &[]).await.unwrap().get(0)
-        };
         let bearer = format!("Authorization: Bearer {}", ada.token);
         let ask = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{bearer}\r\n\r\n", server.address);
         // More in all than there are, so that they must have been given back.
         for _ in 0..5 {
             holder.batch_execute(&format!("begin; lock table {table}")).await.unwrap();
             let mut askers = 0;
-            while waiting().await < 3 {
+            while waiting(&watcher).await < 3 {
                 askers += 1;
                 assert!(askers < 60, "they are given the one on which another has just left");
                 let mut asker = Raw::open(&server).await;
@@ -241,7 +234,7 @@ async fn a_connection_whose_asker_has_left_is_kept_until_it_is_answered() {
                 assert_eq!(asker.rest().await, "");
             }
             holder.batch_execute("rollback").await.unwrap();
-            until("nothing waits", async || waiting().await == 0).await;
+            until("nothing waits", async || waiting(&watcher).await == 0).await;
         }
         ada.get(path).await.expect(200);
     }

@@ -51,6 +51,13 @@ impl Database {
     }
 }
 
+/// How many connections to the watcher's database wait for a lock.
+pub async fn waiting(watcher: &Client) -> i64 {
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    watcher.query_one(waiting, &[]).await.unwrap().get(0)
+}
+
 async fn connect(database: &str) -> Client {
     let mut config = tokio_postgres::Config::new();
     config.host_path(cluster()).user("snug").dbname(database);

@@ -13,7 +13,7 @@ mod server;
 pub mod socket;
 
 pub use client::{Answer, PASSWORD, Person};
-pub use database::Database;
+pub use database::{Database, waiting};
 pub use program::Program;
 pub use raw::{Raw, statuses};
 pub use server::{SECRET, Server};
