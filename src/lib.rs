@@ -9,10 +9,10 @@
 //! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `framing` (where requests begin and end), `guard` (who asks), `body`, `cookies`, `form` (forms and their tokens), `respond`, `unread` (what is no HTTP), `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
 //! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a thread per shard: the only code that touches its sockets), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
 //! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
-//! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `names` (what senders are called), `asked` (a connection in use), `shared` (connections for many pages at once), `transactions`, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql`, and the function that stores messages in `sql/migrations` |
+//! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `names` (what senders are called), `connect`, `asked` (a connection in use), `shared` (connections for many pages at once), `transactions`, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql`, and the function that stores messages in `sql/migrations` |
 //! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be, and of which sessions) |
 //! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
-//! | beside | `metrics` `chance` | what the process counts about itself; random bits |
+//! | beside | `metrics` `chance` `readiness` | what the process counts about itself; random bits; files that the runtime watches |
 //!
 //! # Where state lives
 //!
@@ -73,6 +73,7 @@ pub mod message;
 pub mod metrics;
 pub mod progress;
 pub mod prompt;
+pub mod readiness;
 pub mod registry;
 pub mod run;
 pub mod server;

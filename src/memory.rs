@@ -1,4 +1,4 @@
-//! How the C library's allocator gives memory back: the one place with unsafe code.
+//! How the C library's allocator gives memory back: with `readiness`, all unsafe code there is.
 //!
 //! Called by `main` once at the start and by `run` now and then. With glibc's own settings a freed
 //! hashing buffer (12 MiB) raises the size above which memory is mapped and unmapped at once, after

@@ -4,6 +4,7 @@
 //! database, a transaction by itself: its first statement locks the chats, the second, whose snapshot is
 //! therefore taken after the locks, does the rest (see `sql/migrations/0003_store_messages.sql`).
 
+use super::connect::connect;
 use super::{Store, add_options, chats, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 /// What became of one draft of a batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,12 +67,7 @@ impl Writer {
         let mut config = store.config.clone();
         add_options(&mut config, "-c enable_seqscan=off");
         let connecting = async {
-            let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "the writing connection ended");
-                }
-            });
+            let (client, _serving) = connect(&config).await?;
             let statement = client.prepare(sql!("messages/store")).await?;
             let row = client.query_one(BACKEND, &[]).await?;
             let backend = Backend { pid: row.get("pid"), began: row.get("backend_start") };

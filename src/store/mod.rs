@@ -6,6 +6,7 @@
 mod asked;
 mod chat_rooms;
 mod chats;
+mod connect;
 mod messages;
 mod migrate;
 mod names;
@@ -36,15 +37,16 @@ use crate::limits::{
     POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
 };
 use asked::Asked;
+use connect::Connector;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row};
 
 /// The text of `sql/<path>.sql`.
 macro_rules! sql {
@@ -95,7 +97,7 @@ impl Store {
             .keepalives_idle(DATABASE_KEEPALIVE)
             .tcp_user_timeout(DATABASE_KEEPALIVE);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.clone(), NoTls, recycling);
+        let manager = Manager::from_connect(config.clone(), Connector, recycling);
         let pool = Pool::builder(manager)
             .max_size(POOL_CONNECTIONS_MAX)
             .wait_timeout(Some(POOL_WAIT_TIMEOUT))

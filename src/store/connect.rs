@@ -1,0 +1,216 @@
+//! Connecting to PostgreSQL. Through a Unix socket, over a stream of our own that does not wake us each time
+//! PostgreSQL has read what we wrote: of three wakings a message, that was one.
+
+use crate::readiness::watch;
+use deadpool_postgres::Connect;
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::Host;
+use tokio_postgres::{Client, Config, Connection, Error, NoTls};
+
+/// A client, and the task that serves it.
+pub type Connected = (Client, JoinHandle<()>);
+
+/// Read at once: room is filled with zeros before.
+const READ_BYTES_MAX: usize = 16 * 1024;
+/// The port where the configuration names none.
+const PORT: u16 = 5432;
+
+pub async fn connect(config: &Config) -> Result<Connected, Error> {
+    // What goes wrong with ours, the other way reports, or does better.
+    if let Some(path) = socket_path(config)
+        && let Ok(stream) = Stream::connect(path).await
+    {
+        let (client, connection) = config.connect_raw(stream, NoTls).await?;
+        return Ok((client, serve(connection)));
+    }
+    let (client, connection) = config.connect(NoTls).await?;
+    Ok((client, serve(connection)))
+}
+
+/// For the pool.
+pub struct Connector;
+
+impl Connect for Connector {
+    fn connect(
+        &self,
+        config: &Config,
+    ) -> Pin<Box<dyn Future<Output = Result<Connected, Error>> + Send + '_>> {
+        let config = config.clone();
+        Box::pin(async move { connect(&config).await })
+    }
+}
+
+fn serve<S>(connection: Connection<S, tokio_postgres::tls::NoTlsStream>) -> JoinHandle<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection to PostgreSQL ended");
+        }
+    })
+}
+
+/// Where the one Unix socket is that the configuration names, if that is all that it names.
+fn socket_path(config: &Config) -> Option<PathBuf> {
+    match (config.get_hosts(), config.get_hostaddrs(), config.get_ports()) {
+        ([Host::Unix(directory)], [], ports) => {
+            let port = ports.first().copied().unwrap_or(PORT);
+            Some(directory.join(format!(".s.PGSQL.{port}")))
+        }
+        _ => None,
+    }
+}
+
+/// A Unix socket that is watched for what comes, and for room only where there was none.
+struct Stream {
+    socket: AsyncFd<UnixStream>,
+    /// The same socket, while a write waits.
+    full: Option<AsyncFd<UnixStream>>,
+}
+
+impl Stream {
+    async fn connect(path: PathBuf) -> io::Result<Self> {
+        let socket = tokio::net::UnixStream::connect(path).await?.into_std()?;
+        Ok(Self { socket: watch(socket, Interest::READABLE)?, full: None })
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut readable = ready!(self.socket.poll_read_ready(context))?;
+            let size = buffer.remaining().min(READ_BYTES_MAX);
+            let room = buffer.initialize_unfilled_to(size);
+            match readable.get_inner().read(room) {
+                Ok(count) => {
+                    // There was no more.
+                    if (1..size).contains(&count) {
+                        readable.clear_ready();
+                    }
+                    buffer.advance(count);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readable.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.socket.get_ref().write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => {
+                    self.full = None;
+                    return Poll::Ready(written);
+                }
+            }
+            if self.full.is_none() {
+                let socket = self.socket.get_ref().try_clone()?;
+                self.full = Some(watch(socket, Interest::WRITABLE)?);
+            }
+            if let Some(full) = &self.full {
+                ready!(full.poll_write_ready(context))?.clear_ready();
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Ours, and what is at its other end.
+    fn pair() -> (Stream, tokio::net::UnixStream) {
+        let (ours, theirs) = tokio::net::UnixStream::pair().expect("a pair of sockets");
+        let ours = ours.into_std().expect("a socket");
+        let socket = watch(ours, Interest::READABLE).expect("it can be watched");
+        (Stream { socket, full: None }, theirs)
+    }
+
+    /// PostgreSQL reads a question a while before it answers.
+    #[tokio::test]
+    async fn only_the_answer_wakes_us() {
+        const QUESTIONS: u64 = 5;
+        let (mut ours, theirs) = pair();
+        let mut theirs = theirs.into_std().expect("a socket");
+        theirs.set_nonblocking(false).expect("a socket that waits");
+        let answering = std::thread::spawn(move || {
+            for _ in 0..=QUESTIONS {
+                std::thread::sleep(Duration::from_millis(20));
+                theirs.read_exact(&mut [0; 8]).expect("the question");
+                std::thread::sleep(Duration::from_millis(20));
+                theirs.write_all(b"answer").expect("room");
+            }
+        });
+        let mut ask = async || {
+            ours.write_all(b"question").await.expect("room");
+            ours.read_exact(&mut [0; 6]).await.expect("the answer");
+        };
+        ask().await;
+        let metrics = tokio::runtime::Handle::current().metrics();
+        let before = metrics.worker_park_count(0);
+        for _ in 0..QUESTIONS {
+            ask().await;
+        }
+        assert_eq!(metrics.worker_park_count(0) - before, QUESTIONS);
+        answering.join().expect("all is answered");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_waits_for_room() {
+        let (ours, mut theirs) = pair();
+        let (mut reading, mut writing) = tokio::io::split(ours);
+        let sent: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let write = async {
+            writing.write_all(&sent).await.expect("room in the end");
+            writing.shutdown().await.expect("an open stream");
+        };
+        let echo = async {
+            let mut received = Vec::new();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            theirs.read_to_end(&mut received).await.expect("all of it");
+            theirs.write_all(&received).await.expect("room in the end");
+            drop(theirs);
+        };
+        let read = async {
+            let mut received = Vec::new();
+            reading.read_to_end(&mut received).await.expect("all of it, and then the end");
+            received
+        };
+        let ((), (), received) = tokio::join!(write, echo, read);
+        assert!(received == sent, "{} bytes came back", received.len());
+    }
+}
