@@ -14,13 +14,14 @@ use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
 use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
 use crate::metrics::Metrics;
-use crate::registry::{Registry, SeatLimits, Seats};
+use crate::registry::{Inbox, Registry, SeatLimits, Seats};
 use crate::store::Store;
 use crate::{live, memory, progress, server, systemd};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share. The
 /// listener comes from `server::bind` or `adopt`, which set what its connections take from it.
@@ -57,8 +58,7 @@ async fn serve(
     };
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
-    let shards = live::Shards::new(shards).map_err(|error| broken("polling sockets", &error))?;
-    let inboxes = shards.inboxes.clone();
+    let inboxes: Vec<Arc<Inbox>> = (0..shards).map(|_| Arc::default()).collect();
     let registry = Registry::new(inboxes.clone());
     let metrics = Metrics::new().map_err(|error| broken("counting", &error))?;
     let terms = Terms {
@@ -68,7 +68,8 @@ async fn serve(
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let chat = Chat::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
-    let workers = live::begin(shards, &chat).map_err(|error| broken("starting shards", &error))?;
+    let workers =
+        live::begin(&inboxes, &chat).map_err(|error| broken("starting shards", &error))?;
     let seats = Seats::new(SeatLimits {
         total: config.max_connections,
         per_user: config.max_connections_per_user,
@@ -119,12 +120,11 @@ async fn serve(
     ended
 }
 
-async fn join(workers: Vec<std::thread::JoinHandle<()>>) {
-    let joined = tokio::task::spawn_blocking(move || {
-        workers.into_iter().all(|worker| worker.join().is_ok())
-    });
-    if !joined.await.unwrap_or(false) {
-        tracing::error!("a shard ended before its time");
+async fn join(workers: Vec<JoinHandle<()>>) {
+    for worker in workers {
+        if let Err(error) = worker.await {
+            tracing::error!(%error, "a shard ended before its time");
+        }
     }
 }
 

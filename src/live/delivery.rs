@@ -11,12 +11,13 @@ use crate::wire::{Run, ServerFrame, text_frame};
 
 impl Worker {
     /// Messages that were committed just now, to all who follow their chat.
-    pub(super) fn publish(&mut self, run: &Run, gather: bool) {
+    pub(super) async fn publish(&mut self, run: &Run, gather: bool) {
         let Some(chat) = self.shard.chat(run.chat_id) else { return };
         chat.heard(run.last());
         let followers = std::mem::take(&mut chat.followers);
         let (now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
         for &index in &followers {
+            self.stand_aside().await;
             let Some(connection) = self.connections.get(index) else { continue };
             let Some(follow) = connection.follow(run.chat_id) else { continue };
             match follow.passing(run.first, run.last()) {

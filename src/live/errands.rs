@@ -1,4 +1,4 @@
-//! What a worker has fetched from the database: each errand runs on the runtime and ends with one
+//! What a worker has fetched from the database: each errand is a task of its own and ends with one
 //! event in the shard's inbox. A connection has at most one under way.
 
 use super::follow::Follow;
@@ -9,11 +9,9 @@ use crate::message::Viewer;
 use crate::registry::{ConnectionId, Event, Piece, Registry, Scope};
 use std::future::Future;
 use std::sync::Arc;
-use tokio::runtime::Handle;
 
 pub struct Errands {
     pub chat: Arc<Chat>,
-    pub runtime: Handle,
 }
 
 impl Errands {
@@ -52,7 +50,7 @@ impl Errands {
 
     fn run(&self, to: ConnectionId, errand: impl Future<Output = Result<Event>> + Send + 'static) {
         let answer = Answer { registry: self.chat.registry.clone(), to, event: None };
-        self.runtime.spawn(async move {
+        tokio::spawn(async move {
             let event = errand.await.unwrap_or_else(|error| {
                 match &error {
                     Error::Broken(_) => tracing::error!(%error, "a socket's chats"),
@@ -94,9 +92,7 @@ mod tests {
 
     #[test]
     fn an_errand_that_ends_before_its_time_is_given_up() {
-        let poll = mio::Poll::new().expect("a poll");
-        let waker = mio::Waker::new(poll.registry(), mio::Token(0)).expect("a waker");
-        let inbox = Arc::new(Inbox::new(waker));
+        let inbox = Arc::<Inbox>::default();
         let registry = Registry::new(vec![Arc::clone(&inbox)]);
         let to = ConnectionId { shard: 0, index: 7, generation: 0 };
         let answer = Answer { registry, to, event: None };

@@ -1,7 +1,7 @@
 //! The edge for sockets: from the upgrade to the close frame.
 //!
 //! `upgrade` answers the handshake and hands the bare socket to a shard; from then on that shard's
-//! worker, one thread with one poll, is the only code that touches it. `session` says what frames
+//! worker, one task with one poll, is the only code that touches it. `session` says what frames
 //! mean, `follow` where a connection is in a chat. Rules and database are reached through `chat`.
 
 mod close;
@@ -12,6 +12,7 @@ mod follow;
 pub mod frames;
 mod hearing;
 mod news;
+mod poll;
 mod session;
 mod slab;
 mod upgrade;
@@ -19,4 +20,4 @@ mod wheel;
 mod worker;
 
 pub use upgrade::{Ticket, handshake, resume};
-pub use worker::{Shards, begin};
+pub use worker::begin;

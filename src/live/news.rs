@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 impl Worker {
     /// `gather` when more messages come right behind: they are written together at the end.
-    pub(super) fn hear_of(&mut self, event: Event, gather: bool) {
+    pub(super) async fn hear_of(&mut self, event: Event, gather: bool) {
         match event {
             Event::Arrived(arrival) => self.arrive(*arrival),
-            Event::Published(run) => self.publish(&run, gather),
+            Event::Published(run) => self.publish(&run, gather).await,
             Event::Heard { chat_id, last_seq } => self.hear_head(chat_id, last_seq),
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),

@@ -1,75 +1,52 @@
-//! A shard's worker: one thread, one poll, the only code that touches the shard's sockets and maps.
+//! A shard's worker: one task, one poll, the only code that touches the shard's sockets and maps.
 //!
-//! It waits for sockets, its inbox and the clock, and never blocks on anything else: what needs the
-//! database goes out as an errand and comes back as an event. What events mean is in `news`, what
+//! It waits for sockets, its inbox and the clock, and for nothing else: what needs the database goes out
+//! as an errand and comes back as an event. With much to write it stands aside now and then, so that a
+//! message to thousands does not hold up everybody else on its core. What events mean is in `news`, what
 //! frames mean in `hearing`.
 
 use super::close::Close;
 use super::connection::{Connection, Due, Sent};
 use super::errands::Errands;
+use super::poll::Poll;
 use super::slab::Slab;
 use super::wheel::{self, Wheel};
 use crate::chat::Chat;
 use crate::ids::{ChatId, UserId};
-use crate::limits::{SCRATCH_BYTES, STOP_PATIENCE, STOP_SPREAD};
+use crate::limits::{SCRATCH_BYTES, SHARD_TURN, STOP_PATIENCE, STOP_SPREAD};
 use crate::message::SessionId;
 use crate::registry::{Event, Inbox, Shard};
 use bytes::Bytes;
-use mio::{Events, Poll, Token, Waker};
+use mio::Events;
 use rustc_hash::FxHashMap;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
-const WAKE: Token = Token(usize::MAX);
-/// The clock's step: the poll waits no longer than until the next.
+/// The clock's step.
 const TICK: Duration = Duration::from_secs(1);
 /// How often some are sent away at a stop.
 const STOP_STEP: Duration = Duration::from_millis(20);
 
-/// The polls and inboxes, made before there is anybody to write to them.
-pub struct Shards {
-    polls: Vec<Poll>,
-    pub inboxes: Vec<Arc<Inbox>>,
-}
-
-impl Shards {
-    pub fn new(count: usize) -> io::Result<Self> {
-        let (mut polls, mut inboxes) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            let poll = Poll::new()?;
-            inboxes.push(Arc::new(Inbox::new(Waker::new(poll.registry(), WAKE)?)));
-            polls.push(poll);
-        }
-        Ok(Self { polls, inboxes })
-    }
-}
-
-/// Starts a thread per shard. They end after `Registry::stop`, once everybody has been sent away.
-pub fn begin(shards: Shards, chat: &Arc<Chat>) -> io::Result<Vec<JoinHandle<()>>> {
-    let runtime = tokio::runtime::Handle::current();
-    let numbered = shards.polls.into_iter().zip(shards.inboxes).enumerate();
-    numbered
-        .map(|(number, (poll, inbox))| {
-            let errands = Errands { chat: Arc::clone(chat), runtime: runtime.clone() };
-            let worker = Worker::new(number as u16, poll, inbox, errands);
-            std::thread::Builder::new().name(format!("shard-{number}")).spawn(move || {
-                let _guard = AbortOnPanic;
-                worker.run();
-            })
-        })
-        .collect()
+/// Starts a worker per shard. They end after `Registry::stop`, once everybody has been sent away.
+pub fn begin(inboxes: &[Arc<Inbox>], chat: &Arc<Chat>) -> io::Result<Vec<JoinHandle<()>>> {
+    let begin = |(number, inbox): (usize, &Arc<Inbox>)| {
+        let poll = Poll::new()?;
+        let errands = Errands { chat: Arc::clone(chat) };
+        let worker = Worker::new(number as u16, poll, Arc::clone(inbox), errands);
+        Ok(tokio::spawn(live_or_die(worker)))
+    };
+    inboxes.iter().enumerate().map(begin).collect()
 }
 
 /// A shard that is gone would leave its sockets hanging: better no process than half of one.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            std::process::abort();
-        }
+async fn live_or_die(worker: Worker) {
+    let ended = tokio::spawn(worker.run()).await;
+    if ended.is_err_and(|error| error.is_panic()) {
+        std::process::abort();
     }
 }
 
@@ -91,6 +68,8 @@ pub(super) struct Worker {
     pub(super) left: FxHashMap<(UserId, ChatId), u32>,
     began: Instant,
     stopping: Option<Instant>,
+    /// Deliveries and reads since it last stood aside.
+    done: u32,
 }
 
 impl Worker {
@@ -112,24 +91,18 @@ impl Worker {
             left: FxHashMap::default(),
             began: Instant::now().checked_sub(since_second).unwrap_or_else(Instant::now),
             stopping: None,
+            done: 0,
         }
     }
 
-    fn run(mut self) {
-        let mut events = Events::with_capacity(1_024);
+    async fn run(mut self) {
+        let mut events = Poll::events();
         let mut spare = Vec::new();
+        let mut clock = pin!(tokio::time::sleep(Duration::ZERO));
         while !self.is_done() {
-            let timeout = self.timeout();
-            if let Err(error) = self.poll.poll(&mut events, timeout)
-                && error.kind() != io::ErrorKind::Interrupted
-            {
-                panic!("the poll of a shard failed: {error}");
-            }
-            spare = self.take_news(spare);
+            self.wait(&mut events, clock.as_mut()).await;
+            spare = self.take_news(spare).await;
             for event in &events {
-                if event.token() == WAKE {
-                    continue;
-                }
                 let index = event.token().0 as u32;
                 if event.is_writable() {
                     self.flush(index);
@@ -138,35 +111,59 @@ impl Worker {
                 if event.is_readable() || is_at_end {
                     self.receive(index, is_at_end);
                 }
+                self.stand_aside().await;
             }
             for index in std::mem::take(&mut self.unread) {
                 self.receive(index, true);
+                self.stand_aside().await;
             }
-            self.flush_dirty();
+            self.flush_dirty().await;
             self.turn_wheel();
             self.send_some_away();
         }
     }
 
-    /// With nobody connected there is nothing to wait for but news.
-    fn timeout(&self) -> Option<Duration> {
-        if !self.unread.is_empty() {
-            Some(Duration::ZERO)
-        } else if self.stopping.is_some() {
-            Some(STOP_STEP)
-        } else {
-            let into_second = Duration::from_nanos(self.began.elapsed().subsec_nanos().into());
-            (self.connections.len() > 0).then(|| TICK - into_second)
+    /// Waits until there is something to do; `events` are those of sockets, if it is about them.
+    async fn wait(&mut self, events: &mut Events, mut clock: Pin<&mut Sleep>) {
+        events.clear();
+        if clock.is_elapsed() || self.is_stopping() {
+            clock.as_mut().reset((Instant::now() + self.until_tick()).into());
+        }
+        tokio::select! {
+            biased;
+            looked = self.poll.look(events) => {
+                looked.unwrap_or_else(|error| panic!("the poll of a shard failed: {error}"));
+            }
+            () = self.inbox.rings() => {}
+            () = clock, if self.connections.len() > 0 || self.stopping.is_some() => {}
+            () = tokio::task::yield_now(), if !self.unread.is_empty() => {}
+        }
+    }
+
+    /// How long the clock may wait: there is something to do in each whole second, more often at a stop.
+    fn until_tick(&self) -> Duration {
+        match self.stopping {
+            Some(_) => STOP_STEP,
+            None => TICK - Duration::from_nanos(self.began.elapsed().subsec_nanos().into()),
+        }
+    }
+
+    /// To be called for each delivery and read: after a number of them others have a turn.
+    pub(super) async fn stand_aside(&mut self) {
+        self.done += 1;
+        if self.done == SHARD_TURN {
+            self.done = 0;
+            tokio::task::yield_now().await;
         }
     }
 
     /// Takes up what lies in the inbox; answers its list for the next time.
-    fn take_news(&mut self, spare: Vec<Event>) -> Vec<Event> {
+    async fn take_news(&mut self, spare: Vec<Event>) -> Vec<Event> {
         let mut news = self.inbox.take(spare);
         // Several runs at once are gathered and written together, one alone at once.
         let runs = news.iter().filter(|event| matches!(event, Event::Published(_))).count();
         for event in news.drain(..) {
-            self.hear_of(event, runs > 1);
+            self.hear_of(event, runs > 1).await;
         }
         if news.capacity() > 4_096 { Vec::new() } else { news }
     }
@@ -262,12 +259,13 @@ impl Worker {
         self.read_on(index);
     }
 
-    fn flush_dirty(&mut self) {
+    async fn flush_dirty(&mut self) {
         for index in std::mem::take(&mut self.dirty) {
             if let Some(connection) = self.connections.get(index) {
                 connection.is_dirty = false;
             }
             self.flush(index);
+            self.stand_aside().await;
         }
     }
 
@@ -277,8 +275,7 @@ impl Worker {
         let user_id = connection.viewer.user_id;
         let index = self.connections.insert(connection);
         let stream = self.connections.get(index)?.stream();
-        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(stream, Token(index as usize), interest) {
+        if let Err(error) = self.poll.add(stream, index) {
             tracing::warn!(%error, "a socket cannot be polled");
             self.connections.remove(index);
             return None;

@@ -1,4 +1,4 @@
-//! What a shard has been told and not yet taken up: one lock, held for a push or a swap, and a waker.
+//! What a shard has been told and not yet taken up: one lock, held for a push or a swap, and a bell.
 //!
 //! Bounded where it could grow without end: publishing waits for room. What a connection asked for
 //! itself, and what requests cause, is bounded by the connections and requests there are.
@@ -7,15 +7,15 @@ use super::{Event, News};
 use crate::limits::INBOX_BYTES_MAX;
 use crate::message::Standing;
 use bytes::Bytes;
-use mio::Waker;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::Notify;
 
+#[derive(Default)]
 pub struct Inbox {
     queue: Mutex<Queue>,
     room: Notify,
-    waker: Waker,
+    bell: Notify,
     connections: AtomicUsize,
     users: AtomicUsize,
 }
@@ -29,16 +29,6 @@ struct Queue {
 }
 
 impl Inbox {
-    pub fn new(waker: Waker) -> Self {
-        Self {
-            queue: Mutex::default(),
-            room: Notify::new(),
-            waker,
-            connections: AtomicUsize::new(0),
-            users: AtomicUsize::new(0),
-        }
-    }
-
     pub fn push(&self, event: Event) {
         let was_empty = {
             let mut queue = self.queue.lock().expect("no one panics while holding it");
@@ -47,7 +37,7 @@ impl Inbox {
             queue.events.len() == 1
         };
         if was_empty {
-            self.wake();
+            self.bell.notify_one();
         }
     }
 
@@ -61,7 +51,7 @@ impl Inbox {
             let room = self.room.notified();
             if let Some(was_empty) = self.try_push_all(&mut events) {
                 if was_empty {
-                    self.wake();
+                    self.bell.notify_one();
                 }
                 return;
             }
@@ -81,6 +71,11 @@ impl Inbox {
             queue.events.push(event);
         }
         Some(was_empty)
+    }
+
+    /// Waits until something has come into the empty box; for the one who empties it.
+    pub async fn rings(&self) {
+        self.bell.notified().await;
     }
 
     /// Everything there is, in the order in which it came; `spare` is kept as the new queue.
@@ -111,12 +106,6 @@ impl Inbox {
     /// Connections and users of this shard.
     pub fn online(&self) -> (usize, usize) {
         (self.connections.load(Relaxed), self.users.load(Relaxed))
-    }
-
-    fn wake(&self) {
-        if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "a shard cannot be woken");
-        }
     }
 }
 
@@ -154,19 +143,13 @@ mod tests {
     use std::sync::Arc;
     use std::task::{Context, Poll};
 
-    fn inbox() -> (mio::Poll, Inbox) {
-        let poll = mio::Poll::new().expect("a poll");
-        let waker = Waker::new(poll.registry(), mio::Token(0)).expect("a waker");
-        (poll, Inbox::new(waker))
-    }
-
     fn bytes(inbox: &Inbox) -> usize {
         inbox.queue.lock().expect("no one panics while holding it").bytes
     }
 
     #[test]
     fn publishing_waits_while_more_lies_here_than_may() {
-        let (_poll, inbox) = inbox();
+        let inbox = Inbox::default();
         const PIECE: usize = 1024 * 1024;
         let run = Arc::new(Run {
             chat_id: ChatId(1),

@@ -3,9 +3,10 @@
 
 use crate::support::bare::{Bare, PING, PONG, TEXT, frame};
 use crate::support::{Answer, Person, Server, until};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use snug::limits::{MESSAGE_RATE, OUTBOX_BYTES_MAX, SEND_BUFFER_BYTES};
+use snug::limits::{MESSAGE_RATE, OUTBOX_BYTES_MAX, SEND_BUFFER_BYTES, SHARD_TURN};
 use std::time::{Duration, Instant};
 
 const BURST: u32 = MESSAGE_RATE.burst;
@@ -208,4 +209,23 @@ async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
     for n in seq - said + 1..=seq {
         assert_eq!(resumed.next().await["seq"], n);
     }
+}
+
+/// On one thread, as on one core: what the shard does not leave to others, nobody has.
+#[tokio::test]
+async fn a_message_to_many_leaves_a_turn_to_others() {
+    let many = (SHARD_TURN + 44).to_string();
+    let server = Server::with(&[("SNUG_MAX_CONNECTIONS_PER_USER", &many)]).await;
+    let ada = server.person("ada").await;
+    let mut sockets = Vec::new();
+    for _ in 0..SHARD_TURN + 44 {
+        sockets.push(ada.socket("/ws/general").await);
+    }
+    let [first, .., last] = &mut sockets[..] else { unreachable!("there are many") };
+    let reading = async {
+        first.expect("message").await;
+        assert!(last.next().now_or_never().is_none(), "all were written to in one go");
+        last.expect("message").await;
+    };
+    tokio::join!(ada.say(1, "Hello, all!"), reading);
 }
