@@ -110,9 +110,9 @@ pub const OUTBOX_CHUNKS_MAX: usize = 1_024;
 pub const OUTBOX_LOW_BYTES: usize = 32 * 1024;
 /// Slices of one vectored write; the kernel takes up to 1,024.
 pub const WRITE_SLICES_MAX: usize = 64;
-/// Reads and deliveries of a shard in one go, about a millisecond's worth; then everybody else on its core
-/// has a turn.
-pub const SHARD_TURN: u32 = 256;
+/// Reads and writes of a shard in one go, about a millisecond's worth; then everybody else on its core has
+/// a turn.
+pub const SHARD_TURN: usize = 256;
 /// The scratch buffer of a shard, in which frames are parsed.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
 /// What a shard has been told and has not yet taken up, in bytes; publishing waits beyond it.

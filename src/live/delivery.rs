@@ -9,6 +9,9 @@ use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
 use crate::registry::{ConnectionId, Piece};
 use crate::wire::{Run, ServerFrame, text_frame};
 
+/// So many are queued while one is written.
+const QUEUED_PER_WRITE: usize = 32;
+
 impl Worker {
     /// Messages that were committed just now, to all who follow their chat.
     pub(super) async fn publish(&mut self, run: &Run, gather: bool) {
@@ -17,7 +20,9 @@ impl Worker {
         let followers = std::mem::take(&mut chat.followers);
         let (now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
         for &index in &followers {
-            self.stand_aside().await;
+            if !gather {
+                self.stand_aside(1).await;
+            }
             let Some(connection) = self.connections.get(index) else { continue };
             let Some(follow) = connection.follow(run.chat_id) else { continue };
             match follow.passing(run.first, run.last()) {
@@ -39,6 +44,9 @@ impl Worker {
             if sent != Sent::Fine || connection.waiting_bytes() > 0 {
                 troubled.push((index, sent));
             }
+        }
+        if gather {
+            self.stand_aside(followers.len() / QUEUED_PER_WRITE).await;
         }
         if let Some(chat) = self.shard.chat(run.chat_id) {
             chat.followers = followers;

@@ -68,8 +68,8 @@ pub(super) struct Worker {
     pub(super) left: FxHashMap<(UserId, ChatId), u32>,
     began: Instant,
     stopping: Option<Instant>,
-    /// Deliveries and reads since it last stood aside.
-    done: u32,
+    /// Reads and writes since it last stood aside.
+    done: usize,
 }
 
 impl Worker {
@@ -111,11 +111,11 @@ impl Worker {
                 if event.is_readable() || is_at_end {
                     self.receive(index, is_at_end);
                 }
-                self.stand_aside().await;
+                self.stand_aside(1).await;
             }
             for index in std::mem::take(&mut self.unread) {
                 self.receive(index, true);
-                self.stand_aside().await;
+                self.stand_aside(1).await;
             }
             self.flush_dirty().await;
             self.turn_wheel();
@@ -148,10 +148,10 @@ impl Worker {
         }
     }
 
-    /// To be called for each delivery and read: after a number of them others have a turn.
-    pub(super) async fn stand_aside(&mut self) {
-        self.done += 1;
-        if self.done == SHARD_TURN {
+    /// To be called after so many reads and writes: others have a turn now and then.
+    pub(super) async fn stand_aside(&mut self, done: usize) {
+        self.done += done;
+        if self.done >= SHARD_TURN {
             self.done = 0;
             tokio::task::yield_now().await;
         }
@@ -265,7 +265,7 @@ impl Worker {
                 connection.is_dirty = false;
             }
             self.flush(index);
-            self.stand_aside().await;
+            self.stand_aside(1).await;
         }
     }
 
