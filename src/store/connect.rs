@@ -19,8 +19,8 @@ use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 /// A client, and the task that serves it.
 pub type Connected = (Client, JoinHandle<()>);
 
-/// Read at once: room is filled with zeros before.
-const READ_BYTES_MAX: usize = 16 * 1024;
+/// Read at once: as much as PostgreSQL writes at once, since room is filled with zeros before.
+const READ_BYTES_MAX: usize = 8 * 1024;
 /// The port where the configuration names none.
 const PORT: u16 = 5432;
 

@@ -39,8 +39,9 @@ pub struct BurstArgs {
     /// How many of them also write
     #[arg(long, default_value_t = 100, value_parser = super::sockets())]
     publishers: usize,
-    /// Messages of each that wait for their acknowledgement at once
-    #[arg(long, default_value_t = 16, value_parser = super::window())]
+    /// Messages of each that wait for their acknowledgement at once; more of them under way than an outbox
+    /// holds, and whoever reads last is told so (1013)
+    #[arg(long, default_value_t = 8, value_parser = super::window())]
     window: usize,
 }
 
