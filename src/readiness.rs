@@ -6,25 +6,39 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::ops::Deref;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Owns its file: the descriptor stays the same, and open, until the value is dropped.
+/// Lent only to be looked at: what is watched could otherwise be put in another's place.
+pub struct Watched<T: AsRawFd>(AsyncFd<T>);
+
+/// A value whose descriptor stays the same, and open, until it is dropped.
 pub trait File: AsRawFd + sealed::Sealed {}
 
-impl File for mio::Poll {}
+impl File for OwnedFd {}
 impl File for UnixStream {}
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for mio::Poll {}
+    impl Sealed for super::OwnedFd {}
     impl Sealed for super::UnixStream {}
 }
 
-/// To be called within a runtime; the file must not block.
-pub fn watch<T: File>(file: T, interest: Interest) -> io::Result<AsyncFd<T>> {
-    // SAFETY: each `File` keeps its descriptor, which is what registering it asks for.
-    Ok(unsafe { AsyncFd::register_with_interest(file, interest) }?)
+impl<T: File> Watched<T> {
+    /// To be called within a runtime; the file must not block.
+    pub fn new(file: T, interest: Interest) -> io::Result<Self> {
+        // SAFETY: a `File` keeps its descriptor, and nobody gets hold of it but by a shared reference.
+        Ok(Self(unsafe { AsyncFd::register_with_interest(file, interest) }?))
+    }
+}
+
+impl<T: AsRawFd> Deref for Watched<T> {
+    type Target = AsyncFd<T>;
+
+    fn deref(&self) -> &AsyncFd<T> {
+        &self.0
+    }
 }

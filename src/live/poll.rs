@@ -3,24 +3,28 @@
 //!
 //! Registered with the runtime one by one, each socket would cost its bookkeeping there and a waker.
 
-use crate::readiness::watch;
+use crate::readiness::Watched;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 
 /// Sockets of which one look tells.
 const EVENTS: usize = 1_024;
 
 pub struct Poll {
-    poll: AsyncFd<mio::Poll>,
+    poll: mio::Poll,
+    /// The same poll, as a file.
+    watched: Watched<OwnedFd>,
 }
 
 impl Poll {
     /// To be made within a runtime.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { poll: watch(mio::Poll::new()?, tokio::io::Interest::READABLE)? })
+        let poll = mio::Poll::new()?;
+        let file = poll.registry().as_fd().try_clone_to_owned()?;
+        Ok(Self { poll, watched: Watched::new(file, tokio::io::Interest::READABLE)? })
     }
 
     /// What `look` fills.
@@ -31,13 +35,13 @@ impl Poll {
     /// Tells of this socket by its `index` from now on, once each time that it becomes readable or writable.
     pub fn add(&self, stream: &mut TcpStream, index: u32) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.get_ref().registry().register(stream, Token(index as usize), interest)
+        self.poll.registry().register(stream, Token(index as usize), interest)
     }
 
     /// Waits until there is something to tell, and tells it. May be dropped: what is not told yet will be.
     pub async fn look(&mut self, events: &mut Events) -> io::Result<()> {
-        let mut ready = self.poll.readable_mut().await?;
-        match ready.get_inner_mut().poll(events, Some(Duration::ZERO)) {
+        let mut ready = self.watched.readable().await?;
+        match self.poll.poll(events, Some(Duration::ZERO)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             looked => looked?,
         }

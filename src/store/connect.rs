@@ -1,19 +1,18 @@
-//! Connecting to PostgreSQL. Through a Unix socket, over a stream of our own that does not wake us each time
+//! Connecting to PostgreSQL, wherever that is done. Through a Unix socket, over a stream of our own that does not wake us each time
 //! PostgreSQL has read what we wrote: of three wakings a message, that was one.
 
-use crate::readiness::watch;
+use crate::readiness::Watched;
 use deadpool_postgres::Connect;
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::task::JoinHandle;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 
 /// A client, and the task that serves it.
@@ -25,12 +24,15 @@ const READ_BYTES_MAX: usize = 8 * 1024;
 const PORT: u16 = 5432;
 
 pub async fn connect(config: &Config) -> Result<Connected, Error> {
-    // What goes wrong with ours, the other way reports, or does better.
-    if let Some(path) = socket_path(config)
-        && let Ok(stream) = Stream::connect(path).await
-    {
-        let (client, connection) = config.connect_raw(stream, NoTls).await?;
-        return Ok((client, serve(connection)));
+    if let Some(path) = socket_path(config) {
+        match Stream::connect(&path).await {
+            Ok(stream) => {
+                let (client, connection) = config.connect_raw(stream, NoTls).await?;
+                return Ok((client, serve(connection)));
+            }
+            // The other way meets the same, and has the error that is expected of us.
+            Err(error) => tracing::debug!(%error, path = %path.display(), "PostgreSQL's socket"),
+        }
     }
     let (client, connection) = config.connect(NoTls).await?;
     Ok((client, serve(connection)))
@@ -60,28 +62,31 @@ where
     })
 }
 
-/// Where the one Unix socket is that the configuration names, if that is all that it names.
+/// Where the one Unix socket is that the configuration names, if it asks for nothing else.
 fn socket_path(config: &Config) -> Option<PathBuf> {
-    match (config.get_hosts(), config.get_hostaddrs(), config.get_ports()) {
-        ([Host::Unix(directory)], [], ports) => {
-            let port = ports.first().copied().unwrap_or(PORT);
-            Some(directory.join(format!(".s.PGSQL.{port}")))
-        }
-        _ => None,
-    }
+    let ([Host::Unix(directory)], []) = (config.get_hosts(), config.get_hostaddrs()) else {
+        return None;
+    };
+    let port = match config.get_ports() {
+        [] => PORT,
+        [port] => *port,
+        _ => return None,
+    };
+    let is_any = config.get_target_session_attrs() == TargetSessionAttrs::Any;
+    is_any.then(|| directory.join(format!(".s.PGSQL.{port}")))
 }
 
 /// A Unix socket that is watched for what comes, and for room only where there was none.
 struct Stream {
-    socket: AsyncFd<UnixStream>,
+    socket: Watched<UnixStream>,
     /// The same socket, while a write waits.
-    full: Option<AsyncFd<UnixStream>>,
+    full: Option<Watched<UnixStream>>,
 }
 
 impl Stream {
-    async fn connect(path: PathBuf) -> io::Result<Self> {
+    async fn connect(path: &Path) -> io::Result<Self> {
         let socket = tokio::net::UnixStream::connect(path).await?.into_std()?;
-        Ok(Self { socket: watch(socket, Interest::READABLE)?, full: None })
+        Ok(Self { socket: Watched::new(socket, Interest::READABLE)?, full: None })
     }
 }
 
@@ -129,7 +134,7 @@ impl AsyncWrite for Stream {
             }
             if self.full.is_none() {
                 let socket = self.socket.get_ref().try_clone()?;
-                self.full = Some(watch(socket, Interest::WRITABLE)?);
+                self.full = Some(Watched::new(socket, Interest::WRITABLE)?);
             }
             if let Some(full) = &self.full {
                 ready!(full.poll_write_ready(context))?.clear_ready();
@@ -156,8 +161,24 @@ mod tests {
     fn pair() -> (Stream, tokio::net::UnixStream) {
         let (ours, theirs) = tokio::net::UnixStream::pair().expect("a pair of sockets");
         let ours = ours.into_std().expect("a socket");
-        let socket = watch(ours, Interest::READABLE).expect("it can be watched");
+        let socket = Watched::new(ours, Interest::READABLE).expect("it can be watched");
         (Stream { socket, full: None }, theirs)
+    }
+
+    #[test]
+    fn one_unix_socket_is_ours_to_open() {
+        for (url, expected) in [
+            ("postgres://%2Frun%2Fpg/db", Some("/run/pg/.s.PGSQL.5432")),
+            ("host=/run/pg port=5433", Some("/run/pg/.s.PGSQL.5433")),
+            ("host=/run/pg,/run/other", None),
+            ("host=/run/pg port=5432,5433", None),
+            ("host=/run/pg hostaddr=127.0.0.1", None),
+            ("host=/run/pg target_session_attrs=read-write", None),
+            ("host=localhost", None),
+        ] {
+            let config = url.parse().expect("a configuration");
+            assert_eq!(socket_path(&config).as_deref(), expected.map(Path::new), "{url}");
+        }
     }
 
     /// PostgreSQL reads a question a while before it answers.
@@ -185,7 +206,8 @@ mod tests {
         for _ in 0..QUESTIONS {
             ask().await;
         }
-        assert_eq!(metrics.worker_park_count(0) - before, QUESTIONS);
+        // None where we were held up until it was there.
+        assert!(metrics.worker_park_count(0) - before <= QUESTIONS);
         answering.join().expect("all is answered");
     }
 
@@ -200,7 +222,6 @@ mod tests {
         };
         let echo = async {
             let mut received = Vec::new();
-            tokio::time::sleep(Duration::from_millis(20)).await;
             theirs.read_to_end(&mut received).await.expect("all of it");
             theirs.write_all(&received).await.expect("room in the end");
             drop(theirs);
@@ -210,7 +231,9 @@ mod tests {
             reading.read_to_end(&mut received).await.expect("all of it, and then the end");
             received
         };
-        let ((), (), received) = tokio::join!(write, echo, read);
+        let all = async { tokio::join!(write, echo, read) };
+        let ((), (), received) =
+            tokio::time::timeout(Duration::from_secs(20), all).await.expect("it goes on");
         assert!(received == sent, "{} bytes came back", received.len());
     }
 }

@@ -4,12 +4,13 @@
 //! crash leaves no lock behind. A database that is newer than the binary, or whose applied files
 //! differ from ours, is refused: nothing is guessed.
 
+use super::connect::connect;
 use super::{Store, add_options};
 use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
 use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Each file of `sql/migrations`, in order; the version is the place in this list.
 const MIGRATIONS: &[(&str, &str)] = &[
@@ -52,18 +53,17 @@ impl Store {
         );
         add_options(&mut config, &ours);
         // One that takes the connection and then stays silent counts as away, too.
-        let connecting = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, config.connect(NoTls));
-        let (mut client, connection) = match connecting.await {
+        let connecting = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connect(&config));
+        let (mut client, serving) = match connecting.await {
             Ok(connected) => connected.map_err(unavailable)?,
             Err(late) => {
                 return Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)));
             }
         };
-        let connection = tokio::spawn(connection);
         let migrated = migrate(&mut client).await;
         drop(client);
         // The lock goes with the connection; the next process must not meet it.
-        let _ended = connection.await;
+        let _ended = serving.await;
         migrated
     }
 }

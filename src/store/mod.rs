@@ -56,8 +56,7 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// For the log: the pool tells the end of every connection, also when we stop; whoever then lacks one
-/// says more.
+/// For the log: the pool tells of every connection that has ended; whoever then lacks one says more.
 pub const LOG_QUIET: &str = "deadpool.postgres=off";
 
 /// The database, as the rules see it.

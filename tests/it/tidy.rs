@@ -118,6 +118,12 @@ fn nothing_is_unbounded_left_over_or_unwrapped() {
 }
 
 #[test]
+fn connections_to_the_database_are_made_in_one_place() {
+    let strays = strays(&["NoTls"], &["src/store/connect.rs"]);
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
+#[test]
 fn unsafe_code_is_in_two_places() {
     let strays = strays(
         &["unsafe {", "unsafe fn", "unsafe impl", "unsafe_code"],

@@ -9,10 +9,11 @@ use crate::limits::{
     PG_ANSWER_TIMEOUT, PG_ASK_PAUSE_MAX, PG_ASK_PAUSE_MIN, PG_ASK_TIMEOUT,
     PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT,
 };
+use crate::store::connect::connect;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
+use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, NoTls};
 
 /// What the socket says.
 #[derive(Debug)]
@@ -100,12 +101,10 @@ pub(super) async fn ask(config: &Config) -> Answer {
 }
 
 async fn execute(config: &Config, statement: &str) -> Result<(), tokio_postgres::Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    // Ends with the client, which this function drops.
-    let driving = tokio::spawn(connection);
+    // It is served until its client goes, which this function drops.
+    let (client, serving) = connect(config).await?;
     let executed = client.batch_execute(statement).await;
     drop(client);
-    // Its error, if any, is the statement's.
-    let _ = driving.await;
+    let _ended = serving.await;
     executed
 }
