@@ -1,8 +1,7 @@
 //! What a socket costs the real program: next to nothing while it is idle, and again after it has talked.
 
 use crate::commands::snug;
-use crate::support::until;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use crate::support::{raise_file_limit, until};
 use std::fs::{Permissions, set_permissions};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,8 +19,7 @@ const LONG: usize = 4_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_socket_costs_no_buffer_before_and_after_a_long_message() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    raise_file_limit();
     let program = Program::start().await;
     let mut sockets: Vec<_> = (0..FIRST).map(|_| program.open()).collect();
     let before = program.memory();

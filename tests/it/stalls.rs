@@ -1,7 +1,6 @@
 //! Whoever dribbles, or takes nothing, is cut.
 
-use crate::support::{Raw, Server};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use crate::support::{Raw, Server, raise_file_limit};
 use snug::limits::HTTP_CONNECTIONS_MAX;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -97,9 +96,7 @@ async fn an_answer_that_is_read_slowly_is_whole_though_nobody_read_the_request()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_takes_all_the_places_of_an_address_leaves_some_to_the_others() {
-    // Both ends of the connections are ours.
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    raise_file_limit();
     let server = Server::start().await;
     let mut held = Vec::new();
     for _ in 0..HTTP_CONNECTIONS_MAX {

@@ -19,11 +19,18 @@ pub use raw::{Raw, statuses};
 pub use server::{SECRET, Server};
 pub use socket::{Socket, refusal};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come; long, since the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// For tests that hold both ends of many connections.
+pub fn raise_file_limit() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+}
 
 /// Waits until the condition holds.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
