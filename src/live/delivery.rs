@@ -5,12 +5,9 @@ use super::connection::{Connection, Sent, Stage};
 use super::follow::{Follow, Passing, Phase};
 use super::worker::Worker;
 use crate::ids::{ChatId, Seq};
-use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES};
+use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES, QUEUED_AS_WRITTEN};
 use crate::registry::{ConnectionId, Piece};
 use crate::wire::{Run, ServerFrame, text_frame};
-
-/// So many are queued while one is written.
-const QUEUED_PER_WRITE: usize = 32;
 
 impl Worker {
     /// Messages that were committed just now, to all who follow their chat.
@@ -18,10 +15,11 @@ impl Worker {
         let Some(chat) = self.shard.chat(run.chat_id) else { return };
         chat.heard(run.last());
         let followers = std::mem::take(&mut chat.followers);
-        let (now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
-        for &index in &followers {
-            if !gather {
-                self.stand_aside(1).await;
+        let (mut now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
+        for (count, &index) in followers.iter().enumerate() {
+            let counts = !gather || count % QUEUED_AS_WRITTEN == 0;
+            if counts && self.stand_aside().await {
+                now = self.now();
             }
             let Some(connection) = self.connections.get(index) else { continue };
             let Some(follow) = connection.follow(run.chat_id) else { continue };
@@ -44,9 +42,6 @@ impl Worker {
             if sent != Sent::Fine || connection.waiting_bytes() > 0 {
                 troubled.push((index, sent));
             }
-        }
-        if gather {
-            self.stand_aside(followers.len() / QUEUED_PER_WRITE).await;
         }
         if let Some(chat) = self.shard.chat(run.chat_id) {
             chat.followers = followers;

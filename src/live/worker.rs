@@ -68,8 +68,8 @@ pub(super) struct Worker {
     pub(super) left: FxHashMap<(UserId, ChatId), u32>,
     began: Instant,
     stopping: Option<Instant>,
-    /// Reads and writes since it last stood aside.
-    done: usize,
+    /// Sockets read and written since it last stood aside.
+    done: u32,
 }
 
 impl Worker {
@@ -111,15 +111,17 @@ impl Worker {
                 if event.is_readable() || is_at_end {
                     self.receive(index, is_at_end);
                 }
-                self.stand_aside(1).await;
+                self.stand_aside().await;
             }
             for index in std::mem::take(&mut self.unread) {
                 self.receive(index, true);
-                self.stand_aside(1).await;
+                self.stand_aside().await;
             }
             self.flush_dirty().await;
-            self.turn_wheel();
-            self.send_some_away();
+            if clock.is_elapsed() {
+                self.turn_wheel().await;
+                self.send_some_away().await;
+            }
         }
     }
 
@@ -127,7 +129,11 @@ impl Worker {
     async fn wait(&mut self, events: &mut Events, mut clock: Pin<&mut Sleep>) {
         events.clear();
         if clock.is_elapsed() || self.is_stopping() {
-            clock.as_mut().reset((Instant::now() + self.until_tick()).into());
+            let next = (Instant::now() + self.until_tick()).into();
+            // The steps of a stop are shorter, and none is put off.
+            if clock.is_elapsed() || clock.deadline() > next {
+                clock.as_mut().reset(next);
+            }
         }
         tokio::select! {
             biased;
@@ -148,13 +154,17 @@ impl Worker {
         }
     }
 
-    /// To be called after so many reads and writes: others have a turn now and then.
-    pub(super) async fn stand_aside(&mut self, done: usize) {
-        self.done += done;
-        if self.done >= SHARD_TURN {
+    /// To be called with every socket that is read or written: others have a turn now and then. Whether
+    /// they had one now.
+    pub(super) async fn stand_aside(&mut self) -> bool {
+        self.done += 1;
+        let is_due = self.done >= SHARD_TURN;
+        if is_due {
             self.done = 0;
             tokio::task::yield_now().await;
+            self.inbox.turn();
         }
+        is_due
     }
 
     /// Takes up what lies in the inbox; answers its list for the next time.
@@ -164,6 +174,7 @@ impl Worker {
         let runs = news.iter().filter(|event| matches!(event, Event::Published(_))).count();
         for event in news.drain(..) {
             self.hear_of(event, runs > 1).await;
+            self.stand_aside().await;
         }
         if news.capacity() > 4_096 { Vec::new() } else { news }
     }
@@ -180,12 +191,13 @@ impl Worker {
         wheel::second_of(unix, jiff::Timestamp::now(), self.began.elapsed())
     }
 
-    fn turn_wheel(&mut self) {
+    async fn turn_wheel(&mut self) {
         let now = self.now();
         while let Some(due) = self.wheel.take(now) {
             let second = self.wheel.now();
             for index in due {
                 self.look(index, second, now);
+                self.stand_aside().await;
             }
             self.ended.retain(|_, until| *until > now);
             self.left.retain(|_, until| *until > now);
@@ -265,7 +277,7 @@ impl Worker {
                 connection.is_dirty = false;
             }
             self.flush(index);
-            self.stand_aside(1).await;
+            self.stand_aside().await;
         }
     }
 
@@ -353,7 +365,7 @@ impl Worker {
 
     /// A part of those who are still here, so that not all return to the next process at once. Who
     /// waits for a commit is spared as long as there is time.
-    fn send_some_away(&mut self) {
+    async fn send_some_away(&mut self) {
         let Some(since) = self.stopping else { return };
         let is_late = since.elapsed() > STOP_PATIENCE;
         let steps = (STOP_SPREAD.as_millis() / STOP_STEP.as_millis()).max(1) as usize;
@@ -365,6 +377,7 @@ impl Worker {
                 continue;
             }
             self.close(index, Close::GoingAway);
+            self.stand_aside().await;
             left = left.saturating_sub(1);
             if left == 0 && !is_late {
                 return;

@@ -24,7 +24,7 @@ pub struct Inbox {
 struct Queue {
     events: Vec<Event>,
     bytes: usize,
-    /// How often it has been emptied.
+    /// How often it has been emptied, or some of that was done.
     turns: u64,
 }
 
@@ -92,7 +92,12 @@ impl Inbox {
         events
     }
 
-    /// How often what lies here was taken up, and whether there is more now.
+    /// What was taken up is being worked on.
+    pub fn turn(&self) {
+        self.queue.lock().expect("no one panics while holding it").turns += 1;
+    }
+
+    /// How often there was progress with what lay here, and whether there is more now.
     pub fn progress(&self) -> (u64, bool) {
         let queue = self.queue.lock().expect("no one panics while holding it");
         (queue.turns, !queue.events.is_empty())

@@ -2,7 +2,7 @@
 //! others do not notice.
 
 use crate::support::bare::{Bare, PING, PONG, TEXT, frame};
-use crate::support::{Answer, Person, Server, until};
+use crate::support::{Answer, Person, Server, raise_file_limit, until};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -214,11 +214,13 @@ async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
 /// On one thread, as on one core: what the shard does not leave to others, nobody has.
 #[tokio::test]
 async fn a_message_to_many_leaves_a_turn_to_others() {
-    let many = (SHARD_TURN + 44).to_string();
-    let server = Server::with(&[("SNUG_MAX_CONNECTIONS_PER_USER", &many)]).await;
+    const MANY: u32 = SHARD_TURN + SHARD_TURN / 4;
+    raise_file_limit();
+    let many = ("SNUG_MAX_CONNECTIONS_PER_USER", &*MANY.to_string());
+    let server = Server::with(&[many]).await;
     let ada = server.person("ada").await;
     let mut sockets = Vec::new();
-    for _ in 0..SHARD_TURN + 44 {
+    for _ in 0..MANY {
         sockets.push(ada.socket("/ws/general").await);
     }
     let [first, .., last] = &mut sockets[..] else { unreachable!("there are many") };
