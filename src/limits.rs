@@ -110,6 +110,8 @@ pub const OUTBOX_CHUNKS_MAX: usize = 1_024;
 pub const OUTBOX_LOW_BYTES: usize = 32 * 1024;
 /// Slices of one vectored write; the kernel takes up to 1,024.
 pub const WRITE_SLICES_MAX: usize = 64;
+/// Sockets of which one look at a shard's poll tells; the others are told of by the next.
+pub const POLL_EVENTS_MAX: usize = 1_024;
 /// Sockets that a shard reads or writes in one go, about a millisecond's worth; then everybody else on its
 /// core has a turn.
 pub const SHARD_TURN: u32 = 256;
@@ -244,6 +246,8 @@ pub const PAGES_CONNECTIONS_MAX: usize = 8;
 /// Messages that pages under way ask for: as much memory as a dozen of the longest take, 38 MB if each message
 /// is as long as it may be.
 pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
+/// Read at once from PostgreSQL: as much as it writes at once, since the room is filled with zeros before.
+pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows. Well below
 /// `COMMIT_TIMEOUT`, so that a batch that waits for somebody's lock is refused by PostgreSQL, and then
@@ -311,8 +315,8 @@ pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60)
 pub const TOKEN_LIFETIME_DEFAULT: &str = "7d";
 /// Proxies are compared one by one for each request.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
-/// Files that are not sockets of clients: the pool (twice where it waits for room), logs, the embedded PostgreSQL's pipes, and requests
-/// that are answered while all sockets are taken.
+/// Files that are not sockets of clients: the pool (twice where it waits for room), logs, the embedded
+/// PostgreSQL's pipes, and requests that are answered while all sockets are taken.
 pub const FILES_RESERVED: u64 = 200;
 /// What is offered to clients even where the file limit is too small for the reserve.
 pub const CONNECTIONS_DEFAULT_MIN: usize = 64;

@@ -15,22 +15,19 @@ use tokio::io::unix::AsyncFd;
 /// Lent only to be looked at: what is watched could otherwise be put in another's place.
 pub struct Watched<T: AsRawFd>(AsyncFd<T>);
 
-/// A value whose descriptor stays the same, and open, until it is dropped.
-pub trait File: AsRawFd + sealed::Sealed {}
-
-impl File for OwnedFd {}
-impl File for UnixStream {}
-
+/// Named here, so that nobody else can add to them.
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::OwnedFd {}
-    impl Sealed for super::UnixStream {}
+    /// A value whose descriptor stays the same, and open, until it is dropped.
+    pub trait File: std::os::fd::AsRawFd {}
+
+    impl File for super::OwnedFd {}
+    impl File for super::UnixStream {}
 }
 
-impl<T: File> Watched<T> {
+impl<T: sealed::File> Watched<T> {
     /// To be called within a runtime; the file must not block.
     pub fn new(file: T, interest: Interest) -> io::Result<Self> {
-        // SAFETY: a `File` keeps its descriptor, and nobody gets hold of it but by a shared reference.
+        // SAFETY: a file keeps its descriptor, and nobody gets hold of it but by a shared reference.
         Ok(Self(unsafe { AsyncFd::register_with_interest(file, interest) }?))
     }
 }

@@ -3,15 +3,13 @@
 //!
 //! Registered with the runtime one by one, each socket would cost its bookkeeping there and a waker.
 
+use crate::limits::POLL_EVENTS_MAX;
 use crate::readiness::Watched;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
-
-/// Sockets of which one look tells.
-const EVENTS: usize = 1_024;
 
 pub struct Poll {
     poll: mio::Poll,
@@ -29,7 +27,7 @@ impl Poll {
 
     /// What `look` fills.
     pub fn events() -> Events {
-        Events::with_capacity(EVENTS)
+        Events::with_capacity(POLL_EVENTS_MAX)
     }
 
     /// Tells of this socket by its `index` from now on, once each time that it becomes readable or writable.
@@ -46,7 +44,7 @@ impl Poll {
             looked => looked?,
         }
         // Of as many as fit in there may be more.
-        if events.iter().count() < EVENTS {
+        if events.iter().count() < POLL_EVENTS_MAX {
             ready.clear_ready();
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Connecting to PostgreSQL, wherever that is done. Through a Unix socket, over a stream of our own that does not wake us each time
 //! PostgreSQL has read what we wrote: of three wakings a message, that was one.
 
+use crate::limits::DATABASE_READ_BYTES_MAX;
 use crate::readiness::Watched;
 use deadpool_postgres::Connect;
 use std::future::Future;
@@ -18,8 +19,6 @@ use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 /// A client, and the task that serves it.
 pub type Connected = (Client, JoinHandle<()>);
 
-/// Read at once: as much as PostgreSQL writes at once, since room is filled with zeros before.
-const READ_BYTES_MAX: usize = 8 * 1024;
 /// The port where the configuration names none.
 const PORT: u16 = 5432;
 
@@ -98,7 +97,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         loop {
             let mut readable = ready!(self.socket.poll_read_ready(context))?;
-            let size = buffer.remaining().min(READ_BYTES_MAX);
+            let size = buffer.remaining().min(DATABASE_READ_BYTES_MAX);
             let room = buffer.initialize_unfilled_to(size);
             match readable.get_inner().read(room) {
                 Ok(count) => {
