@@ -1,5 +1,7 @@
-//! Connecting to PostgreSQL, wherever that is done. Through a Unix socket, over a stream of our own that does not wake us each time
-//! PostgreSQL has read what we wrote: of three wakings a message, that was one.
+//! Connecting to PostgreSQL, wherever that is done.
+//!
+//! Through a Unix socket, over a stream of our own, which does not wake us each time PostgreSQL has read
+//! what we wrote: of three wakings a message, that was one. All else is left to `tokio_postgres`.
 
 use crate::limits::DATABASE_READ_BYTES_MAX;
 use crate::readiness::Watched;
