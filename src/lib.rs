@@ -2,17 +2,54 @@
 //!
 //! # Four floors, calls only go down
 //!
-//! | floor | modules | what they are |
-//! | --- | --- | --- |
-//! | process | `main` `cli` `config` `prompt` `log` `systemd` `progress` `memory` `commands` | settings, signals, watchdog, commands |
-//! | | `run` `database` `app` `server` | [`run()`], the one seam that the program and the tests share, and the chores beside; opening and preparing the database; accepting, its `listener` and `places`, and `held` (the stream below hyper) |
-//! | edge: requests | `http` | `route` (all routes on one screen, those of pages in `pages::route`), `framing` (where requests begin and end), `guard` (who asks), `body`, `cookies`, `form` (forms and their tokens), `respond`, `unread` (what is no HTTP), `sockets` (before a 101); `api` (JSON) and `pages` (HTML), one file per resource each, `render`, `assets` |
-//! | edge: sockets | `live` | `upgrade` (handshake), `worker` (a task per shard: the only code that touches its sockets), `poll` (how it waits for thousands), `connection`, `hearing` (frames in), `news` (events in), `delivery` (messages out, live and replayed), `session` (what a frame means), `follow` (where a connection is in a chat), `frames`, `close`, `wheel`, `slab`, `errands` (reads for sockets) |
-//! | rules | `chat` | `post`, `lane` (commit, then publish), `batch` (what drafts become), `resume`, `reads`, `history`, `overview`, `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter` |
-//! | ground, effects | `store` | the only code that talks to PostgreSQL: one file per table, `names` (what senders are called), `connect` (how we reach it), `asked` (a connection in use), `shared` (connections for many pages at once), `transactions`, `migrate`, `private` (the PostgreSQL that we start ourselves); statements in `sql/<table>/<function>.sql`, and the function that stores messages in `sql/migrations` |
-//! | | `registry` | the only code that knows who is connected: `shard` (one slice of it), `inbox` (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be, and of which sessions) |
-//! | ground, pure | `message` `wire` `views` `text` `ids` `error` `limits` | the nouns, frames and JSON, page structs, rules for text, every bound with its reason |
-//! | beside | `metrics` `chance` `readiness` | what the process counts about itself; random bits; files that the runtime watches |
+//! **The process** (`process`): what runs around everything else.
+//!
+//! - `run`: [`run()`], the one seam that the program and the tests share, and the chores beside it
+//! - `database`: opening the database and bringing its schema up to date
+//! - `cli`, `config`, `prompt`: the command line, the settings, asking for a password
+//! - `commands`: accounts and tokens from the command line
+//! - `log`, `systemd`, `progress`, `memory`: log lines, the service manager, the watchdog's question,
+//!   giving memory back
+//!
+//! **The edges**: what comes in from the network.
+//!
+//! - `server`: accepting connections; `listener`, `connection_limits` (how many at once),
+//!   `http_stream` (the stream below hyper)
+//! - `http`: requests
+//!   - `route` (every route of the API on one screen), `pages::route` (those of pages)
+//!   - `guard` (who asks), `body`, `cookies`, `form` (forms and their tokens), `respond`
+//!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
+//!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
+//!   - `views` (a struct per page), `render` (with its template), `assets`
+//!   - `sockets`: what is checked before a 101
+//!   - `app`: what every handler can reach
+//! - `live`: sockets
+//!   - `upgrade` (the handshake), `worker` (a task per shard, the only code that touches its sockets),
+//!     `poll` (how it waits for thousands), `connection`, `slab`, `wheel` (deadlines)
+//!   - `frame_parser` (bytes to frames), `client_frames` (what a client's frame means), `incoming` (doing
+//!     it), `close` (the table of close codes)
+//!   - `events` (what a shard is told), `delivery` (messages out, live and replayed), `follow` (where a
+//!     connection is in a chat), `errands` (what is read for sockets)
+//!
+//! **The rules** (`chat`): what people can do, and what follows.
+//!
+//! - `post`, `lane` (commit, then publish), `batch` (what drafts become)
+//! - `history`, `overview`, `resume`, `read_positions`
+//! - `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter`
+//!
+//! **The ground**, with effects:
+//!
+//! - `store`: the only code that talks to PostgreSQL, one file per table; `connect` (how it is reached),
+//!   `pooled` (a connection in use), `pipelines` (many pages on one connection), `transactions`, `migrate`,
+//!   `names` (what senders are called). Statements are in `sql/<table>/<function>.sql`, the
+//!   function that stores messages is in `sql/migrations`
+//! - `postgres`: the PostgreSQL that snug starts itself
+//! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox` (what it is
+//!   told), `outbox` (what waits for one reader), `seats` (how many there may be)
+//! - `random`, `readiness` (files that the runtime watches), `metrics`
+//!
+//! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (rules for text),
+//! `error`, `limits` (every bound, with its reason).
 //!
 //! # Where state lives
 //!
@@ -22,8 +59,8 @@
 //!
 //! # Three walks
 //!
-//! *A message by socket.* `live::worker` is told that a socket is readable, `hearing` parses the frame in
-//! the worker's scratch buffer, `session` says that it is a message, `chat::post` paces its sender and
+//! *A message by socket.* `live::worker` is told that a socket is readable, `incoming` parses the frame in
+//! the worker's scratch buffer, `client_frames` says that it is a message, `chat::post` paces its sender and
 //! hands the draft to the `lane`. The lane takes what has queued up as one batch; `store::messages` locks
 //! the chats, numbers and inserts in one call, a transaction by itself. After the commit `wire` encodes
 //! each message once, `registry` tells every shard, and `delivery` writes it to each follower whose position
@@ -31,18 +68,18 @@
 //! `ack`.
 //!
 //! *A reader comes back.* `http::sockets` checks handshake, token, origin, reach, query and seats, and
-//! answers 101. `server` hands the bare socket to its shard. `news` follows the chat first, then has the
+//! answers 101. `server` hands the bare socket to its shard. `events` follows the chat first, then has the
 //! database read (`errands`, `chat::resume`), and `delivery` passes pages on as the outbox drains. When the position
 //! is level with the last number that was published since, the chat goes live: seam, double and hole are
 //! one comparison in `follow`.
 //!
-//! *Somebody is approved.* `http::api::requests` parses, `chat::rooms` asks whether the viewer made the
+//! *Somebody is approved.* `http::api::join_requests` parses, `chat::rooms` asks whether the viewer made the
 //! room, `store::room_members` locks the user and the chat, counts and decides; after the commit
 //! `registry` tells the user's sockets, which follow the room from where it stood.
 //!
 //! # What is never there
 //!
-//! 1. SQL outside `sql/` (short constant statements in `store` aside); `tokio_postgres` outside `store`.
+//! 1. SQL outside `sql/` (short constant statements in `store` aside); `tokio_postgres` outside `store` and `postgres`.
 //! 2. A message committed or published anywhere but in the lane: stored before seen, seen in order.
 //! 3. A look-up of a chat or message by bare id from the edges: the viewer's reach is in the statement.
 //! 4. An await while a lock is held; a guard that leaves its module.
@@ -55,32 +92,22 @@
 //!
 //! `tests/it/tidy.rs` checks those that a text search can check.
 
-pub mod app;
-pub mod chance;
 pub mod chat;
-pub mod cli;
-pub mod commands;
-pub mod config;
-pub mod database;
 pub mod error;
 pub mod http;
 pub mod ids;
 pub mod limits;
 pub mod live;
-pub mod log;
-pub mod memory;
 pub mod message;
 pub mod metrics;
-pub mod progress;
-pub mod prompt;
+pub mod postgres;
+pub mod process;
+pub mod random;
 pub mod readiness;
 pub mod registry;
-pub mod run;
 pub mod server;
 pub mod store;
-pub mod systemd;
 pub mod text;
-pub mod views;
 pub mod wire;
 
-pub use run::run;
+pub use process::run::run;

@@ -139,7 +139,7 @@ pub const SOCKET_READ_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Users who are to be told of a chat that cannot be read yet, about 500 bytes each; whoever is beyond
 /// finds it in the next `welcome`.
 pub const UNTOLD_MAX: usize = 1_000;
-/// News that is kept for a socket until its `welcome`, a few hundred bytes each; whoever is told more
+/// UserEvent that is kept for a socket until its `welcome`, a few hundred bytes each; whoever is told more
 /// than this meanwhile is to come back.
 pub const TOLD_KEPT_MAX: usize = 100;
 /// A message that has begun must be complete by then.

@@ -2,11 +2,12 @@
 //!
 //! Everything that can keep a start from working ends here as one line on standard error.
 
-use snug::cli::{Command, Parsed};
-use snug::config::{Config, Written};
 use snug::error::Fatal;
 use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, RUNTIME_STOP_TIMEOUT};
-use snug::{cli, commands, log, memory, server, systemd};
+use snug::process::cli::{Command, Parsed};
+use snug::process::config::{Config, Written};
+use snug::process::{cli, commands, log, memory, systemd};
+use snug::server;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -47,7 +48,7 @@ fn start() -> Result<(), Fatal> {
         }
         // Asked for before a database is started: it would wait for the answer.
         Command::UserAdd { name, email } => {
-            let password = snug::prompt::password()?;
+            let password = snug::process::prompt::password()?;
             say(&config, async |config| commands::add_user(config, name, email, password).await)
         }
         Command::UserList => say(&config, commands::list_users),

@@ -4,24 +4,24 @@
 //! Every option of hyper that matters is spelled out here. Stops when told: no more is accepted,
 //! requests under way are answered.
 
-mod held;
+mod connection_limits;
+mod http_stream;
 mod listener;
-mod places;
 
 pub use listener::{adopt, bind};
 
-use crate::app::App;
+use crate::http::App;
 use crate::http::{Peer, serve};
 use crate::limits::{
     ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, LINGER_BYTES_MAX,
     LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
-use held::Held;
+use connection_limits::{ConnectionLimits, Guest};
+use http_stream::HttpStream;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use places::{Guest, Places};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -34,14 +34,14 @@ use tokio::sync::{mpsc, watch};
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     // Each connection holds a sender; when all are gone the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
-    let places = Places::new();
+    let limits = ConnectionLimits::new();
     let is_trusted = |address: IpAddr| {
         let proxies = &app.config.trusted_proxies;
         proxies.iter().any(|network| network.contains(&address.to_canonical()))
     };
     loop {
         let room = tokio::select! {
-            room = places.room() => room,
+            room = limits.room() => room,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let accepted = tokio::select! {
@@ -51,11 +51,11 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
         match accepted {
             Ok((stream, peer)) => {
                 let trusted = is_trusted(peer.ip());
-                let Some(guest) = places.admit(room, peer.ip(), trusted) else {
+                let Some(guest) = limits.admit(room, peer.ip(), trusted) else {
                     tracing::debug!(address = %peer.ip(), "too many connections from one address");
                     continue;
                 };
-                let connection = Connection {
+                let connection = HttpConnection {
                     app: Arc::clone(&app),
                     stop: stop.clone(),
                     _open: open.clone(),
@@ -84,14 +84,14 @@ async fn pause(error: &io::Error) {
     }
 }
 
-struct Connection {
+struct HttpConnection {
     app: Arc<App>,
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
     guest: Guest,
 }
 
-impl Connection {
+impl HttpConnection {
     async fn serve(mut self, stream: TcpStream, from: SocketAddr) {
         let placed = tokio::select! {
             placed = self.guest.place() => placed,
@@ -105,7 +105,7 @@ impl Connection {
             // Boxed, since the connection is polled without being pinned.
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
-        let stream = Held::new(stream, ticket.clone());
+        let stream = HttpStream::new(stream, ticket.clone());
         let mut connection = builder().serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
@@ -123,7 +123,7 @@ impl Connection {
         if ticket.holds_socket() && ended.is_ok() {
             match stream.into_std() {
                 Ok(stream) => {
-                    ticket.use_up(&self.app.chat.registry, stream, held.into(), parts.read_buf);
+                    ticket.use_up(&self.app.rules.registry, stream, held.into(), parts.read_buf);
                 }
                 Err(error) => tracing::debug!(%error, "a socket was gone at its upgrade"),
             }

@@ -6,7 +6,7 @@ import { timeOf } from "./message.js";
 import { dayLabel, dayOf } from "./times.js";
 import { clone } from "./words.js";
 
-// `src/views/messages.rs` groups the first HTML with the same window.
+// `src/http/views/messages.rs` groups the first HTML with the same window.
 const GROUP_MS = 5 * 60 * 1000;
 
 // Puts right what stands above this message; `newAfter` is the last that was read.

@@ -1,4 +1,4 @@
-// A name's initials and colour, as `src/views/people.rs` computes them for the first HTML.
+// A name's initials and colour, as `src/http/views/people.rs` computes them for the first HTML.
 
 const HUES = 12;
 

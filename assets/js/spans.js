@@ -1,5 +1,5 @@
 // What in a message is a link, a mention of the viewer, or plain text. The same rule as
-// `src/views/spans.rs`; both are held against `tests/browser/spans.json`. Knows no DOM.
+// `src/http/views/spans.rs`; both are held against `tests/browser/spans.json`. Knows no DOM.
 
 const LINK = /https?:\/\/[^\s<>"`\u200E\u200F\u202A-\u202E\u2066-\u2069]+/iuy;
 const WORD = /[\p{L}\p{N}]/u;

@@ -2,8 +2,7 @@
 
 use super::limiter::{Key, Subnet};
 use super::tokens::NewToken;
-use super::{Authenticated, Chat, patiently, to_the_end};
-use crate::chance;
+use super::{Authenticated, Rules, patiently, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{
@@ -11,7 +10,8 @@ use crate::limits::{
     SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
 };
 use crate::message::{SessionId, Viewer};
-use crate::store::{Login, NewSession, NewUser, PasswordChange, User, UserAndHash};
+use crate::random;
+use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
 use crate::text;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct Token {
 const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
 const TOO_MANY_SIGNUPS: &str = "Too many accounts were made from your address; try again later.";
 
-impl Chat {
+impl Rules {
     /// Looks for a taken name before it spends time on hashing.
     pub async fn sign_up(self: &Arc<Self>, signup: Signup, from: Subnet) -> Result<UserId> {
         // Before anything is said about addresses: whoever asks on and on must not learn who is here.
@@ -106,7 +106,7 @@ impl Chat {
     ) -> Result<Option<UserAndHash>> {
         let login = self.store.user_at_login(username, from.number()).await?;
         let (account, is_familiar) = match login {
-            Some(Login { account, is_familiar }) => (Some(account), is_familiar),
+            Some(LoginRecord { account, is_familiar }) => (Some(account), is_familiar),
             None => (None, false),
         };
         let afar = (!is_familiar).then(|| self.limiter.afar_key(username));
@@ -145,7 +145,7 @@ impl Chat {
         lifetime: Duration,
         shown: Option<&str>,
     ) -> Result<Option<Token>> {
-        let session = SessionId(chance::bits()?);
+        let session = SessionId(random::bits()?);
         let agent: Option<String> = user_agent
             .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
         let now = Timestamp::now();
@@ -166,7 +166,7 @@ impl Chat {
         expires_at: Timestamp,
     ) -> Result<Token> {
         let (issued_at, expires_at) = (now.as_second(), expires_at.as_second());
-        let nonce = chance::number()?;
+        let nonce = random::number()?;
         let new = NewToken { user_id, session, issued_at, expires_at, nonce };
         let access_token = self.tokens.sign(&new);
         let access_token = access_token.map_err(|error| Error::broken("signing a token", error))?;
@@ -188,13 +188,13 @@ impl Chat {
     /// Ends the viewer's session, and then its sockets, so that whoever loses one finds the session over;
     /// the sockets also when PostgreSQL is away.
     pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
-            let revoked = patiently(|| chat.store.revoke_session(viewer.session)).await;
+            let revoked = patiently(|| rules.store.revoke_session(viewer.session)).await;
             match revoked {
-                Ok(()) => chat.end_session(viewer.user_id, viewer.session),
+                Ok(()) => rules.end_session(viewer.user_id, viewer.session),
                 // It may live on, and whoever ends it again must be let in for that.
-                Err(_) => chat.registry.end_session(viewer.user_id, viewer.session),
+                Err(_) => rules.registry.end_session(viewer.user_id, viewer.session),
             }
             revoked
         })
@@ -221,7 +221,7 @@ impl Chat {
             return Err(Error::invalid(vec![fault]));
         }
         let hash = self.hasher.hash(new).await?;
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
             let change = PasswordChange {
                 user_id: viewer.user_id,
@@ -229,14 +229,14 @@ impl Chat {
                 new_hash: &hash,
                 session: viewer.session,
             };
-            let ended = chat.store.change_password(change).await?.ok_or_else(|| {
+            let ended = rules.store.change_password(change).await?.ok_or_else(|| {
                 Error::conflict(
                     "password_changed",
                     "The password was changed elsewhere meanwhile; try again.",
                 )
             })?;
             for session in ended {
-                chat.end_session(viewer.user_id, session);
+                rules.end_session(viewer.user_id, session);
             }
             Ok(())
         })

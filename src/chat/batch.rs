@@ -23,7 +23,7 @@ pub enum Reply {
 }
 
 /// A draft that waits to be stored.
-pub struct Entry {
+pub struct QueuedDraft {
     pub draft: Draft,
     /// By which the database recognises it.
     pub key: String,
@@ -61,12 +61,12 @@ pub fn unavailable() -> Refusal {
 }
 
 /// As many drafts as one transaction takes; of two with the same key the second waits for the next.
-pub fn next(waiting: &mut Vec<Entry>) -> Vec<Entry> {
+pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
     let mut keys: FxHashSet<(ChatId, UserId, String)> = FxHashSet::default();
     let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
     let mut bytes = 0;
     for entry in waiting.drain(..) {
-        let Entry { draft, key, .. } = &entry;
+        let QueuedDraft { draft, key, .. } = &entry;
         let is_repeated = draft.client_id.is_some()
             && !keys.insert((draft.chat_id, draft.sender.user_id, key.clone()));
         // Whatever follows a draft that waits must not overtake it.
@@ -148,10 +148,10 @@ mod tests {
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::message::{ChatType, SessionId, Viewer};
 
-    fn entry(content: &str, client_id: Option<&str>) -> Entry {
+    fn entry(content: &str, client_id: Option<&str>) -> QueuedDraft {
         let sender =
             Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) };
-        Entry {
+        QueuedDraft {
             draft: Draft {
                 chat_id: ChatId(1),
                 sender: Arc::new(sender),
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn contents(entries: &[Entry]) -> Vec<&str> {
+    fn contents(entries: &[QueuedDraft]) -> Vec<&str> {
         entries.iter().map(|entry| &*entry.draft.content).collect()
     }
 

@@ -1,18 +1,18 @@
 //! Pages of a chat's past, for its viewer.
 
-use super::Chat;
+use super::Rules;
 use crate::error::{Error, Result};
 use crate::ids::ChatId;
 use crate::message::{ChatType, Viewer};
-use crate::store::{Page, PageQuery};
+use crate::store::{HistoryPage, PageQuery};
 use std::sync::Arc;
 
 pub struct History {
-    pub page: Page,
+    pub page: HistoryPage,
     pub epoch: Arc<str>,
 }
 
-impl Chat {
+impl Rules {
     /// Refused alike when the chat does not exist, is of another kind, or is out of reach.
     pub async fn history(
         &self,

@@ -6,7 +6,7 @@
 //! neighbours.
 
 use super::Posted;
-use super::batch::{self, Entry, Keys, Reply};
+use super::batch::{self, Keys, QueuedDraft, Reply};
 use super::resume::Standings;
 use crate::error::Error;
 use crate::ids::ChatId;
@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 
 /// Takes drafts for the lane's worker.
 pub struct Lane {
-    drafts: Mutex<Option<mpsc::Sender<Entry>>>,
+    drafts: Mutex<Option<mpsc::Sender<QueuedDraft>>>,
     worker: Mutex<Option<tokio::task::JoinHandle<()>>>,
     keys: Keys,
     state: Arc<LaneState>,
@@ -55,13 +55,13 @@ impl Lane {
     ) -> Self {
         let (drafts, queue) = mpsc::channel(LANE_DRAFTS_MAX);
         let state = Arc::<LaneState>::default();
-        let worker = Worker {
+        let worker = LaneWorker {
             store,
             registry,
             standings,
             metrics,
             state: Arc::clone(&state),
-            connection: Connection::Never,
+            connection: WriterState::Never,
             is_away: false,
             doubted: FxHashSet::default(),
         };
@@ -86,7 +86,7 @@ impl Lane {
         // Counted before the worker can have it, so that the counts never fall below nothing.
         self.state.waiting.fetch_add(1, Relaxed);
         self.state.waiting_bytes.fetch_add(bytes, Relaxed);
-        place.send(Entry { draft, key, reply });
+        place.send(QueuedDraft { draft, key, reply });
         Ok(())
     }
 
@@ -106,13 +106,13 @@ impl Lane {
     }
 }
 
-struct Worker {
+struct LaneWorker {
     store: Store,
     registry: Registry,
     standings: Arc<Standings>,
     metrics: Arc<Metrics>,
     state: Arc<LaneState>,
-    connection: Connection,
+    connection: WriterState,
     /// The last attempt to connect failed: the next drafts do not wait for as many.
     is_away: bool,
     /// Chats of batches that were given up though they may have been stored: at most a batch's for each
@@ -121,7 +121,7 @@ struct Worker {
 }
 
 /// The writing connection, or what became of the last one.
-enum Connection {
+enum WriterState {
     Never,
     Up(Box<Writer>),
     /// The outcome of its last batch is not known.
@@ -130,8 +130,8 @@ enum Connection {
     Down,
 }
 
-impl Worker {
-    async fn run(mut self, mut queue: mpsc::Receiver<Entry>) {
+impl LaneWorker {
+    async fn run(mut self, mut queue: mpsc::Receiver<QueuedDraft>) {
         let mut waiting = Vec::new();
         loop {
             if waiting.is_empty() {
@@ -167,7 +167,7 @@ impl Worker {
 
     /// Answers every draft of the batch: stored, refused, or (past the deadline, which counts from when
     /// the whole batch `began`) not known.
-    async fn settle(&mut self, batch: Vec<Entry>, began: Instant) {
+    async fn settle(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
         let drafts: Vec<(Draft, String)> =
             batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
         let was_away = self.is_away;
@@ -202,7 +202,7 @@ impl Worker {
 
     /// Within the deadline of the batch: one that is refused late, as where somebody holds its chat, would
     /// make all others wait once more.
-    async fn settle_one_by_one(&mut self, batch: Vec<Entry>, began: Instant) {
+    async fn settle_one_by_one(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
         let mut entries = batch.into_iter();
         while let Some(entry) = entries.next() {
             if began.elapsed() >= SETTLE_TIMEOUT {
@@ -216,25 +216,25 @@ impl Worker {
 
     /// One attempt at the batch, on the connection there is or a new one.
     async fn write(&mut self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
-        let writer = match std::mem::replace(&mut self.connection, Connection::Down) {
-            Connection::Up(writer) => writer,
+        let writer = match std::mem::replace(&mut self.connection, WriterState::Down) {
+            WriterState::Up(writer) => writer,
             before => self.connect(before).await.map_err(WriteError::Unknown)?,
         };
         let written = writer.store(drafts).await;
         self.connection = match &written {
-            Ok(_) | Err(WriteError::Failed(_)) => Connection::Up(writer),
+            Ok(_) | Err(WriteError::Failed(_)) => WriterState::Up(writer),
             Err(WriteError::Unknown(error)) => {
                 tracing::warn!(%error, "the outcome of a batch is not known; it is run again");
                 self.doubted.extend(drafts.iter().map(|(draft, _)| draft.chat_id));
-                Connection::Doubtful(writer.backend())
+                WriterState::Doubtful(writer.backend())
             }
         };
         written
     }
 
     /// A new connection; one in doubt is ended first, so that what it did can no longer change.
-    async fn connect(&mut self, before: Connection) -> Result<Box<Writer>, Error> {
-        let is_first = matches!(before, Connection::Never);
+    async fn connect(&mut self, before: WriterState) -> Result<Box<Writer>, Error> {
+        let is_first = matches!(before, WriterState::Never);
         let connected = self.try_connect(before).await;
         let was_away = std::mem::replace(&mut self.is_away, connected.is_err());
         match &connected {
@@ -245,11 +245,11 @@ impl Worker {
         connected
     }
 
-    async fn try_connect(&mut self, before: Connection) -> Result<Box<Writer>, Error> {
-        if let Connection::Doubtful(backend) = before
+    async fn try_connect(&mut self, before: WriterState) -> Result<Box<Writer>, Error> {
+        if let WriterState::Doubtful(backend) = before
             && !matches!(self.store.end_backend(backend).await, Ok(true))
         {
-            self.connection = Connection::Doubtful(backend);
+            self.connection = WriterState::Doubtful(backend);
             return Err(Error::unavailable("PostgreSQL", "the last connection is still ending"));
         }
         Ok(Box::new(Writer::connect(&self.store).await?))
@@ -258,10 +258,10 @@ impl Worker {
     /// What was given up may have been stored, and then nobody has seen it: followers of those chats
     /// read it. Only when the old connection is gone can it no longer change.
     async fn settle_doubts(&mut self) {
-        match std::mem::replace(&mut self.connection, Connection::Down) {
-            Connection::Up(writer) => self.connection = Connection::Up(writer),
+        match std::mem::replace(&mut self.connection, WriterState::Down) {
+            WriterState::Up(writer) => self.connection = WriterState::Up(writer),
             before => match self.connect(before).await {
-                Ok(writer) => self.connection = Connection::Up(writer),
+                Ok(writer) => self.connection = WriterState::Up(writer),
                 Err(_) => return,
             },
         }
@@ -280,12 +280,12 @@ impl Worker {
     /// After the commit, and only then: followers see the messages, senders their answers. What is
     /// found already stored is published too, since the try that stored it may not have come so far;
     /// followers that have it pass it over.
-    async fn publish(&self, batch: Vec<Entry>, outcomes: Vec<Outcome>) {
+    async fn publish(&self, batch: Vec<QueuedDraft>, outcomes: Vec<Outcome>) {
         let mut messages: FxHashMap<ChatId, Vec<Message>> = FxHashMap::default();
         let mut answers = Vec::with_capacity(batch.len());
         let mut callers = Vec::new();
         for (entry, outcome) in batch.into_iter().zip(outcomes) {
-            let Entry { draft, reply, .. } = entry;
+            let QueuedDraft { draft, reply, .. } = entry;
             let posted = batch::posted(&draft, outcome);
             match &posted {
                 Ok(Posted::New(message)) => {
@@ -313,9 +313,9 @@ impl Worker {
     }
 
     /// Nothing is known to be stored: sockets hear `unavailable`, callers too, or that something broke.
-    fn fail(&self, batch: Vec<Entry>, error: Error) {
+    fn fail(&self, batch: Vec<QueuedDraft>, error: Error) {
         let mut error = Some(error);
-        for Entry { draft, reply, .. } in batch {
+        for QueuedDraft { draft, reply, .. } in batch {
             match reply {
                 Reply::Connection(to) => {
                     if let Some(broken @ Error::Broken(_)) = error.take() {

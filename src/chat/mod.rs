@@ -12,7 +12,7 @@ mod overview;
 mod passwords;
 mod post;
 mod private;
-mod reads;
+mod read_positions;
 mod resume;
 mod rooms;
 mod sessions;
@@ -26,11 +26,11 @@ pub use limiter::Subnet;
 pub use overview::Overview;
 pub use post::Posted;
 pub use private::PrivateChat;
-pub use resume::{Greeting, Piece};
+pub use resume::{Greeting, Replay};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
 // What the edges ask for and are answered with.
-pub use crate::store::{MemberState, Page, PageQuery, PageStart, PoolState};
+pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState};
 
 use crate::error::{Error, Result};
 use crate::limits::{CHANGE_PATIENCE, CHANGE_TIMEOUT, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
@@ -51,7 +51,7 @@ pub struct Terms {
 }
 
 /// The rules and what they work on.
-pub struct Chat {
+pub struct Rules {
     store: Store,
     pub registry: Registry,
     pub metrics: Arc<Metrics>,
@@ -59,9 +59,9 @@ pub struct Chat {
     lane: Lane,
     hasher: passwords::Hasher,
     tokens: tokens::Tokens,
-    sessions: sessions::Cache,
+    sessions: sessions::SessionCache,
     limiter: limiter::Limiter,
-    reads: reads::Reads,
+    reads: read_positions::Reads,
     resumes: tokio::sync::Semaphore,
     /// Places for those who are to be told of a chat later.
     untold: Arc<tokio::sync::Semaphore>,
@@ -70,7 +70,7 @@ pub struct Chat {
     general: tokio::sync::OnceCell<crate::ids::ChatId>,
 }
 
-impl Chat {
+impl Rules {
     /// Begins the lane and the writing of read positions, which live as long as the returned value.
     pub fn new(store: Store, registry: Registry, metrics: Arc<Metrics>, terms: Terms) -> Arc<Self> {
         let standings = Arc::<resume::Standings>::default();
@@ -80,12 +80,12 @@ impl Chat {
             Arc::clone(&standings),
             Arc::clone(&metrics),
         );
-        let chat = Arc::new(Self {
+        let rules = Arc::new(Self {
             hasher: passwords::Hasher::new(terms.hashers),
             tokens: tokens::Tokens::new(&terms.jwt_secret),
-            sessions: sessions::Cache::default(),
+            sessions: sessions::SessionCache::default(),
             limiter: limiter::Limiter::new(terms.rate_limits),
-            reads: reads::Reads::default(),
+            reads: read_positions::Reads::default(),
             standings,
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
             untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
@@ -97,8 +97,8 @@ impl Chat {
             terms,
             lane,
         });
-        tokio::spawn(reads::write(Arc::downgrade(&chat)));
-        chat
+        tokio::spawn(read_positions::write(Arc::downgrade(&rules)));
+        rules
     }
 
     /// The present epoch of the history; at most a second old.

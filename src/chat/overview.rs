@@ -1,10 +1,10 @@
 //! What a user takes part in: the list of chats, one row of it, and telling sockets of a new one.
 
-use super::Chat;
+use super::Rules;
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::message::{Standing, Viewer};
-use crate::registry::News;
+use crate::registry::UserEvent;
 use crate::store::ChatRow;
 use crate::wire::{ChatJson, MessageJson, ServerFrame, text_frame};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Overview {
     pub epoch: Arc<str>,
 }
 
-impl Chat {
+impl Rules {
     pub async fn overview(
         &self,
         viewer: &Viewer,
@@ -54,11 +54,11 @@ impl Chat {
         let Ok(place) = Arc::clone(&self.untold).try_acquire_owned() else {
             return tracing::warn!(chat.id = %chat_id, "too many wait to be told of a chat");
         };
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         tokio::spawn(async move {
             let _place = place;
-            match chat.read_patiently(|| chat.store.chat(user_id, chat_id)).await {
-                Ok(row) => chat.tell_row(user_id, chat_id, row),
+            match rules.read_patiently(|| rules.store.chat(user_id, chat_id)).await {
+                Ok(row) => rules.tell_row(user_id, chat_id, row),
                 Err(error) => {
                     tracing::warn!(%error, chat.id = %chat_id, "nobody was told of a chat");
                 }
@@ -71,11 +71,11 @@ impl Chat {
             Some(row) => {
                 let Standing { last_seq, chat_type, .. } = row.standing;
                 let frame = text_frame(&ServerFrame::ChatAdded { chat: &row.into() });
-                News::Joined { chat_id, chat_type, last_seq, frame }
+                UserEvent::Joined { chat_id, chat_type, last_seq, frame }
             }
             None => {
                 let frame = text_frame(&ServerFrame::ChatRemoved { chat_id });
-                News::Left { chat_id, frame }
+                UserEvent::Left { chat_id, frame }
             }
         };
         self.registry.tell(user_id, news);

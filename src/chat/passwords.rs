@@ -1,9 +1,9 @@
 //! Hashing passwords: argon2id on the blocking pool, as many at once as there are cores, and a bounded
 //! queue in front, so that a flood of logins costs nobody else their messages.
 
-use crate::chance;
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
+use crate::random;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Drop for Waiting {
 }
 
 fn hash(password: &str) -> Result<String> {
-    let salt = chance::bits()?;
+    let salt = random::bits()?;
     let hash: PasswordHash = argon2()?
         .hash_password_with_salt(password.as_bytes(), &salt)
         .map_err(|error| Error::broken("hashing a password", error.to_string()))?;

@@ -1,7 +1,7 @@
 //! Posting a message: from a draft to its commit, for sockets and for HTTP.
 
 use super::limiter::Key;
-use super::{Chat, batch::Reply};
+use super::{Rules, batch::Reply};
 use crate::error::{Because, Error, Refusal, Result};
 use crate::limits::{MESSAGE_RATE, RETRY_AT_ONCE};
 use crate::message::{Draft, Message, Viewer};
@@ -15,7 +15,7 @@ pub enum Posted {
 
 const TOO_FAST: &str = "You are writing faster than others can read; slow down.";
 
-impl Chat {
+impl Rules {
     /// Stores a draft and answers after its commit.
     pub async fn post(&self, draft: Draft) -> Result<Posted> {
         self.pace(&draft.sender)?;

@@ -1,6 +1,6 @@
 //! Private chats: two users, one chat, whoever asks first.
 
-use super::{Chat, to_the_end};
+use super::{Rules, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::{ChatId, UserId};
 use crate::message::Viewer;
@@ -14,7 +14,7 @@ pub enum PrivateChat {
     Exists(ChatId),
 }
 
-impl Chat {
+impl Rules {
     /// Opens the chat with another user and tells both sides, also when it is there already: the answer
     /// of the call that made it may have been lost, and with it the news.
     pub async fn open_private_chat(
@@ -26,15 +26,15 @@ impl Chat {
             let fault = Fault::new("receiver_id", "Choose somebody else than yourself.");
             return Err(Error::invalid(vec![fault]));
         }
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
-            match chat.store.open_private_chat(viewer.user_id, other).await? {
+            match rules.store.open_private_chat(viewer.user_id, other).await? {
                 Opened::Created(chat_id) => {
-                    chat.tell_pair(viewer.user_id, other, chat_id).await;
+                    rules.tell_pair(viewer.user_id, other, chat_id).await;
                     Ok(PrivateChat::Created(chat_id))
                 }
                 Opened::Exists(chat_id) => {
-                    chat.tell_pair(viewer.user_id, other, chat_id).await;
+                    rules.tell_pair(viewer.user_id, other, chat_id).await;
                     Ok(PrivateChat::Exists(chat_id))
                 }
                 Opened::NoSuchUser => Err(Error::refused(

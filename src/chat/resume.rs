@@ -1,7 +1,7 @@
 //! What sockets read from the database: their chats for `welcome`, and what a chat has beyond a
 //! position. A few at a time; a database that is away is waited for.
 
-use super::Chat;
+use super::Rules;
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{
@@ -24,12 +24,12 @@ pub struct Greeting {
 }
 
 /// What comes after a position, as much as is sent at once, and where the chat stood.
-pub struct Piece {
+pub struct Replay {
     pub run: Option<Run>,
     pub last_seq: Seq,
 }
 
-impl Chat {
+impl Rules {
     /// The chats of a connection; a single chat is missing when it is out of reach.
     pub async fn greet(&self, viewer: &Viewer, scope: Scope) -> Result<Greeting> {
         self.read_patiently(async || {
@@ -58,11 +58,11 @@ impl Chat {
         chat_id: ChatId,
         chat_type: ChatType,
         after: Seq,
-    ) -> Result<Option<Piece>> {
+    ) -> Result<Option<Replay>> {
         let query = PageQuery { limit: REPLAY_PAGE_ROWS, from: PageStart::After(after) };
         self.read_patiently(async || {
             let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
-            Ok(page.map(|page| Piece {
+            Ok(page.map(|page| Replay {
                 run: Run::within(REPLAY_PAGE_BYTES_MAX, &page.messages),
                 last_seq: page.last_seq,
             }))

@@ -1,14 +1,16 @@
 //! Rooms: making them, inviting by link, asking to join, the creator's answer, leaving.
 
 use super::limiter::Key;
-use super::{Chat, patiently, to_the_end};
-use crate::chance;
+use super::{Rules, patiently, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
 use crate::message::Viewer;
-use crate::registry::News;
-use crate::store::{Decided, Invite, Member, MemberState, OpenRequest, Request, Requested, Room};
+use crate::random;
+use crate::registry::UserEvent;
+use crate::store::{
+    Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,
+};
 use crate::text;
 use crate::wire::{ServerFrame, UserJson, text_frame};
 use base64::Engine;
@@ -40,7 +42,7 @@ impl<T> Listed<T> {
 
 const TOO_MANY_TRIES: &str = "Too many wrong invite links; wait a moment and try again.";
 
-impl Chat {
+impl Rules {
     /// The new room and the path of its invite link.
     pub async fn create_room(
         self: &Arc<Self>,
@@ -49,14 +51,14 @@ impl Chat {
         description: String,
     ) -> Result<(ChatId, String)> {
         let code = invite_code()?;
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
             let link = |room_id| text::invite_path(room_id, &code);
-            let made = chat.store.insert_room(viewer.user_id, &name, &description, link).await?;
+            let made = rules.store.insert_room(viewer.user_id, &name, &description, link).await?;
             let (room_id, path) = made.ok_or_else(|| {
                 Error::conflict("limit_reached", "You have as many rooms as one may have.")
             })?;
-            chat.tell_reach(viewer.user_id, room_id).await;
+            rules.tell_reach(viewer.user_id, room_id).await;
             Ok((room_id, path))
         })
         .await
@@ -83,7 +85,7 @@ impl Chat {
     }
 
     /// What an invite link shows; a wrong code looks like an unknown room.
-    pub async fn invite(&self, viewer: &Viewer, room_id: ChatId, code: &str) -> Result<Invite> {
+    pub async fn invite(&self, viewer: &Viewer, room_id: ChatId, code: &str) -> Result<RoomInvite> {
         let key = Key::Invites(viewer.user_id);
         self.limiter.check(key, INVITE_TRIES_PER_USER, TOO_MANY_TRIES)?;
         let invite = self.store.invite(viewer.user_id, room_id).await?;
@@ -107,18 +109,18 @@ impl Chat {
         code: &str,
     ) -> Result<Join> {
         let invite = self.invite(&viewer, room_id, code).await?;
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
-            match chat.store.request_to_join(room_id, viewer.user_id).await? {
+            match rules.store.request_to_join(room_id, viewer.user_id).await? {
                 Requested::New => {
                     let user = UserJson { user_id: viewer.user_id, username: &viewer.username };
                     let frame = text_frame(&ServerFrame::JoinRequest { room_id, user });
-                    chat.registry.tell(invite.creator_id, News::Account(frame));
+                    rules.registry.tell(invite.creator_id, UserEvent::Account(frame));
                     Ok(Join::Pending)
                 }
                 Requested::Standing(MemberState::Pending) => Ok(Join::Pending),
                 Requested::Standing(MemberState::Approved) => {
-                    chat.tell_reach(viewer.user_id, room_id).await;
+                    rules.tell_reach(viewer.user_id, room_id).await;
                     Ok(Join::Member)
                 }
                 Requested::Standing(MemberState::Denied) => {
@@ -158,7 +160,7 @@ impl Chat {
         state: MemberState,
         after: Option<UserId>,
         limit: i64,
-    ) -> Result<Listed<Request>> {
+    ) -> Result<Listed<JoinRequest>> {
         self.require_creator(viewer, room_id).await?;
         let rows = self.store.requests(viewer.user_id, room_id, state, after, limit + 1).await?;
         Ok(Listed::of(rows, limit, |request| request.user_id))
@@ -182,11 +184,11 @@ impl Chat {
         user: UserId,
     ) -> Result<()> {
         self.require_creator(&viewer, room_id).await?;
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
-            let decided = chat.store.approve(room_id, user).await;
-            match decided.inspect_err(|error| chat.settle_reach(error, user, room_id))? {
-                Decided::From(_, _) | Decided::Already => chat.tell_reach(user, room_id).await,
+            let decided = rules.store.approve(room_id, user).await;
+            match decided.inspect_err(|error| rules.settle_reach(error, user, room_id))? {
+                Decided::From(_, _) | Decided::Already => rules.tell_reach(user, room_id).await,
                 Decided::NobodyAsked => return Err(Error::not_found()),
                 Decided::LimitReached => {
                     return Err(Error::conflict(
@@ -207,16 +209,16 @@ impl Chat {
         user: UserId,
     ) -> Result<()> {
         self.require_creator(&viewer, room_id).await?;
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
-            match chat.store.deny(room_id, user).await? {
+            match rules.store.deny(room_id, user).await? {
                 Decided::From(MemberState::Approved, _) => Err(Error::conflict(
                     "already_member",
                     "They are a member already; remove them instead.",
                 )),
                 Decided::From(MemberState::Pending | MemberState::Denied, _) => {
                     let frame = text_frame(&ServerFrame::JoinDenied { room_id });
-                    chat.registry.tell(user, News::Account(frame));
+                    rules.registry.tell(user, UserEvent::Account(frame));
                     Ok(())
                 }
                 Decided::Already => Ok(()),
@@ -244,21 +246,21 @@ impl Chat {
                 "The creator of a room cannot leave it.",
             ));
         }
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
             let mut tries = 0;
             let removing = || {
                 tries += 1;
-                chat.store.remove_member(room_id, user)
+                rules.store.remove_member(room_id, user)
             };
             let removed = patiently(removing).await;
             // One who is found gone after an answer that was lost was removed by that try.
-            if !removed.inspect_err(|error| chat.settle_reach(error, user, room_id))? && tries == 1
+            if !removed.inspect_err(|error| rules.settle_reach(error, user, room_id))? && tries == 1
             {
                 return Err(Error::not_found());
             }
             let frame = text_frame(&ServerFrame::ChatRemoved { chat_id: room_id });
-            chat.registry.tell(user, News::Left { chat_id: room_id, frame });
+            rules.registry.tell(user, UserEvent::Left { chat_id: room_id, frame });
             Ok(())
         })
         .await
@@ -280,5 +282,5 @@ fn not_creator() -> Error {
 
 /// 128 random bits as base64url.
 fn invite_code() -> Result<String> {
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(chance::bits()?))
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::bits()?))
 }

@@ -1,7 +1,7 @@
 //! Which session lives: a bounded cache in front of the table, none of whose answers is older than a
 //! second; and the end of those that do not.
 
-use super::Chat;
+use super::Rules;
 use super::tokens::Read;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 #[derive(Default)]
-pub struct Cache {
-    entries: Mutex<FxHashMap<SessionId, Entry>>,
+pub struct SessionCache {
+    entries: Mutex<FxHashMap<SessionId, CachedSession>>,
 }
 
-enum Entry {
+enum CachedSession {
     Living {
         viewer: Arc<Viewer>,
         read_at: Instant,
@@ -25,7 +25,7 @@ enum Entry {
     Ended,
 }
 
-impl Entry {
+impl CachedSession {
     fn is_fresh(&self) -> bool {
         matches!(self, Self::Living { read_at, .. } if read_at.elapsed() < SESSION_CACHE_AGE)
     }
@@ -39,16 +39,16 @@ pub struct Authenticated {
     pub expires_at: i64,
 }
 
-impl Cache {
+impl SessionCache {
     /// `None` when it must be looked up; refused when it is over.
     fn get(&self, session: SessionId) -> Result<Option<Arc<Viewer>>> {
         let entries = self.entries.lock().expect("no one panics while holding it");
         match entries.get(&session) {
-            Some(Entry::Ended) => Err(Error::unauthenticated()),
-            Some(entry @ Entry::Living { viewer, .. }) if entry.is_fresh() => {
+            Some(CachedSession::Ended) => Err(Error::unauthenticated()),
+            Some(entry @ CachedSession::Living { viewer, .. }) if entry.is_fresh() => {
                 Ok(Some(Arc::clone(viewer)))
             }
-            Some(Entry::Living { .. }) | None => Ok(None),
+            Some(CachedSession::Living { .. }) | None => Ok(None),
         }
     }
 
@@ -58,12 +58,14 @@ impl Cache {
         let session = viewer.session;
         let mut entries = self.entries.lock().expect("no one panics while holding it");
         let viewer = match entries.get(&session) {
-            Some(Entry::Ended) => return Err(Error::unauthenticated()),
-            Some(Entry::Living { viewer: known, .. }) if **known == viewer => Arc::clone(known),
-            Some(Entry::Living { .. }) | None => Arc::new(viewer),
+            Some(CachedSession::Ended) => return Err(Error::unauthenticated()),
+            Some(CachedSession::Living { viewer: known, .. }) if **known == viewer => {
+                Arc::clone(known)
+            }
+            Some(CachedSession::Living { .. }) | None => Arc::new(viewer),
         };
         make_room(&mut entries);
-        entries.insert(session, Entry::Living { viewer: Arc::clone(&viewer), read_at });
+        entries.insert(session, CachedSession::Living { viewer: Arc::clone(&viewer), read_at });
         Ok(viewer)
     }
 
@@ -71,11 +73,11 @@ impl Cache {
     pub fn end(&self, session: SessionId) {
         let mut entries = self.entries.lock().expect("no one panics while holding it");
         make_room(&mut entries);
-        entries.insert(session, Entry::Ended);
+        entries.insert(session, CachedSession::Ended);
     }
 }
 
-fn make_room(entries: &mut FxHashMap<SessionId, Entry>) {
+fn make_room(entries: &mut FxHashMap<SessionId, CachedSession>) {
     if entries.len() >= SESSIONS_CACHED_MAX {
         entries.retain(|_, entry| entry.is_fresh());
     }
@@ -84,7 +86,7 @@ fn make_room(entries: &mut FxHashMap<SessionId, Entry>) {
     }
 }
 
-impl Chat {
+impl Rules {
     /// Who a token stands for; refused alike whatever is wrong with it.
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated> {
         let Read { user_id, session, expires_at } =

@@ -3,10 +3,10 @@
 //! A token belongs to one session or, before there is one, to one browser. It is masked anew for each
 //! page: pages are compressed together with what others wrote, and their length must not tell it.
 
-use crate::chance;
 use crate::error::{Error, Result};
 use crate::ids::ID_MAX;
 use crate::message::SessionId;
+use crate::random;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -21,7 +21,7 @@ const FIELD: &str = "form_token";
 
 /// What a token is good for.
 #[derive(Debug, Clone, Copy)]
-pub enum Holder<'a> {
+pub enum TokenHolder<'a> {
     Session(SessionId),
     /// The value of the door's cookie.
     Door(&'a str),
@@ -37,8 +37,8 @@ impl FormKey {
         Self(mac(&derived))
     }
 
-    pub fn token(&self, holder: Holder<'_>) -> Result<String> {
-        let mask: [u8; TOKEN_BYTES] = chance::bits()?;
+    pub fn token(&self, holder: TokenHolder<'_>) -> Result<String> {
+        let mask: [u8; TOKEN_BYTES] = random::bits()?;
         let mut bytes = [0; 2 * TOKEN_BYTES];
         let (masked, shown) = bytes.split_at_mut(TOKEN_BYTES);
         shown.copy_from_slice(&mask);
@@ -48,7 +48,7 @@ impl FormKey {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    fn fits(&self, holder: Holder<'_>, token: &str) -> bool {
+    fn fits(&self, holder: TokenHolder<'_>, token: &str) -> bool {
         let mut bytes = [0; 2 * TOKEN_BYTES];
         let decoded = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes);
         let (masked, mask) = bytes.split_at_mut(TOKEN_BYTES);
@@ -58,12 +58,12 @@ impl FormKey {
         decoded == Ok(2 * TOKEN_BYTES) && bool::from(masked.ct_eq(&self.bytes(holder)))
     }
 
-    fn bytes(&self, holder: Holder<'_>) -> [u8; TOKEN_BYTES] {
+    fn bytes(&self, holder: TokenHolder<'_>) -> [u8; TOKEN_BYTES] {
         let mac = match holder {
-            Holder::Session(session) => {
+            TokenHolder::Session(session) => {
                 self.0.clone().chain_update(b"session").chain_update(session.0)
             }
-            Holder::Door(cookie) => self.0.clone().chain_update(b"door").chain_update(cookie),
+            TokenHolder::Door(cookie) => self.0.clone().chain_update(b"door").chain_update(cookie),
         };
         let mut bytes = [0; TOKEN_BYTES];
         bytes.copy_from_slice(&mac.finalize().into_bytes()[..TOKEN_BYTES]);
@@ -77,7 +77,7 @@ fn mac(key: &[u8]) -> Hmac<Sha256> {
 
 /// A name that nobody guesses: for a browser at the door, or for a draft.
 pub fn fresh_name() -> Result<String> {
-    Ok(URL_SAFE_NO_PAD.encode(chance::bits()?))
+    Ok(URL_SAFE_NO_PAD.encode(random::bits()?))
 }
 
 /// What was filled in.
@@ -85,7 +85,7 @@ pub struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Refused when no page of ours, shown to this holder, sent it.
-    pub fn of(body: &[u8], key: &FormKey, holder: Option<Holder<'_>>) -> Result<Self> {
+    pub fn of(body: &[u8], key: &FormKey, holder: Option<TokenHolder<'_>>) -> Result<Self> {
         let form = Self(form_urlencoded::parse(body).into_owned().collect());
         match holder {
             Some(holder) if key.fits(holder, form.get(FIELD)) => Ok(form),
@@ -118,12 +118,12 @@ mod tests {
     #[test]
     fn a_token_fits_its_holder_only_and_never_looks_the_same() {
         let key = FormKey::new(b"0123456789abcdef0123456789abcdef");
-        let session = Holder::Session(SessionId([7; 16]));
+        let session = TokenHolder::Session(SessionId([7; 16]));
         let token = key.token(session).expect("randomness");
         assert!(key.fits(session, &token));
         assert_ne!(key.token(session).expect("randomness"), token);
-        assert!(!key.fits(Holder::Session(SessionId([8; 16])), &token));
-        assert!(!key.fits(Holder::Door("\u{7}"), &token));
+        assert!(!key.fits(TokenHolder::Session(SessionId([8; 16])), &token));
+        assert!(!key.fits(TokenHolder::Door("\u{7}"), &token));
         assert!(!FormKey::new(b"another").fits(session, &token));
         for bad in ["", "A", &token[1..], &format!("{token}A"), &token.replace(&token[..2], "__")] {
             assert!(!key.fits(session, bad), "{bad}");
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_form_is_read_as_it_was_typed() {
         let key = FormKey::new(b"0123456789abcdef0123456789abcdef");
-        let door = Holder::Door("d");
+        let door = TokenHolder::Door("d");
         let token = key.token(door).expect("randomness");
         let body = format!("form_token={token}&content=a%0D%0Ab+%26&user_id=7&seq=-1");
         let form = Form::of(body.as_bytes(), &key, Some(door)).expect("our own form");

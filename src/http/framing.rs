@@ -11,14 +11,14 @@ const LINE_BYTES_KEPT: usize = 32;
 
 /// Where in the stream of requests we are.
 pub struct Framing {
-    stage: Stage,
-    line: Line,
+    stage: RequestStage,
+    line: HeadLine,
     head: Head,
 }
 
 #[derive(Clone, Copy)]
-enum Stage {
-    Lines(Place),
+enum RequestStage {
+    Lines(LineKind),
     /// So many bytes of a body are left.
     Body(u64),
     /// So many of a chunk and its line break.
@@ -29,7 +29,7 @@ enum Stage {
 
 /// What a line is part of.
 #[derive(Clone, Copy)]
-enum Place {
+enum LineKind {
     /// Before the request line, where empty lines are passed over.
     Before,
     Head,
@@ -39,7 +39,7 @@ enum Place {
 
 /// The line that is being read.
 #[derive(Default)]
-struct Line {
+struct HeadLine {
     start: [u8; LINE_BYTES_KEPT],
     length: usize,
     ends_in_cr: bool,
@@ -55,7 +55,11 @@ struct Head {
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { stage: Stage::Lines(Place::Before), line: Line::default(), head: Head::default() }
+        Self {
+            stage: RequestStage::Lines(LineKind::Before),
+            line: HeadLine::default(),
+            head: Head::default(),
+        }
     }
 }
 
@@ -64,27 +68,39 @@ impl Framing {
     pub fn watch(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
             let taken = match self.stage {
-                Stage::Unwatched => return,
-                Stage::Lines(place) => self.read(place, bytes),
-                Stage::Body(left) => {
-                    self.skip(left, bytes.len(), Stage::Body, Stage::Lines(Place::Before))
-                }
-                Stage::Chunk(left) => {
-                    self.skip(left, bytes.len(), Stage::Chunk, Stage::Lines(Place::ChunkSize))
-                }
+                RequestStage::Unwatched => return,
+                RequestStage::Lines(place) => self.read(place, bytes),
+                RequestStage::Body(left) => self.skip(
+                    left,
+                    bytes.len(),
+                    RequestStage::Body,
+                    RequestStage::Lines(LineKind::Before),
+                ),
+                RequestStage::Chunk(left) => self.skip(
+                    left,
+                    bytes.len(),
+                    RequestStage::Chunk,
+                    RequestStage::Lines(LineKind::ChunkSize),
+                ),
             };
             bytes = &mut bytes[taken..];
         }
     }
 
-    fn skip(&mut self, left: u64, here: usize, more: fn(u64) -> Stage, then: Stage) -> usize {
+    fn skip(
+        &mut self,
+        left: u64,
+        here: usize,
+        more: fn(u64) -> RequestStage,
+        then: RequestStage,
+    ) -> usize {
         let taken = left.min(here as u64);
         self.stage = if taken == left { then } else { more(left - taken) };
         taken as usize
     }
 
     /// Up to the end of the line, or all there is.
-    fn read(&mut self, place: Place, bytes: &mut [u8]) -> usize {
+    fn read(&mut self, place: LineKind, bytes: &mut [u8]) -> usize {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             self.line.push(bytes);
             return bytes.len();
@@ -96,31 +112,31 @@ impl Framing {
             None => {
                 // NUL may stand in no head and in no chunk's size: hyper refuses it.
                 bytes[end] = 0;
-                Stage::Unwatched
+                RequestStage::Unwatched
             }
         };
         end + 1
     }
 
     /// What comes after this line; `None` where the line is ambiguous.
-    fn next(&mut self, place: Place, line: &Line) -> Option<Stage> {
+    fn next(&mut self, place: LineKind, line: &HeadLine) -> Option<RequestStage> {
         let is_empty = line.length == 1;
         match place {
-            Place::Before if is_empty => Some(Stage::Lines(Place::Before)),
-            Place::Before => Some(Stage::Lines(Place::Head)),
-            Place::Head if is_empty => Some(std::mem::take(&mut self.head).body()),
-            Place::Head => self.head.read(line).then_some(Stage::Lines(Place::Head)),
-            Place::ChunkSize => match line.chunk_size()? {
-                0 => Some(Stage::Lines(Place::Trailer)),
-                size => Some(Stage::Chunk(size.saturating_add(2))),
+            LineKind::Before if is_empty => Some(RequestStage::Lines(LineKind::Before)),
+            LineKind::Before => Some(RequestStage::Lines(LineKind::Head)),
+            LineKind::Head if is_empty => Some(std::mem::take(&mut self.head).body()),
+            LineKind::Head => self.head.read(line).then_some(RequestStage::Lines(LineKind::Head)),
+            LineKind::ChunkSize => match line.chunk_size()? {
+                0 => Some(RequestStage::Lines(LineKind::Trailer)),
+                size => Some(RequestStage::Chunk(size.saturating_add(2))),
             },
-            Place::Trailer if is_empty => Some(Stage::Lines(Place::Before)),
-            Place::Trailer => Some(Stage::Lines(Place::Trailer)),
+            LineKind::Trailer if is_empty => Some(RequestStage::Lines(LineKind::Before)),
+            LineKind::Trailer => Some(RequestStage::Lines(LineKind::Trailer)),
         }
     }
 }
 
-impl Line {
+impl HeadLine {
     fn push(&mut self, bytes: &[u8]) {
         let kept = self.length.min(LINE_BYTES_KEPT);
         let more = bytes.len().min(LINE_BYTES_KEPT - kept);
@@ -158,7 +174,7 @@ impl Line {
 
 impl Head {
     /// Takes up a header; false when it contradicts another, or others may read it otherwise.
-    fn read(&mut self, line: &Line) -> bool {
+    fn read(&mut self, line: &HeadLine) -> bool {
         if line.is_named("content-length") {
             let digits = line.value().filter(|value| value.bytes().all(|b| b.is_ascii_digit()));
             let length = digits.and_then(|digits| digits.parse().ok());
@@ -175,12 +191,12 @@ impl Head {
         }
     }
 
-    fn body(self) -> Stage {
+    fn body(self) -> RequestStage {
         match (self.is_upgrade, self.is_chunked, self.length) {
-            (true, _, _) => Stage::Unwatched,
-            (false, true, _) => Stage::Lines(Place::ChunkSize),
-            (false, false, None | Some(0)) => Stage::Lines(Place::Before),
-            (false, false, Some(length)) => Stage::Body(length),
+            (true, _, _) => RequestStage::Unwatched,
+            (false, true, _) => RequestStage::Lines(LineKind::ChunkSize),
+            (false, false, None | Some(0)) => RequestStage::Lines(LineKind::Before),
+            (false, false, Some(length)) => RequestStage::Body(length),
         }
     }
 }

@@ -4,10 +4,10 @@
 //! expired one.
 
 use super::cookies;
-use crate::app::App;
 use crate::chat::{Authenticated, Subnet};
-use crate::config::Scheme;
 use crate::error::{Error, Result};
+use crate::http::App;
+use crate::process::config::Scheme;
 use hyper::header::{self, HeaderMap, HeaderName};
 use std::net::IpAddr;
 
@@ -141,11 +141,11 @@ pub async fn authenticate(
     let bearer = bearer(headers)?;
     let cookie = cookies::session(headers);
     match (bearer.or(query), cookie) {
-        (Some(token), None) => Ok((app.chat.authenticate(token).await?, By::Token)),
-        (None, Some(cookie)) => Ok((app.chat.authenticate(cookie).await?, By::Cookie)),
+        (Some(token), None) => Ok((app.rules.authenticate(token).await?, By::Token)),
+        (None, Some(cookie)) => Ok((app.rules.authenticate(cookie).await?, By::Cookie)),
         (Some(token), Some(cookie)) => {
-            let by_token = app.chat.authenticate(token).await?;
-            match app.chat.authenticate(cookie).await {
+            let by_token = app.rules.authenticate(token).await?;
+            match app.rules.authenticate(cookie).await {
                 Ok(by_cookie) if !by_token.is_same_user(&by_cookie) => Err(Error::malformed(
                     "two_users",
                     "The token and the cookie belong to different users; send one of them.",

@@ -5,26 +5,29 @@
 //! the rules in `chat`.
 
 mod api;
+mod app;
 pub mod assets;
 mod body;
 mod cookies;
-#[cfg(test)]
-mod description;
 pub mod form;
 pub mod framing;
 mod guard;
+pub mod not_http;
+#[cfg(test)]
+mod openapi_tests;
 pub mod pages;
 pub mod render;
 mod respond;
 mod route;
 mod sockets;
-pub mod unread;
+pub mod views;
 
-use crate::app::App;
-use crate::config::Scheme;
+pub use app::App;
+
 use crate::error::{Because, Error, Result};
 use crate::live::Ticket;
 use crate::message::Viewer;
+use crate::process::config::Scheme;
 use body::{Fields, Query};
 use bytes::Bytes;
 use guard::Caller;
@@ -101,7 +104,7 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
         // What follows may be meant as frames; `framing` watches it no longer.
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    peer.app.chat.metrics.answered(name, status);
+    peer.app.rules.metrics.answered(name, status);
     let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
     let user = seen.user.map_or(0, |viewer| viewer.user_id.0);
     tracing::info!(
@@ -181,7 +184,7 @@ async fn answer(
 }
 
 async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
-    use api::{accounts, chats, history, machines, private, requests, rooms, users};
+    use api::{accounts, chats, history, join_requests, machines, private, rooms, users};
     match route {
         Route::Signup => accounts::sign_up(call).await,
         Route::Login => accounts::log_in(call).await,
@@ -201,11 +204,11 @@ async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
         Route::Members(room_id) => rooms::members(call, room_id).await,
         Route::RemoveMember(room_id, user_id) => rooms::remove(call, room_id, user_id).await,
         Route::Rotate(room_id) => rooms::rotate(call, room_id).await,
-        Route::Join(room_id) => requests::ask(call, room_id).await,
-        Route::JoinStatus(room_id) => requests::status(call, room_id).await,
-        Route::Pending(room_id) => requests::list(call, room_id).await,
-        Route::Approve(room_id) => requests::approve(call, room_id).await,
-        Route::Deny(room_id) => requests::deny(call, room_id).await,
+        Route::Join(room_id) => join_requests::ask(call, room_id).await,
+        Route::JoinStatus(room_id) => join_requests::status(call, room_id).await,
+        Route::Pending(room_id) => join_requests::list(call, room_id).await,
+        Route::Approve(room_id) => join_requests::approve(call, room_id).await,
+        Route::Deny(room_id) => join_requests::deny(call, room_id).await,
         Route::RoomHistory(room_id) => history::room(call, room_id).await,
         Route::Healthz => Ok(machines::healthz()),
         Route::Readyz => machines::readyz(call).await,

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Fatal, Result};
 use crate::http::assets;
-use crate::views::Page;
+use crate::http::views::Page;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};

@@ -2,9 +2,9 @@
 //!
 //! The one place that gives refusals their status and logs what is not a refusal, once.
 
-use crate::config::Scheme;
 use crate::error::{Because, Error, Fault, Refusal};
 use crate::limits::RETRY_SOON;
+use crate::process::config::Scheme;
 use crate::wire::Problem;
 use bytes::Bytes;
 use http_body_util::Full;

@@ -53,7 +53,7 @@ async fn reach(
     route: SocketRoute,
     viewer: &Viewer,
 ) -> Result<(Scope, Option<Standing>)> {
-    let chat = &peer.app.chat;
+    let chat = &peer.app.rules;
     let (chat_id, chat_type) = match route {
         SocketRoute::All => return Ok((Scope::All, None)),
         SocketRoute::General => {

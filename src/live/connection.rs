@@ -6,14 +6,14 @@
 
 use super::close::Close;
 use super::follow::Follow;
-use super::frames::Fragments;
+use super::frame_parser::Fragments;
 use crate::ids::ChatId;
 use crate::limits::{
     CLOSE_DRAIN_SECS, MESSAGE_READ_SECS_MAX, PING_AFTER_SECS, PONG_WITHIN_SECS, TOLD_KEPT_MAX,
     WRITE_STALL_SECS_MAX,
 };
 use crate::message::Viewer;
-use crate::registry::{Full, News, Outbox, Resume, Scope, Seat};
+use crate::registry::{Full, Outbox, Resume, Scope, Seat, UserEvent};
 use crate::wire::{close_frame, ping_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -58,7 +58,7 @@ pub struct Arriving {
     /// From where the client wants to go on.
     pub resume: Resume,
     /// What it is told meanwhile: the `welcome` may be older than that.
-    pub told: Vec<News>,
+    pub told: Vec<UserEvent>,
     /// The poll said that there is something to read, or the end, which it does not say twice.
     pub is_readable: bool,
 }
@@ -114,11 +114,14 @@ pub enum Due {
 
 impl Arriving {
     /// Keeps what concerns a connection of this scope; the latest takes the place of what it repeats.
-    pub fn keep(&mut self, scope: Scope, news: &News) -> Sent {
+    pub fn keep(&mut self, scope: Scope, news: &UserEvent) -> Sent {
         let concerns = match (scope, news) {
             (Scope::All, _) => true,
-            (Scope::One(own), News::Read { chat_id, .. }) => own == *chat_id,
-            (Scope::One(_), News::Account(_) | News::Joined { .. } | News::Left { .. }) => false,
+            (Scope::One(own), UserEvent::Read { chat_id, .. }) => own == *chat_id,
+            (
+                Scope::One(_),
+                UserEvent::Account(_) | UserEvent::Joined { .. } | UserEvent::Left { .. },
+            ) => false,
         };
         if concerns {
             self.told.retain(|earlier| !news.repeats(earlier));

@@ -3,13 +3,13 @@
 
 use super::connection::{Connection, Sent, Stage};
 use super::follow::{Follow, Passing, Phase};
-use super::worker::Worker;
+use super::worker::ShardWorker;
 use crate::ids::{ChatId, Seq};
 use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES, QUEUED_AS_WRITTEN};
-use crate::registry::{ConnectionId, Piece};
+use crate::registry::{ConnectionId, ReplayPiece};
 use crate::wire::{Run, ServerFrame, text_frame};
 
-impl Worker {
+impl ShardWorker {
     /// Messages that were committed just now, to all who follow their chat.
     pub(super) async fn publish(&mut self, run: &Run, gather: bool) {
         let Some(chat) = self.shard.chat(run.chat_id) else { return };
@@ -46,7 +46,7 @@ impl Worker {
         if let Some(chat) = self.shard.chat(run.chat_id) {
             chat.followers = followers;
         }
-        self.errands.chat.metrics.deliveries.inc_by(delivered.unsigned_abs());
+        self.errands.rules.metrics.deliveries.inc_by(delivered.unsigned_abs());
         for (index, sent) in troubled {
             self.sent(index, sent);
             self.read_on(index);
@@ -68,7 +68,7 @@ impl Worker {
     }
 
     /// A piece of a replay. When the connection is level with the chat it is live from here.
-    pub(super) fn replay(&mut self, to: ConnectionId, piece: &Piece) {
+    pub(super) fn replay(&mut self, to: ConnectionId, piece: &ReplayPiece) {
         let Some(index) = self.find_open(to) else { return };
         if self.errand_done(index) {
             if piece.last_seq < piece.head {
@@ -98,8 +98,8 @@ impl Worker {
         }
     }
 
-    fn replay_piece(&mut self, index: u32, piece: &Piece) {
-        let Piece { chat_id, from, last_seq, .. } = *piece;
+    fn replay_piece(&mut self, index: u32, piece: &ReplayPiece) {
+        let ReplayPiece { chat_id, from, last_seq, .. } = *piece;
         let Some(connection) = self.connections.get(index) else { return };
         let Some(follow) = connection.follow(chat_id) else { return };
         let Phase::Replaying { announce, begun } = follow.phase else { return };
@@ -114,7 +114,7 @@ impl Worker {
         }
         let frames = piece.run.as_ref().map(|run| run.after(from));
         let seq = piece.run.as_ref().map_or(from, Run::last);
-        self.errands.chat.metrics.deliveries.inc_by((seq.0 - from.0).unsigned_abs());
+        self.errands.rules.metrics.deliveries.inc_by((seq.0 - from.0).unsigned_abs());
         let is_level = seq >= head;
         follow.seq = seq;
         follow.phase = match is_level {

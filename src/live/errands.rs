@@ -2,24 +2,24 @@
 //! event in the shard's inbox. A connection has at most one under way.
 
 use super::follow::Follow;
-use crate::chat::Chat;
+use crate::chat::Rules;
 use crate::error::{Error, Result};
 use crate::ids::Seq;
 use crate::message::Viewer;
-use crate::registry::{ConnectionId, Event, Piece, Registry, Scope};
+use crate::registry::{ConnectionId, Event, Registry, ReplayPiece, Scope};
 use std::future::Future;
 use std::sync::Arc;
 
 pub struct Errands {
-    pub chat: Arc<Chat>,
+    pub rules: Arc<Rules>,
 }
 
 impl Errands {
     /// The chats of a connection, for `welcome`.
     pub fn greet(&self, to: ConnectionId, viewer: &Arc<Viewer>, scope: Scope) {
-        let (chat, viewer) = (Arc::clone(&self.chat), Arc::clone(viewer));
+        let (rules, viewer) = (Arc::clone(&self.rules), Arc::clone(viewer));
         self.run(to, async move {
-            let greeting = chat.greet(&viewer, scope).await?;
+            let greeting = rules.greet(&viewer, scope).await?;
             let crate::chat::Greeting { standings, epoch } = greeting;
             Ok(Event::Greeted { to, standings, epoch })
         });
@@ -27,29 +27,30 @@ impl Errands {
 
     /// The same chats, read again now that the connection follows them.
     pub fn confirm(&self, to: ConnectionId, viewer: &Arc<Viewer>) {
-        let (chat, viewer) = (Arc::clone(&self.chat), Arc::clone(viewer));
+        let (rules, viewer) = (Arc::clone(&self.rules), Arc::clone(viewer));
         self.run(to, async move {
-            let greeting = chat.greet(&viewer, Scope::All).await?;
+            let greeting = rules.greet(&viewer, Scope::All).await?;
             Ok(Event::Confirmed { to, standings: greeting.standings })
         });
     }
 
     /// What a chat that goes up to `head` has after the follower's position.
     pub fn replay(&self, to: ConnectionId, viewer: &Arc<Viewer>, follow: Follow, head: Seq) {
-        let (chat, viewer) = (Arc::clone(&self.chat), Arc::clone(viewer));
+        let (rules, viewer) = (Arc::clone(&self.rules), Arc::clone(viewer));
         let Follow { chat_id, chat_type, seq: from, .. } = follow;
         self.run(to, async move {
-            Ok(match chat.replay(&viewer, chat_id, chat_type, from).await? {
-                Some(crate::chat::Piece { run, last_seq }) => {
-                    Event::Replayed { to, piece: Piece { chat_id, from, head, run, last_seq } }
-                }
+            Ok(match rules.replay(&viewer, chat_id, chat_type, from).await? {
+                Some(crate::chat::Replay { run, last_seq }) => Event::Replayed {
+                    to,
+                    piece: ReplayPiece { chat_id, from, head, run, last_seq },
+                },
                 None => Event::Unreachable { to, chat_id },
             })
         });
     }
 
     fn run(&self, to: ConnectionId, errand: impl Future<Output = Result<Event>> + Send + 'static) {
-        let answer = Answer { registry: self.chat.registry.clone(), to, event: None };
+        let answer = ErrandEnd { registry: self.rules.registry.clone(), to, event: None };
         tokio::spawn(async move {
             let event = errand.await.unwrap_or_else(|error| {
                 match &error {
@@ -66,19 +67,19 @@ impl Errands {
 }
 
 /// Whatever becomes of an errand, the connection that waits for it is told.
-struct Answer {
+struct ErrandEnd {
     registry: Registry,
     to: ConnectionId,
     event: Option<Event>,
 }
 
-impl Answer {
+impl ErrandEnd {
     fn give(mut self, event: Event) {
         self.event = Some(event);
     }
 }
 
-impl Drop for Answer {
+impl Drop for ErrandEnd {
     fn drop(&mut self) {
         let to = self.to;
         self.registry.post(to, self.event.take().unwrap_or(Event::GaveUp { to }));
@@ -95,7 +96,7 @@ mod tests {
         let inbox = Arc::<Inbox>::default();
         let registry = Registry::new(vec![Arc::clone(&inbox)]);
         let to = ConnectionId { shard: 0, index: 7, generation: 0 };
-        let answer = Answer { registry, to, event: None };
+        let answer = ErrandEnd { registry, to, event: None };
         let panicking = std::thread::spawn(move || {
             let _answer = answer;
             panic!("on purpose");

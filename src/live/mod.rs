@@ -1,19 +1,19 @@
 //! The edge for sockets: from the upgrade to the close frame.
 //!
 //! `upgrade` answers the handshake and hands the bare socket to a shard; from then on that shard's
-//! worker, one task with one poll, is the only code that touches it. `session` says what frames
+//! worker, one task with one poll, is the only code that touches it. `client_frames` says what frames
 //! mean, `follow` where a connection is in a chat. Rules and database are reached through `chat`.
 
+mod client_frames;
 mod close;
 mod connection;
 mod delivery;
 mod errands;
+mod events;
 mod follow;
-pub mod frames;
-mod hearing;
-mod news;
+pub mod frame_parser;
+mod incoming;
 mod poll;
-mod session;
 mod slab;
 mod upgrade;
 mod wheel;

@@ -2,8 +2,8 @@
 //!
 //! It waits for sockets, its inbox and the clock, and for nothing else: what needs the database goes out
 //! as an errand and comes back as an event. With much to write it stands aside now and then, so that a
-//! message to thousands does not hold up everybody else on its core. What events mean is in `news`, what
-//! frames mean in `hearing`.
+//! message to thousands does not hold up everybody else on its core. What events mean is in `events`, what
+//! frames mean in `incoming`.
 
 use super::close::Close;
 use super::connection::{Connection, Due, Sent};
@@ -11,7 +11,7 @@ use super::errands::Errands;
 use super::poll::Poll;
 use super::slab::Slab;
 use super::wheel::{self, Wheel};
-use crate::chat::Chat;
+use crate::chat::Rules;
 use crate::ids::{ChatId, UserId};
 use crate::limits::{SCRATCH_BYTES, SHARD_TURN, STOP_PATIENCE, STOP_SPREAD};
 use crate::message::SessionId;
@@ -32,25 +32,25 @@ const TICK: Duration = Duration::from_secs(1);
 const STOP_STEP: Duration = Duration::from_millis(20);
 
 /// Starts a worker per shard. They end after `Registry::stop`, once everybody has been sent away.
-pub fn begin(inboxes: &[Arc<Inbox>], chat: &Arc<Chat>) -> io::Result<Vec<JoinHandle<()>>> {
+pub fn begin(inboxes: &[Arc<Inbox>], rules: &Arc<Rules>) -> io::Result<Vec<JoinHandle<()>>> {
     let begin = |(number, inbox): (usize, &Arc<Inbox>)| {
         let poll = Poll::new()?;
-        let errands = Errands { chat: Arc::clone(chat) };
-        let worker = Worker::new(number as u16, poll, Arc::clone(inbox), errands);
+        let errands = Errands { rules: Arc::clone(rules) };
+        let worker = ShardWorker::new(number as u16, poll, Arc::clone(inbox), errands);
         Ok(tokio::spawn(live_or_die(worker)))
     };
     inboxes.iter().enumerate().map(begin).collect()
 }
 
 /// A shard that is gone would leave its sockets hanging: better no process than half of one.
-async fn live_or_die(worker: Worker) {
+async fn live_or_die(worker: ShardWorker) {
     let ended = tokio::spawn(worker.run()).await;
     if ended.is_err_and(|error| error.is_panic()) {
         std::process::abort();
     }
 }
 
-pub(super) struct Worker {
+pub(super) struct ShardWorker {
     poll: Poll,
     inbox: Arc<Inbox>,
     pub(super) errands: Errands,
@@ -72,7 +72,7 @@ pub(super) struct Worker {
     done: u32,
 }
 
-impl Worker {
+impl ShardWorker {
     fn new(number: u16, poll: Poll, inbox: Arc<Inbox>, errands: Errands) -> Self {
         // The clock's seconds begin when the world's do, so that a token ends when it says.
         let unix = jiff::Timestamp::now();
@@ -250,7 +250,7 @@ impl Worker {
         match sent {
             Sent::Fine => {}
             Sent::TooSlow => {
-                self.errands.chat.metrics.outbox_overflows.inc();
+                self.errands.rules.metrics.outbox_overflows.inc();
                 return self.close(index, Close::TooSlow);
             }
             Sent::Gone => return self.remove(index),

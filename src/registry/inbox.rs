@@ -3,7 +3,7 @@
 //! Bounded where it could grow without end: publishing waits for room. What a connection asked for
 //! itself, and what requests cause, is bounded by the connections and requests there are.
 
-use super::{Event, News};
+use super::{Event, UserEvent};
 use crate::limits::INBOX_BYTES_MAX;
 use crate::message::Standing;
 use bytes::Bytes;
@@ -124,11 +124,11 @@ fn weight(event: &Event) -> usize {
             standings.len() * size_of::<Standing>()
         }
         Event::Replayed { piece, .. } => piece.run.as_ref().map_or(0, |run| run.bytes.len()),
-        Event::Told { news, .. } => match news {
-            News::Account(frame)
-            | News::Read { frame, .. }
-            | News::Joined { frame, .. }
-            | News::Left { frame, .. } => frame.len(),
+        Event::Told { event, .. } => match event {
+            UserEvent::Account(frame)
+            | UserEvent::Read { frame, .. }
+            | UserEvent::Joined { frame, .. }
+            | UserEvent::Left { frame, .. } => frame.len(),
         },
         Event::Heard { .. }
         | Event::Unreachable { .. }
@@ -185,15 +185,15 @@ mod tests {
         let frame = Bytes::from_static(&[0; 1_000]);
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
         let chat_id = ChatId(1);
-        let told = |news| Event::Told { user_id: UserId(1), news };
+        let told = |event| Event::Told { user_id: UserId(1), event };
         let (chat_type, last_seq) = (crate::message::ChatType::Room, Seq(0));
         let standing = Standing { chat_id, chat_type, last_seq, read_seq: Seq(0) };
         for event in [
             Event::Answered { to, frame: Some(frame.clone()) },
-            told(News::Account(frame.clone())),
-            told(News::Read { chat_id, but: None, frame: frame.clone() }),
-            told(News::Joined { chat_id, chat_type, last_seq, frame: frame.clone() }),
-            told(News::Left { chat_id, frame }),
+            told(UserEvent::Account(frame.clone())),
+            told(UserEvent::Read { chat_id, but: None, frame: frame.clone() }),
+            told(UserEvent::Joined { chat_id, chat_type, last_seq, frame: frame.clone() }),
+            told(UserEvent::Left { chat_id, frame }),
             Event::Greeted { to, standings: vec![standing; 100], epoch: "".into() },
             Event::Confirmed { to, standings: vec![standing; 100] },
         ] {

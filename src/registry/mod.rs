@@ -13,7 +13,7 @@ mod shard;
 pub use inbox::Inbox;
 pub use outbox::{Full, Outbox};
 pub use seats::{NoSeat, Seat, SeatLimits, Seats};
-pub use shard::{Chat, Shard};
+pub use shard::{Followers, Shard};
 
 use crate::ids::{ChatId, Seq, UserId};
 use crate::message::{ChatType, SessionId, Standing, Viewer};
@@ -94,7 +94,7 @@ pub enum Event {
     },
     Replayed {
         to: ConnectionId,
-        piece: Piece,
+        piece: ReplayPiece,
     },
     /// The chat is out of this connection's reach.
     Unreachable {
@@ -107,7 +107,7 @@ pub enum Event {
     },
     Told {
         user_id: UserId,
-        news: News,
+        event: UserEvent,
     },
     SessionEnded {
         user_id: UserId,
@@ -118,7 +118,7 @@ pub enum Event {
 }
 
 /// A piece of a replay: what a chat has after `from`, if anything, and where it stood.
-pub struct Piece {
+pub struct ReplayPiece {
     pub chat_id: ChatId,
     pub from: Seq,
     /// The largest number that the shard knew when it asked.
@@ -129,7 +129,7 @@ pub struct Piece {
 
 /// What concerns one user.
 #[derive(Debug, Clone)]
-pub enum News {
+pub enum UserEvent {
     /// A frame for `/ws` only.
     Account(Bytes),
     /// The user has read further in this chat, on another connection than `but`.
@@ -140,7 +140,7 @@ pub enum News {
     Left { chat_id: ChatId, frame: Bytes },
 }
 
-impl News {
+impl UserEvent {
     /// Whether it says the same again, or how the same stands now.
     pub fn repeats(&self, earlier: &Self) -> bool {
         match (self, earlier) {
@@ -203,8 +203,8 @@ impl Registry {
         self.inboxes[usize::from(to.shard)].push(event);
     }
 
-    pub fn tell(&self, user_id: UserId, news: News) {
-        self.inbox_of(user_id).push(Event::Told { user_id, news });
+    pub fn tell(&self, user_id: UserId, event: UserEvent) {
+        self.inbox_of(user_id).push(Event::Told { user_id, event });
     }
 
     pub fn end_session(&self, user_id: UserId, session: SessionId) {

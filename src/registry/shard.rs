@@ -10,13 +10,13 @@ use std::collections::hash_map::Entry;
 
 #[derive(Default)]
 pub struct Shard {
-    chats: FxHashMap<ChatId, Chat>,
+    chats: FxHashMap<ChatId, Followers>,
     users: FxHashMap<UserId, SmallVec<[u32; 2]>>,
 }
 
 /// A chat that somebody here follows.
 #[derive(Default)]
-pub struct Chat {
+pub struct Followers {
     /// The largest number that this shard has heard of since somebody began to follow the chat.
     pub head: Seq,
     /// Whether `head` is the chat's last number: it was read from the database once, and everything
@@ -27,7 +27,7 @@ pub struct Chat {
     pub followers: SmallVec<[u32; 4]>,
 }
 
-impl Chat {
+impl Followers {
     /// A message with this number was published, perhaps for the second time. Answers the largest.
     pub fn heard(&mut self, seq: Seq) -> Seq {
         self.head = self.head.max(seq);
@@ -53,7 +53,7 @@ impl Chat {
 }
 
 impl Shard {
-    pub fn chat(&mut self, chat_id: ChatId) -> Option<&mut Chat> {
+    pub fn chat(&mut self, chat_id: ChatId) -> Option<&mut Followers> {
         self.chats.get_mut(&chat_id)
     }
 
@@ -118,14 +118,14 @@ mod tests {
 
     #[test]
     fn the_head_never_goes_back() {
-        let mut chat = Chat::default();
+        let mut chat = Followers::default();
         assert_eq!(chat.heard(Seq(5)), Seq(5));
         assert_eq!(chat.heard(Seq(3)), Seq(5));
     }
 
     #[test]
     fn what_is_published_again_says_nothing_of_the_end() {
-        let mut chat = Chat::default();
+        let mut chat = Followers::default();
         assert_eq!(chat.heard(Seq(3)), Seq(3));
         assert_eq!(chat.last_seq(), None, "there may be more that passed before we were here");
         assert_eq!(chat.read(Seq(8)), Seq(8));

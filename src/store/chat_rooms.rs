@@ -22,7 +22,7 @@ pub struct Room {
 }
 
 /// What an invite link shows to one who follows it.
-pub struct Invite {
+pub struct RoomInvite {
     pub name: String,
     pub description: String,
     pub creator_id: UserId,
@@ -82,12 +82,12 @@ impl Store {
     }
 
     /// Anyone may ask; the caller compares the link before it shows anything.
-    pub async fn invite(&self, viewer: UserId, room_id: ChatId) -> Result<Option<Invite>> {
+    pub async fn invite(&self, viewer: UserId, room_id: ChatId) -> Result<Option<RoomInvite>> {
         let row = self.maybe(sql!("chat_rooms/invite"), &[&viewer.0, &room_id.0]).await?;
         row.map(|row| {
             let state =
                 row.get::<_, Option<&str>>("state").map(MemberState::from_name).transpose()?;
-            Ok(Invite {
+            Ok(RoomInvite {
                 name: row.get("name"),
                 description: row.get("description"),
                 creator_id: UserId(row.get("creator_id")),

@@ -181,7 +181,7 @@ pub enum PageStart {
 
 /// Messages of a chat, oldest first, and where the chat stood when they were read.
 #[derive(Debug)]
-pub struct Page {
+pub struct HistoryPage {
     pub messages: Vec<Message>,
     pub last_seq: Seq,
     pub has_more: bool,
@@ -195,7 +195,7 @@ impl Store {
         chat_id: ChatId,
         chat_type: ChatType,
         query: PageQuery,
-    ) -> Result<Option<Page>> {
+    ) -> Result<Option<HistoryPage>> {
         let statement = match chat_type {
             ChatType::General => sql!("messages/history_general"),
             ChatType::Private => sql!("messages/history_private"),
@@ -227,7 +227,7 @@ impl Store {
             }
             PageStart::After(_) => messages.last().is_some_and(|message| message.seq < last_seq),
         };
-        Ok(Some(Page { messages, last_seq, has_more }))
+        Ok(Some(HistoryPage { messages, last_seq, has_more }))
     }
 
     /// Ends a server process of ours whose commit is not known, and waits until it is gone: only then

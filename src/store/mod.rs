@@ -3,44 +3,45 @@
 //! Statements stand in `sql/<table>/<function>.sql`; the functions here run them and turn rows into
 //! values. Called by `chat`. Knows nothing of who is connected, of JSON or of HTTP.
 
-mod asked;
 mod chat_rooms;
 mod chats;
-mod connect;
+pub(crate) mod connect;
 mod messages;
 mod migrate;
 mod names;
-pub mod private;
+mod pipelines;
+mod pooled;
 mod private_chats;
 mod read_positions;
 mod room_members;
 mod sessions;
 mod settings;
-mod shared;
 mod transactions;
 mod users;
 
-pub use chat_rooms::{Invite, Room};
+pub use chat_rooms::{Room, RoomInvite};
 pub use chats::ChatRow;
-pub use messages::{Backend, Outcome, Page, PageQuery, PageStart, Stored, WriteError, Writer};
+pub use messages::{
+    Backend, HistoryPage, Outcome, PageQuery, PageStart, Stored, WriteError, Writer,
+};
 pub use migrate::MigrateError;
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
-pub use room_members::{Decided, Member, MemberState, OpenRequest, Request, Requested};
+pub use room_members::{Decided, JoinRequest, Member, MemberState, OpenRequest, Requested};
 pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
-pub use users::{Login, NewUser, PasswordChange, User, UserAndHash};
+pub use users::{LoginRecord, NewUser, PasswordChange, User, UserAndHash};
 
 use crate::error::{Error, Fatal, Result};
 use crate::limits::{
     ANSWER_TIMEOUT, DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT,
     POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
 };
-use asked::Asked;
 use connect::Connector;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
 };
+use pooled::Pooled;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -64,8 +65,8 @@ pub const LOG_QUIET: &str = "deadpool.postgres=off";
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
-    names: Arc<names::Names>,
-    shared: Arc<shared::Shared>,
+    names: Arc<names::NameCache>,
+    pipelines: Arc<pipelines::Pipelines>,
     /// No connection could be had the last time: said once, and once when it is back.
     is_away: Arc<AtomicBool>,
 }
@@ -110,7 +111,7 @@ impl Store {
             pool,
             config,
             names: Arc::default(),
-            shared: Arc::default(),
+            pipelines: Arc::default(),
             is_away: Arc::default(),
         }
     }
@@ -155,8 +156,8 @@ impl Store {
     }
 
     /// A connection of the pool to ask on.
-    async fn client(&self) -> Result<Asked> {
-        self.pooled().await.map(Asked::new)
+    async fn client(&self) -> Result<Pooled> {
+        self.pooled().await.map(Pooled::new)
     }
 
     async fn pooled(&self) -> Result<Object> {

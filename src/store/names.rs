@@ -12,16 +12,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 #[derive(Default)]
-pub struct Names {
-    entries: Mutex<FxHashMap<UserId, Entry>>,
+pub struct NameCache {
+    entries: Mutex<FxHashMap<UserId, CachedName>>,
 }
 
-struct Entry {
+struct CachedName {
     name: Arc<str>,
     read_at: Instant,
 }
 
-impl Names {
+impl NameCache {
     fn get(&self, user_id: UserId) -> Option<Arc<str>> {
         let entries = self.entries.lock().expect("no one panics while holding it");
         let entry = entries.get(&user_id)?;
@@ -34,7 +34,7 @@ impl Names {
             entries.retain(|_, entry| entry.read_at.elapsed() < NAME_CACHE_AGE);
         }
         if entries.len() < NAMES_CACHED_MAX {
-            entries.insert(user_id, Entry { name, read_at });
+            entries.insert(user_id, CachedName { name, read_at });
         }
     }
 }

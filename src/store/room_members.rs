@@ -23,7 +23,7 @@ pub struct Member {
 }
 
 /// Somebody who asked to join, whatever came of it.
-pub struct Request {
+pub struct JoinRequest {
     pub user_id: UserId,
     pub username: String,
     pub requested_at: Timestamp,
@@ -39,7 +39,7 @@ pub struct OpenRequest {
 
 /// What became of a request to join.
 pub enum Requested {
-    /// Asked now for the first time.
+    /// Pooled now for the first time.
     New,
     /// Already in the table, in this state.
     Standing(MemberState),
@@ -103,7 +103,7 @@ impl Store {
         state: MemberState,
         after: Option<UserId>,
         limit: i64,
-    ) -> Result<Vec<Request>> {
+    ) -> Result<Vec<JoinRequest>> {
         let after = after.map(|id| id.0);
         let rows = self
             .rows(
@@ -111,7 +111,7 @@ impl Store {
                 &[&creator.0, &room_id.0, &state.name(), &after, &limit],
             )
             .await?;
-        let request = |row: &tokio_postgres::Row| Request {
+        let request = |row: &tokio_postgres::Row| JoinRequest {
             user_id: UserId(row.get("user_id")),
             username: row.get("username"),
             requested_at: timestamp(row, "requested_at"),

@@ -24,7 +24,7 @@ pub struct UserAndHash {
 }
 
 /// The account that somebody wants to log in to.
-pub struct Login {
+pub struct LoginRecord {
     pub account: UserAndHash,
     /// Somebody signed in to it from the same subnet within 30 days.
     pub is_familiar: bool,
@@ -59,7 +59,7 @@ impl Store {
         Ok((row.get("username_taken"), row.get("email_taken")))
     }
 
-    pub async fn user_at_login(&self, username: &str, subnet: i64) -> Result<Option<Login>> {
+    pub async fn user_at_login(&self, username: &str, subnet: i64) -> Result<Option<LoginRecord>> {
         // PostgreSQL has no texts with NUL, and so no names.
         if username.contains('\0') {
             return Ok(None);
@@ -67,7 +67,7 @@ impl Store {
         let row = self.maybe(sql!("users/at_login"), &[&username, &subnet]).await?;
         Ok(row.map(|row| {
             let is_familiar = row.get("is_familiar");
-            Login { account: user_and_hash(row), is_familiar }
+            LoginRecord { account: user_and_hash(row), is_familiar }
         }))
     }
 

@@ -3,7 +3,7 @@
 use divan::Bencher;
 use snug::ids::{ChatId, UserId};
 use snug::message::ChatType;
-use snug::store::private::{Options, Private};
+use snug::postgres::{Options, Private};
 use snug::store::{PageQuery, PageStart, Store};
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;

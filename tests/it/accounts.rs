@@ -219,3 +219,11 @@ async fn people_are_found_by_prefix_first_and_wildcards_stand_for_themselves() {
         assert_eq!(ada.get(&format!("/users?{query}")).await.faults(), [field], "{query}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_with_nul_is_nobodys() {
+    let server = Server::start().await;
+    let nobody = Person::nobody(&server);
+    let body = json!({"username": "a\0da", "password": "correct horse"});
+    nobody.post("/auth/login", body).await.refused(401, "bad_credentials");
+}

@@ -4,7 +4,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use snug::error::Fatal;
-use snug::store::private::{Options, Private};
+use snug::postgres::{Options, Private};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;

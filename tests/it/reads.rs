@@ -80,3 +80,12 @@ async fn of_an_empty_chat_nothing_has_been_read() {
     let count = "select count(*) from read_positions where chat_id = $1";
     assert_eq!(database.query_one(count, &[&room]).await.unwrap().get::<_, i64>(0), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_number_is_one_however_it_is_written() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.say(1, "Hello!").await;
+    ada.post("/chats/1/read", json!({"seq": 1.0})).await.expect(204);
+    assert_eq!(ada.post("/chats/1/read", json!({"seq": 0.5})).await.faults(), ["seq"]);
+}

@@ -1,6 +1,6 @@
 //! What operators read about settings is what the program believes.
 
-use snug::config::{Config, SETTINGS, Written};
+use snug::process::config::{Config, SETTINGS, Written};
 
 const README: &str = include_str!("../../README.md");
 const ENVIRONMENT_FILE: &str = include_str!("../../systemd/snug.env");

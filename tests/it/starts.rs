@@ -3,8 +3,8 @@
 use crate::commands::{refused, snug};
 use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server};
 use serde_json::json;
-use snug::config::{Config, Written};
-use snug::store::private::{Options, Private};
+use snug::postgres::{Options, Private};
+use snug::process::config::{Config, Written};
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;

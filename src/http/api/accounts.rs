@@ -20,7 +20,7 @@ pub async fn sign_up(call: Call) -> Result<Answer> {
     fields.check("password", text::password(&signup.password));
     fields.check("email", text::email(&signup.email));
     fields.finish()?;
-    let user_id = call.app.chat.sign_up(signup, call.caller.subnet()).await?;
+    let user_id = call.app.rules.sign_up(signup, call.caller.subnet()).await?;
     Ok(respond::created(&json!({"message": "User created", "user_id": user_id})))
 }
 
@@ -41,13 +41,13 @@ pub async fn log_in(call: Call) -> Result<Answer> {
         user_agent: call.user_agent(),
         from: call.caller.subnet(),
     };
-    let token = call.app.chat.log_in(credentials).await?;
+    let token = call.app.rules.log_in(credentials).await?;
     Ok(token_answer(&call, &token))
 }
 
 pub async fn renew(call: Call) -> Result<Answer> {
     let viewer = call.viewer()?;
-    let token = call.app.chat.renew(&viewer).await?;
+    let token = call.app.rules.renew(&viewer).await?;
     Ok(token_answer(&call, &token))
 }
 
@@ -66,7 +66,7 @@ fn token_answer(call: &Call, token: &Token) -> Answer {
 
 pub async fn log_out(call: Call) -> Result<Answer> {
     let viewer = call.viewer()?;
-    call.app.chat.log_out(viewer).await?;
+    call.app.rules.log_out(viewer).await?;
     let mut answer = respond::no_content();
     cookies::set(&mut answer, &cookies::of_session(None, call.caller.scheme));
     Ok(answer)
@@ -79,12 +79,12 @@ pub async fn change_password(call: Call) -> Result<Answer> {
     fields.check("new_password", text::password(&new));
     fields.finish()?;
     let (viewer, from) = (call.viewer()?, call.caller.subnet());
-    call.app.chat.change_password(viewer, current, new, from).await?;
+    call.app.rules.change_password(viewer, current, new, from).await?;
     Ok(respond::no_content())
 }
 
 pub async fn me(call: Call) -> Result<Answer> {
-    let user = call.app.chat.user(&*call.viewer()?).await?;
+    let user = call.app.rules.user(&*call.viewer()?).await?;
     Ok(respond::ok(&json!({
         "user_id": user.user_id,
         "username": user.username,

@@ -12,14 +12,18 @@ use crate::wire::{ChatJson, MessageJson};
 
 pub async fn list(call: Call) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
-    let overview = call.app.chat.overview(&*call.viewer()?, after.map(ChatId), limit).await?;
+    let overview = call.app.rules.overview(&*call.viewer()?, after.map(ChatId), limit).await?;
     #[derive(serde::Serialize)]
-    struct Json<'a> {
+    struct ChatsJson<'a> {
         chats: &'a [ChatJson],
         next: Option<ChatId>,
         epoch: &'a str,
     }
-    Ok(respond::ok(&Json { chats: &overview.chats, next: overview.next, epoch: &overview.epoch }))
+    Ok(respond::ok(&ChatsJson {
+        chats: &overview.chats,
+        next: overview.next,
+        epoch: &overview.epoch,
+    }))
 }
 
 pub async fn post(call: Call, chat_id: ChatId) -> Result<Answer> {
@@ -38,7 +42,7 @@ pub async fn post(call: Call, chat_id: ChatId) -> Result<Answer> {
         content: content.into(),
         client_id: client_id.map(String::into_boxed_str),
     };
-    Ok(match call.app.chat.post(draft).await? {
+    Ok(match call.app.rules.post(draft).await? {
         Posted::New(message) => respond::created(&MessageJson(message)),
         Posted::Known(message) => respond::ok(&MessageJson(message)),
     })
@@ -55,6 +59,6 @@ pub async fn read(call: Call, chat_id: ChatId) -> Result<Answer> {
     let mut fields = call.fields()?;
     let seq = Seq(fields.integer("seq", 0..=ID_MAX));
     fields.finish()?;
-    call.app.chat.mark_read(&*call.viewer()?, chat_id, seq).await?;
+    call.app.rules.mark_read(&*call.viewer()?, chat_id, seq).await?;
     Ok(respond::no_content())
 }

@@ -12,7 +12,7 @@ use crate::wire::MessageJson;
 use hyper::StatusCode;
 
 pub async fn general(call: Call) -> Result<Answer> {
-    let chat_id = call.app.chat.general_chat().await?;
+    let chat_id = call.app.rules.general_chat().await?;
     history(call, chat_id, ChatType::General).await
 }
 
@@ -25,7 +25,7 @@ pub async fn room(call: Call, room_id: ChatId) -> Result<Answer> {
 }
 
 #[derive(serde::Serialize)]
-struct Json<'a> {
+struct HistoryJson<'a> {
     messages: Vec<MessageJson>,
     last_seq: Seq,
     has_more: bool,
@@ -37,11 +37,11 @@ const MEMBERS_BYTES: usize = 224;
 
 async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
     let query = page_query(&call.query, &call.body)?;
-    let history = call.app.chat.history(&*call.viewer()?, chat_id, chat_type, query).await?;
+    let history = call.app.rules.history(&*call.viewer()?, chat_id, chat_type, query).await?;
     let page = history.page;
     let contents: usize = page.messages.iter().map(|message| message.content.len()).sum();
     let bytes = contents + (page.messages.len() + 1) * MEMBERS_BYTES;
-    let json = Json {
+    let json = HistoryJson {
         messages: page.messages.into_iter().map(MessageJson).collect(),
         last_seq: page.last_seq,
         has_more: page.has_more,

@@ -17,12 +17,12 @@ pub async fn readyz(call: Call) -> Result<Answer> {
     if call.app.is_stopping() {
         return Err(Error::stopping());
     }
-    call.app.chat.is_ready().await?;
+    call.app.rules.is_ready().await?;
     Ok(respond::text(StatusCode::OK, "ready\n"))
 }
 
 pub fn metrics(call: Call) -> Result<Answer> {
-    let chat = &call.app.chat;
+    let chat = &call.app.rules;
     let (sockets, users) = chat.registry.online();
     let pool = chat.pool_state();
     let text = chat.metrics.text(&Gauges {

@@ -3,9 +3,9 @@
 pub mod accounts;
 pub mod chats;
 pub mod history;
+pub mod join_requests;
 pub mod machines;
 pub mod private;
-pub mod requests;
 pub mod rooms;
 pub mod users;
 

@@ -11,7 +11,7 @@ pub async fn create(call: Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let receiver_id = UserId(fields.integer("receiver_id", 1..=ID_MAX));
     fields.finish()?;
-    Ok(match call.app.chat.open_private_chat(call.viewer()?, receiver_id).await? {
+    Ok(match call.app.rules.open_private_chat(call.viewer()?, receiver_id).await? {
         PrivateChat::Created(chat_id) => {
             respond::created(&json!({"chat_id": chat_id, "status": "created"}))
         }

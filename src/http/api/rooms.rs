@@ -17,7 +17,7 @@ pub async fn create(call: Call) -> Result<Answer> {
     fields.check("description", text::room_description(&description));
     fields.finish()?;
     let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
-    let (room_id, path) = call.app.chat.create_room(call.viewer()?, name, description).await?;
+    let (room_id, path) = call.app.rules.create_room(call.viewer()?, name, description).await?;
     let invite_link = invite_link(&call, &path);
     Ok(respond::created(&json!({"room_id": room_id, "invite_link": invite_link})))
 }
@@ -28,7 +28,7 @@ fn invite_link(call: &Call, path: &str) -> String {
 
 pub async fn show(call: Call, room_id: ChatId) -> Result<Answer> {
     let viewer = call.viewer()?;
-    let room = call.app.chat.room(&viewer, room_id).await?;
+    let room = call.app.rules.room(&viewer, room_id).await?;
     let mut json = json!({
         "room_id": room.room_id,
         "name": room.name,
@@ -46,17 +46,17 @@ pub async fn show(call: Call, room_id: ChatId) -> Result<Answer> {
 pub async fn members(call: Call, room_id: ChatId) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
     let after = UserId(after.unwrap_or(0));
-    let listed = call.app.chat.members(&*call.viewer()?, room_id, after, limit).await?;
+    let listed = call.app.rules.members(&*call.viewer()?, room_id, after, limit).await?;
     #[derive(serde::Serialize)]
-    struct Member {
+    struct MemberJson {
         user_id: UserId,
         username: String,
         is_creator: bool,
     }
-    let members: Vec<Member> = listed
+    let members: Vec<MemberJson> = listed
         .rows
         .into_iter()
-        .map(|member| Member {
+        .map(|member| MemberJson {
             user_id: member.user_id,
             username: member.username,
             is_creator: member.is_creator,
@@ -66,11 +66,11 @@ pub async fn members(call: Call, room_id: ChatId) -> Result<Answer> {
 }
 
 pub async fn rotate(call: Call, room_id: ChatId) -> Result<Answer> {
-    let path = call.app.chat.rotate_invite(&*call.viewer()?, room_id).await?;
+    let path = call.app.rules.rotate_invite(&*call.viewer()?, room_id).await?;
     Ok(respond::ok(&json!({"invite_link": invite_link(&call, &path)})))
 }
 
 pub async fn remove(call: Call, room_id: ChatId, user_id: UserId) -> Result<Answer> {
-    call.app.chat.remove_member(call.viewer()?, room_id, user_id).await?;
+    call.app.rules.remove_member(call.viewer()?, room_id, user_id).await?;
     Ok(respond::no_content())
 }

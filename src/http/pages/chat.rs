@@ -1,20 +1,20 @@
 //! A chat: its history, and the form that sends a message.
 
 use super::refusal;
-use super::route::Place;
-use crate::chat::{Page, PageQuery, PageStart};
+use super::route::ChatPath;
+use crate::chat::{HistoryPage, PageQuery, PageStart};
 use crate::error::{Because, Error, Refusal, Result};
 use crate::http::Call;
 use crate::http::form::{Form, fresh_name};
 use crate::http::respond::{self, Answer};
+use crate::http::views::{self, ChatLine, Composer, HistoryView};
 use crate::ids::{ChatId, Seq};
 use crate::limits::PAGE_ROWS_DEFAULT;
 use crate::message::{Draft, Viewer};
 use crate::text;
-use crate::views::{self, ChatLine, Composer, History};
 use hyper::StatusCode;
 
-pub async fn show(call: &Call, place: Place) -> Result<Answer> {
+pub async fn show(call: &Call, place: ChatPath) -> Result<Answer> {
     let before = match call.query.get("before") {
         Some(before) => Some(Seq::parse(before).ok_or_else(Error::not_found)?),
         None => None,
@@ -26,7 +26,7 @@ pub async fn show(call: &Call, place: Place) -> Result<Answer> {
 async fn page(
     call: &Call,
     status: StatusCode,
-    place: Place,
+    place: ChatPath,
     before: Option<Seq>,
     composer: Composer,
 ) -> Result<Answer> {
@@ -36,7 +36,7 @@ async fn page(
     let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
     let href = views::href(place.chat_type(), chat_id);
     // Out of reach, nothing else is asked for.
-    let history = call.app.chat.history(&viewer, chat_id, place.chat_type(), query).await?.page;
+    let history = call.app.rules.history(&viewer, chat_id, place.chat_type(), query).await?.page;
     let (mut shell, panel) = tokio::try_join!(
         call.shell(&viewer, href.clone(), Some(chat_id)),
         panel(call, &viewer, place)
@@ -51,20 +51,20 @@ async fn page(
     let chat = line.clone();
     let history = view(&history, &chat, &viewer);
     let base = call.base(&viewer)?;
-    call.page(status, &views::Chat { base, shell, chat, history, composer, panel })
+    call.page(status, &views::ChatPage { base, shell, chat, history, composer, panel })
 }
 
-async fn panel(call: &Call, viewer: &Viewer, place: Place) -> Result<Option<views::RoomPanel>> {
+async fn panel(call: &Call, viewer: &Viewer, place: ChatPath) -> Result<Option<views::RoomPanel>> {
     match place {
-        Place::Room(room_id) => super::rooms::panel(call, viewer, room_id).await.map(Some),
-        Place::General | Place::Private(_) => Ok(None),
+        ChatPath::Room(room_id) => super::rooms::panel(call, viewer, room_id).await.map(Some),
+        ChatPath::General | ChatPath::Private(_) => Ok(None),
     }
 }
 
-fn view(page: &Page, chat: &ChatLine, viewer: &Viewer) -> History {
+fn view(page: &HistoryPage, chat: &ChatLine, viewer: &Viewer) -> HistoryView {
     let first = page.messages.first().filter(|_| page.has_more);
     let is_end = page.messages.last().is_none_or(|last| last.seq == page.last_seq);
-    History {
+    HistoryView {
         messages: views::messages(&page.messages, viewer, Seq(chat.read_seq)),
         older: first.map(|first| format!("{}?before={}", chat.href, first.seq)),
         latest: (!is_end).then(|| chat.href.clone()),
@@ -73,15 +73,15 @@ fn view(page: &Page, chat: &ChatLine, viewer: &Viewer) -> History {
     }
 }
 
-async fn chat_id(call: &Call, place: Place) -> Result<ChatId> {
+async fn chat_id(call: &Call, place: ChatPath) -> Result<ChatId> {
     match place {
-        Place::General => call.app.chat.general_chat().await,
-        Place::Private(chat_id) | Place::Room(chat_id) => Ok(chat_id),
+        ChatPath::General => call.app.rules.general_chat().await,
+        ChatPath::Private(chat_id) | ChatPath::Room(chat_id) => Ok(chat_id),
     }
 }
 
 /// A draft that a rule refuses comes back with the sentence that says why.
-pub async fn post(call: &Call, place: Place, form: Form) -> Result<Answer> {
+pub async fn post(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
     let chat_id = chat_id(call, place).await?;
     let (client_id, typed) = (form.text("client_id"), form.text("content"));
     let content = match text::content(&typed) {
@@ -98,7 +98,7 @@ pub async fn post(call: &Call, place: Place, form: Form) -> Result<Answer> {
         content: content.into(),
         client_id: Some(client_id.as_str().into()),
     };
-    match call.app.chat.post(draft).await {
+    match call.app.rules.post(draft).await {
         Ok(_) => Ok(respond::see_other(&views::href(place.chat_type(), chat_id))),
         Err(error) => refused(call, place, &refusal(error)?, client_id, typed).await,
     }
@@ -106,7 +106,7 @@ pub async fn post(call: &Call, place: Place, form: Form) -> Result<Answer> {
 
 async fn refused(
     call: &Call,
-    place: Place,
+    place: ChatPath,
     refusal: &Refusal,
     client_id: String,
     content: String,
@@ -122,8 +122,8 @@ async fn refused(
     Ok(answer)
 }
 
-pub async fn read(call: &Call, place: Place, form: Form) -> Result<Answer> {
+pub async fn read(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
     let chat_id = chat_id(call, place).await?;
-    call.app.chat.mark_read(&*call.viewer()?, chat_id, Seq(form.id("seq"))).await?;
+    call.app.rules.mark_read(&*call.viewer()?, chat_id, Seq(form.id("seq"))).await?;
     Ok(respond::see_other(&views::href(place.chat_type(), chat_id)))
 }

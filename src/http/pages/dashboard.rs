@@ -6,11 +6,11 @@ use crate::error::{Refusal, Result};
 use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
+use crate::http::views::{self, JoinForm, PeopleSearch, Person, RoomForm};
 use crate::ids::UserId;
 use crate::limits::PEOPLE_SHOWN;
 use crate::message::ChatType;
 use crate::text;
-use crate::views::{self, JoinForm, PeopleSearch, Person, RoomForm};
 use hyper::StatusCode;
 
 /// What stands in the page's forms.
@@ -33,7 +33,10 @@ async fn page(call: &Call, status: StatusCode, forms: Forms) -> Result<Answer> {
     let viewer = call.viewer()?;
     let shell = call.shell(&viewer, "/".into(), None).await?;
     let Forms { people, room, join } = forms;
-    call.page(status, &views::Dashboard { base: call.base(&viewer)?, shell, people, room, join })
+    call.page(
+        status,
+        &views::DashboardPage { base: call.base(&viewer)?, shell, people, room, join },
+    )
 }
 
 /// The page again, with what was refused.
@@ -49,14 +52,14 @@ async fn search(call: &Call, typed: &str) -> Result<PeopleSearch> {
         Ok(part) => part,
         Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault.into()) }),
     };
-    let found = call.app.chat.find_people(part, PEOPLE_SHOWN).await?;
+    let found = call.app.rules.find_people(part, PEOPLE_SHOWN).await?;
     let found = found.into_iter().map(|(id, name)| Person::new(id.0, &name)).collect();
     Ok(PeopleSearch { text, found: Some(found), fault: None })
 }
 
 pub async fn open_private(call: &Call, form: Form) -> Result<Answer> {
     let other = UserId(form.id("user_id"));
-    match call.app.chat.open_private_chat(call.viewer()?, other).await {
+    match call.app.rules.open_private_chat(call.viewer()?, other).await {
         Ok(PrivateChat::Created(chat_id) | PrivateChat::Exists(chat_id)) => {
             Ok(respond::see_other(&views::href(ChatType::Private, chat_id)))
         }
@@ -81,7 +84,7 @@ pub async fn create_room(call: &Call, form: Form) -> Result<Answer> {
         return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
     }
     let (name, description) = (room.name.trim().to_owned(), room.description.trim().to_owned());
-    match call.app.chat.create_room(call.viewer()?, name, description).await {
+    match call.app.rules.create_room(call.viewer()?, name, description).await {
         Ok((room_id, _)) => {
             Ok(respond::see_other(&format!("{}#panel", views::href(ChatType::Room, room_id))))
         }
@@ -103,7 +106,7 @@ pub async fn join(call: &Call, form: Form) -> Result<Answer> {
         let forms = Forms { join, ..Forms::default() };
         return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
     };
-    match call.app.chat.ask_to_join(call.viewer()?, room_id, &code).await {
+    match call.app.rules.ask_to_join(call.viewer()?, room_id, &code).await {
         Ok(Join::Pending) => Ok(respond::see_other(&text::invite_path(room_id, &code))),
         Ok(Join::Member) => Ok(respond::see_other(&views::href(ChatType::Room, room_id))),
         Err(error) => {

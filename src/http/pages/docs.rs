@@ -17,82 +17,82 @@ pub struct Docs {
     pub title: String,
     pub summary: String,
     pub description: Prose,
-    pub groups: Vec<Group>,
-    pub shapes: Vec<Shape>,
+    pub groups: Vec<GroupDoc>,
+    pub shapes: Vec<ShapeDoc>,
 }
 
 /// The calls under one tag.
 #[derive(Debug, Serialize)]
-pub struct Group {
+pub struct GroupDoc {
     pub slug: String,
     pub name: String,
     pub description: Prose,
-    pub calls: Vec<Call>,
+    pub calls: Vec<CallDoc>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Call {
+pub struct CallDoc {
     pub id: String,
     pub method: String,
     pub path: String,
     pub summary: String,
     pub description: Prose,
     pub access: &'static str,
-    pub parameters: Vec<Member>,
-    pub body: Option<Body>,
-    pub answers: Vec<Answer>,
-    pub refusals: Vec<Answer>,
+    pub parameters: Vec<MemberDoc>,
+    pub body: Option<BodyDoc>,
+    pub answers: Vec<AnswerDoc>,
+    pub refusals: Vec<AnswerDoc>,
 }
 
 /// A parameter, or a member of a JSON object; `place` is empty for the latter.
 #[derive(Debug, Serialize)]
-pub struct Member {
+pub struct MemberDoc {
     pub name: String,
     pub place: String,
     pub required: bool,
-    pub kind: Kind,
+    pub kind: KindDoc,
     pub description: Prose,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Body {
+pub struct BodyDoc {
     pub media: Vec<String>,
-    pub members: Vec<Member>,
+    pub members: Vec<MemberDoc>,
     pub example: Option<String>,
 }
 
 /// What may come back under one status; `codes` only where the description names them all.
 #[derive(Debug, Serialize)]
-pub struct Answer {
+pub struct AnswerDoc {
     pub status: String,
     pub description: Prose,
     pub codes: Vec<String>,
     pub media: Vec<String>,
-    pub kind: Option<Kind>,
+    pub kind: Option<KindDoc>,
     pub example: Option<String>,
 }
 
 /// A named JSON object, or the alternatives that share a name.
 #[derive(Debug, Serialize)]
-pub struct Shape {
+pub struct ShapeDoc {
     pub name: String,
     pub description: Prose,
-    pub members: Vec<Member>,
+    pub members: Vec<MemberDoc>,
     pub choices: Vec<String>,
 }
 
 /// A type in words, with the name of the shape to follow, if there is one.
 #[derive(Debug, Serialize)]
-pub struct Kind {
+pub struct KindDoc {
     pub words: String,
     pub shape: Option<String>,
 }
 
 /// Text in which backticks have become code.
-pub type Prose = Vec<Piece>;
+pub type Prose = Vec<ProseSpan>;
 
 #[derive(Debug, Serialize)]
-pub struct Piece {
+pub struct ProseSpan {
     pub code: bool,
     pub text: String,
 }
@@ -106,7 +106,7 @@ impl Docs {
     }
 
     pub fn new(document: &Value) -> Self {
-        let reader = Reader { document };
+        let reader = OpenApiReader { document };
         let info = &document["info"];
         Self {
             title: text(&info["title"]),
@@ -119,12 +119,12 @@ impl Docs {
 }
 
 /// The whole document, which every part needs in order to follow references.
-struct Reader<'a> {
+struct OpenApiReader<'a> {
     document: &'a Value,
 }
 
-impl<'a> Reader<'a> {
-    fn group(&self, tag: &Value) -> Group {
+impl<'a> OpenApiReader<'a> {
+    fn group(&self, tag: &Value) -> GroupDoc {
         let name = text(&tag["name"]);
         let calls = entries(&self.document["paths"])
             .flat_map(|(path, methods)| entries(methods).map(move |(m, call)| (path, m, call)))
@@ -132,14 +132,14 @@ impl<'a> Reader<'a> {
             .map(|(path, method, call)| self.call(path, method, call))
             .collect();
         let slug = name.to_lowercase().replace(' ', "-");
-        Group { slug, name, description: prose(&tag["description"]), calls }
+        GroupDoc { slug, name, description: prose(&tag["description"]), calls }
     }
 
-    fn call(&self, path: &str, method: &str, call: &'a Value) -> Call {
+    fn call(&self, path: &str, method: &str, call: &'a Value) -> CallDoc {
         let (refusals, answers) = entries(&call["responses"])
             .map(|(status, answer)| self.answer(status, self.follow(answer)))
             .partition(|answer| answer.status.as_str() >= "400");
-        Call {
+        CallDoc {
             id: text(&call["operationId"]),
             method: method.to_uppercase(),
             path: path.to_owned(),
@@ -153,9 +153,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn parameter(&self, parameter: &'a Value) -> Member {
+    fn parameter(&self, parameter: &'a Value) -> MemberDoc {
         let parameter = self.follow(parameter);
-        Member {
+        MemberDoc {
             name: text(&parameter["name"]),
             place: text(&parameter["in"]),
             required: parameter["required"] == true,
@@ -164,20 +164,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn body(&self, body: &'a Value) -> Body {
+    fn body(&self, body: &'a Value) -> BodyDoc {
         let first = entries(&body["content"]).next().map(|(_, content)| content);
-        Body {
+        BodyDoc {
             media: entries(&body["content"]).map(|(media, _)| media.to_owned()).collect(),
             members: first.map(|c| self.members(self.follow(&c["schema"]))).unwrap_or_default(),
             example: first.and_then(example),
         }
     }
 
-    fn answer(&self, status: &str, answer: &'a Value) -> Answer {
+    fn answer(&self, status: &str, answer: &'a Value) -> AnswerDoc {
         let first = entries(&answer["content"]).next().map(|(_, content)| content);
         let codes = first.map(|c| list(&c["schema"]["allOf"])).unwrap_or_default();
         let codes = codes.iter().flat_map(|part| list(&part["properties"]["code"]["enum"]));
-        Answer {
+        AnswerDoc {
             status: status.to_owned(),
             description: prose(&answer["description"]),
             codes: codes.map(text).collect(),
@@ -187,9 +187,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn shapes(&self) -> Vec<Shape> {
+    fn shapes(&self) -> Vec<ShapeDoc> {
         let named = entries(&self.document["components"]["schemas"]);
-        let shape = |(name, schema): (&str, &'a Value)| Shape {
+        let shape = |(name, schema): (&str, &'a Value)| ShapeDoc {
             name: name.to_owned(),
             description: prose(&schema["description"]),
             members: self.members(schema),
@@ -198,8 +198,8 @@ impl<'a> Reader<'a> {
         named.filter(|(_, schema)| is_shape(schema)).map(shape).collect()
     }
 
-    fn members(&self, schema: &'a Value) -> Vec<Member> {
-        let own = entries(&schema["properties"]).map(|(name, member)| Member {
+    fn members(&self, schema: &'a Value) -> Vec<MemberDoc> {
+        let own = entries(&schema["properties"]).map(|(name, member)| MemberDoc {
             name: name.to_owned(),
             place: String::new(),
             required: list(&schema["required"]).iter().any(|r| r == name),
@@ -212,20 +212,20 @@ impl<'a> Reader<'a> {
         inherited.flat_map(|part| self.members(self.follow(part))).chain(own).collect()
     }
 
-    fn kind(&self, schema: &'a Value) -> Kind {
+    fn kind(&self, schema: &'a Value) -> KindDoc {
         let target = self.follow(schema);
         if let Some(name) = reference(schema).filter(|_| is_shape(target)) {
-            return Kind { words: String::new(), shape: Some(name) };
+            return KindDoc { words: String::new(), shape: Some(name) };
         }
         if let Some(choice) = list(&target["anyOf"]).first() {
             let kind = self.kind(choice);
-            return Kind { words: format!("{} or null", kind.words).trim().to_owned(), ..kind };
+            return KindDoc { words: format!("{} or null", kind.words).trim().to_owned(), ..kind };
         }
         if target["type"] == "array" {
             let kind = self.kind(&target["items"]);
-            return Kind { words: format!("list of {}", kind.words).trim().to_owned(), ..kind };
+            return KindDoc { words: format!("list of {}", kind.words).trim().to_owned(), ..kind };
         }
-        Kind { words: words(target), shape: None }
+        KindDoc { words: words(target), shape: None }
     }
 
     /// The value itself, or what its `$ref` names.
@@ -302,7 +302,7 @@ fn example(content: &Value) -> Option<String> {
 fn prose(value: &Value) -> Prose {
     let pieces = value.as_str().unwrap_or_default().split('`').enumerate();
     let pieces = pieces.filter(|(_, text)| !text.is_empty());
-    pieces.map(|(i, text)| Piece { code: i % 2 == 1, text: text.to_owned() }).collect()
+    pieces.map(|(i, text)| ProseSpan { code: i % 2 == 1, text: text.to_owned() }).collect()
 }
 
 fn text(value: &Value) -> String {

@@ -6,16 +6,16 @@ use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
+use crate::http::views::{self, InviteStanding, Person};
 use crate::ids::ChatId;
 use crate::text;
-use crate::views::{self, InviteStanding, Person};
 use hyper::StatusCode;
 
 /// A wrong code looks like an unknown room.
 pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
     let viewer = call.viewer()?;
     let code = call.query.get("code").ok_or_else(Error::not_found)?;
-    let invite = call.app.chat.invite(&viewer, room_id, code).await?;
+    let invite = call.app.rules.invite(&viewer, room_id, code).await?;
     let shell = call.shell(&viewer, invite.invite_link, None).await?;
     let standing = match invite.state {
         None => InviteStanding::Stranger,
@@ -23,7 +23,7 @@ pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
         Some(MemberState::Approved) => InviteStanding::Member,
         Some(MemberState::Denied) => InviteStanding::Denied,
     };
-    let page = views::Invite {
+    let page = views::InvitePage {
         base: call.base(&viewer)?,
         shell,
         room_id: room_id.0,
@@ -40,7 +40,7 @@ pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
 /// Leads back to the invitation, which says how the request stands, also after a denial.
 pub async fn ask(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
     let code = form.text("code");
-    if let Err(error) = call.app.chat.ask_to_join(call.viewer()?, room_id, &code).await {
+    if let Err(error) = call.app.rules.ask_to_join(call.viewer()?, room_id, &code).await {
         let refusal = refusal(error)?;
         if refusal.code != "denied" {
             return Err(refusal.into());

@@ -7,20 +7,20 @@
 mod chat;
 mod dashboard;
 pub mod docs;
-mod doors;
 mod invite;
 pub mod reader;
 mod rooms;
 pub mod route;
 mod settings;
 mod shell;
+mod signup_login;
 
 use super::assets;
-use super::form::{Form, Holder};
+use super::form::{Form, TokenHolder};
 use super::respond::{self, Answer};
 use super::{Call, cookies};
 use crate::error::{Error, Refusal, Result};
-use crate::views::Page;
+use crate::http::views::Page;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 use route::PageRoute;
@@ -34,8 +34,8 @@ impl Call {
     /// What was filled in, if a page of ours that was shown to the caller sent it.
     fn form(&self) -> Result<Form> {
         let holder = match &self.viewer {
-            Some(viewer) => Some(Holder::Session(viewer.session)),
-            None => cookies::named(&self.headers, doors::COOKIE).map(Holder::Door),
+            Some(viewer) => Some(TokenHolder::Session(viewer.session)),
+            None => cookies::named(&self.headers, signup_login::COOKIE).map(TokenHolder::Door),
         };
         Form::of(&self.body, &self.app.form_key, holder)
     }
@@ -43,16 +43,16 @@ impl Call {
 
 pub(super) async fn dispatch(route: PageRoute, call: Call) -> Result<Answer> {
     match route {
-        PageRoute::SignupForm => doors::show_signup(&call),
-        PageRoute::LoginForm => doors::show_login(&call),
+        PageRoute::SignupForm => signup_login::show_signup(&call),
+        PageRoute::LoginForm => signup_login::show_login(&call),
         PageRoute::Dashboard => dashboard::show(&call).await,
         PageRoute::Chat(place) => chat::show(&call, place).await,
         PageRoute::Invite(room_id) => invite::show(&call, room_id).await,
         PageRoute::Requests => rooms::open_requests(&call).await,
         PageRoute::Settings => settings::show(&call).await,
-        PageRoute::SignUp => doors::sign_up(&call, doors::form(&call)?).await,
-        PageRoute::LogIn => doors::log_in(&call, doors::form(&call)?).await,
-        PageRoute::LogOut => doors::log_out(&call, call.form()?).await,
+        PageRoute::SignUp => signup_login::sign_up(&call, signup_login::form(&call)?).await,
+        PageRoute::LogIn => signup_login::log_in(&call, signup_login::form(&call)?).await,
+        PageRoute::LogOut => signup_login::log_out(&call, call.form()?).await,
         PageRoute::Post(place) => chat::post(&call, place, call.form()?).await,
         PageRoute::Read(place) => chat::read(&call, place, call.form()?).await,
         PageRoute::OpenPrivate => dashboard::open_private(&call, call.form()?).await,

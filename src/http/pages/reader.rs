@@ -3,13 +3,13 @@
 
 use super::route::PageRoute;
 use super::shell;
-use crate::app::App;
 use crate::error::{Because, Error, Result};
+use crate::http::App;
 use crate::http::assets;
 use crate::http::respond::{self, Answer};
 use crate::http::route::{Access, NoRoute, Route};
+use crate::http::views::{FailurePage, Page, Theme, door};
 use crate::limits::COMPRESSED_BYTES_MIN;
-use crate::views::{Failure, Page, Theme, door};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -56,7 +56,7 @@ impl Reader {
             return respond::see_other(login);
         }
         let status = respond::status(shown.because);
-        let failure = Failure {
+        let failure = FailurePage {
             theme: self.theme,
             status: status.as_u16(),
             detail: (shown.because != Because::MethodNotAllowed).then(|| shown.detail.to_string()),

@@ -6,15 +6,15 @@ use crate::error::Result;
 use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
+use crate::http::views::{self, PanelMember, Person, RoomPanel};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{DENIED_SHOWN, MEMBERS_SHOWN};
 use crate::message::{ChatType, Viewer};
-use crate::views::{self, PanelMember, Person, RoomPanel};
 use serde_json::json;
 
 /// The panel as this member of the room sees it.
 pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<RoomPanel> {
-    let chat = &call.app.chat;
+    let chat = &call.app.rules;
     let (room, members) = tokio::try_join!(
         chat.room(viewer, room_id),
         chat.members(viewer, room_id, UserId(0), MEMBERS_SHOWN)
@@ -48,7 +48,7 @@ pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<Room
 
 /// Who waits for the viewer's answer, as the list above each page shows them.
 pub async fn open_requests(call: &Call) -> Result<Answer> {
-    let requests = call.app.chat.open_requests(&*call.viewer()?, None).await?;
+    let requests = call.app.rules.open_requests(&*call.viewer()?, None).await?;
     let requests: Vec<_> = requests
         .iter()
         .map(|one| {
@@ -60,29 +60,29 @@ pub async fn open_requests(call: &Call) -> Result<Answer> {
 }
 
 pub async fn approve(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
-    call.app.chat.approve(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    call.app.rules.approve(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
     Ok(respond::see_other(&next(&form).unwrap_or_else(|| panel_of(room_id))))
 }
 
 pub async fn deny(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
-    call.app.chat.deny(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    call.app.rules.deny(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
     Ok(respond::see_other(&next(&form).unwrap_or_else(|| panel_of(room_id))))
 }
 
 pub async fn remove(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
-    call.app.chat.remove_member(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    call.app.rules.remove_member(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
     Ok(respond::see_other(&panel_of(room_id)))
 }
 
 pub async fn rotate(call: &Call, room_id: ChatId, _form: Form) -> Result<Answer> {
-    call.app.chat.rotate_invite(&*call.viewer()?, room_id).await?;
+    call.app.rules.rotate_invite(&*call.viewer()?, room_id).await?;
     Ok(respond::see_other(&panel_of(room_id)))
 }
 
 pub async fn leave(call: &Call, room_id: ChatId, _form: Form) -> Result<Answer> {
     let viewer = call.viewer()?;
     let user_id = viewer.user_id;
-    call.app.chat.remove_member(viewer, room_id, user_id).await?;
+    call.app.rules.remove_member(viewer, room_id, user_id).await?;
     Ok(respond::see_other("/"))
 }
 

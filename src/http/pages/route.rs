@@ -16,9 +16,9 @@ pub enum PageRoute {
     LogIn,
     LogOut,
     Dashboard,
-    Chat(Place),
-    Post(Place),
-    Read(Place),
+    Chat(ChatPath),
+    Post(ChatPath),
+    Read(ChatPath),
     OpenPrivate,
     CreateRoom,
     Join,
@@ -38,13 +38,13 @@ pub enum PageRoute {
 
 /// Which chat a page shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ChatPath {
     General,
     Private(ChatId),
     Room(ChatId),
 }
 
-impl Place {
+impl ChatPath {
     pub fn chat_type(self) -> ChatType {
         match self {
             Self::General => ChatType::General,
@@ -58,17 +58,17 @@ impl PageRoute {
     /// `segments` are the path's, after its first slash.
     pub fn parse(method: &Method, segments: &[&str]) -> Result<Self, NoRoute> {
         let chat = |segment: &str| ChatId::parse(segment).unwrap_or(ChatId(0));
-        let private = |id| Place::Private(chat(id));
-        let room = |id| Place::Room(chat(id));
+        let private = |id| ChatPath::Private(chat(id));
+        let room = |id| ChatPath::Room(chat(id));
         let (get, post) = match segments {
             [""] => (Some(Self::Dashboard), None),
             ["signup"] => (Some(Self::SignupForm), Some(Self::SignUp)),
             ["login"] => (Some(Self::LoginForm), Some(Self::LogIn)),
             ["logout"] => (None, Some(Self::LogOut)),
-            ["general"] => both(Place::General),
+            ["general"] => both(ChatPath::General),
             ["private", id] => both(private(id)),
             ["room", id] => both(room(id)),
-            ["general", "read"] => (None, Some(Self::Read(Place::General))),
+            ["general", "read"] => (None, Some(Self::Read(ChatPath::General))),
             ["private", id, "read"] => (None, Some(Self::Read(private(id)))),
             ["room", id, "read"] => (None, Some(Self::Read(room(id)))),
             ["people"] => (None, Some(Self::OpenPrivate)),
@@ -171,12 +171,14 @@ impl PageRoute {
             Self::LoginForm | Self::LogIn => "/login",
             Self::LogOut => "/logout",
             Self::Dashboard => "/",
-            Self::Chat(Place::General) | Self::Post(Place::General) => "/general",
-            Self::Chat(Place::Private(_)) | Self::Post(Place::Private(_)) => "/private/{chat_id}",
-            Self::Chat(Place::Room(_)) | Self::Post(Place::Room(_)) => "/room/{room_id}",
-            Self::Read(Place::General) => "/general/read",
-            Self::Read(Place::Private(_)) => "/private/{chat_id}/read",
-            Self::Read(Place::Room(_)) => "/room/{room_id}/read",
+            Self::Chat(ChatPath::General) | Self::Post(ChatPath::General) => "/general",
+            Self::Chat(ChatPath::Private(_)) | Self::Post(ChatPath::Private(_)) => {
+                "/private/{chat_id}"
+            }
+            Self::Chat(ChatPath::Room(_)) | Self::Post(ChatPath::Room(_)) => "/room/{room_id}",
+            Self::Read(ChatPath::General) => "/general/read",
+            Self::Read(ChatPath::Private(_)) => "/private/{chat_id}/read",
+            Self::Read(ChatPath::Room(_)) => "/room/{room_id}/read",
             Self::OpenPrivate => "/people",
             Self::CreateRoom => "/rooms",
             Self::Join => "/join",
@@ -194,7 +196,7 @@ impl PageRoute {
     }
 }
 
-fn both(place: Place) -> (Option<PageRoute>, Option<PageRoute>) {
+fn both(place: ChatPath) -> (Option<PageRoute>, Option<PageRoute>) {
     (Some(PageRoute::Chat(place)), Some(PageRoute::Post(place)))
 }
 

@@ -5,9 +5,9 @@ use super::shell::THEME_COOKIE;
 use crate::error::Result;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
+use crate::http::views::{self, Theme};
 use crate::http::{Call, cookies};
 use crate::text;
-use crate::views::{self, Theme};
 use hyper::StatusCode;
 
 /// Browsers keep a cookie for 400 days at the most (RFC 6265bis).
@@ -30,9 +30,9 @@ async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answe
     let viewer = call.viewer()?;
     let (shell, user) = tokio::try_join!(
         call.shell(&viewer, "/settings".into(), None),
-        call.app.chat.user(&viewer)
+        call.app.rules.user(&viewer)
     )?;
-    let page = views::Settings {
+    let page = views::SettingsPage {
         base: call.base(&viewer)?,
         shell,
         email: user.email,
@@ -63,7 +63,7 @@ pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
         return page(call, StatusCode::UNPROCESSABLE_ENTITY, changed).await;
     }
     let from = call.caller.subnet();
-    match call.app.chat.change_password(call.viewer()?, current, new, from).await {
+    match call.app.rules.change_password(call.viewer()?, current, new, from).await {
         Ok(()) => Ok(respond::see_other("/settings?password=changed#password-title")),
         Err(error) => {
             let refusal = refusal(error)?;

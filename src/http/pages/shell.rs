@@ -1,12 +1,12 @@
 //! What every page of a signed-in user has around it, and what every page at all begins with.
 
 use crate::error::{Error, Result};
-use crate::http::form::{FormKey, Holder};
+use crate::http::form::{FormKey, TokenHolder};
+use crate::http::views::{Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme};
 use crate::http::{Call, cookies};
 use crate::ids::ChatId;
 use crate::limits::CHATS_SHOWN;
 use crate::message::{ChatType, Standing, Viewer};
-use crate::views::{Base, ChatLine, LastLine, Person, Request, Shell, Theme};
 use crate::wire::ChatJson;
 use hyper::header::HeaderMap;
 use std::time::Duration;
@@ -21,13 +21,13 @@ pub fn theme(headers: &HeaderMap) -> Theme {
     Theme::from_name(cookies::named(headers, THEME_COOKIE).unwrap_or_default())
 }
 
-pub fn base(headers: &HeaderMap, key: &FormKey, holder: Holder<'_>) -> Result<Base> {
+pub fn base(headers: &HeaderMap, key: &FormKey, holder: TokenHolder<'_>) -> Result<Base> {
     Ok(Base { theme: theme(headers), form_token: key.token(holder)? })
 }
 
 impl Call {
     pub(super) fn base(&self, viewer: &Viewer) -> Result<Base> {
-        base(&self.headers, &self.app.form_key, Holder::Session(viewer.session))
+        base(&self.headers, &self.app.form_key, TokenHolder::Session(viewer.session))
     }
 
     /// `here` is the page's own path, `current` the chat in its middle.
@@ -37,7 +37,7 @@ impl Call {
         here: String,
         current: Option<ChatId>,
     ) -> Result<Shell> {
-        let chat = &self.app.chat;
+        let chat = &self.app.rules;
         let (overview, requests) = tokio::try_join!(
             chat.overview(viewer, None, CHATS_SHOWN),
             chat.open_requests(viewer, current)
@@ -61,7 +61,7 @@ impl Call {
             rooms,
             requests: requests
                 .into_iter()
-                .map(|request| Request {
+                .map(|request| JoinRequestView {
                     room_id: request.room_id.0,
                     room_name: request.room_name,
                     user: Person::new(request.user_id.0, &request.username),

@@ -2,9 +2,9 @@
 //! written there, to be looked at in a browser.
 
 use super::*;
+use crate::http::views::*;
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::message::{self, ChatType, SessionId, Standing, Viewer};
-use crate::views::*;
 use jiff::Timestamp;
 
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{7*7}}'\"";
@@ -43,7 +43,7 @@ fn stored(seq: i64, user: (i64, &str), minute: i64, content: &str) -> message::M
     }
 }
 
-fn shell(current: Option<i64>, requests: Vec<Request>) -> Shell {
+fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
     Shell {
         viewer: Person::new(1, "ada"),
         here: "/general".into(),
@@ -103,7 +103,7 @@ fn bare_shell() -> Shell {
     }
 }
 
-fn talk() -> History {
+fn talk() -> HistoryView {
     let (ada, bo, cy) = ((1, "ada"), (2, "bo"), (3, "cy"));
     let stored: Vec<_> = [
         (bo, -1500, "Has anybody seen the good knife?"),
@@ -121,7 +121,7 @@ fn talk() -> History {
     .enumerate()
     .map(|(at, (user, minute, content))| stored(39 + at as i64, *user, *minute, content))
     .collect();
-    History {
+    HistoryView {
         messages: messages(&stored, &viewer(), Seq(46)),
         older: Some("/room/9?before=39".into()),
         latest: None,
@@ -130,22 +130,26 @@ fn talk() -> History {
     }
 }
 
-fn asked() -> Vec<Request> {
-    vec![Request { room_id: 9, room_name: "Kitchen".into(), user: Person::new(4, "dorothy_v") }]
+fn asked() -> Vec<JoinRequestView> {
+    vec![JoinRequestView {
+        room_id: 9,
+        room_name: "Kitchen".into(),
+        user: Person::new(4, "dorothy_v"),
+    }]
 }
 
 fn composer() -> Composer {
     Composer { client_id: "w-1".into(), ..Composer::default() }
 }
 
-fn room(theme: Theme, is_creator: bool) -> Chat {
+fn room(theme: Theme, is_creator: bool) -> ChatPage {
     let shell = shell(Some(9), if is_creator { asked() } else { Vec::new() });
     let person = |id, name, is_creator| PanelMember {
         user: Person::new(id, name),
         is_creator,
         is_viewer: name == "ada",
     };
-    Chat {
+    ChatPage {
         base: base(theme),
         chat: shell.rooms[0].clone(),
         shell,
@@ -169,15 +173,15 @@ fn room(theme: Theme, is_creator: bool) -> Chat {
     }
 }
 
-fn private(theme: Theme) -> Chat {
+fn private(theme: Theme) -> ChatPage {
     let shell = shell(Some(7), Vec::new());
     let chat = ChatLine { last_seq: 0, read_seq: 0, unread: 0, ..shell.private_chats[0].clone() };
-    let history = History::default();
-    Chat { base: base(theme), chat, shell, history, composer: composer(), panel: None }
+    let history = HistoryView::default();
+    ChatPage { base: base(theme), chat, shell, history, composer: composer(), panel: None }
 }
 
-fn dashboard(theme: Theme, shell: Shell) -> Dashboard {
-    Dashboard {
+fn dashboard(theme: Theme, shell: Shell) -> DashboardPage {
+    DashboardPage {
         base: base(theme),
         shell,
         people: PeopleSearch::default(),
@@ -186,8 +190,8 @@ fn dashboard(theme: Theme, shell: Shell) -> Dashboard {
     }
 }
 
-fn faulty_dashboard(theme: Theme) -> Dashboard {
-    Dashboard {
+fn faulty_dashboard(theme: Theme) -> DashboardPage {
+    DashboardPage {
         people: PeopleSearch {
             text: "g".into(),
             found: Some(vec![Person::new(6, "grace.hopper"), Person::new(9, "Gwen")]),
@@ -207,8 +211,8 @@ fn faulty_dashboard(theme: Theme) -> Dashboard {
     }
 }
 
-fn invite(theme: Theme, standing: InviteStanding) -> Invite {
-    Invite {
+fn invite(theme: Theme, standing: InviteStanding) -> InvitePage {
+    InvitePage {
         base: base(theme),
         shell: bare_shell(),
         room_id: 9,
@@ -221,8 +225,8 @@ fn invite(theme: Theme, standing: InviteStanding) -> Invite {
     }
 }
 
-fn settings(theme: Theme, password_changed: bool) -> Settings {
-    Settings {
+fn settings(theme: Theme, password_changed: bool) -> SettingsPage {
+    SettingsPage {
         base: base(theme),
         shell: shell(None, Vec::new()),
         email: "ada@example.org".into(),
@@ -232,9 +236,9 @@ fn settings(theme: Theme, password_changed: bool) -> Settings {
     }
 }
 
-fn signup(theme: Theme, faulty: bool) -> Signup {
+fn signup(theme: Theme, faulty: bool) -> SignupPage {
     let fault = |text: &str| faulty.then(|| text.to_owned());
-    Signup {
+    SignupPage {
         base: base(theme),
         next: "/".into(),
         username: if faulty { HOSTILE.into() } else { String::new() },
@@ -249,8 +253,8 @@ fn signup(theme: Theme, faulty: bool) -> Signup {
     }
 }
 
-fn login(theme: Theme, fault: Option<&str>) -> Login {
-    Login {
+fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
+    LoginPage {
         base: base(theme),
         next: "/room/9".into(),
         username: if fault.is_some() { HOSTILE.into() } else { String::new() },
@@ -259,13 +263,13 @@ fn login(theme: Theme, fault: Option<&str>) -> Login {
     }
 }
 
-fn failure(theme: Theme, status: u16) -> Failure {
-    Failure { theme, status, detail: Some(HOSTILE.into()), request_id: Some("01J9".into()) }
+fn failure(theme: Theme, status: u16) -> FailurePage {
+    FailurePage { theme, status, detail: Some(HOSTILE.into()), request_id: Some("01J9".into()) }
 }
 
 fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
     let renderer = Renderer::new().unwrap();
-    let no_panel = |page: Chat| Chat { panel: None, ..page };
+    let no_panel = |page: ChatPage| ChatPage { panel: None, ..page };
     vec![
         ("login", renderer.page(&login(theme, None)).unwrap()),
         (

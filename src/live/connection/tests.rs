@@ -95,7 +95,7 @@ fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
     let mut arriving = Arriving { resume: Resume::default(), told: Vec::new(), is_readable: false };
     let read = |chat_id: i64| {
         let frame = Bytes::from_static(b"read");
-        News::Read { chat_id: ChatId(chat_id), but: None, frame }
+        UserEvent::Read { chat_id: ChatId(chat_id), but: None, frame }
     };
     for _ in 0..TOLD_KEPT_MAX + 1 {
         assert_eq!(arriving.keep(Scope::All, &read(1)), Sent::Fine, "the last one counts");

@@ -1,8 +1,8 @@
 //! The PostgreSQL of the tests: our own, started once, stopped when the test process is gone, however
 //! it ends. Each test has a database of its own, copied from one whose schema is up to date.
 
+use snug::postgres::{Options, Private};
 use snug::store::Store;
-use snug::store::private::{Options, Private};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

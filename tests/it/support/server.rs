@@ -1,8 +1,8 @@
 //! A running snug: the real `run` on a port of its own.
 
 use super::{Database, Person, until};
-use snug::config::{Config, Written};
 use snug::error::Fatal;
+use snug::process::config::{Config, Written};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;

@@ -82,7 +82,7 @@ fn every_component_is_used() {
 #[test]
 fn every_refusal_is_a_problem_with_its_status() {
     let document = document();
-    let reader = Reader { document: &document };
+    let reader = OpenApiReader { document: &document };
     for (call, operation) in operations(&document) {
         for (status, answer) in entries(&operation["responses"]).filter(|(s, _)| *s >= "400") {
             let problem = &reader.follow(answer)["content"]["application/problem+json"];
@@ -102,7 +102,7 @@ fn every_parameter_of_a_path_is_described() {
     for (path, methods) in entries(&document["paths"]) {
         let named: BTreeSet<_> = path.split('/').filter_map(|s| s.strip_prefix('{')).collect();
         let named: BTreeSet<_> = named.iter().map(|s| s.trim_end_matches('}').to_owned()).collect();
-        let reader = Reader { document: &document };
+        let reader = OpenApiReader { document: &document };
         for (method, operation) in entries(methods) {
             let call = reader.call(path, method, operation);
             let described = call.parameters.into_iter().filter(|p| p.place == "path");
@@ -143,7 +143,7 @@ fn a_kind_is_told_in_words() {
     assert_eq!(words(&schemas["Username"]), "text, 3–32 characters");
     assert_eq!(words(&schemas["Id"]), "integer, 1–2⁵³ − 1");
     assert_eq!(words(&schemas["ChatType"]), r#""general" | "private" | "room""#);
-    let reader = Reader { document: &document };
+    let reader = OpenApiReader { document: &document };
     let kind = reader.kind(&schemas["History"]["properties"]["messages"]);
     assert_eq!((kind.words.as_str(), kind.shape.as_deref()), ("list of", Some("Message")));
 }

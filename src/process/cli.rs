@@ -3,8 +3,8 @@
 //! Called by `main`. Values of flags are passed on as they are written; `config` judges them, so that
 //! a flag and its variable are refused in the same words. Nothing here reads the environment.
 
-use crate::config;
 use crate::error::Fatal;
+use crate::process::config;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::collections::BTreeMap;
@@ -244,7 +244,7 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::SETTINGS;
+    use crate::process::config::SETTINGS;
 
     fn parsed(line: &str) -> Result<Parsed, Fatal> {
         parse(line.split(' ').map(OsString::from))

@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn the_shared_cases_hold() {
         let cases: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/browser/spans.json")).unwrap();
+            serde_json::from_str(include_str!("../../../tests/browser/spans.json")).unwrap();
         for case in cases.as_array().unwrap() {
             let content = case["content"].as_str().unwrap();
             let name = case["name"].as_str().unwrap();

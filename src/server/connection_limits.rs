@@ -1,7 +1,7 @@
-//! Places for HTTP connections: so many in all, and only a part of them for one address.
+//! ConnectionLimits for HTTP connections: so many in all, and only a share of them for one address.
 //!
 //! `server` waits for room before it accepts, and lets whoever came in as a guest. A guest whose address
-//! has its part already, or who finds all places taken, waits for one; only who comes when too many of
+//! has its share already, or who finds all limits taken, waits for one; only who comes when too many of
 //! the same address wait is turned away. Sockets have no place: they have seats. What is given up is
 //! given back when it is dropped.
 
@@ -15,86 +15,91 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub struct Places {
+pub struct ConnectionLimits {
     /// For who is served and who waits.
     room: Arc<Semaphore>,
     free: Arc<Semaphore>,
-    parts: Mutex<FxHashMap<Subnet, Part>>,
+    shares: Mutex<FxHashMap<Subnet, AddressShare>>,
 }
 
 /// What one address has.
-struct Part {
+struct AddressShare {
     guests: usize,
     free: Arc<Semaphore>,
 }
 
-/// Room for one more, not yet anybody's.
-pub struct Room {
+/// AcceptPermit for one more, not yet anybody's.
+pub struct AcceptPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Whoever was accepted.
 pub struct Guest {
-    places: Arc<Places>,
-    _room: Room,
-    /// Whose part it is; nobody's when it is not counted.
-    part: Option<(Subnet, Arc<Semaphore>)>,
+    limits: Arc<ConnectionLimits>,
+    _room: AcceptPermit,
+    /// Whose share it is; nobody's when it is not counted.
+    share: Option<(Subnet, Arc<Semaphore>)>,
 }
 
-pub struct Place {
+pub struct ServePermit {
     _of_all: OwnedSemaphorePermit,
     _of_part: Option<OwnedSemaphorePermit>,
 }
 
-impl Places {
+impl ConnectionLimits {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             room: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX + HTTP_WAITING_MAX)),
             free: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)),
-            parts: Mutex::default(),
+            shares: Mutex::default(),
         })
     }
 
-    pub async fn room(&self) -> Room {
+    pub async fn room(&self) -> AcceptPermit {
         // The semaphore is never closed.
-        Room { _permit: Arc::clone(&self.room).acquire_owned().await.ok() }
+        AcceptPermit { _permit: Arc::clone(&self.room).acquire_owned().await.ok() }
     }
 
     /// Whoever is trusted (a proxy, which speaks for many) may come in any number. `None` when too many of
     /// this address wait already.
-    pub fn admit(self: &Arc<Self>, room: Room, from: IpAddr, is_trusted: bool) -> Option<Guest> {
+    pub fn admit(
+        self: &Arc<Self>,
+        room: AcceptPermit,
+        from: IpAddr,
+        is_trusted: bool,
+    ) -> Option<Guest> {
         let subnet = (!is_trusted).then(|| Subnet::from(from));
-        let part = match subnet {
+        let share = match subnet {
             Some(subnet) => Some((subnet, self.enter(subnet)?)),
             None => None,
         };
-        Some(Guest { places: Arc::clone(self), _room: room, part })
+        Some(Guest { limits: Arc::clone(self), _room: room, share })
     }
 
     fn enter(&self, subnet: Subnet) -> Option<Arc<Semaphore>> {
-        let mut parts = self.parts.lock().expect("no one panics while holding it");
-        let part = parts.entry(subnet).or_insert_with(|| Part {
+        let mut shares = self.shares.lock().expect("no one panics while holding it");
+        let share = shares.entry(subnet).or_insert_with(|| AddressShare {
             guests: 0,
             free: Arc::new(Semaphore::new(HTTP_CONNECTIONS_PER_ADDRESS_MAX)),
         });
-        if part.guests >= HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
+        if share.guests >= HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
             return None;
         }
-        part.guests += 1;
-        Some(Arc::clone(&part.free))
+        share.guests += 1;
+        Some(Arc::clone(&share.free))
     }
 }
 
 impl Guest {
     /// `None` when there was none in the time that a request may take to come.
-    pub async fn place(&self) -> Option<Place> {
+    pub async fn place(&self) -> Option<ServePermit> {
         let taking = async {
-            let of_part = match &self.part {
+            let of_share = match &self.share {
                 Some((_, free)) => Some(Arc::clone(free).acquire_owned().await.ok()?),
                 None => None,
             };
-            let of_all = Arc::clone(&self.places.free).acquire_owned().await.ok()?;
-            Some(Place { _of_all: of_all, _of_part: of_part })
+            let of_all = Arc::clone(&self.limits.free).acquire_owned().await.ok()?;
+            Some(ServePermit { _of_all: of_all, _of_part: of_share })
         };
         tokio::time::timeout(REQUEST_READ_TIMEOUT, taking).await.ok()?
     }
@@ -102,12 +107,12 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let Some((subnet, _)) = &self.part else { return };
-        let mut parts = self.places.parts.lock().expect("no one panics while holding it");
-        if let Some(part) = parts.get_mut(subnet) {
-            part.guests -= 1;
-            if part.guests == 0 {
-                parts.remove(subnet);
+        let Some((subnet, _)) = &self.share else { return };
+        let mut shares = self.limits.shares.lock().expect("no one panics while holding it");
+        if let Some(share) = shares.get_mut(subnet) {
+            share.guests -= 1;
+            if share.guests == 0 {
+                shares.remove(subnet);
             }
         }
     }
@@ -118,38 +123,38 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
-    async fn guest(places: &Arc<Places>, from: &str, is_trusted: bool) -> Option<Guest> {
-        places.admit(places.room().await, from.parse().expect("an address"), is_trusted)
+    async fn guest(limits: &Arc<ConnectionLimits>, from: &str, is_trusted: bool) -> Option<Guest> {
+        limits.admit(limits.room().await, from.parse().expect("an address"), is_trusted)
     }
 
     #[tokio::test]
     async fn an_address_has_its_part_and_its_others_wait() {
-        let places = Places::new();
+        let limits = ConnectionLimits::new();
         let mut served = Vec::new();
         for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
-            let guest = guest(&places, "192.0.2.1", false).await.expect("room");
+            let guest = guest(&limits, "192.0.2.1", false).await.expect("room");
             let place = guest.place().await.expect("a place");
             served.push((guest, place));
         }
-        let waiting = guest(&places, "::ffff:192.0.2.1", false).await.expect("room");
+        let waiting = guest(&limits, "::ffff:192.0.2.1", false).await.expect("room");
         assert!(waiting.place().now_or_never().is_none(), "the same address, written otherwise");
-        let other = guest(&places, "192.0.2.2", false).await.expect("room");
-        let trusted = guest(&places, "192.0.2.1", true).await.expect("room");
+        let other = guest(&limits, "192.0.2.2", false).await.expect("room");
+        let trusted = guest(&limits, "192.0.2.1", true).await.expect("room");
         assert!(other.place().await.is_some() && trusted.place().await.is_some());
         let (place, ()) = tokio::join!(waiting.place(), async { drop(served.pop()) });
         assert!(place.is_some(), "given back");
         drop((served, waiting, other));
-        assert!(places.parts.lock().expect("no one holds it").is_empty());
+        assert!(limits.shares.lock().expect("no one holds it").is_empty());
     }
 
     #[tokio::test]
     async fn who_comes_when_too_many_of_an_address_wait_is_turned_away() {
-        let places = Places::new();
+        let limits = ConnectionLimits::new();
         let mut guests = Vec::new();
         for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
-            guests.push(guest(&places, "192.0.2.1", false).await.expect("room"));
+            guests.push(guest(&limits, "192.0.2.1", false).await.expect("room"));
         }
-        assert!(guest(&places, "192.0.2.1", false).await.is_none());
-        assert!(guest(&places, "192.0.2.2", false).await.is_some());
+        assert!(guest(&limits, "192.0.2.1", false).await.is_none());
+        assert!(guest(&limits, "192.0.2.2", false).await.is_some());
     }
 }

@@ -5,7 +5,7 @@
 //! reader that takes too little of an answer is cut.
 
 use crate::http::framing::Framing;
-use crate::http::unread;
+use crate::http::not_http;
 use crate::limits::{HTTP_WRITE_BYTES_MIN, HTTP_WRITE_STALL_MAX};
 use crate::live::Ticket;
 use bytes::{Buf, Bytes};
@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-pub struct Held {
+pub struct HttpStream {
     stream: TcpStream,
     framing: Framing,
     /// Runs from a write that was blocked until the answer is out, or enough of it was taken.
@@ -31,7 +31,7 @@ pub struct Held {
     instead: Bytes,
 }
 
-impl Held {
+impl HttpStream {
     pub fn new(stream: TcpStream, ticket: Ticket) -> Self {
         Self {
             stream,
@@ -51,7 +51,7 @@ impl Held {
     }
 }
 
-impl AsyncRead for Held {
+impl AsyncRead for HttpStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -64,7 +64,7 @@ impl AsyncRead for Held {
     }
 }
 
-impl Held {
+impl HttpStream {
     fn unless_stalled(
         &mut self,
         cx: &mut Context<'_>,
@@ -87,7 +87,7 @@ impl Held {
     /// Whether something else is said instead of these bytes.
     fn says_otherwise(&mut self, bytes: &[u8]) -> bool {
         if std::mem::take(&mut self.begins)
-            && let Some(answer) = unread::instead(bytes)
+            && let Some(answer) = not_http::instead(bytes)
         {
             self.instead = answer;
         }
@@ -95,7 +95,7 @@ impl Held {
     }
 }
 
-impl AsyncWrite for Held {
+impl AsyncWrite for HttpStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

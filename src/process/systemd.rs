@@ -60,7 +60,7 @@ pub fn listener() -> Result<Option<TcpListener>, Fatal> {
 
 /// A line break would begin another assignment.
 fn first_line(status: &str) -> String {
-    crate::log::one_line(status)
+    crate::process::log::one_line(status)
 }
 
 fn tell(state: &[NotifyState<'_>]) {

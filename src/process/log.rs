@@ -82,20 +82,20 @@ struct Lines {
     journal: bool,
 }
 
-struct Line {
+struct LogLine {
     sink: NonBlocking,
     colour: bool,
     prefix: &'static str,
 }
 
 impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Line;
+    type Writer = LogLine;
 
-    fn make_writer(&'a self) -> Line {
-        Line { sink: self.sink.clone(), colour: self.colour, prefix: "" }
+    fn make_writer(&'a self) -> LogLine {
+        LogLine { sink: self.sink.clone(), colour: self.colour, prefix: "" }
     }
 
-    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line {
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> LogLine {
         let prefix = match (self.journal, *event.level()) {
             (false, _) => "",
             (true, Level::ERROR) => "<3>",
@@ -103,12 +103,12 @@ impl<'a> MakeWriter<'a> for Lines {
             (true, Level::INFO) => "<6>",
             (true, _) => "<7>",
         };
-        Line { prefix, ..self.make_writer() }
+        LogLine { prefix, ..self.make_writer() }
     }
 }
 
 /// The formatter hands over each event whole, with one line break at its end.
-impl Write for Line {
+impl Write for LogLine {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let text = text.strip_suffix('\n').unwrap_or(&text);

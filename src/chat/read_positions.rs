@@ -1,12 +1,12 @@
 //! How far people have read: news from sockets is gathered and written at most once a second per user
 //! and chat, then told to the user's other sockets.
 
-use super::{Chat, to_the_end};
+use super::{Rules, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
 use crate::message::Viewer;
-use crate::registry::{ConnectionId, News};
+use crate::registry::{ConnectionId, UserEvent};
 use crate::store::HasRead;
 use crate::wire::{ServerFrame, text_frame};
 use rustc_hash::FxHashMap;
@@ -36,7 +36,7 @@ impl Reads {
     }
 
     /// Writes all that is pending; what could not be written stays so.
-    pub async fn flush(&self, chat: &Chat) {
+    pub async fn flush(&self, rules: &Rules) {
         let taken =
             std::mem::take(&mut *self.pending.lock().expect("no one panics while holding it"));
         let taken: Vec<_> = taken.into_iter().collect();
@@ -50,12 +50,12 @@ impl Reads {
                     seq: *seq,
                 })
                 .collect();
-            match chat.store.advance_read_positions(&reads).await {
+            match rules.store.advance_read_positions(&reads).await {
                 Ok(moved) => {
                     let from: Pending = part.iter().copied().collect();
                     for read in moved {
                         let origin = from.get(&(read.user_id, read.chat_id)).map(|(_, from)| *from);
-                        chat.tell_read(read, origin);
+                        rules.tell_read(read, origin);
                     }
                 }
                 Err(error) => {
@@ -71,9 +71,9 @@ impl Reads {
 }
 
 /// Writes read positions as they come, with a pause between, for as long as the rules live.
-pub async fn write(chat: Weak<Chat>) {
+pub async fn write(rules: Weak<Rules>) {
     loop {
-        let Some(strong) = chat.upgrade() else { return };
+        let Some(strong) = rules.upgrade() else { return };
         let waiting = tokio::time::timeout(READ_PAUSE, strong.reads.news.notified());
         if waiting.await.is_ok() {
             strong.reads.flush(&strong).await;
@@ -83,7 +83,7 @@ pub async fn write(chat: Weak<Chat>) {
     }
 }
 
-impl Chat {
+impl Rules {
     /// A `read` frame: written soon. The chat is one that the connection follows.
     pub fn note_read(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq, from: ConnectionId) {
         self.reads.note(viewer.user_id, chat_id, seq, from);
@@ -99,10 +99,10 @@ impl Chat {
         let standing = self.store.standing(viewer.user_id, chat_id).await?;
         standing.ok_or_else(Error::not_found)?;
         let read = HasRead { user_id: viewer.user_id, chat_id, seq };
-        let chat = Arc::clone(self);
+        let rules = Arc::clone(self);
         to_the_end(async move {
-            for moved in chat.store.advance_read_positions(&[read]).await? {
-                chat.tell_read(moved, None);
+            for moved in rules.store.advance_read_positions(&[read]).await? {
+                rules.tell_read(moved, None);
             }
             Ok(())
         })
@@ -115,6 +115,6 @@ impl Chat {
             self.standings.moved(user_id, chat_id, seq);
         }
         let frame = text_frame(&ServerFrame::Read { chat_id, seq });
-        self.registry.tell(user_id, News::Read { chat_id, but, frame });
+        self.registry.tell(user_id, UserEvent::Read { chat_id, but, frame });
     }
 }

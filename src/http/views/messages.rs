@@ -15,8 +15,8 @@ const GROUP_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The messages of one page, oldest first.
 #[derive(Debug, Default, Serialize)]
-pub struct History {
-    pub messages: Vec<Message>,
+pub struct HistoryView {
+    pub messages: Vec<MessageView>,
     /// The page before this one; `None` at the chat's beginning.
     pub older: Option<String>,
     /// Back to the end, where this page is not the end.
@@ -27,7 +27,7 @@ pub struct History {
 
 /// One message.
 #[derive(Debug, Serialize)]
-pub struct Message {
+pub struct MessageView {
     pub seq: i64,
     pub author: Person,
     pub own: bool,
@@ -52,7 +52,7 @@ pub fn messages(
     stored: &[message::Message],
     viewer: &message::Viewer,
     read_seq: Seq,
-) -> Vec<Message> {
+) -> Vec<MessageView> {
     let mut above: Option<&message::Message> = None;
     let mut views = Vec::with_capacity(stored.len());
     for this in stored {
@@ -67,7 +67,7 @@ fn view(
     above: Option<&message::Message>,
     viewer: &message::Viewer,
     read_seq: Seq,
-) -> Message {
+) -> MessageView {
     let begins_day = above.is_none_or(|above| day(above) != day(this));
     let first_unread = read_seq > Seq(0) && this.seq == read_seq.next();
     let continues = !begins_day
@@ -77,7 +77,7 @@ fn view(
                 && this.timestamp.duration_since(above.timestamp) < GROUP_WINDOW
         });
     let spans = spans(&this.content, &viewer.username);
-    Message {
+    MessageView {
         seq: this.seq.0,
         author: Person::new(this.sender_id.0, &this.username),
         own: this.sender_id == viewer.user_id,

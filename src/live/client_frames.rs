@@ -29,7 +29,7 @@ pub enum Meaning {
 
 /// What a frame named itself by, as far as that can be made out: refusals carry it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Names {
+pub struct FrameNames {
     pub client_id: Option<String>,
     pub chat_id: Option<ChatId>,
 }
@@ -46,13 +46,13 @@ struct Members {
     after: Option<Whole>,
 }
 
-pub fn read(frame: &str) -> (Names, Result<Meaning, Refusal>) {
+pub fn read(frame: &str) -> (FrameNames, Result<Meaning, Refusal>) {
     let members = match members(frame) {
         Ok(members) => members,
         Err(refusal) => return (names(frame), Err(refusal)),
     };
     let named = members.chat_id.map(|id| ChatId::new(id.0));
-    let names = Names { client_id: members.client_id.clone(), chat_id: named.flatten() };
+    let names = FrameNames { client_id: members.client_id.clone(), chat_id: named.flatten() };
     let meaning = match named {
         None => meaning(members, None),
         Some(Some(chat_id)) => meaning(members, Some(chat_id)),
@@ -113,7 +113,7 @@ fn members(frame: &str) -> Result<Members, Refusal> {
 
 /// What a frame that cannot be read as one named itself by. Other members are passed over, however
 /// deep they nest.
-fn names(frame: &str) -> Names {
+fn names(frame: &str) -> FrameNames {
     #[derive(serde::Deserialize, Default)]
     struct Named {
         client_id: Option<Lax<String>>,
@@ -136,7 +136,7 @@ fn names(frame: &str) -> Names {
     }
     let named = serde_json::from_str::<Named>(frame).ok().filter(|_| is_object(frame));
     let Named { client_id, chat_id } = named.unwrap_or_default();
-    Names {
+    FrameNames {
         client_id: client_id.and_then(Lax::right),
         chat_id: chat_id.and_then(Lax::right).and_then(|id| ChatId::new(id.0)),
     }
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_refusal_carries_what_the_frame_named_itself_by() {
-        let names = |client_id: &str| Names {
+        let names = |client_id: &str| FrameNames {
             client_id: Some(client_id.to_owned()),
             chat_id: Some(ChatId(9)),
         };
@@ -231,9 +231,9 @@ mod tests {
             (r#"{"content":"x","client_id":"m e","chat_id":9}"#.to_owned(), names("m e")),
             (r#"{"type":"dance","client_id":"me","chat_id":9.0}"#.to_owned(), names("me")),
             (deep + r#""client_id":"me","chat_id":9}"#, names("me")),
-            (r#"{"client_id":["me"],"chat_id":{"is":9}}"#.to_owned(), Names::default()),
-            (r#"["message","x",9,"me"]"#.to_owned(), Names::default()),
-            (r#"{"client_id":"me","chat_id":9"#.to_owned(), Names::default()),
+            (r#"{"client_id":["me"],"chat_id":{"is":9}}"#.to_owned(), FrameNames::default()),
+            (r#"["message","x",9,"me"]"#.to_owned(), FrameNames::default()),
+            (r#"{"client_id":"me","chat_id":9"#.to_owned(), FrameNames::default()),
         ] {
             let (names, meaning) = read(&frame);
             assert!(meaning.is_err());

@@ -4,19 +4,20 @@
 //! Called by `main` and by the tests. A stop may be asked for at any moment, also while the database is
 //! still awaited.
 
-use crate::app::App;
-use crate::chat::{Chat, Terms};
-use crate::config::Config;
-use crate::database::{self, Database, Opener};
+use super::{memory, progress, systemd};
+use crate::chat::{Rules, Terms};
 use crate::error::Fatal;
+use crate::http::App;
 use crate::http::form::FormKey;
 use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
 use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
 use crate::metrics::Metrics;
+use crate::process::config::Config;
+use crate::process::database::{self, Database, Opener};
 use crate::registry::{Inbox, Registry, SeatLimits, Seats};
 use crate::store::Store;
-use crate::{live, memory, progress, server, systemd};
+use crate::{live, server};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -67,9 +68,9 @@ async fn serve(
         rate_limits: config.rate_limits,
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let chat = Chat::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
+    let rules = Rules::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
     let workers =
-        live::begin(&inboxes, &chat).map_err(|error| broken("starting shards", &error))?;
+        live::begin(&inboxes, &rules).map_err(|error| broken("starting shards", &error))?;
     let seats = Seats::new(SeatLimits {
         total: config.max_connections,
         per_user: config.max_connections_per_user,
@@ -77,7 +78,7 @@ async fn serve(
     });
     let app = Arc::new(App {
         config,
-        chat: Arc::clone(&chat),
+        rules: Arc::clone(&rules),
         seats,
         renderer: Renderer::new()?,
         docs: Docs::embedded(),
@@ -89,7 +90,7 @@ async fn serve(
         tokio::spawn(purge(store.clone())),
         tokio::spawn(check_sessions(Arc::clone(&app))),
         tokio::spawn(give_memory_back()),
-        tokio::spawn(systemd::feed_watchdog(progress::watch(&chat, inboxes))),
+        tokio::spawn(systemd::feed_watchdog(progress::watch(&rules, inboxes))),
     ];
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
@@ -111,7 +112,7 @@ async fn serve(
     if let Err(error) = accepting.await {
         tracing::error!(%error, "accepting connections ended before its time");
     }
-    chat.finish(STOP_PATIENCE).await;
+    rules.finish(STOP_PATIENCE).await;
     for chore in chores {
         chore.abort();
     }
@@ -141,7 +142,7 @@ async fn purge(store: Store) {
 async fn check_sessions(app: Arc<App>) {
     loop {
         tokio::time::sleep(SESSION_CHECK_PAUSE).await;
-        if let Err(error) = app.chat.end_dead_sessions(&app.seats.sessions()).await {
+        if let Err(error) = app.rules.end_dead_sessions(&app.seats.sessions()).await {
             tracing::debug!(%error, "which sessions live is not known for now");
         }
     }

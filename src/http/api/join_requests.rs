@@ -17,7 +17,7 @@ pub async fn ask(call: Call, room_id: ChatId) -> Result<Answer> {
     fields.finish()?;
     // The link is read, never followed; one to another room is as good as none.
     let code = text::invite_code(&link, room_id).ok_or_else(Error::not_found)?;
-    let join = call.app.chat.ask_to_join(call.viewer()?, room_id, &code).await?;
+    let join = call.app.rules.ask_to_join(call.viewer()?, room_id, &code).await?;
     Ok(match join {
         Join::Pending => {
             respond::json(StatusCode::ACCEPTED, &json!({"status": "pending_approval"}))
@@ -27,7 +27,7 @@ pub async fn ask(call: Call, room_id: ChatId) -> Result<Answer> {
 }
 
 pub async fn status(call: Call, room_id: ChatId) -> Result<Answer> {
-    let status = match call.app.chat.join_status(&*call.viewer()?, room_id).await? {
+    let status = match call.app.rules.join_status(&*call.viewer()?, room_id).await? {
         MemberState::Pending => "pending_approval",
         MemberState::Approved => "member",
         MemberState::Denied => "denied",
@@ -46,17 +46,17 @@ pub async fn list(call: Call, room_id: ChatId) -> Result<Answer> {
         }
     };
     let after = after.map(UserId);
-    let listed = call.app.chat.requests(&*call.viewer()?, room_id, state, after, limit).await?;
+    let listed = call.app.rules.requests(&*call.viewer()?, room_id, state, after, limit).await?;
     #[derive(serde::Serialize)]
-    struct Request {
+    struct JoinRequestJson {
         user_id: UserId,
         username: String,
         requested_at: Micros,
     }
-    let pending: Vec<Request> = listed
+    let pending: Vec<JoinRequestJson> = listed
         .rows
         .into_iter()
-        .map(|request| Request {
+        .map(|request| JoinRequestJson {
             user_id: request.user_id,
             username: request.username,
             requested_at: Micros(request.requested_at),
@@ -67,13 +67,13 @@ pub async fn list(call: Call, room_id: ChatId) -> Result<Answer> {
 
 pub async fn approve(call: Call, room_id: ChatId) -> Result<Answer> {
     let user_id = user_id(&call)?;
-    call.app.chat.approve(call.viewer()?, room_id, user_id).await?;
+    call.app.rules.approve(call.viewer()?, room_id, user_id).await?;
     Ok(respond::ok(&json!({"status": "approved"})))
 }
 
 pub async fn deny(call: Call, room_id: ChatId) -> Result<Answer> {
     let user_id = user_id(&call)?;
-    call.app.chat.deny(call.viewer()?, room_id, user_id).await?;
+    call.app.rules.deny(call.viewer()?, room_id, user_id).await?;
     Ok(respond::ok(&json!({"status": "denied"})))
 }
 

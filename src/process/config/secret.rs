@@ -174,7 +174,7 @@ fn make_key(directory: &Path, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Written;
+    use crate::process::config::Written;
 
     fn config(directory: &Path) -> Config {
         let directory = directory.to_str().unwrap();

@@ -10,7 +10,7 @@ mod people;
 mod spans;
 
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href};
-pub use messages::{History, Message, messages};
+pub use messages::{HistoryView, MessageView, messages};
 pub use people::{Avatar, Person};
 pub use spans::Span;
 
@@ -61,7 +61,7 @@ impl Theme {
 
 /// `GET /login` and a login that was refused.
 #[derive(Debug, Serialize)]
-pub struct Login {
+pub struct LoginPage {
     pub base: Base,
     /// The path to go to afterwards; a path of ours, never another host.
     pub next: String,
@@ -72,13 +72,13 @@ pub struct Login {
     pub signup_href: String,
 }
 
-impl Page for Login {
+impl Page for LoginPage {
     const TEMPLATE: &'static str = "login.html";
 }
 
 /// `GET /signup` and a signup that was refused.
 #[derive(Debug, Serialize)]
-pub struct Signup {
+pub struct SignupPage {
     pub base: Base,
     pub next: String,
     pub username: String,
@@ -96,7 +96,7 @@ pub struct SignupFaults {
     pub password: Option<String>,
 }
 
-impl Page for Signup {
+impl Page for SignupPage {
     const TEMPLATE: &'static str = "signup.html";
 }
 
@@ -121,7 +121,7 @@ pub struct Shell {
     pub private_chats: Vec<ChatLine>,
     pub rooms: Vec<ChatLine>,
     /// Open requests to the viewer's own rooms, the oldest first.
-    pub requests: Vec<Request>,
+    pub requests: Vec<JoinRequestView>,
     /// The history's epoch, by which the page's socket resumes.
     pub epoch: String,
     /// After so long the page renews its session.
@@ -130,7 +130,7 @@ pub struct Shell {
 
 /// Somebody asks to join a room of the viewer's.
 #[derive(Debug, Serialize)]
-pub struct Request {
+pub struct JoinRequestView {
     pub room_id: i64,
     pub room_name: String,
     pub user: Person,
@@ -138,7 +138,7 @@ pub struct Request {
 
 /// `GET /`: the chats, and how to start another.
 #[derive(Debug, Serialize)]
-pub struct Dashboard {
+pub struct DashboardPage {
     pub base: Base,
     pub shell: Shell,
     pub people: PeopleSearch,
@@ -146,7 +146,7 @@ pub struct Dashboard {
     pub join: JoinForm,
 }
 
-impl Page for Dashboard {
+impl Page for DashboardPage {
     const TEMPLATE: &'static str = "dashboard.html";
 }
 
@@ -176,17 +176,17 @@ pub struct JoinForm {
 
 /// `GET /general`, `/private/{chat_id}`, `/room/{room_id}`.
 #[derive(Debug, Serialize)]
-pub struct Chat {
+pub struct ChatPage {
     pub base: Base,
     pub shell: Shell,
     pub chat: ChatLine,
-    pub history: History,
+    pub history: HistoryView,
     pub composer: Composer,
     /// The room's panel; `None` for the other kinds.
     pub panel: Option<RoomPanel>,
 }
 
-impl Page for Chat {
+impl Page for ChatPage {
     const TEMPLATE: &'static str = "chat.html";
 }
 
@@ -201,7 +201,7 @@ pub struct Composer {
 
 /// `GET /chats/room/{room_id}/invite?code=…`
 #[derive(Debug, Serialize)]
-pub struct Invite {
+pub struct InvitePage {
     pub base: Base,
     pub shell: Shell,
     pub room_id: i64,
@@ -223,13 +223,13 @@ pub enum InviteStanding {
     Denied,
 }
 
-impl Page for Invite {
+impl Page for InvitePage {
     const TEMPLATE: &'static str = "invite.html";
 }
 
 /// `GET /settings`, and a change of password that was refused or done.
 #[derive(Debug, Serialize)]
-pub struct Settings {
+pub struct SettingsPage {
     pub base: Base,
     pub shell: Shell,
     pub email: String,
@@ -238,13 +238,13 @@ pub struct Settings {
     pub password_changed: bool,
 }
 
-impl Page for Settings {
+impl Page for SettingsPage {
     const TEMPLATE: &'static str = "settings.html";
 }
 
 /// An answer that is not the page that was asked for: 404, 403, 429, 500, 503 and their like.
 #[derive(Debug, Serialize)]
-pub struct Failure {
+pub struct FailurePage {
     pub theme: Theme,
     pub status: u16,
     /// One sentence of the refusal; never a cause.
@@ -253,7 +253,7 @@ pub struct Failure {
     pub request_id: Option<String>,
 }
 
-impl Page for Failure {
+impl Page for FailurePage {
     const TEMPLATE: &'static str = "failure.html";
 }
 

@@ -7,11 +7,11 @@ use super::route::PageRoute;
 use super::{next, refusal, shell};
 use crate::chat::{self, Credentials, Token};
 use crate::error::Result;
-use crate::http::form::{Form, Holder, fresh_name};
+use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
+use crate::http::views::{LoginPage, SignupFaults, SignupPage, door};
 use crate::http::{Call, cookies};
 use crate::text;
-use crate::views::{Login, Signup, SignupFaults, door};
 use hyper::StatusCode;
 
 pub const COOKIE: &str = "snug_door";
@@ -44,7 +44,7 @@ fn asked_next(call: &Call) -> String {
 
 /// A form at the door is the browser's, also when somebody has signed in meanwhile in another tab.
 pub fn form(call: &Call) -> Result<Form> {
-    let holder = cookies::named(&call.headers, COOKIE).map(Holder::Door);
+    let holder = cookies::named(&call.headers, COOKIE).map(TokenHolder::Door);
     Form::of(&call.body, &call.app.form_key, holder)
 }
 
@@ -57,7 +57,7 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
     let user_agent = call.user_agent();
     let from = call.caller.subnet();
     let credentials = Credentials { username: username.clone(), password, user_agent, from };
-    match call.app.chat.log_in(credentials).await {
+    match call.app.rules.log_in(credentials).await {
         Ok(token) => Ok(signed_in(call, &token, &next)),
         Err(error) => {
             let refusal = refusal(error)?;
@@ -86,11 +86,12 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
         return signup(call, status, next, username, email, faults);
     }
     let made = chat::Signup { username: username.clone(), password, email: email.clone() };
-    match call.app.chat.sign_up(made, call.caller.subnet()).await {
+    match call.app.rules.sign_up(made, call.caller.subnet()).await {
         Ok(user_id) => {
             let lifetime = call.app.config.token_lifetime;
             let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
-            let begun = call.app.chat.begin_session(user_id, user_agent.as_deref(), from, lifetime);
+            let begun =
+                call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);
             Ok(signed_in(call, &begun.await?, &next))
         }
         Err(error) => {
@@ -110,7 +111,7 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
 }
 
 pub async fn log_out(call: &Call, _form: Form) -> Result<Answer> {
-    call.app.chat.log_out(call.viewer()?).await?;
+    call.app.rules.log_out(call.viewer()?).await?;
     let mut answer = respond::see_other("/login");
     cookies::set(&mut answer, &cookies::of_session(None, call.caller.scheme));
     Ok(answer)
@@ -132,7 +133,7 @@ fn login(
 ) -> Result<Answer> {
     at_the_door(call, |base| {
         let signup_href = door("/signup", &next);
-        call.page(status, &Login { base, next, username, fault, signup_href })
+        call.page(status, &LoginPage { base, next, username, fault, signup_href })
     })
 }
 
@@ -146,7 +147,7 @@ fn signup(
 ) -> Result<Answer> {
     at_the_door(call, |base| {
         let login_href = door("/login", &next);
-        call.page(status, &Signup { base, next, username, email, faults, login_href })
+        call.page(status, &SignupPage { base, next, username, email, faults, login_href })
     })
 }
 
@@ -154,14 +155,15 @@ fn signup(
 /// not spoil each other.
 fn at_the_door(
     call: &Call,
-    page: impl FnOnce(crate::views::Base) -> Result<Answer>,
+    page: impl FnOnce(crate::http::views::Base) -> Result<Answer>,
 ) -> Result<Answer> {
     let known = cookies::named(&call.headers, COOKIE).filter(|name| name.len() == COOKIE_CHARS);
     if let Some(name) = known {
-        return page(shell::base(&call.headers, &call.app.form_key, Holder::Door(name))?);
+        return page(shell::base(&call.headers, &call.app.form_key, TokenHolder::Door(name))?);
     }
     let name = fresh_name()?;
-    let mut answer = page(shell::base(&call.headers, &call.app.form_key, Holder::Door(&name))?)?;
+    let mut answer =
+        page(shell::base(&call.headers, &call.app.form_key, TokenHolder::Door(&name))?)?;
     cookies::set(&mut answer, &format!("{COOKIE}={name}; {}", call.cookie_attributes()));
     Ok(answer)
 }

@@ -1,11 +1,11 @@
 //! What a worker hears from a socket: bytes become frames, frames become drafts, read positions,
 //! replays and pongs, or refusals.
 
+use super::client_frames::{self, FrameNames, Meaning};
 use super::close::Close;
 use super::connection::{Input, Received, Stage};
-use super::frames::{self, Incoming, Step};
-use super::session::{self, Meaning, Names};
-use super::worker::Worker;
+use super::frame_parser::{self, Incoming, Step};
+use super::worker::ShardWorker;
 use crate::error::{Because, Refusal};
 use crate::ids::ChatId;
 use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, RETRY_AT_ONCE, SOCKET_DRAFTS_MAX};
@@ -14,7 +14,7 @@ use crate::registry::Scope;
 use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use std::sync::Arc;
 
-impl Worker {
+impl ShardWorker {
     /// Reads once, or before the welcome takes note that there is something; a connection that fills the
     /// scratch gets its next turn after the others.
     /// `is_at_end` when the peer has ended the stream: it is read until that end.
@@ -85,7 +85,7 @@ impl Worker {
         };
         let mut at = 0;
         while at < buffer.len() {
-            match frames::next(&mut buffer[at..], &mut fragments) {
+            match frame_parser::next(&mut buffer[at..], &mut fragments) {
                 Err(close) => return self.close(index, close),
                 Ok(Step::Incomplete) => break,
                 Ok(Step::Frame { incoming, bytes }) => {
@@ -119,14 +119,14 @@ impl Worker {
             Incoming::Close(code) => self.close(index, Close::Answered(code)),
             Incoming::Pong => {
                 let allowed = self.allow_control(index);
-                self.judge(index, &Names::default(), allowed);
+                self.judge(index, &FrameNames::default(), allowed);
             }
             Incoming::Ping(payload) => {
                 let allowed = self.allow_control(index);
                 if allowed.is_ok() {
                     self.send(index, pong_frame(payload));
                 }
-                self.judge(index, &Names::default(), allowed);
+                self.judge(index, &FrameNames::default(), allowed);
             }
         }
     }
@@ -146,7 +146,7 @@ impl Worker {
         if self.is_stopping() {
             return;
         }
-        let (names, meaning) = session::read(text);
+        let (names, meaning) = client_frames::read(text);
         let heeded = meaning.and_then(|meaning| self.carry_out(index, meaning));
         if heeded.is_ok() {
             self.forgive(index);
@@ -162,7 +162,7 @@ impl Worker {
     }
 
     /// Refuses what is not to be carried out; who persists is sent away.
-    fn judge(&mut self, index: u32, names: &Names, heeded: Result<(), Refusal>) {
+    fn judge(&mut self, index: u32, names: &FrameNames, heeded: Result<(), Refusal>) {
         let Some(connection) = self.connections.get(index) else { return };
         if let Err(refusal) = heeded {
             connection.offences += 1;
@@ -183,7 +183,7 @@ impl Worker {
                 let id = self.connections.id(index);
                 let (chat_id, connection) = self.followed(index, chat_id)?;
                 let viewer = Arc::clone(&connection.viewer);
-                self.errands.chat.note_read(&viewer, chat_id, seq, id);
+                self.errands.rules.note_read(&viewer, chat_id, seq, id);
                 Ok(())
             }
             Meaning::Welcome => {
@@ -227,7 +227,7 @@ impl Worker {
         }
         let sender = Arc::clone(&connection.viewer);
         let draft = Draft { chat_id, sender, content, client_id };
-        self.errands.chat.post_from(id, draft)?;
+        self.errands.rules.post_from(id, draft)?;
         if let Some(connection) = self.connections.get(index) {
             connection.drafts += 1;
         }

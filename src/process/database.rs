@@ -3,10 +3,10 @@
 //! Called by `run` and by `commands`. What is away is met again and again; only what time does not
 //! mend is fatal.
 
-use crate::config::{self, Config};
 use crate::error::Fatal;
 use crate::limits::{MIGRATE_PAUSE_MAX, MIGRATE_PAUSE_MIN};
-use crate::store::private::{Options, Private};
+use crate::postgres::{Options, Private};
+use crate::process::config::{self, Config};
 use crate::store::{MigrateError, Store, Unsafe};
 
 /// Our own PostgreSQL, or somebody else's.

@@ -27,13 +27,16 @@ pub(super) struct Lock {
 
 /// Who has it; unknown in the moment after it was taken, or when seen from another container.
 #[derive(Debug)]
-pub(super) struct Holder {
+pub(super) struct LockHolder {
     known: Option<(Role, i32)>,
 }
 
 impl Lock {
     /// Takes the lock without waiting, or says who has it.
-    pub(super) fn take(directory: &Directory, role: Role) -> Result<Result<Self, Holder>, Fatal> {
+    pub(super) fn take(
+        directory: &Directory,
+        role: Role,
+    ) -> Result<Result<Self, LockHolder>, Fatal> {
         let path = directory.file("lock");
         let mut file = OpenOptions::new()
             .read(true)
@@ -50,7 +53,7 @@ impl Lock {
                 let _ = writeln!(file, "{} {}", role.word(), std::process::id());
                 Ok(Ok(Self { file }))
             }
-            Err(TryLockError::WouldBlock) => Ok(Err(Holder::read(&mut file))),
+            Err(TryLockError::WouldBlock) => Ok(Err(LockHolder::read(&mut file))),
             Err(TryLockError::Error(error)) => Err(refuse("lock", &path, &error)),
         }
     }
@@ -63,7 +66,7 @@ impl Drop for Lock {
     }
 }
 
-impl Holder {
+impl LockHolder {
     pub(super) fn role(&self) -> Option<Role> {
         self.known.map(|(role, _)| role)
     }
@@ -82,7 +85,7 @@ impl Holder {
     }
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.known {
             Some((_, pid)) => write!(f, "process {pid}"),

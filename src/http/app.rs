@@ -1,17 +1,17 @@
 //! What everything hangs off: the settings, the rules, who is connected, the pages.
 
-use crate::chat::Chat;
-use crate::config::Config;
+use crate::chat::Rules;
 use crate::http::form::FormKey;
 use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
+use crate::process::config::Config;
 use crate::registry::Seats;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 pub struct App {
     pub config: Config,
-    pub chat: Arc<Chat>,
+    pub rules: Arc<Rules>,
     pub seats: Arc<Seats>,
     pub renderer: Renderer,
     /// What the page about the API shows.

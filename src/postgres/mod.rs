@@ -21,7 +21,7 @@ use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
 use directory::{Directory, Socket};
 use lock::{Lock, Role};
 use postmaster::Postmaster;
-use ready::Answer;
+use ready::AskOutcome;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -88,7 +88,7 @@ impl Private {
             let served = holder.role() == Some(Role::Serve);
             if served
                 && let Ok(socket) = Socket::find(&directory.cluster())
-                && let Answer::Ready = ready::ask(&ready::connection(&socket)).await
+                && let AskOutcome::Ready = ready::ask(&ready::connection(&socket)).await
             {
                 return Ok(Self { socket, using: Using::Lent, lock: None });
             }

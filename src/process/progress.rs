@@ -3,7 +3,7 @@
 //! A part is stuck when something waits for it and it has not turned for long. What the database does
 //! is nobody's fault here: whoever waits for it turns.
 
-use crate::chat::Chat;
+use crate::chat::Rules;
 use crate::limits::STUCK_AFTER;
 use crate::registry::Inbox;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,8 +27,8 @@ impl Still {
 }
 
 /// Answers, each time it is asked, whether everybody does their work.
-pub fn watch(chat: &Chat, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Send + Sync + 'static {
-    let lane = chat.lane_state();
+pub fn watch(rules: &Rules, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Send + Sync + 'static {
+    let lane = rules.lane_state();
     let since = Instant::now();
     let stills: Vec<_> = (0..=inboxes.len()).map(|_| Still { turns: 0, since }).collect();
     let stills = Mutex::new(stills);

@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 
 /// What the socket says.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum AskOutcome {
     Ready,
     /// It is there and recovers, or shuts down.
     Busy,
@@ -48,18 +48,18 @@ pub(super) async fn ready(
         };
         let waited = begun.elapsed();
         match answer {
-            Answer::Ready => return Ok(()),
-            Answer::Busy if waited > PG_RECOVERY_TIMEOUT => {
+            AskOutcome::Ready => return Ok(()),
+            AskOutcome::Busy if waited > PG_RECOVERY_TIMEOUT => {
                 return Err(Unready::Timeout("it still recovers".to_owned()));
             }
-            Answer::Silent(said) if waited > PG_ANSWER_TIMEOUT => {
+            AskOutcome::Silent(said) if waited > PG_ANSWER_TIMEOUT => {
                 return Err(Unready::Timeout(said));
             }
-            Answer::Busy if waited - told > PG_RECOVERY_LOG_INTERVAL => {
+            AskOutcome::Busy if waited - told > PG_RECOVERY_LOG_INTERVAL => {
                 told = waited;
                 tracing::info!(seconds = waited.as_secs(), "PostgreSQL is recovering");
             }
-            Answer::Busy | Answer::Silent(_) => {}
+            AskOutcome::Busy | AskOutcome::Silent(_) => {}
         }
         tokio::select! {
             how = postmaster.ended() => return Err(Unready::Ended(how)),
@@ -78,7 +78,7 @@ pub(super) fn connection(socket: &Socket) -> Config {
 }
 
 /// One question, and at the first start the making of our database.
-pub(super) async fn ask(config: &Config) -> Answer {
+pub(super) async fn ask(config: &Config) -> AskOutcome {
     let asked = timeout(PG_ASK_TIMEOUT, async {
         match execute(config, "SELECT 1").await {
             Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {
@@ -90,13 +90,13 @@ pub(super) async fn ask(config: &Config) -> Answer {
         }
     });
     match asked.await {
-        Ok(Ok(())) => Answer::Ready,
-        Ok(Err(error)) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => Answer::Busy,
+        Ok(Ok(())) => AskOutcome::Ready,
+        Ok(Err(error)) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => AskOutcome::Busy,
         Ok(Err(error)) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            Answer::Silent(cause.unwrap_or_else(|| error.to_string()))
+            AskOutcome::Silent(cause.unwrap_or_else(|| error.to_string()))
         }
-        Err(_) => Answer::Silent("no answer".to_owned()),
+        Err(_) => AskOutcome::Silent("no answer".to_owned()),
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Uses the running PostgreSQL, or starts one and stops it again. Called by `main`.
 
-use crate::chat::{Chat, Signup, Terms};
-use crate::config::Config;
-use crate::database::{Database, Opener};
+use crate::chat::{Rules, Signup, Terms};
 use crate::error::{Error, Fatal};
 use crate::ids::UserId;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::metrics::Metrics;
+use crate::process::config::Config;
+use crate::process::database::{Database, Opener};
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::text;
@@ -26,9 +26,9 @@ pub async fn add_user(
     text::username(&name).map_err(|rule| Fatal::usage(format!("the name {name:?}: {rule}")))?;
     text::email(&email).map_err(|rule| Fatal::usage(format!("the address {email:?}: {rule}")))?;
     text::password(&password).map_err(|rule| Fatal::usage(format!("the password: {rule}")))?;
-    with_chat(config, async |chat| {
+    with_rules(config, async |rules| {
         let signup = Signup { username: name.clone(), password, email };
-        let user_id = chat.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
+        let user_id = rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
         Ok(format!("{name} is user {user_id}\n"))
     })
     .await
@@ -36,10 +36,10 @@ pub async fn add_user(
 
 /// A line per account: id, name, address, since when.
 pub async fn list_users(config: &Config) -> Result<String, Fatal> {
-    with_chat(config, async |chat| {
+    with_rules(config, async |rules| {
         let (mut list, mut after) = (String::new(), UserId(0));
         loop {
-            let users = chat.list_users(after, PAGE_ROWS_MAX).await?;
+            let users = rules.list_users(after, PAGE_ROWS_MAX).await?;
             let Some(last) = users.last() else { return Ok(list) };
             after = last.user_id;
             for user in &users {
@@ -60,23 +60,23 @@ pub async fn token(
     lifetime: Option<Duration>,
 ) -> Result<String, Fatal> {
     let lifetime = lifetime.unwrap_or(config.token_lifetime);
-    with_chat(config, async |chat| {
-        let found = chat.user_named(&user).await?;
+    with_rules(config, async |rules| {
+        let found = rules.user_named(&user).await?;
         let found = found.ok_or_else(|| {
             Error::conflict(
                 "user_not_found",
                 format!("there is no user {user}; see snug user list"),
             )
         })?;
-        let token = chat.begin_session(found.user_id, Some("snug token"), None, lifetime).await?;
+        let token = rules.begin_session(found.user_id, Some("snug token"), None, lifetime).await?;
         Ok(format!("{}\n", token.access_token))
     })
     .await
 }
 
-async fn with_chat(
+async fn with_rules(
     config: &Config,
-    call: impl AsyncFnOnce(&Arc<Chat>) -> Result<String, Error>,
+    call: impl AsyncFnOnce(&Arc<Rules>) -> Result<String, Error>,
 ) -> Result<String, Fatal> {
     let database = Database::open(config, Opener::Command).await?;
     let done = with_store(config, database.store.clone(), call).await;
@@ -87,7 +87,7 @@ async fn with_chat(
 async fn with_store(
     config: &Config,
     store: Store,
-    call: impl AsyncFnOnce(&Arc<Chat>) -> Result<String, Error>,
+    call: impl AsyncFnOnce(&Arc<Rules>) -> Result<String, Error>,
 ) -> Result<String, Fatal> {
     let secret = config.signing_key()?;
     store.migrate().await.map_err(|error| Fatal::new(error.to_string()))?;
@@ -98,8 +98,8 @@ async fn with_store(
         hashers: 1,
     };
     let metrics = Arc::new(Metrics::new()?);
-    let chat = Chat::new(store, Registry::new(Vec::new()), metrics, terms);
-    call(&chat).await.map_err(|error| match error {
+    let rules = Rules::new(store, Registry::new(Vec::new()), metrics, terms);
+    call(&rules).await.map_err(|error| match error {
         Error::Refused(refusal) => Fatal::new(refusal.detail.into_owned()),
         other => other.into(),
     })

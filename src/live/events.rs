@@ -1,19 +1,19 @@
-//! What a worker does with the news in its inbox: arrivals, answers, messages, replays, partings.
+//! What a worker does with the event in its inbox: arrivals, answers, messages, replays, partings.
 
 use super::close::Close;
 use super::connection::Connection;
 use super::follow::{Follow, Phase};
-use super::worker::Worker;
+use super::worker::ShardWorker;
 use crate::ids::{ChatId, Seq};
 use crate::limits::ENDED_SECS;
 use crate::message::{ChatType, Standing};
-use crate::registry::{Admitted, Arrival, ConnectionId, Event, News, Resume, Scope};
+use crate::registry::{Admitted, Arrival, ConnectionId, Event, Resume, Scope, UserEvent};
 use crate::wire::{PROTOCOL, ServerFrame, StandingJson, text_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use std::sync::Arc;
 
-impl Worker {
+impl ShardWorker {
     /// `gather` when more messages come right behind: they are written together at the end.
     pub(super) async fn hear_of(&mut self, event: Event, gather: bool) {
         match event {
@@ -37,12 +37,12 @@ impl Worker {
                     self.close(index, Close::TooSlow);
                 }
             }
-            Event::Told { user_id, news } => {
-                if let News::Left { chat_id, .. } = news {
+            Event::Told { user_id, event } => {
+                if let UserEvent::Left { chat_id, .. } = event {
                     self.left.insert((user_id, chat_id), self.now() + ENDED_SECS);
                 }
                 for index in self.connections_of(user_id) {
-                    self.tell(index, &news);
+                    self.tell(index, &event);
                 }
             }
             Event::SessionEnded { user_id, session } => {
@@ -97,7 +97,7 @@ impl Worker {
     /// when nobody here has followed the chat long enough to know.
     fn known(&mut self, standing: Standing) -> Option<(Standing, Arc<str>)> {
         let last_seq = self.shard.chat(standing.chat_id)?.last_seq()?;
-        let epoch = self.errands.chat.recent_epoch()?;
+        let epoch = self.errands.rules.recent_epoch()?;
         let read_seq = standing.read_seq.min(last_seq);
         Some((Standing { last_seq, read_seq, ..standing }, epoch))
     }
@@ -137,8 +137,8 @@ impl Worker {
         self.send(index, welcome);
         if let Some(arriving) = arriving {
             self.begin_to_follow(index, standings, epoch, &arriving.resume);
-            for news in &arriving.told {
-                self.tell(index, news);
+            for event in &arriving.told {
+                self.tell(index, event);
             }
             self.hear_early(index, arriving.is_readable);
         } else if scope == Scope::All {
@@ -255,7 +255,7 @@ impl Worker {
         self.read_on(index);
     }
 
-    /// Whether what was read can be relied on: no news since may be newer.
+    /// Whether what was read can be relied on: no event since may be newer.
     pub(super) fn errand_done(&mut self, index: u32) -> bool {
         let Some(connection) = self.connections.get(index) else { return false };
         connection.is_reading = false;
@@ -309,7 +309,7 @@ impl Worker {
         }
     }
 
-    fn tell(&mut self, index: u32, news: &News) {
+    fn tell(&mut self, index: u32, event: &UserEvent) {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return };
         if connection.is_closing() {
@@ -318,21 +318,21 @@ impl Worker {
         let scope = connection.scope;
         if let Some(arriving) = &mut connection.arriving {
             let is_gone =
-                matches!(news, News::Left { chat_id, .. } if scope == Scope::One(*chat_id));
+                matches!(event, UserEvent::Left { chat_id, .. } if scope == Scope::One(*chat_id));
             if !is_gone {
-                let kept = arriving.keep(scope, news);
+                let kept = arriving.keep(scope, event);
                 return self.sent(index, kept);
             }
         }
-        match news {
-            News::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
-            News::Account(_) => {}
-            News::Read { chat_id, but, frame } => {
+        match event {
+            UserEvent::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
+            UserEvent::Account(_) => {}
+            UserEvent::Read { chat_id, but, frame } => {
                 if connection.follow(*chat_id).is_some() && *but != Some(id) {
                     self.send(index, frame.clone());
                 }
             }
-            News::Joined { chat_id, last_seq, chat_type, frame } if scope == Scope::All => {
+            UserEvent::Joined { chat_id, last_seq, chat_type, frame } if scope == Scope::All => {
                 if connection.follow(*chat_id).is_none() {
                     connection.is_outdated = connection.is_reading;
                     self.send(index, frame.clone());
@@ -341,8 +341,8 @@ impl Worker {
                     self.read_on(index);
                 }
             }
-            News::Joined { .. } => {}
-            News::Left { chat_id, frame } => {
+            UserEvent::Joined { .. } => {}
+            UserEvent::Left { chat_id, frame } => {
                 if connection.follow(*chat_id).is_some() {
                     connection.is_outdated = connection.is_reading;
                 }

@@ -1,7 +1,8 @@
 //! A connection of the pool while PostgreSQL is asked something on it, and what becomes of it afterwards.
 //!
-//! Used by all of `store` but `shared`, which does the same for connections with several pages. The pool gives out the connection that came back last,
-//! so none comes back with an answer still to come: that would hold up whoever is next.
+//! Used by all of `store` but `pipelines`, which does the same for connections with several pages. The
+//! pool gives out the connection that came back last, so none comes back with an answer still to come:
+//! that would hold up whoever is next.
 
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_TIMEOUT;
@@ -11,9 +12,9 @@ use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
 
 /// Goes back to the pool when it is answered, or, if whoever asked has left, when PostgreSQL is done.
-pub struct Asked(Option<Object>);
+pub struct Pooled(Option<Object>);
 
-impl Asked {
+impl Pooled {
     pub fn new(client: Object) -> Self {
         Self(Some(client))
     }
@@ -35,7 +36,7 @@ impl Asked {
     }
 }
 
-impl Deref for Asked {
+impl Deref for Pooled {
     type Target = Object;
 
     fn deref(&self) -> &Object {
@@ -43,13 +44,13 @@ impl Deref for Asked {
     }
 }
 
-impl DerefMut for Asked {
+impl DerefMut for Pooled {
     fn deref_mut(&mut self) -> &mut Object {
         self.0.as_mut().expect("taken only at its end")
     }
 }
 
-impl Drop for Asked {
+impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(client) = self.0.take() else { return };
         see_to_its_end(async move {

@@ -5,7 +5,7 @@
 //! neither counted nor logged.
 
 use super::respond;
-use crate::config::Scheme;
+use crate::process::config::Scheme;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
