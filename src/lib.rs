@@ -17,7 +17,7 @@
 //!   `http_stream` (the stream below hyper)
 //! - `http`: requests
 //!   - `route` (every route of the API on one screen), `pages::route` (those of pages)
-//!   - `guard` (who asks), `body`, `cookies`, `form` (forms and their tokens), `respond`
+//!   - `guard` (who asks), `public_url`, `body`, `cookies`, `form` (forms and their tokens), `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
 //!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
 //!   - `views` (a struct per page), `render` (with its template), `assets`
@@ -34,7 +34,7 @@
 //! **The rules** (`chat`): what people can do, and what follows.
 //!
 //! - `post`, `lane` (commit, then publish), `batch` (what drafts become)
-//! - `history`, `overview`, `resume`, `read_positions`
+//! - `history`, `overview`, `reach`, `resume`, `read_positions`
 //! - `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter`
 //!
 //! **The ground**, with effects:

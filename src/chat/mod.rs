@@ -12,6 +12,7 @@ mod overview;
 mod passwords;
 mod post;
 mod private;
+mod reach;
 mod read_positions;
 mod resume;
 mod rooms;

@@ -70,25 +70,9 @@ impl Rules {
         .await
     }
 
-    /// Where the viewer stands in the one chat of a single-chat socket, if they may have it and it is
-    /// of this kind.
-    pub async fn reach(
-        &self,
-        viewer: &Viewer,
-        chat_id: ChatId,
-        chat_type: ChatType,
-    ) -> Result<Standing> {
-        let standing = self.store.standing(viewer.user_id, chat_id).await?;
-        standing.filter(|standing| standing.chat_type == chat_type).ok_or_else(Error::not_found)
-    }
-
     /// Where the viewer stood in the general chat at most a second ago, if that was read.
     pub fn recent_standing(&self, viewer: &Viewer) -> Option<Standing> {
         self.standings.get(viewer.user_id)
-    }
-
-    pub async fn general_chat(&self) -> Result<ChatId> {
-        self.general.get_or_try_init(|| self.store.general_chat()).await.copied()
     }
 
     /// Tries again, with growing pauses, while PostgreSQL is away.
