@@ -36,7 +36,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
     let limits = ConnectionLimits::new();
     let is_trusted = |address: IpAddr| {
-        let proxies = &app.config.trusted_proxies;
+        let proxies = &app.terms.trusted_proxies;
         proxies.iter().any(|network| network.contains(&address.to_canonical()))
     };
     loop {

@@ -1,16 +1,29 @@
-//! What everything hangs off: the settings, the rules, who is connected, the pages.
+//! What every handler can reach: the rules, who is connected, the pages, a few settings.
 
 use crate::chat::Rules;
 use crate::http::form::FormKey;
 use crate::http::pages::docs::Docs;
+use crate::http::public_url::PublicUrl;
 use crate::http::render::Renderer;
-use crate::process::config::Config;
 use crate::registry::Seats;
+use ipnet::IpNet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// What this edge needs to know of the settings.
+pub struct HttpTerms {
+    /// `None`: the request's `Host` tells.
+    pub public_url: Option<PublicUrl>,
+    /// Only from these do forwarding headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The bearer that opens `/metrics` to others than the machine itself.
+    pub metrics_token: Option<Box<str>>,
+    pub token_lifetime: Duration,
+}
 
 pub struct App {
-    pub config: Config,
+    pub terms: HttpTerms,
     pub rules: Arc<Rules>,
     pub seats: Arc<Seats>,
     pub renderer: Renderer,

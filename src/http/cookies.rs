@@ -3,7 +3,7 @@
 //! What is in them is the matter of those who call this: `guard` (the session), `pages` (the door, the theme).
 
 use super::respond::Answer;
-use crate::process::config::Scheme;
+use crate::http::public_url::Scheme;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
 /// The cookie that carries a token.

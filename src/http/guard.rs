@@ -7,7 +7,7 @@ use super::cookies;
 use crate::chat::{Authenticated, Subnet};
 use crate::error::{Error, Result};
 use crate::http::App;
-use crate::process::config::Scheme;
+use crate::http::public_url::Scheme;
 use hyper::header::{self, HeaderMap, HeaderName};
 use std::net::IpAddr;
 
@@ -47,7 +47,7 @@ impl Caller {
     ) -> Result<Self> {
         let peer = peer.to_canonical();
         let trusts = |address: &IpAddr| {
-            app.config.trusted_proxies.iter().any(|network| network.contains(address))
+            app.terms.trusted_proxies.iter().any(|network| network.contains(address))
         };
         let is_forwarded = OF_PROXIES.iter().any(|name| headers.contains_key(name));
         let (mut address, mut scheme) = (peer, Scheme::Http);
@@ -58,7 +58,7 @@ impl Caller {
             }
         }
         let host = host(headers, authority)?;
-        let origin = match &app.config.public_url {
+        let origin = match &app.terms.public_url {
             Some(url) => {
                 scheme = url.scheme;
                 url.to_string()
@@ -196,11 +196,11 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
 pub fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
     use subtle::ConstantTimeEq;
     let is_local = caller.address.is_loopback() && !caller.is_forwarded;
-    let token = app.config.metrics_token.as_ref();
+    let token = app.terms.metrics_token.as_ref();
     let shown = bearer(headers).ok().flatten();
-    let has_token = token.zip(shown).is_some_and(|(token, shown)| {
-        bool::from(token.expose().as_bytes().ct_eq(shown.as_bytes()))
-    });
+    let has_token = token
+        .zip(shown)
+        .is_some_and(|(token, shown)| bool::from(token.as_bytes().ct_eq(shown.as_bytes())));
     if is_local || has_token { Ok(()) } else { Err(Error::not_found()) }
 }
 

@@ -16,24 +16,25 @@ pub mod not_http;
 #[cfg(test)]
 mod openapi_tests;
 pub mod pages;
+pub mod public_url;
 pub mod render;
 mod respond;
 mod route;
 mod sockets;
 pub mod views;
 
-pub use app::App;
+pub use app::{App, HttpTerms};
 
 use crate::error::{Because, Error, Result};
 use crate::live::Ticket;
 use crate::message::Viewer;
-use crate::process::config::Scheme;
 use body::{Fields, Query};
 use bytes::Bytes;
 use guard::Caller;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
+use public_url::Scheme;
 use respond::Answer;
 use route::{Access, NoRoute, Route};
 use std::net::IpAddr;

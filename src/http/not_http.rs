@@ -5,7 +5,7 @@
 //! neither counted nor logged.
 
 use super::respond;
-use crate::process::config::Scheme;
+use crate::http::public_url::Scheme;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};

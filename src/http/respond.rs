@@ -3,8 +3,8 @@
 //! The one place that gives refusals their status and logs what is not a refusal, once.
 
 use crate::error::{Because, Error, Fault, Refusal};
+use crate::http::public_url::Scheme;
 use crate::limits::RETRY_SOON;
-use crate::process::config::Scheme;
 use crate::wire::Problem;
 use bytes::Bytes;
 use http_body_util::Full;

@@ -6,7 +6,7 @@
 use crate::error::Fatal;
 use crate::limits::{MIGRATE_PAUSE_MAX, MIGRATE_PAUSE_MIN};
 use crate::postgres::{Options, Private};
-use crate::process::config::{self, Config};
+use crate::process::config::{Config, DatabaseSetting};
 use crate::store::{MigrateError, Store, Unsafe};
 
 /// Our own PostgreSQL, or somebody else's.
@@ -32,10 +32,10 @@ impl Database {
     pub async fn open(config: &Config, opener: Opener) -> Result<Self, Fatal> {
         config.known_key()?;
         let options = match &config.database {
-            config::Database::External(url) => {
+            DatabaseSetting::External(url) => {
                 return Ok(Self { store: Store::external(url.expose())?, private: None });
             }
-            config::Database::Private => {
+            DatabaseSetting::Private => {
                 Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() }
             }
         };

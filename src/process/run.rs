@@ -7,10 +7,10 @@
 use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
 use crate::error::Fatal;
-use crate::http::App;
 use crate::http::form::FormKey;
 use crate::http::pages::docs::Docs;
 use crate::http::render::Renderer;
+use crate::http::{App, HttpTerms};
 use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
 use crate::metrics::Metrics;
 use crate::process::config::Config;
@@ -77,7 +77,12 @@ async fn serve(
         per_address: config.max_connections_per_address,
     });
     let app = Arc::new(App {
-        config,
+        terms: HttpTerms {
+            public_url: config.public_url,
+            trusted_proxies: config.trusted_proxies,
+            metrics_token: config.metrics_token.map(|token| token.expose().into()),
+            token_lifetime: config.token_lifetime,
+        },
         rules: Arc::clone(&rules),
         seats,
         renderer: Renderer::new()?,

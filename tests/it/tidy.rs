@@ -1,6 +1,7 @@
 //! The house's absences, as far as a text search can see them, and statements against the real schema.
 
 use crate::support::Database;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -174,4 +175,31 @@ async fn every_statement_is_used() {
         let path = name.trim_start_matches("sql/").trim_end_matches(".sql");
         assert!(sources.contains(path), "{name} is not used");
     }
+}
+
+#[test]
+fn nothing_calls_up_to_the_process() {
+    let strays = strays(&["crate::process"], &["src/process/"]);
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
+/// Two types of one name, in different modules, are two meanings of one word.
+#[test]
+fn each_type_name_has_one_meaning() {
+    let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, text) in files("src", ".rs") {
+        for line in code(&text).lines() {
+            let line = line.trim_start();
+            // An associated type has its trait's name for it.
+            let is_top = !line.starts_with("type ");
+            let mut words = line.split_whitespace().skip_while(|word| word.starts_with("pub"));
+            let is_type = matches!(words.next(), Some("struct" | "enum" | "trait" | "type"));
+            if let (true, true, Some(name)) = (is_top, is_type, words.next()) {
+                let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+                homes.entry(name.to_owned()).or_default().push(file.clone());
+            }
+        }
+    }
+    homes.retain(|_, files| files.len() > 1);
+    assert!(homes.is_empty(), "{homes:#?}");
 }

@@ -11,18 +11,11 @@ pub mod users;
 
 use super::body::Query;
 use crate::error::Result;
-use crate::ids::{ID_MAX, UserId};
+use crate::ids::ID_MAX;
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 
 /// `limit` and `after` of a list.
 fn page(query: &Query) -> Result<(i64, Option<i64>)> {
     let limit = query.integer("limit", 1..=PAGE_ROWS_MAX)?.unwrap_or(PAGE_ROWS_DEFAULT);
     Ok((limit, query.integer("after", 1..=ID_MAX)?))
-}
-
-/// A user in a list.
-#[derive(serde::Serialize)]
-struct UserJson {
-    user_id: UserId,
-    username: String,
 }

@@ -1,11 +1,11 @@
 //! `/users`: finding people.
 
-use super::UserJson;
 use crate::error::{Error, Fault, Result};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::limits::{SEARCH_ROWS_DEFAULT, SEARCH_ROWS_MAX};
 use crate::text;
+use crate::wire::UserJson;
 use serde_json::json;
 
 pub async fn search(call: Call) -> Result<Answer> {
@@ -13,7 +13,7 @@ pub async fn search(call: Call) -> Result<Answer> {
         .map_err(|rule| Error::invalid(vec![Fault::new("q", rule)]))?;
     let limit = call.query.integer("limit", 1..=SEARCH_ROWS_MAX)?.unwrap_or(SEARCH_ROWS_DEFAULT);
     let found = call.app.rules.find_people(part, limit).await?;
-    let users: Vec<UserJson> =
-        found.into_iter().map(|(user_id, username)| UserJson { user_id, username }).collect();
+    let users: Vec<UserJson<'_>> =
+        found.iter().map(|(user_id, username)| UserJson { user_id: *user_id, username }).collect();
     Ok(respond::ok(&json!({"users": users})))
 }

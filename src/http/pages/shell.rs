@@ -51,7 +51,7 @@ impl Call {
                 ChatType::Room => rooms.push(line),
             }
         }
-        let renew_after = self.app.config.token_lifetime / RENEWALS_PER_LIFETIME;
+        let renew_after = self.app.terms.token_lifetime / RENEWALS_PER_LIFETIME;
         Ok(Shell {
             viewer: Person::new(viewer.user_id.0, &viewer.username),
             here,

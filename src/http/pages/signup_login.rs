@@ -88,7 +88,7 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     let made = chat::Signup { username: username.clone(), password, email: email.clone() };
     match call.app.rules.sign_up(made, call.caller.subnet()).await {
         Ok(user_id) => {
-            let lifetime = call.app.config.token_lifetime;
+            let lifetime = call.app.terms.token_lifetime;
             let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
             let begun =
                 call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);

@@ -14,6 +14,7 @@ pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 
 use crate::error::Fatal;
+use crate::http::public_url::PublicUrl;
 use crate::limits::{
     CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
     CONNECTIONS_PER_USER_DEFAULT, FILES_RESERVED, TOKEN_LIFETIME_DEFAULT,
@@ -28,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
-    pub database: Database,
+    pub database: DatabaseSetting,
     /// The private PostgreSQL's cluster, the key, backups; absolute.
     pub data_dir: PathBuf,
     pub pg_bindir: Option<PathBuf>,
@@ -47,40 +48,11 @@ pub struct Config {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Database {
+pub enum DatabaseSetting {
     /// The PostgreSQL that we start ourselves.
     Private,
     /// A URL; masked as a whole, for it may hold a password.
     External(Secret),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scheme {
-    Http,
-    Https,
-}
-
-/// How browsers reach us. `Display` is exactly what they send as `Origin`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicUrl {
-    pub scheme: Scheme,
-    /// Host and, where it is not the scheme's own, port; in lower case.
-    pub authority: String,
-}
-
-impl Scheme {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-}
-
-impl fmt::Display for PublicUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme.as_str(), self.authority)
-    }
 }
 
 /// Where a value comes from.
@@ -137,8 +109,8 @@ impl Config {
                 value::database,
                 || default_database(written),
                 |database| match database {
-                    Database::Private => "(our own PostgreSQL)".into(),
-                    Database::External(url) => value::masked(url.expose()),
+                    DatabaseSetting::Private => "(our own PostgreSQL)".into(),
+                    DatabaseSetting::External(url) => value::masked(url.expose()),
                 },
             )?,
             data_dir: found.value(
@@ -278,9 +250,9 @@ fn complaint(setting: &Setting, text: &str, source: &Source, fault: &str) -> Fat
     })
 }
 
-fn default_database(written: &Written) -> Result<(Database, Source), Fatal> {
+fn default_database(written: &Written) -> Result<(DatabaseSetting, Source), Fatal> {
     match written.variable("DATABASE_URL") {
-        None => Ok((Database::Private, Source::Default)),
+        None => Ok((DatabaseSetting::Private, Source::Default)),
         Some(url) => value::database(url)
             .map(|database| (database, Source::Foreign("DATABASE_URL")))
             .map_err(|fault| Fatal::new(format!("DATABASE_URL {fault}"))),

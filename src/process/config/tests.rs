@@ -23,7 +23,7 @@ fn complaint(pairs: &[(&str, &str)]) -> String {
 fn with_nothing_written_the_defaults_hold() {
     let config = resolve(&[]);
     assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
-    assert_eq!(config.database, Database::Private);
+    assert_eq!(config.database, DatabaseSetting::Private);
     assert_eq!(config.data_dir, Path::new("/home/ada/.local/share/snug"));
     assert_eq!(config.token_lifetime, Duration::from_secs(7 * 86_400));
     assert!(config.rate_limits && config.trusted_proxies.is_empty());
@@ -65,9 +65,12 @@ fn the_data_directory_follows_systemd_then_root_then_the_base_directories() {
 fn our_own_database_variable_wins_over_the_common_one() {
     let common = ("DATABASE_URL", "postgres://common/db");
     let database = |pairs: &[(&str, &str)]| resolve(pairs).database;
-    assert_eq!(database(&[common]), Database::External(Secret::new("postgres://common/db")));
+    assert_eq!(database(&[common]), DatabaseSetting::External(Secret::new("postgres://common/db")));
     let ours = ("SNUG_DATABASE_URL", "postgresql://ours/db");
-    assert_eq!(database(&[common, ours]), Database::External(Secret::new("postgresql://ours/db")));
+    assert_eq!(
+        database(&[common, ours]),
+        DatabaseSetting::External(Secret::new("postgresql://ours/db"))
+    );
     assert!(complaint(&[("DATABASE_URL", "mysql://x:pw@y")]).starts_with("DATABASE_URL is not"));
 }
 

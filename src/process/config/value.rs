@@ -2,7 +2,8 @@
 //!
 //! Called by `config` alone. Pure; the caller adds the setting's name and the text to each complaint.
 
-use super::{Database, PublicUrl, Scheme, Secret};
+use super::{DatabaseSetting, Secret};
+use crate::http::public_url::{PublicUrl, Scheme};
 use crate::limits::{CONNECTIONS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX};
 use hyper::Uri;
 use ipnet::IpNet;
@@ -19,14 +20,14 @@ pub(super) fn address(text: &str) -> Value<SocketAddr> {
     })
 }
 
-pub(super) fn database(text: &str) -> Value<Database> {
+pub(super) fn database(text: &str) -> Value<DatabaseSetting> {
     let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
     if !known || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("is not the URL of a PostgreSQL database; write it like \
                     postgres://user:password@host/database"
             .into());
     }
-    Ok(Database::External(Secret::new(text)))
+    Ok(DatabaseSetting::External(Secret::new(text)))
 }
 
 /// A database URL as it may be shown: who and where, without the password.
