@@ -44,6 +44,8 @@ pub const MEMBERS_SHOWN: i64 = 200;
 pub const DENIED_SHOWN: i64 = 50;
 /// People whom a search without scripts lists.
 pub const PEOPLE_SHOWN: i64 = 20;
+/// Links and mentions that are told apart in one message: an element each, on a page of fifty messages.
+pub const SPECIAL_SPANS_MAX: usize = 200;
 /// A page shorter than this fits into one packet, compressed or not.
 pub const COMPRESSED_BYTES_MIN: usize = 1_400;
 

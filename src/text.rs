@@ -9,6 +9,7 @@ use crate::limits::{
     PASSWORD_CHARS_MIN, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX, SEARCH_CHARS_MAX,
     USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Why a message's content is refused; the names are the contract's error codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +178,20 @@ pub fn invite(link: &str) -> Option<(ChatId, String)> {
     pairs.find(|(name, _)| name == "code").map(|(_, code)| (room_id, code.into_owned()))
 }
 
+/// The text with each run of white space as one space, and none around it.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// As much of the beginning as has at most so many characters, cut between what a reader sees as
+/// characters (grapheme clusters, UAX #29). One that is longer than the bound is cut inside.
+pub fn beginning(text: &str, chars_max: usize) -> &str {
+    let Some((bound, _)) = text.char_indices().nth(chars_max) else { return text };
+    let ends = text.grapheme_indices(true).map(|(begin, _)| begin);
+    let end = ends.take_while(|begin| *begin <= bound).last().filter(|end| *end > 0);
+    &text[..end.unwrap_or(bound)]
+}
+
 /// How deep the arrays and objects of this JSON text nest; strings are passed over.
 pub fn json_depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
@@ -285,6 +300,20 @@ mod tests {
     fn depth_passes_over_strings() {
         assert_eq!(json_depth(br#"{"a":[1,"]]}}[[",{"b":2}]}"#), 3);
         assert_eq!(json_depth(br#""\"[[[""#), 0);
+    }
+
+    #[test]
+    fn a_beginning_ends_between_what_one_sees_as_characters() {
+        assert_eq!(one_line(" a\n\n b\u{a0}c "), "a b c");
+        assert_eq!(beginning("abc", 3), "abc");
+        assert_eq!(beginning("abc", 2), "ab");
+        let family = "👩\u{200D}👩\u{200D}👧";
+        assert_eq!(beginning(&format!("ab{family}"), 4), "ab");
+        assert_eq!(beginning(&format!("ab{family}c"), 7), format!("ab{family}"));
+        assert_eq!(beginning("🇩🇪🇫🇷", 3), "🇩🇪");
+        assert_eq!(beginning("e\u{301}e\u{301}", 3), "e\u{301}");
+        let tower = format!("e{}", "\u{301}".repeat(4_000));
+        assert_eq!(beginning(&tower, 5).chars().count(), 5, "one that is longer than the bound");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 // hold what is known of a chat. Knows no socket.
 
 import { paintAvatar } from "./avatar.js";
+import { beginning } from "./cut.js";
 import { clone, fillAttributes, word } from "./words.js";
 
 class ChatList extends HTMLElement {
@@ -94,7 +95,7 @@ class ChatList extends HTMLElement {
     line.dataset.saidSeq = seq;
     line.dataset.at = Date.parse(timestamp);
     line.querySelector(".last-author").textContent = own ? word("you") : username;
-    line.querySelector(".last-text").textContent = content.slice(0, 100).replace(/\s+/g, " ");
+    line.querySelector(".last-text").textContent = beginning(content.trim().replace(/\s+/g, " "), 100);
     this.#place(line);
   }
 

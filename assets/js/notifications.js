@@ -1,5 +1,6 @@
 // Notifications, and <notification-switch>, by which a person asks for them. Off until asked for.
 
+import { beginning } from "./cut.js";
 import { play } from "./sound.js";
 import { isNotifier } from "./tabs.js";
 
@@ -14,7 +15,7 @@ const supported = "Notification" in window;
 export function notify({ title, body, tag, href }) {
   if (!isNotifier()) return;
   if (supported && Notification.permission === "granted" && isOn(WANTED)) {
-    show(title, { body: body.slice(0, BODY_CHARS_MAX), tag, renotify: true }, href);
+    show(title, { body: beginning(body, BODY_CHARS_MAX), tag, renotify: true }, href);
   }
   if (isOn(SOUND)) play();
 }

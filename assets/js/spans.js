@@ -1,18 +1,27 @@
 // What in a message is a link, a mention of the viewer, or plain text. The same rule as
-// `src/http/views/spans.rs`; both are held against `tests/browser/spans.json`. Knows no DOM.
+// `src/http/views/spans.rs`; both are held against `tests/browser/spans.json`, and the characters and the
+// bound against each other. Takes time linear in the text, whatever the text. Knows no DOM.
 
-const LINK = /https?:\/\/[^\s<>"`\u200E\u200F\u202A-\u202E\u2066-\u2069]+/iuy;
-const WORD = /[\p{L}\p{N}]/u;
+const ENDS_A_LINK = /[\u{0}-\u{20}\u{22}\u{3C}\u{3E}\u{60}\u{7F}-\u{A0}\u{AB}\u{AD}\u{BB}\u{589}\u{5C3}\u{60C}\u{61B}-\u{61F}\u{6D4}\u{964}-\u{965}\u{F0D}-\u{F12}\u{104A}-\u{104B}\u{1361}-\u{1368}\u{1680}\u{17D4}-\u{17D5}\u{180E}\u{2000}-\u{200B}\u{200E}-\u{200F}\u{201C}-\u{201F}\u{2028}-\u{202F}\u{2039}-\u{203A}\u{205F}-\u{206F}\u{3000}-\u{3003}\u{3008}-\u{3011}\u{3014}-\u{301F}\u{FEFF}\u{FF01}-\u{FF02}\u{FF08}-\u{FF09}\u{FF0C}\u{FF0E}\u{FF1A}-\u{FF1C}\u{FF1E}-\u{FF1F}\u{FF3B}\u{FF3D}\u{FF5B}\u{FF5D}\u{FF5F}-\u{FF65}]/gu;
+const TRAILS_A_LINK = /[\u{21}\u{27}\u{2A}\u{2C}\u{2E}\u{3A}-\u{3B}\u{3F}\u{5F}\u{7E}\u{B7}\u{2010}-\u{201B}\u{2022}-\u{2027}\u{203C}-\u{203D}\u{2047}-\u{2049}]/u;
+const SCHEME = /[Hh][Tt][Tt][Pp][Ss]?:\/\//y;
+const HIDES_A_LINK = /[A-Za-z0-9]/;
+const HIDES_A_MENTION = /[A-Za-z0-9_.\-@/\uFF20]/;
+const LONGER_NAME = /[A-Za-z0-9_]|[.\-][A-Za-z0-9_]/y;
+const BRACKETS = { ")": "(", "]": "[", "}": "{" };
+// The rest of a message that has more of them is text.
+const SPECIALS_MAX = 200;
 
 export function spans(content, name) {
   const found = [];
-  const mention = mentionPattern(name);
   let plainFrom = 0;
-  for (let at = 0; at < content.length; at += 1) {
-    const special = linkAt(content, at) ?? mentionAt(content, at, mention);
+  let specials = 0;
+  for (let at = 0; at < content.length && specials < SPECIALS_MAX; at += 1) {
+    const special = linkAt(content, at) ?? mentionAt(content, at, name);
     if (!special) continue;
     if (plainFrom < at) found.push({ kind: "text", text: content.slice(plainFrom, at) });
     found.push(special);
+    specials += 1;
     plainFrom = at + special.text.length;
     at = plainFrom - 1;
   }
@@ -22,35 +31,41 @@ export function spans(content, name) {
 
 function linkAt(content, at) {
   const first = content[at];
-  if ((first !== "h" && first !== "H") || WORD.test(content[at - 1] ?? "")) return null;
-  LINK.lastIndex = at;
-  const match = LINK.exec(content);
-  const text = match && withoutTrailingPunctuation(match[0]);
-  return text && text.length > text.indexOf("//") + 2 && text.includes("//")
-    ? { kind: "link", text }
-    : null;
+  if ((first !== "h" && first !== "H") || HIDES_A_LINK.test(content[at - 1] ?? "")) return null;
+  SCHEME.lastIndex = at;
+  const scheme = SCHEME.exec(content)?.[0];
+  if (!scheme) return null;
+  ENDS_A_LINK.lastIndex = at;
+  const end = ENDS_A_LINK.exec(content)?.index ?? content.length;
+  const text = withoutWhatTrails(content.slice(at, end));
+  return text.length > scheme.length ? { kind: "link", text } : null;
 }
 
-const CLOSING = { ")": "(", "]": "[" };
-
-function withoutTrailingPunctuation(link) {
-  for (;;) {
-    const last = link.at(-1);
-    const opening = CLOSING[last];
-    if (!opening && !".,:;!?'*_~".includes(last ?? " ")) return link;
-    if (opening && link.split(opening).length >= link.split(last).length) return link;
-    link = link.slice(0, -1);
+// The brackets are counted once. All that may trail is one code unit long.
+function withoutWhatTrails(link) {
+  const surplus = {};
+  for (const [close, open] of Object.entries(BRACKETS)) {
+    surplus[close] = link.split(close).length - link.split(open).length;
   }
+  let end = link.length;
+  for (; end > 0; end -= 1) {
+    const last = link[end - 1];
+    if (last in BRACKETS) {
+      if (surplus[last] <= 0) break;
+      surplus[last] -= 1;
+    } else if (!TRAILS_A_LINK.test(last)) break;
+  }
+  return link.slice(0, end);
 }
 
-function mentionPattern(name) {
-  const literal = name.replace(/[.\-]/g, "\\$&");
-  return new RegExp(`@${literal}(?![\\p{L}\\p{N}_]|[.\\-][A-Za-z0-9_])`, "iuy");
+function mentionAt(content, at, name) {
+  const sign = content[at];
+  if ((sign !== "@" && sign !== "\uFF20") || HIDES_A_MENTION.test(content[at - 1] ?? "")) return null;
+  const end = at + 1 + name.length;
+  if (name === "" || lower(content.slice(at + 1, end)) !== lower(name)) return null;
+  LONGER_NAME.lastIndex = end;
+  return LONGER_NAME.test(content) ? null : { kind: "mention", text: content.slice(at, end) };
 }
 
-function mentionAt(content, at, pattern) {
-  if (content[at] !== "@" || /[\p{L}\p{N}_.\-@/]/u.test(content[at - 1] ?? "")) return null;
-  pattern.lastIndex = at;
-  const match = pattern.exec(content);
-  return match && { kind: "mention", text: match[0] };
-}
+// Names have no letters but these, and no other letter is one of them in another spelling.
+const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { hueOf, initialsOf } from "../../assets/js/avatar.js";
+import { beginning } from "../../assets/js/cut.js";
 import { spans } from "../../assets/js/spans.js";
 import { connected, said, say, sees } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
@@ -72,6 +73,34 @@ test("the script's half of a rule is the server's", () => {
   for (const { content, name, spans: expected } of cases) {
     assert.deepEqual(spans(content, name), expected, content);
   }
+});
+
+test("cutting a message into spans takes time linear in it", () => {
+  const quickest = (content) => {
+    const runs = [1, 2, 3].map(() => {
+      const began = performance.now();
+      spans(content, "ada");
+      return performance.now() - began;
+    });
+    return Math.min(...runs);
+  };
+  const length = 4000;
+  const bound = 20 * Math.max(quickest("a word ".repeat(length / 7)), quickest(`http://${"a".repeat(length)}`), 0.1);
+  for (const piece of [")", "]", "}", "(", "()", ".", "'", "h", "http://", "http://.", "https://)", "@", "@ada", "@ada.", "＠ada", "\u0301", "\u200D", " ", '"', "。", "𠀀"]) {
+    for (const begin of ["", "http://"]) {
+      const took = quickest(begin + piece.repeat(length / piece.length));
+      assert.ok(took <= bound, `${begin}, ${piece} again and again: ${took} ms, not ${bound}`);
+    }
+  }
+});
+
+test("a text is cut between what one sees as characters", () => {
+  const family = "👩\u200D👩\u200D👧";
+  assert.equal(beginning("abc", 3), "abc");
+  assert.equal(beginning(`ab${family}`, 4), "ab");
+  assert.equal(beginning(`ab${family}c`, 10), `ab${family}`);
+  assert.equal(beginning("🇩🇪🇫🇷", 6), "🇩🇪");
+  assert.equal(beginning(`e${"\u0301".repeat(4000)}`, 5).length, 5);
 });
 
 test("the script paints the avatar that the server paints", async () => {

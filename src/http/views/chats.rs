@@ -3,6 +3,7 @@
 use super::people::{Avatar, Person};
 use crate::ids::ChatId;
 use crate::message::{ChatType, Standing};
+use crate::text;
 use serde::Serialize;
 
 /// How much of the last message a line carries; it shows less.
@@ -61,8 +62,8 @@ pub fn href(chat_type: ChatType, chat_id: ChatId) -> String {
 
 impl LastLine {
     pub fn new(username: &str, own: bool, content: &str) -> Self {
-        let words = content.split_whitespace().collect::<Vec<_>>().join(" ");
-        let text = words.chars().take(LAST_LINE_CHARS_MAX).collect();
+        let words = text::one_line(content);
+        let text = text::beginning(&words, LAST_LINE_CHARS_MAX).to_owned();
         Self { username: username.to_owned(), own, text }
     }
 }

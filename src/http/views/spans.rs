@@ -1,8 +1,10 @@
 //! What in a message is a link, a mention of the viewer, or plain text.
 //!
-//! The server's half of one rule; `js/spans.js` is the other, for messages that arrive live, and both
-//! are held against the same cases in `tests/browser/spans.json`.
+//! The server's half of one rule; `js/spans.js` is the other, for messages that arrive live. Both are held
+//! against the same cases in `tests/browser/spans.json`, and the sets of characters against each other.
+//! Takes time linear in the text, whatever the text. Pure.
 
+use crate::limits::SPECIAL_SPANS_MAX;
 use serde::Serialize;
 
 /// A piece of a message's content; joined, the pieces are the content.
@@ -14,21 +16,97 @@ pub enum Span {
     Mention(String),
 }
 
-/// Cuts content into spans; `name` is the viewer's, whose mentions are marked.
+/// Characters, from one to another.
+type Ranges = &'static [(char, char)];
+
+/// What ends a link wherever it stands: white space, quotes, angle brackets, what cannot be seen or turns
+/// the direction of text, and the punctuation of scripts that put no space behind it. None of them stands in
+/// an address unless it is percent-encoded.
+const ENDS_A_LINK: Ranges = &[
+    ('\u{0}', ' '),
+    ('"', '"'),
+    ('<', '<'),
+    ('>', '>'),
+    ('`', '`'),
+    ('\u{7F}', '\u{A0}'),
+    ('\u{AB}', '\u{AB}'),
+    ('\u{AD}', '\u{AD}'),
+    ('\u{BB}', '\u{BB}'),
+    ('\u{589}', '\u{589}'),
+    ('\u{5C3}', '\u{5C3}'),
+    ('\u{60C}', '\u{60C}'),
+    ('\u{61B}', '\u{61F}'),
+    ('\u{6D4}', '\u{6D4}'),
+    ('\u{964}', '\u{965}'),
+    ('\u{F0D}', '\u{F12}'),
+    ('\u{104A}', '\u{104B}'),
+    ('\u{1361}', '\u{1368}'),
+    ('\u{1680}', '\u{1680}'),
+    ('\u{17D4}', '\u{17D5}'),
+    ('\u{180E}', '\u{180E}'),
+    ('\u{2000}', '\u{200B}'),
+    ('\u{200E}', '\u{200F}'),
+    ('\u{201C}', '\u{201F}'),
+    ('\u{2028}', '\u{202F}'),
+    ('\u{2039}', '\u{203A}'),
+    ('\u{205F}', '\u{206F}'),
+    ('\u{3000}', '\u{3003}'),
+    ('\u{3008}', '\u{3011}'),
+    ('\u{3014}', '\u{301F}'),
+    ('\u{FEFF}', '\u{FEFF}'),
+    ('\u{FF01}', '\u{FF02}'),
+    ('\u{FF08}', '\u{FF09}'),
+    ('\u{FF0C}', '\u{FF0C}'),
+    ('\u{FF0E}', '\u{FF0E}'),
+    ('\u{FF1A}', '\u{FF1C}'),
+    ('\u{FF1E}', '\u{FF1F}'),
+    ('\u{FF3B}', '\u{FF3B}'),
+    ('\u{FF3D}', '\u{FF3D}'),
+    ('\u{FF5B}', '\u{FF5B}'),
+    ('\u{FF5D}', '\u{FF5D}'),
+    ('\u{FF5F}', '\u{FF65}'),
+];
+
+/// What belongs to the sentence around a link when it stands at the link's end.
+const TRAILS_A_LINK: Ranges = &[
+    ('!', '!'),
+    ('\'', '\''),
+    ('*', '*'),
+    (',', ','),
+    ('.', '.'),
+    (':', ';'),
+    ('?', '?'),
+    ('_', '_'),
+    ('~', '~'),
+    ('\u{B7}', '\u{B7}'),
+    ('\u{2010}', '\u{201B}'),
+    ('\u{2022}', '\u{2027}'),
+    ('\u{203C}', '\u{203D}'),
+    ('\u{2047}', '\u{2049}'),
+];
+
+/// Brackets that pair: one that closes at the end of a link belongs to it only where it was opened there.
+const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
+
+/// Both schemes, in lower case.
+const SCHEMES: [&str; 2] = ["https://", "http://"];
+
+/// Cuts content into spans; `name` is the viewer's, whose mentions are marked. Of links and mentions the
+/// first `SPECIAL_SPANS_MAX` are told apart, the rest is text.
 pub(super) fn spans(content: &str, name: &str) -> Vec<Span> {
     let mut spans = Vec::new();
-    let mut plain_from = 0;
-    let mut at = 0;
-    while let Some(step) = content[at..].find(['h', 'H', '@']) {
+    let (mut plain_from, mut at, mut specials) = (0, 0, 0);
+    while let Some(step) = content[at..].find(['h', 'H', '@', '\u{FF20}']) {
         at += step;
         let before = content[..at].chars().next_back();
-        let (length, special) = if content[at..].starts_with('@') {
-            (mention_length(&content[at..], before, name), Span::Mention as fn(String) -> Span)
-        } else {
+        let first = content[at..].chars().next().map_or(1, char::len_utf8);
+        let (length, special) = if matches!(content.as_bytes()[at], b'h' | b'H') {
             (link_length(&content[at..], before), Span::Link as fn(String) -> Span)
+        } else {
+            (mention_length(&content[at..], first, before, name), Span::Mention as _)
         };
         if length == 0 {
-            at += 1;
+            at += first;
             continue;
         }
         if plain_from < at {
@@ -37,6 +115,10 @@ pub(super) fn spans(content: &str, name: &str) -> Vec<Span> {
         spans.push(special(content[at..at + length].to_owned()));
         at += length;
         plain_from = at;
+        specials += 1;
+        if specials == SPECIAL_SPANS_MAX {
+            break;
+        }
     }
     if plain_from < content.len() {
         spans.push(Span::Text(content[plain_from..].to_owned()));
@@ -48,38 +130,39 @@ pub(super) fn mentions(spans: &[Span]) -> bool {
     spans.iter().any(|span| matches!(span, Span::Mention(_)))
 }
 
-/// How many bytes of a link `text` begins with; 0 where it begins with none.
+fn is_in(ranges: Ranges, c: char) -> bool {
+    ranges.iter().any(|(first, last)| (*first..=*last).contains(&c))
+}
+
+/// How many bytes of a link `text` begins with; 0 where it begins with none. Only a letter or digit that
+/// could belong to the scheme hides one.
 fn link_length(text: &str, before: Option<char>) -> usize {
-    if before.is_some_and(char::is_alphanumeric) {
+    if before.is_some_and(|c| c.is_ascii_alphanumeric()) {
         return 0;
     }
-    let Some(scheme) = ["https://", "http://"].into_iter().find(|scheme| starts_with(text, scheme))
-    else {
+    let Some(scheme) = SCHEMES.into_iter().find(|scheme| starts_with(text, scheme)) else {
         return 0;
     };
-    let end = text.find(ends_a_link).unwrap_or(text.len());
-    let trimmed = without_trailing_punctuation(&text[..end]);
-    if trimmed.len() > scheme.len() { trimmed.len() } else { 0 }
+    let end = text.find(|c| is_in(ENDS_A_LINK, c)).unwrap_or(text.len());
+    let length = without_what_trails(&text[..end]).len();
+    if length > scheme.len() { length } else { 0 }
 }
 
-/// White space, quotes, angle brackets, and the characters that turn the direction of what follows.
-fn ends_a_link(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(c, '<' | '>' | '"' | '`' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}'
-            | '\u{2066}'..='\u{2069}')
-}
-
-/// "(see https://a.example/b_(c))." links up to the bracket that belongs to it.
-fn without_trailing_punctuation(link: &str) -> &str {
+/// "(see https://a.example/b_(c))." links up to the bracket that belongs to it. The brackets are counted
+/// once, so that this is linear in the link.
+fn without_what_trails(link: &str) -> &str {
+    let mut surplus = BRACKETS.map(|(open, close)| {
+        let count = |bracket| link.matches(bracket).count() as isize;
+        count(close) - count(open)
+    });
     let mut link = link;
     while let Some(last) = link.chars().next_back() {
-        let opening = match last {
-            '.' | ',' | ':' | ';' | '!' | '?' | '\'' | '*' | '_' | '~' => None,
-            ')' => Some('('),
-            ']' => Some('['),
-            _ => break,
-        };
-        if opening.is_some_and(|open| link.matches(open).count() >= link.matches(last).count()) {
+        if let Some(kind) = BRACKETS.iter().position(|(_, close)| *close == last) {
+            if surplus[kind] <= 0 {
+                break;
+            }
+            surplus[kind] -= 1;
+        } else if !is_in(TRAILS_A_LINK, last) {
             break;
         }
         link = &link[..link.len() - last.len_utf8()];
@@ -87,21 +170,22 @@ fn without_trailing_punctuation(link: &str) -> &str {
     link
 }
 
-/// The bytes of `@name` at the start of `text`, where it is this name and not a longer one.
-fn mention_length(text: &str, before: Option<char>, name: &str) -> usize {
-    let after_a_word =
-        before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '@' | '/'));
-    if after_a_word || name.is_empty() || !starts_with(&text[1..], name) {
+/// The bytes of `@name` at the start of `text`, where it is this name and not a longer one; `sign` is the
+/// length of the `@`. Only characters that could belong to a name or an address hide one.
+fn mention_length(text: &str, sign: usize, before: Option<char>, name: &str) -> usize {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_hidden = before.is_some_and(|c| is_name(c) || ".-@/\u{FF20}".contains(c));
+    if is_hidden || name.is_empty() || !starts_with(&text[sign..], name) {
         return 0;
     }
-    let length = 1 + name.len();
+    let length = sign + name.len();
     let mut rest = text[length..].chars();
-    let longer = match rest.next() {
-        Some('.' | '-') => rest.next().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_'),
-        Some(c) => c.is_alphanumeric() || c == '_',
+    let is_longer = match rest.next() {
+        Some('.' | '-') => rest.next().is_some_and(is_name),
+        Some(c) => is_name(c),
         None => false,
     };
-    if longer { 0 } else { length }
+    if is_longer { 0 } else { length }
 }
 
 fn starts_with(text: &str, prefix: &str) -> bool {
@@ -111,6 +195,10 @@ fn starts_with(text: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CONTENT_CHARS_MAX;
+    use std::time::Instant;
+
+    const SCRIPT: &str = include_str!("../../../assets/js/spans.js");
 
     #[test]
     fn the_shared_cases_hold() {
@@ -121,6 +209,94 @@ mod tests {
             let name = case["name"].as_str().unwrap();
             let found = serde_json::to_value(spans(content, name)).unwrap();
             assert_eq!(found, case["spans"], "{content}");
+        }
+    }
+
+    /// The ranges as the script writes them: `\u{0}-\u{20}\u{22}…`.
+    fn class(ranges: Ranges) -> String {
+        let written = ranges.iter().map(|&(first, last)| {
+            let code = |c: char| format!("\\u{{{:X}}}", u32::from(c));
+            if first == last { code(first) } else { format!("{}-{}", code(first), code(last)) }
+        });
+        format!("[{}]", written.collect::<String>())
+    }
+
+    #[test]
+    fn the_script_has_the_same_characters_and_the_same_bound() {
+        assert!(SCRIPT.contains(&class(ENDS_A_LINK)), "{}", class(ENDS_A_LINK));
+        assert!(SCRIPT.contains(&class(TRAILS_A_LINK)), "{}", class(TRAILS_A_LINK));
+        let bound = format!("const SPECIALS_MAX = {SPECIAL_SPANS_MAX};");
+        assert!(SCRIPT.contains(&bound), "{bound}");
+    }
+
+    #[test]
+    fn beyond_the_bound_all_is_text() {
+        let content = "@ada ".repeat(SPECIAL_SPANS_MAX + 5);
+        let found = spans(&content, "ada");
+        let marked = found.iter().filter(|span| matches!(span, Span::Mention(_))).count();
+        assert_eq!(marked, SPECIAL_SPANS_MAX);
+        assert_eq!(found.last(), Some(&Span::Text(" @ada".repeat(5) + " ")));
+    }
+
+    /// Each kind of repetition against plain text, the quickest of a few runs each: what is quadratic costs
+    /// hundreds of times as much.
+    #[test]
+    fn cutting_takes_time_linear_in_the_text() {
+        let quickest = |content: &str| {
+            let run = |_| {
+                let began = Instant::now();
+                std::hint::black_box(spans(std::hint::black_box(content), "ada"));
+                began.elapsed()
+            };
+            (0..3).map(run).min().unwrap()
+        };
+        let plain = quickest(&"a word ".repeat(CONTENT_CHARS_MAX / 7));
+        let link = quickest(&format!("http://{}", "a".repeat(CONTENT_CHARS_MAX - 7)));
+        let bound = plain.max(link) * 20;
+        for piece in [
+            ")",
+            "]",
+            "}",
+            "(",
+            "[](",
+            "()",
+            ".",
+            "'",
+            "\u{2019}",
+            "h",
+            "H",
+            "http",
+            "http://",
+            "http://.",
+            "https://)",
+            "http://a)",
+            "@",
+            "@@",
+            "@a",
+            "@ad",
+            "@ada",
+            "@ada.",
+            "@ada-",
+            "\u{FF20}ada",
+            "\u{301}",
+            "\u{3164}",
+            "\u{200D}",
+            " ",
+            "\n",
+            "\"",
+            "。",
+            "é",
+            "𠀀",
+            "👩\u{200D}👩\u{200D}👧",
+        ] {
+            for begin in ["", "http://"] {
+                let times = (CONTENT_CHARS_MAX - begin.chars().count()) / piece.chars().count();
+                let took = quickest(&format!("{begin}{}", piece.repeat(times)));
+                assert!(
+                    took <= bound,
+                    "{begin}, {piece:?} again and again: {took:?}, not {bound:?}"
+                );
+            }
         }
     }
 }
