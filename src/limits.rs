@@ -142,7 +142,7 @@ pub const SOCKET_READ_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// finds it in the next `welcome`.
 pub const UNTOLD_MAX: usize = 1_000;
 /// UserEvent that is kept for a socket until its `welcome`, a few hundred bytes each; whoever is told more
-/// than this meanwhile is to come back.
+/// than this meanwhile is to come back (1012: it is the `welcome` that is late).
 pub const TOLD_KEPT_MAX: usize = 100;
 /// A message that has begun must be complete by then.
 pub const MESSAGE_READ_SECS_MAX: u32 = 10;

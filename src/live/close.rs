@@ -1,6 +1,7 @@
 //! Why a socket is closed: the codes of the contract and the one word that goes with each.
 
-/// Come back with jitter and `after`: `GoingAway`, `TooSlow`, `Silent`. Do not come back: the others.
+/// Come back with jitter and `after`: `GoingAway`, `Unavailable`, `TooSlow`, `Silent`. Do not come back:
+/// the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
     /// The server stops.
@@ -11,6 +12,9 @@ pub enum Close {
     NotUtf8,
     Policy,
     TooBig,
+    /// What the socket needs could not be read: the database did not answer.
+    Unavailable,
+    /// The reader does not keep up. Said for no other reason.
     TooSlow,
     /// No answer to pings, or a message that was not completed.
     Silent,
@@ -30,6 +34,7 @@ impl Close {
             Self::NotUtf8 => 1007,
             Self::Policy => 1008,
             Self::TooBig => 1009,
+            Self::Unavailable => 1012,
             Self::TooSlow => 1013,
             Self::Silent => 4408,
             Self::SessionEnded => 4501,
@@ -46,6 +51,7 @@ impl Close {
             Self::NotUtf8 => "not UTF-8",
             Self::Policy => "too many bad frames",
             Self::TooBig => "larger than 64 KiB",
+            Self::Unavailable => "the database did not answer",
             Self::TooSlow => "too slow",
             Self::Silent => "no sign of life",
             Self::SessionEnded => "the session ended",

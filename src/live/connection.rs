@@ -114,7 +114,8 @@ pub enum Due {
 
 impl Arriving {
     /// Keeps what concerns a connection of this scope; the latest takes the place of what it repeats.
-    pub fn keep(&mut self, scope: Scope, news: &UserEvent) -> Sent {
+    /// Where there is too much, the `welcome` is what has been too slow, not the reader.
+    pub fn keep(&mut self, scope: Scope, news: &UserEvent) -> Result<(), Close> {
         let concerns = match (scope, news) {
             (Scope::All, _) => true,
             (Scope::One(own), UserEvent::Read { chat_id, .. }) => own == *chat_id,
@@ -126,11 +127,11 @@ impl Arriving {
         if concerns {
             self.told.retain(|earlier| !news.repeats(earlier));
             if self.told.len() == TOLD_KEPT_MAX {
-                return Sent::TooSlow;
+                return Err(Close::Unavailable);
             }
             self.told.push(news.clone());
         }
-        Sent::Fine
+        Ok(())
     }
 }
 

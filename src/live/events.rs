@@ -34,7 +34,7 @@ impl ShardWorker {
             }
             Event::GaveUp { to } => {
                 if let Some(index) = self.connections.find(to) {
-                    self.close(index, Close::TooSlow);
+                    self.close(index, Close::Unavailable);
                 }
             }
             Event::Told { user_id, event } => {
@@ -320,8 +320,10 @@ impl ShardWorker {
             let is_gone =
                 matches!(event, UserEvent::Left { chat_id, .. } if scope == Scope::One(*chat_id));
             if !is_gone {
-                let kept = arriving.keep(scope, event);
-                return self.sent(index, kept);
+                if let Err(close) = arriving.keep(scope, event) {
+                    self.close(index, close);
+                }
+                return;
             }
         }
         match event {

@@ -277,6 +277,28 @@ async fn a_database_out_of_connections_is_told_soon_and_come_back_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_socket_for_which_the_server_cannot_read_is_not_called_slow() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.say(1, "first").await;
+    let (mut all, mut general) = (ada.socket("/ws").await, ada.socket("/ws/general").await);
+    let client = server.database.client().await;
+    // Unlike a database that is away, this is not waited for.
+    let spoil = "alter table chats rename column last_seq to elsewhere";
+    client.batch_execute(spoil).await.unwrap();
+    all.send(json!({"type": "join"})).await;
+    general.send(json!({"type": "join", "after": 0, "chat_id": 1})).await;
+    assert_eq!((all.closed().await, general.closed().await), (1012, 1012));
+
+    let mend = "alter table chats rename column elsewhere to last_seq";
+    client.batch_execute(mend).await.unwrap();
+    let metrics = ada.get("/metrics").await.text;
+    assert!(metrics.contains("snug_outbox_overflows_total 0"), "{metrics}");
+    let mut general = ada.socket("/ws/general?after=0").await;
+    assert_eq!(general.next().await["content"], "first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_servers_on_one_database_give_out_each_number_once() {
     let database = Database::empty().await;
     // They make the schema at the same time.

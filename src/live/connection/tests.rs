@@ -98,15 +98,16 @@ fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
         UserEvent::Read { chat_id: ChatId(chat_id), but: None, frame }
     };
     for _ in 0..TOLD_KEPT_MAX + 1 {
-        assert_eq!(arriving.keep(Scope::All, &read(1)), Sent::Fine, "the last one counts");
+        assert_eq!(arriving.keep(Scope::All, &read(1)), Ok(()), "the last one counts");
     }
     assert_eq!(arriving.told.len(), 1);
-    assert_eq!(arriving.keep(Scope::One(ChatId(1)), &read(2)), Sent::Fine);
+    assert_eq!(arriving.keep(Scope::One(ChatId(1)), &read(2)), Ok(()));
     assert_eq!(arriving.told.len(), 1, "another chat is no concern of this one");
     for chat_id in 2..=TOLD_KEPT_MAX as i64 {
-        assert_eq!(arriving.keep(Scope::All, &read(chat_id)), Sent::Fine);
+        assert_eq!(arriving.keep(Scope::All, &read(chat_id)), Ok(()));
     }
-    assert_eq!(arriving.keep(Scope::All, &read(0)), Sent::TooSlow);
+    let too_much = arriving.keep(Scope::All, &read(0));
+    assert_eq!(too_much, Err(Close::Unavailable), "the reader has not been slow");
     assert_eq!(arriving.told.len(), TOLD_KEPT_MAX);
 }
 

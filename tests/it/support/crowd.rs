@@ -136,7 +136,7 @@ pub async fn listen(
                     }
                 }
                 Ok(Err(End::Closed(code))) => {
-                    assert!([1001, 1013, 4408].contains(&code), "closed with {code}");
+                    assert!([1001, 1012, 4408].contains(&code), "closed with {code}");
                     break;
                 }
                 Ok(Err(End::Broken(_))) => break,
