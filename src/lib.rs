@@ -8,8 +8,8 @@
 //! - `database`: opening the database and bringing its schema up to date
 //! - `cli`, `config`, `prompt`: the command line, the settings, asking for a password
 //! - `commands`: accounts and tokens from the command line
-//! - `log`, `systemd`, `progress`, `memory`: log lines, the service manager, the watchdog's question,
-//!   giving memory back
+//! - `log`, `systemd`, `progress`, `memory`: log lines, the service manager, the watchdog's
+//!   question, giving memory back
 //!
 //! **The edges**: what comes in from the network.
 //!
@@ -17,19 +17,20 @@
 //!   `http_stream` (the stream below hyper)
 //! - `http`: requests
 //!   - `route` (every route of the API on one screen), `pages::route` (those of pages)
-//!   - `guard` (who asks), `public_url`, `body`, `cookies`, `form` (forms and their tokens), `respond`
+//!   - `guard` (who asks), `public_url`, `body`, `cookies`, `form` (forms and their tokens),
+//!     `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
 //!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
 //!   - `views` (a struct per page), `render` (with its template), `assets`
 //!   - `sockets`: what is checked before a 101
 //!   - `app`: what every handler can reach
 //! - `live`: sockets
-//!   - `upgrade` (the handshake), `worker` (a task per shard, the only code that touches its sockets),
-//!     `poll` (how it waits for thousands), `connection`, `slab`, `wheel` (deadlines)
-//!   - `frame_parser` (bytes to frames), `client_frames` (what a client's frame means), `incoming` (doing
-//!     it), `close` (the table of close codes)
-//!   - `events` (what a shard is told), `delivery` (messages out, live and replayed), `follow` (where a
-//!     connection is in a chat), `errands` (what is read for sockets)
+//!   - `upgrade` (the handshake), `worker` (a task per shard, the only code that touches its
+//!     sockets), `poll` (how it waits for thousands), `connection`, `slab`, `wheel` (deadlines)
+//!   - `frame_parser` (bytes to frames), `client_frames` (what a client's frame means), `incoming`
+//!     (doing it), `close` (the table of close codes)
+//!   - `events` (what a shard is told), `delivery` (messages out, live and replayed), `follow`
+//!     (where a connection is in a chat), `errands` (what is read for sockets)
 //!
 //! **The rules** (`chat`): what people can do, and what follows.
 //!
@@ -39,13 +40,13 @@
 //!
 //! **The ground**, with effects:
 //!
-//! - `store`: the only code that talks to PostgreSQL, one file per table; `connect` (how it is reached),
-//!   `pooled` (a connection in use), `pipelines` (many pages on one connection), `transactions`, `migrate`,
-//!   `names` (what senders are called). Statements are in `sql/<table>/<function>.sql`, the
-//!   function that stores messages is in `sql/migrations`
+//! - `store`: the only code that talks to PostgreSQL, one file per table; `connect` (how it is
+//!   reached), `pooled` (a connection in use), `pipelines` (many pages on one connection),
+//!   `transactions`, `migrate`, `names` (what senders are called). Statements are in
+//!   `sql/<table>/<function>.sql`, the function that stores messages is in `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself
-//! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox` (what it is
-//!   told), `outbox` (what waits for one reader), `seats` (how many there may be)
+//! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
+//!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)
 //! - `random`, `readiness` (files that the runtime watches), `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (rules for text),
@@ -53,41 +54,43 @@
 //!
 //! # Where state lives
 //!
-//! PostgreSQL holds everything that must outlive the process. A chat's next number is in its locked row,
-//! never in memory. A shard's worker owns its connections and who follows what; the lane owns the
-//! writing connection; caches (sessions, standings, names, epoch) are at most a second old.
+//! PostgreSQL holds everything that must outlive the process. A chat's next number is in its locked
+//! row, never in memory. A shard's worker owns its connections and who follows what; the lane owns
+//! the writing connection; caches (sessions, standings, names, epoch) are at most a second old.
 //!
 //! # Three walks
 //!
-//! *A message by socket.* `live::worker` is told that a socket is readable, `incoming` parses the frame in
-//! the worker's scratch buffer, `client_frames` says that it is a message, `chat::post` paces its sender and
-//! hands the draft to the `lane`. The lane takes what has queued up as one batch; `store::messages` locks
-//! the chats, numbers and inserts in one call, a transaction by itself. After the commit `wire` encodes
-//! each message once, `registry` tells every shard, and `delivery` writes it to each follower whose position
-//! is right before it, straight to the kernel or behind what waits in the outbox. The sender gets its
-//! `ack`.
+//! *A message by socket.* `live::worker` is told that a socket is readable, `incoming` parses the
+//! frame in the worker's scratch buffer, `client_frames` says that it is a message, `chat::post`
+//! paces its sender and hands the draft to the `lane`. The lane takes what has queued up as one
+//! batch; `store::messages` locks the chats, numbers and inserts in one call, a transaction by
+//! itself. After the commit `wire` encodes each message once, `registry` tells every shard, and
+//! `delivery` writes it to each follower whose position is right before it, straight to the kernel
+//! or behind what waits in the outbox. The sender gets its `ack`.
 //!
-//! *A reader comes back.* `http::sockets` checks handshake, token, origin, reach, query and seats, and
-//! answers 101. `server` hands the bare socket to its shard. `events` follows the chat first, then has the
-//! database read (`errands`, `chat::resume`), and `delivery` passes pages on as the outbox drains. When the position
-//! is level with the last number that was published since, the chat goes live: seam, double and hole are
-//! one comparison in `follow`.
+//! *A reader comes back.* `http::sockets` checks handshake, token, origin, reach, query and seats,
+//! and answers 101. `server` hands the bare socket to its shard. `events` follows the chat first,
+//! then has the database read (`errands`, `chat::resume`), and `delivery` passes pages on as the
+//! outbox drains. When the position is level with the last number that was published since, the
+//! chat goes live: seam, double and hole are one comparison in `follow`.
 //!
-//! *Somebody is approved.* `http::api::join_requests` parses, `chat::rooms` asks whether the viewer made the
-//! room, `store::room_members` locks the user and the chat, counts and decides; after the commit
-//! `registry` tells the user's sockets, which follow the room from where it stood.
+//! *Somebody is approved.* `http::api::join_requests` parses, `chat::rooms` asks whether the viewer
+//! made the room, `store::room_members` locks the user and the chat, counts and decides; after the
+//! commit `registry` tells the user's sockets, which follow the room from where it stood.
 //!
 //! # What is never there
 //!
-//! 1. SQL outside `sql/` (short constant statements in `store` aside); `tokio_postgres` outside `store` and `postgres`.
+//! 1. SQL outside `sql/` (short constant statements in `store` aside); `tokio_postgres` outside
+//!    `store` and `postgres`.
 //! 2. A message committed or published anywhere but in the lane: stored before seen, seen in order.
-//! 3. A look-up of a chat or message by bare id from the edges: the viewer's reach is in the statement.
+//! 3. A look-up of a chat or message by bare id from the edges: the viewer's reach is in the
+//!    statement.
 //! 4. An await while a lock is held; a guard that leaves its module.
 //! 5. A queue, body, list, retry or wait without a bound. Every bound is in `limits`.
 //! 6. Global state: everything hangs off `App`.
 //! 7. A route without a declared access: the matches in `http::route` are exhaustive.
-//! 8. A second step after a commit inside a future that a leaving client can drop: the rules run such
-//!    calls to their end.
+//! 8. A second step after a commit inside a future that a leaving client can drop: the rules run
+//!    such calls to their end.
 //! 9. Inline script or style in HTML; text for people or a path in a script.
 //!
 //! `tests/it/tidy.rs` checks those that a text search can check.
