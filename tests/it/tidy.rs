@@ -1,5 +1,7 @@
 //! The house's absences, as far as a text search can see them, and statements against the real schema.
 
+mod docs;
+
 use crate::support::Database;
 use std::collections::BTreeMap;
 use std::fs;
