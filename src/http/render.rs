@@ -59,7 +59,7 @@ fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_loader(|name| {
         Templates::get(name)
-            .map(|file| String::from_utf8(file.data.into_owned()))
+            .map(|file| std::str::from_utf8(&file.data).map(unindented))
             .transpose()
             .map_err(|error| {
                 minijinja::Error::new(ErrorKind::BadSerialization, "a template is not UTF-8")
@@ -70,6 +70,11 @@ fn environment() -> Environment<'static> {
     environment.add_function("modules", modules);
     environment.add_global("fingerprint", assets::FINGERPRINT);
     environment
+}
+
+/// Indentation is for those who read the source: it is not sent.
+fn unindented(template: &str) -> String {
+    template.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
 }
 
 /// `asset("css/pages.css")` in a template: its address, which is safe as it stands.

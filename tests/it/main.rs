@@ -40,6 +40,7 @@ mod slow_clients;
 mod smuggling;
 mod starts;
 mod support;
+mod templates;
 mod tidy;
 mod upgrades;
 mod violations;

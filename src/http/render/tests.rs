@@ -5,7 +5,10 @@ use super::*;
 use crate::http::views::*;
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::message::{self, ChatType, SessionId, Standing, Viewer};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
+use std::io::Write as _;
 
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{7*7}}'\"";
 
@@ -321,6 +324,23 @@ fn nothing_is_inline_and_every_post_carries_the_form_token() {
             assert!(form.contains("name=\"form_token\" value=\"t0ken\""), "{name}: <form{form}");
         }
     }
+}
+
+/// Against the same pages with one space wherever there is some.
+#[test]
+fn white_space_costs_little_of_what_is_sent() {
+    for (name, html) in every_page(Theme::System) {
+        let dense = html.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (sent, least) = (gzip(&html), gzip(&dense));
+        let allowed = least + least * 3 / 100;
+        assert!(sent <= allowed, "{name}: {sent} bytes instead of {least}");
+    }
+}
+
+fn gzip(text: &str) -> usize {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap().len()
 }
 
 #[test]
