@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => {
             let line = log::one_line(&fatal.message);
-            // Nobody is left to tell when standard error is closed.
+            // If standard error is closed, there is nobody left to tell.
             let _ = writeln!(io::stderr(), "snug: {line}");
             ExitCode::from(fatal.status)
         }
@@ -46,7 +46,7 @@ fn start() -> Result<(), Fatal> {
             runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
             served
         }
-        // Asked for before a database is started: it would wait for the answer.
+        // Asked for before the database is started, which would have to wait for the answer.
         Command::UserAdd { name, email } => {
             let password = snug::process::prompt::password()?;
             say(&config, async |config| commands::add_user(config, name, email, password).await)
@@ -58,7 +58,7 @@ fn start() -> Result<(), Fatal> {
     }
 }
 
-/// Runs a command that says something and ends.
+/// Runs a command that prints something and ends.
 fn say(
     config: &Config,
     command: impl AsyncFnOnce(&Config) -> Result<String, Fatal>,
@@ -73,22 +73,22 @@ fn say(
 async fn serve(config: Config, inherited: Option<std::net::TcpListener>) -> Result<(), Fatal> {
     let listener = match inherited {
         Some(socket) => server::adopt(socket).map_err(|error| {
-            Fatal::new(format!("the socket that systemd passes is not usable: {error}"))
+            Fatal::new(format!("cannot use the socket that systemd passes: {error}"))
         })?,
         None => server::bind(config.listen).map_err(|error| unbindable(config.listen, &error))?,
     };
     let signals =
-        signals().map_err(|error| Fatal::new(format!("signals cannot be waited for: {error}")))?;
+        signals().map_err(|error| Fatal::new(format!("cannot wait for signals: {error}")))?;
     snug::run(config, listener, stop_asked(signals)).await
 }
 
-/// Each socket is a file; most systems begin with 1,024 and allow far more for the asking.
+/// Each socket is a file; most systems start with 1,024 and allow far more on request.
 fn raise_file_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
-        // Refused, the limit stays as it is, and the number of connections follows it.
+        // If this is refused, the limit stays as it is, and the number of connections follows it.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
@@ -112,25 +112,25 @@ fn runtime() -> Result<Runtime, Fatal> {
         .thread_name("snug")
         .enable_all()
         .build()
-        .map_err(|error| Fatal::new(format!("threads cannot be started: {error}")))
+        .map_err(|error| Fatal::new(format!("cannot start threads: {error}")))
 }
 
 fn unbindable(address: SocketAddr, error: &io::Error) -> Fatal {
     Fatal::new(match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "SNUG_LISTEN: {address} is taken by another program; stop it or choose another port"
+            "SNUG_LISTEN: {address} is in use by another program; stop it or choose another port"
         ),
         io::ErrorKind::AddrNotAvailable => format!(
-            "SNUG_LISTEN: {address} is no address of this machine; 0.0.0.0 and [::] stand for all"
+            "SNUG_LISTEN: {address} is not an address of this machine; 0.0.0.0 and [::] mean all of them"
         ),
         io::ErrorKind::PermissionDenied => format!(
-            "SNUG_LISTEN: {address} needs a privilege that this user lacks; choose a port from 1024 on"
+            "SNUG_LISTEN: {address} needs a privilege that this user lacks; use a port from 1024 up"
         ),
-        _ => format!("SNUG_LISTEN: {address} cannot be listened on: {error}"),
+        _ => format!("SNUG_LISTEN: cannot listen on {address}: {error}"),
     })
 }
 
-/// The handlers stand before anything is started, so that no signal falls between.
+/// The handlers are installed before anything starts, so that no signal is missed.
 fn signals() -> io::Result<(Signal, Signal)> {
     Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
 }
@@ -146,7 +146,7 @@ fn print(text: &str) -> Result<(), Fatal> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         // `snug --help | head` has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Fatal::new(format!("standard output cannot be written to: {error}"))),
+        Err(error) => Err(Fatal::new(format!("cannot write to standard output: {error}"))),
         Ok(()) => Ok(()),
     }
 }

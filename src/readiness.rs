@@ -1,7 +1,7 @@
-//! Files that the runtime watches for one kind of readiness: with `memory`, all unsafe code there is.
+//! Files that the runtime watches for one kind of readiness. All unsafe code is here and in `memory`.
 //!
-//! The runtime's own sockets are watched for both kinds. A Unix socket tells that it is writable each time
-//! its peer has read something, and so wakes for nothing whoever waits for an answer.
+//! The runtime watches its own sockets for both kinds. A Unix socket becomes writable each time its peer
+//! has read something, so a task that only waits for an answer would be woken for nothing.
 
 #![allow(unsafe_code)]
 
@@ -12,10 +12,11 @@ use std::os::unix::net::UnixStream;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Lent only to be looked at: what is watched could otherwise be put in another's place.
+/// Only shared references are given out: with an exclusive one, the watched file could be swapped for
+/// another.
 pub struct Watched<T: AsRawFd>(AsyncFd<T>);
 
-/// Named here, so that nobody else can add to them.
+/// Sealed, so that no other module can implement the trait.
 mod sealed {
     /// A value whose descriptor stays the same, and open, until it is dropped.
     pub trait File: std::os::fd::AsRawFd {}
@@ -25,9 +26,9 @@ mod sealed {
 }
 
 impl<T: sealed::File> Watched<T> {
-    /// To be called within a runtime; the file must not block.
+    /// Call this within a runtime. The file must be non-blocking.
     pub fn new(file: T, interest: Interest) -> io::Result<Self> {
-        // SAFETY: a file keeps its descriptor, and nobody gets hold of it but by a shared reference.
+        // SAFETY: a file keeps its descriptor, and only shared references to it are ever given out.
         Ok(Self(unsafe { AsyncFd::register_with_interest(file, interest) }?))
     }
 }

@@ -1,8 +1,8 @@
-//! The listener: accepts connections, lets hyper speak HTTP/1.1 on them, and hands those that became
-//! sockets to their shard.
+//! The listener: accepts connections, lets hyper speak HTTP/1.1 on them, and hands upgraded ones to
+//! their shard as sockets.
 //!
-//! Every option of hyper that matters is spelled out here. Stops when told: no more is accepted,
-//! requests under way are answered.
+//! Every hyper option that matters is spelled out here. When told to stop, it accepts nothing more and
+//! answers the requests under way.
 
 mod connection_limits;
 mod http_stream;
@@ -30,9 +30,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-/// Accepts until `stop` says so, then waits for the requests under way.
+/// Accepts until told to stop, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-    // Each connection holds a sender; when all are gone the receiver ends.
+    // Each connection holds a sender; when all of them are gone, the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
     let limits = ConnectionLimits::new();
     let is_trusted = |address: IpAddr| {
@@ -61,8 +61,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                     _open: open.clone(),
                     guest,
                 };
-                // In a box: on its way into the runtime a task is moved several times, and this one
-                // is large.
+                // Boxed, because spawning moves a task several times, and this one is large.
                 tokio::spawn(Box::pin(connection.serve(stream, peer)));
             }
             Err(error) => pause(&error).await,
@@ -74,8 +73,8 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
     }
 }
 
-/// A connection that ended before it was accepted is nobody's trouble; without files to accept with,
-/// trying again at once would only burn a core.
+/// A connection that ended before it was accepted is nothing to worry about. When the process has no
+/// file descriptors left, trying again at once would only burn a core.
 async fn pause(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
@@ -102,7 +101,7 @@ impl HttpConnection {
         let peer = Peer { app: Arc::clone(&self.app), address: from.ip(), ticket: ticket.clone() };
         let service = service_fn(move |request| {
             let peer = peer.clone();
-            // Boxed, since the connection is polled without being pinned.
+            // Boxed, because the connection is polled without being pinned.
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
         let stream = HttpStream::new(stream, ticket.clone());
@@ -110,7 +109,7 @@ impl HttpConnection {
         let mut stopped = false;
         let ended = loop {
             tokio::select! {
-                // To its end, which for all but a socket is when the last answer is out.
+                // Ends when the last answer has been sent, or the connection has become a socket.
                 ended = &mut connection => break ended,
                 _ = self.stop.wait_for(|stop| *stop), if !stopped => {
                     stopped = true;
@@ -147,8 +146,8 @@ fn builder() -> http1::Builder {
     builder
 }
 
-/// Ends a connection so that the peer can read its last answer: what it still sends is read for a
-/// moment, or the kernel would answer it with a reset.
+/// Ends a connection in a way that lets the peer read its last answer: what the peer is still sending is
+/// read for a moment, because otherwise the kernel would answer it with a reset.
 async fn linger(mut stream: TcpStream) {
     let lingering = async {
         stream.shutdown().await?;
@@ -161,6 +160,6 @@ async fn linger(mut stream: TcpStream) {
         }
         Ok::<_, io::Error>(())
     };
-    // Whatever ends it, there is nothing more to say.
+    // However it ended, there is nothing more to say.
     let _ended = tokio::time::timeout(LINGER_TIMEOUT, lingering).await;
 }

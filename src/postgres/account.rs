@@ -1,8 +1,8 @@
-//! As whom PostgreSQL runs, and commands that run so.
+//! The user that PostgreSQL runs as, and commands run as that user.
 //!
-//! PostgreSQL refuses to run as root: started by root, it runs as the distribution's user
-//! `postgres`, otherwise as the user who started us. Whoever else is that user can read the cluster's
-//! files anyway; nobody but that user and root can reach the socket.
+//! PostgreSQL refuses to run as root. When snug is started by root, PostgreSQL runs as the
+//! distribution's user `postgres`; otherwise it runs as the user who started snug. Anyone else logged
+//! in as that user can read the cluster's files anyway; only that user and root can reach the socket.
 
 use crate::error::Fatal;
 use nix::unistd::{Uid, User, geteuid};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// The distribution's packages make this user.
+/// The user that the distribution's packages create.
 const UNPRIVILEGED: &str = "postgres";
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Account {
     pub name: String,
     pub uid: u32,
     pub gid: u32,
-    /// Whether it is another user than the one we run as (then we are root).
+    /// Whether this is a different user from the one snug runs as (only when snug runs as root).
     pub differs: bool,
 }
 
@@ -36,20 +36,20 @@ impl Account {
             }),
             Ok(None) if own.is_root() => Err(Fatal::new(format!(
                 "PostgreSQL does not run as root, and there is no user `{UNPRIVILEGED}` to run it \
-                 as: install the package postgresql, or start snug as an ordinary user"
+                 as: install the postgresql package, or start snug as an ordinary user"
             ))),
             Ok(None) => Err(Fatal::new(format!(
-                "the user id {own} has no name, which PostgreSQL needs: add it to /etc/passwd, or \
-                 set SNUG_DATABASE_URL to use a PostgreSQL that runs already"
+                "user id {own} has no name, and PostgreSQL needs one: add it to /etc/passwd, or \
+                 set SNUG_DATABASE_URL to use a PostgreSQL that is already running"
             ))),
             Err(error) => Err(Fatal::new(format!(
-                "cannot look up the user PostgreSQL is to run as: {error}: look after \
-                 /etc/passwd, or set SNUG_DATABASE_URL to use a PostgreSQL that runs already"
+                "cannot look up the user to run PostgreSQL as: {error}: check \
+                 /etc/passwd, or set SNUG_DATABASE_URL to use a PostgreSQL that is already running"
             ))),
         }
     }
 
-    /// A program that runs as this user, in `directory`.
+    /// A command that runs `program` as this user, in `directory`.
     pub(super) fn command(&self, program: impl AsRef<OsStr>, directory: &Path) -> Command {
         let mut command = bare(program);
         command.current_dir(directory);
@@ -60,9 +60,9 @@ impl Account {
     }
 }
 
-/// A program that gets nothing of ours: no secret from our environment (its user could read it
-/// there), and a process group of its own, so that ctrl-C in a terminal reaches us alone and we
-/// stop it last.
+/// A command that inherits nothing: no secrets from our environment (the user it runs as could read
+/// them there), and a process group of its own, so that Ctrl-C in a terminal reaches only snug, which
+/// stops PostgreSQL last.
 pub(super) fn bare(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
@@ -74,7 +74,7 @@ pub(super) fn bare(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// The name of a user, for people; the number when it has none.
+/// A user's name for messages, or the numeric id if there is no name.
 pub(super) fn name_of(uid: u32) -> String {
     match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => user.name,

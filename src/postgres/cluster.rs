@@ -1,9 +1,9 @@
-//! Makes the cluster once, and writes the settings that PostgreSQL is started with.
+//! Creates the cluster once, and writes the settings that PostgreSQL starts with.
 //!
-//! A cluster is made beside its place and renamed into it when it is whole, so that an
-//! interrupted start leaves only remains, which the next one removes. The settings are ours: they are
-//! written at each start (an upgrade of snug brings its own), and `ALTER SYSTEM` still overrides them.
-//! Callers hold the lock on the directory.
+//! A cluster is created under a temporary name and renamed once it is complete, so an interrupted
+//! start leaves only debris, which the next start removes. The settings belong to snug: they are
+//! rewritten at each start (an upgrade of snug brings its own), and `ALTER SYSTEM` still overrides
+//! them. Callers hold the lock on the data directory.
 
 use super::account::Account;
 use super::directory::{Directory, one_line, refuse, write_whole};
@@ -21,8 +21,8 @@ use tokio::time::timeout;
 const REMAINS: &str = "postgres.new.";
 
 /// Durable, small and silent. Nothing that a client sends may reach the log: statements and parameters
-/// are off, `terse` leaves out DETAIL and CONTEXT (they hold values), and `Private::connection`
-/// silences the errors of our own statements, which are answered to us anyway.
+/// are not logged, `terse` leaves out DETAIL and CONTEXT (they contain values), and
+/// `ready::connection` silences the errors of our own statements, which we receive as answers anyway.
 const SETTINGS: &str = "\
 # Written by snug at each start: changes here are lost (ALTER SYSTEM is kept).
 listen_addresses = ''
@@ -65,7 +65,7 @@ log_parameter_max_length_on_error = 0
 log_checkpoints = off
 ";
 
-/// Makes the cluster if there is none; the programs that can open it.
+/// Creates the cluster if there is none. Returns the programs that can open it.
 pub(super) async fn ensure(
     directory: &Directory,
     bindir: Option<&Path>,
@@ -81,7 +81,7 @@ pub(super) async fn ensure(
     Ok(programs)
 }
 
-/// The major version that made the cluster, if there is one.
+/// The major version that created the cluster, if there is one.
 fn pinned(directory: &Directory) -> Result<Option<u32>, Fatal> {
     let cluster = directory.cluster();
     let metadata = match fs::metadata(&cluster) {
@@ -91,7 +91,7 @@ fn pinned(directory: &Directory) -> Result<Option<u32>, Fatal> {
     };
     let version = match fs::read_to_string(cluster.join("PG_VERSION")) {
         Ok(version) => version,
-        // An empty directory is replaced by the cluster; any other makes the rename fail.
+        // An empty directory is replaced by the new cluster; any other makes the rename fail.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(refuse("open the cluster", &cluster, &error)),
     };
@@ -122,7 +122,7 @@ async fn init(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
         failed => failed,
     };
     if made.is_err() {
-        // The next start tries again; the reason of the failure is what matters now.
+        // The next start tries again; what matters now is why this one failed.
         let _ = fs::remove_dir_all(&draft);
     }
     made?;
@@ -130,13 +130,13 @@ async fn init(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
         directory = %directory.cluster().display(),
         version = programs.major,
         duration_ms = begun.elapsed().as_millis(),
-        "made a PostgreSQL cluster",
+        "created a PostgreSQL cluster",
     );
     Ok(())
 }
 
-/// An empty directory under a name of its own: an `initdb` that outlived a killed predecessor may
-/// still be writing to the last one.
+/// An empty directory with a name that is not in use: an `initdb` that outlived a killed snug may
+/// still be writing to the previous one.
 fn make_draft(directory: &Directory) -> Result<PathBuf, Fatal> {
     let Account { uid, gid, .. } = directory.account;
     for number in 1..=PG_REMAINS_MAX {
@@ -152,7 +152,7 @@ fn make_draft(directory: &Directory) -> Result<PathBuf, Fatal> {
         }
     }
     Err(Fatal::new(format!(
-        "{} is full of remains of interrupted starts: remove {REMAINS}* there",
+        "{} is full of leftovers from interrupted starts: remove {REMAINS}* there",
         directory.path.display()
     )))
 }
@@ -174,7 +174,7 @@ async fn initdb(directory: &Directory, programs: &Programs, draft: &Path) -> Res
         Ok(Err(error)) => return Err(unable(directory, &programs.initdb(), &error)),
         Err(_) => {
             return Err(Fatal::new(format!(
-                "making a cluster in {} took longer than {} s: look after that disk",
+                "creating a cluster in {} took longer than {} s: check that disk",
                 directory.path.display(),
                 PG_INITDB_TIMEOUT.as_secs()
             )));
@@ -184,14 +184,14 @@ async fn initdb(directory: &Directory, programs: &Programs, draft: &Path) -> Res
         return Ok(());
     }
     Err(Fatal::new(format!(
-        "cannot make a PostgreSQL cluster in {} ({}): {}: mend that, or set SNUG_DATABASE_URL",
+        "cannot create a PostgreSQL cluster in {} ({}): {}: fix that, or set SNUG_DATABASE_URL",
         directory.path.display(),
         output.status,
         one_line(&output.stderr)
     )))
 }
 
-/// The moment from which the cluster exists.
+/// The cluster exists from this moment on.
 fn install(directory: &Directory, draft: &Path) -> Result<(), Fatal> {
     let cluster = directory.cluster();
     fs::rename(draft, &cluster)
@@ -206,19 +206,22 @@ fn remove_remains(directory: &Directory) -> Result<(), Fatal> {
         if !entry.file_name().to_string_lossy().starts_with(REMAINS) {
             continue;
         }
-        // One that an orphaned initdb still fills comes back; the next start gets it.
+        // A directory that an orphaned initdb is still filling reappears; the next start removes it.
         match fs::remove_dir_all(entry.path()) {
-            Ok(()) => tracing::info!(path = %entry.path().display(), "removed a half-made cluster"),
+            Ok(()) => {
+                tracing::info!(path = %entry.path().display(), "removed a half-created cluster")
+            }
             Err(error) => {
-                tracing::warn!(path = %entry.path().display(), %error, "cannot remove a half-made cluster")
+                let path = entry.path();
+                tracing::warn!(path = %path.display(), %error, "cannot remove a half-created cluster");
             }
         }
     }
     Ok(())
 }
 
-/// Peer authentication on top of a directory that only one user may enter: a mode bit that
-/// somebody loosens later does not open the database. Root has to be mapped when we are root.
+/// Peer authentication, although only one user may enter the directory: if somebody loosens its mode
+/// later, that does not open the database. When snug runs as root, root has to be mapped too.
 async fn write_settings(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
     let mut map = format!("snug \"{}\" snug\n", directory.account.name);
     if directory.account.differs {
@@ -229,13 +232,13 @@ async fn write_settings(directory: &Directory, programs: &Programs) -> Result<()
     let compression = if knows_lz4(directory, programs).await { "lz4" } else { "pglz" };
     let mut settings = format!("{SETTINGS}wal_compression = {compression}\n");
     if programs.major >= 18 {
-        // Its workers are three more processes for what the page cache answers.
+        // Its workers would be three more processes for what the page cache answers.
         settings.push_str("io_method = sync\n");
     }
     write_whole(&directory.file("postgresql.conf"), &settings)
 }
 
-/// Asks the program itself: what it was built with is written down nowhere else that is always there.
+/// Asks the program itself: nothing else that is always there says what it was built with.
 async fn knows_lz4(directory: &Directory, programs: &Programs) -> bool {
     let mut command = directory.account.command(programs.postgres(), &directory.path);
     command.arg("-D").arg(directory.cluster());
@@ -244,12 +247,12 @@ async fn knows_lz4(directory: &Directory, programs: &Programs) -> bool {
     matches!(output, Ok(Ok(output)) if output.status.success())
 }
 
-/// The one line for a program that does not even start. Working directory and program are tried as
-/// PostgreSQL's user, so the usual reason is a parent directory that is closed to it.
+/// The error line for a program that does not even start. Entering the working directory and running
+/// the program happen as PostgreSQL's user, so the usual cause is a parent directory closed to it.
 pub(super) fn unable(directory: &Directory, program: &Path, error: &std::io::Error) -> Fatal {
     if directory.account.differs && error.kind() == ErrorKind::PermissionDenied {
         return Fatal::new(format!(
-            "the user {}, as whom PostgreSQL runs, cannot enter {} or run {}: open their parent \
+            "PostgreSQL runs as the user {}, who cannot enter {} or run {}: open their parent \
              directories (chmod o+x), or set SNUG_DATA_DIR to another directory",
             directory.account.name,
             directory.path.display(),

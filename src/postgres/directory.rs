@@ -1,10 +1,10 @@
-//! The data directory: who may use it, what lies where, and the lock on it.
+//! The data directory: who may use it, what it contains, and the lock on it.
 //!
-//! It belongs to the user who starts us and holds `postgres/` (the cluster, owned by the user
-//! PostgreSQL runs as), `postgresql.conf`, `pg_hba.conf` and `pg_ident.conf` (ours, rewritten when
-//! they differ), `postgres.log` and `lock`. As root it is mode 0711, so that PostgreSQL's user can pass
-//! through; what else lies in it must guard itself by its own mode. Its contents are only touched by
-//! the holder of the lock. Nothing here starts a process.
+//! It belongs to the user who starts snug and holds `postgres/` (the cluster, owned by the user that
+//! PostgreSQL runs as), `postgresql.conf`, `pg_hba.conf` and `pg_ident.conf` (written by snug whenever
+//! they differ), `postgres.log` and `lock`. Under root its mode is 0711, so that PostgreSQL's user can
+//! pass through; everything else in it must protect itself by its own mode. Only the holder of the
+//! lock touches the contents. Nothing here starts a process.
 
 use super::account::{Account, name_of};
 use crate::error::Fatal;
@@ -24,7 +24,7 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Makes the directory if it is missing, and refuses one that is not ours alone.
+    /// Creates the directory if it is missing, and refuses one that others could write to.
     pub(super) fn prepare(path: &Path) -> Result<Self, Fatal> {
         let account = Account::find()?;
         let mode = if account.differs { 0o711 } else { 0o700 };
@@ -49,7 +49,7 @@ impl Directory {
         }
         if metadata.mode() & 0o002 != 0 {
             return Err(Fatal::new(format!(
-                "everybody may write to the data directory {}: take that away (chmod o-w), or set \
+                "everyone can write to the data directory {}: forbid that (chmod o-w), or set \
                  SNUG_DATA_DIR to another directory",
                 path.display()
             )));
@@ -70,21 +70,22 @@ impl Directory {
         self.path.join(name)
     }
 
-    /// The log of PostgreSQL, for appending.
+    /// PostgreSQL's log, opened for appending.
     pub(super) fn log(&self) -> io::Result<File> {
         self.bound_log()?;
         OpenOptions::new().append(true).create(true).mode(0o600).open(self.log_path())
     }
 
-    /// Keeps the log and one older piece. It is cut rather than renamed, because a running
+    /// Keeps the log and one older part. The log is truncated rather than renamed, because a running
     /// PostgreSQL goes on writing to the file that it has open.
     pub(super) fn bound_log(&self) -> io::Result<()> {
         let path = self.log_path();
         match fs::metadata(&path) {
             Ok(metadata) if metadata.len() > PG_LOG_BYTES_MAX => {
-                // Copying may fail for want of space; cutting must happen then of all times.
+                // Copying may fail because the disk is full, which is exactly when the log must be
+                // truncated.
                 if let Err(error) = fs::copy(&path, self.file("postgres.log.old")) {
-                    tracing::warn!(%error, "the older part of PostgreSQL's log is not kept");
+                    tracing::warn!(%error, "cannot keep the older part of PostgreSQL's log");
                 }
                 OpenOptions::new().write(true).open(&path)?.set_len(0)
             }
@@ -98,12 +99,12 @@ impl Directory {
         fs::metadata(self.log_path()).map_or(0, |metadata| metadata.len())
     }
 
-    /// Why PostgreSQL gave up, from what it has logged since the log had `from` bytes: one line.
+    /// Why PostgreSQL gave up, in one line, from what it has logged since the log was `from` bytes long.
     pub(super) fn log_tail(&self, from: u64) -> String {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.log_path())?;
             let length = file.metadata()?.len();
-            // It is shorter than it was when it has been cut since.
+            // It is shorter than it was if it has been truncated since.
             let from = if from > length { 0 } else { from };
             file.seek(SeekFrom::Start(from.max(length.saturating_sub(PG_LOG_TAIL_BYTES_MAX))))?;
             let mut tail = Vec::new();
@@ -118,9 +119,9 @@ impl Directory {
     }
 }
 
-/// How the directory of PostgreSQL's socket is called by this process. The socket lies in the cluster's
-/// directory, which only its user may enter. Where that path is too long for a socket's
-/// address, the directory is held open and named by its descriptor.
+/// How this process names the directory of PostgreSQL's socket. The socket is in the cluster's
+/// directory, which only its owner may enter. Where that path is too long for a socket address, the
+/// directory is held open and named by its file descriptor.
 #[derive(Debug)]
 pub(super) struct Socket {
     pub directory: PathBuf,
@@ -140,8 +141,8 @@ impl Socket {
     }
 }
 
-/// Writes a small file as a whole or not at all; leaves one that is right alone, so that a full disk
-/// does not keep us from starting.
+/// Writes a small file atomically. Leaves a file that is already right alone, so that a full disk
+/// does not keep snug from starting.
 pub(super) fn write_whole(path: &Path, content: &str) -> Result<(), Fatal> {
     if fs::read(path).is_ok_and(|present| present == content.as_bytes()) {
         return Ok(());
@@ -153,29 +154,31 @@ pub(super) fn write_whole(path: &Path, content: &str) -> Result<(), Fatal> {
         .map_err(|error| refuse("write", path, &error))
 }
 
-/// The one line for a file or directory that does not let us.
+/// The error line for a file or directory that cannot be used.
 pub(super) fn refuse(what: &str, path: &Path, error: &io::Error) -> Fatal {
     let remedy = match error.kind() {
         ErrorKind::PermissionDenied => {
             let user = name_of(nix::unistd::geteuid().as_raw());
             format!("let {user} write there, or set SNUG_DATA_DIR to another directory")
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk".to_owned(),
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
-            "move away what lies there, or set SNUG_DATA_DIR to another directory".to_owned()
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "free some space on that disk".to_owned()
         }
-        _ => "look after that disk, or set SNUG_DATA_DIR to another directory".to_owned(),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+            "move away what is there, or set SNUG_DATA_DIR to another directory".to_owned()
+        }
+        _ => "check that disk, or set SNUG_DATA_DIR to another directory".to_owned(),
     };
     Fatal::new(format!("cannot {what} {}: {error}: {remedy}", path.display()))
 }
 
-/// What a program said before it failed, as one line: its complaints, else its last words.
+/// What a program said before it failed, in one line: its complaints, or else its last words.
 pub(super) fn one_line(output: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(output)
         .chars()
         .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })
         .collect();
-    // While it starts, PostgreSQL complains about each of our own questions.
+    // PostgreSQL logs a complaint about each of our own questions while it is starting.
     let telling = |line: &&str| !line.is_empty() && !line.contains("the database system is");
     let lines: Vec<&str> = text.lines().map(str::trim).filter(telling).collect();
     let complaints: Vec<&str> = lines

@@ -1,8 +1,8 @@
 //! Finds PostgreSQL's programs on this machine.
 //!
-//! `SNUG_PG_BINDIR` alone when it is set; else the directories of Debian's packages, newest first,
-//! then `PATH`. A cluster can only be opened by the major version that made it, so an existing one
-//! decides. Never downloads anything.
+//! Looks only in `SNUG_PG_BINDIR` if that is set, otherwise in the directories of Debian's packages,
+//! newest first, and then along `PATH`. Only the major version that created a cluster can open it, so
+//! an existing cluster decides. Never downloads anything.
 
 use super::account::bare;
 use crate::error::Fatal;
@@ -10,7 +10,7 @@ use crate::limits::PG_PROGRAM_TIMEOUT;
 use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 
-/// Older ones know neither lz4 for the log nor the defaults we rely on.
+/// Older versions have neither lz4 for the WAL nor the defaults we rely on.
 const MAJOR_MIN: u32 = 15;
 const PACKAGED: &str = "/usr/lib/postgresql";
 
@@ -21,7 +21,7 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// `pinned` is the major version of the cluster that is there already.
+    /// `pinned` is the major version of the existing cluster, and its path.
     pub(super) async fn find(
         bindir: Option<&Path>,
         pinned: Option<(u32, &Path)>,
@@ -30,8 +30,8 @@ impl Programs {
             && major < MAJOR_MIN
         {
             return Err(Fatal::new(format!(
-                "the cluster in {} was made by PostgreSQL {major}, and snug needs {MAJOR_MIN} or \
-                 later: bring it up with pg_upgrade, or set SNUG_DATABASE_URL",
+                "the cluster in {} was created by PostgreSQL {major}, and snug needs {MAJOR_MIN} or \
+                 later: upgrade it with pg_upgrade, or set SNUG_DATABASE_URL",
                 cluster.display()
             )));
         }
@@ -61,20 +61,20 @@ fn missing(bindir: Option<&Path>, pinned: Option<(u32, &Path)>) -> Fatal {
     };
     Fatal::new(match pinned {
         Some((major, cluster)) => format!(
-            "the cluster in {} was made by PostgreSQL {major}, whose programs are not {place}: \
-             install the package postgresql-{major}, or set SNUG_PG_BINDIR to their directory",
+            "the cluster in {} was created by PostgreSQL {major}, whose programs are not {place}: \
+             install the postgresql-{major} package, or set SNUG_PG_BINDIR to their directory",
             cluster.display()
         ),
         None => format!(
             "there is no PostgreSQL {MAJOR_MIN} or later (initdb and postgres) {place}: install \
-             the package postgresql, or set SNUG_DATABASE_URL to use one that runs already"
+             the postgresql package, or set SNUG_DATABASE_URL to use one that is already running"
         ),
     })
 }
 
 fn candidates(bindir: Option<&Path>) -> Vec<PathBuf> {
     if let Some(bindir) = bindir {
-        // Programs are run from other directories than ours.
+        // The programs are run from directories other than ours.
         return vec![std::path::absolute(bindir).unwrap_or_else(|_| bindir.to_owned())];
     }
     let mut packaged: Vec<(u32, PathBuf)> = std::fs::read_dir(PACKAGED)
@@ -88,12 +88,12 @@ fn candidates(bindir: Option<&Path>) -> Vec<PathBuf> {
         .collect();
     packaged.sort_by_key(|(major, _)| std::cmp::Reverse(*major));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // A relative entry would let the current directory decide what runs.
+    // With a relative entry, the current directory would decide what runs.
     let searched = std::env::split_paths(&path).filter(|entry| entry.is_absolute());
     packaged.into_iter().map(|(_, bindir)| bindir).chain(searched).collect()
 }
 
-/// The major version of the programs in a directory, if both are there and run.
+/// The major version of the programs in a directory, if both are there and can be run.
 async fn major_of(bindir: &Path) -> Option<u32> {
     if !bindir.join("initdb").is_file() || !bindir.join("postgres").is_file() {
         return None;
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_released_and_unreleased_builds() {
+    fn the_major_version_is_found_in_released_and_unreleased_builds() {
         assert_eq!(major_in("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(major_in("postgres (PostgreSQL) 19beta1\n"), Some(19));
         assert_eq!(major_in("postgres (PostgreSQL) 18devel\n"), Some(18));

@@ -1,8 +1,9 @@
-//! The lock on the data directory: its holder alone makes, starts and stops the PostgreSQL in it.
+//! The lock on the data directory: only its holder creates, starts and stops the PostgreSQL in it.
 //!
-//! `snug serve` holds it as long as it runs, a command while it uses a PostgreSQL that no server
-//! watches. The kernel gives it up when its holder ends, however that ends; what the file says (role
-//! and process) is for the others' conduct and messages only. It is not passed on to children.
+//! `snug serve` holds it for as long as it runs, a command while it uses a PostgreSQL that no server
+//! is supervising. The kernel releases it when its holder ends, however that happens. The text in the
+//! file (role and process id) only tells others how to behave and what to print. Children do not
+//! inherit the lock.
 
 use super::directory::{Directory, refuse};
 use crate::error::Fatal;
@@ -25,14 +26,14 @@ pub(super) struct Lock {
     file: File,
 }
 
-/// Who has it; unknown in the moment after it was taken, or when seen from another container.
+/// Who holds it; unknown just after it was taken, or when seen from another container.
 #[derive(Debug)]
 pub(super) struct LockHolder {
     known: Option<(Role, i32)>,
 }
 
 impl Lock {
-    /// Takes the lock without waiting, or says who has it.
+    /// Takes the lock without waiting, or says who holds it.
     pub(super) fn take(
         directory: &Directory,
         role: Role,
@@ -48,7 +49,7 @@ impl Lock {
             .map_err(|error| refuse("open the lock", &path, &error))?;
         match file.try_lock() {
             Ok(()) => {
-                // The lock is the kernel's; a full disk only takes the holder's name away.
+                // The lock itself is in the kernel; on a full disk only the holder's name is missing.
                 let _ = file.set_len(0);
                 let _ = writeln!(file, "{} {}", role.word(), std::process::id());
                 Ok(Ok(Self { file }))
@@ -61,7 +62,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Only politeness to the next reader; the lock goes with the descriptor.
+        // A courtesy to the next reader; the lock goes with the file descriptor.
         let _ = self.file.set_len(0);
     }
 }
@@ -73,7 +74,7 @@ impl LockHolder {
 
     fn read(file: &mut File) -> Self {
         let mut text = String::new();
-        // What cannot be read is as good as empty.
+        // A file that cannot be read counts as empty.
         let _ = file.take(64).read_to_string(&mut text);
         let known = text.trim_end().split_once(' ').and_then(|(word, pid)| {
             let role = [Role::Serve, Role::Command].into_iter().find(|role| role.word() == word)?;

@@ -1,11 +1,11 @@
-//! The PostgreSQL that snug starts itself, when no address of another one is set.
+//! The PostgreSQL that snug starts itself when no database URL is set.
 //!
-//! `run` calls `serve` and awaits `stop` last; commands call `borrow`. Files: `account` (as whom it
-//! runs), `directory` and `lock` (where it lies, who may touch it), `find` (its programs), `cluster`
-//! (making it, its settings), `postmaster` (one process), `ready` (whether it answers), `supervise`
-//! (until it answers, again and again). There is no TCP: its Unix socket lies in the cluster's
-//! directory, which only its user and root may enter, and peer authentication lets only these two in.
-//! Schema and queries are the business of the rest of `store`.
+//! `run` calls `serve` and awaits `stop` last; commands call `borrow`. Files: `account` (the user it
+//! runs as), `directory` and `lock` (where it is, who may touch it), `find` (its programs), `cluster`
+//! (creating it, its settings), `postmaster` (one process), `ready` (whether it answers), `supervise`
+//! (starting it until it answers, and again when it ends). There is no TCP: its Unix socket is in the
+//! cluster's directory, which only its user and root may enter, and peer authentication lets in only
+//! those two. Schema and queries are the business of `store`.
 
 mod account;
 mod cluster;
@@ -32,33 +32,33 @@ use tokio::time::sleep;
 #[derive(Debug, Clone)]
 pub struct Options {
     pub data_dir: PathBuf,
-    /// Where `initdb` and `postgres` are; else they are looked for.
+    /// Where `initdb` and `postgres` are; found automatically if not set.
     pub bindir: Option<PathBuf>,
 }
 
-/// A PostgreSQL that answers. Dropped without `stop`, one of ours is asked to shut down and not
-/// awaited.
+/// A PostgreSQL that answers. If this is dropped without `stop`, a PostgreSQL that we started is told
+/// to shut down but not waited for.
 #[derive(Debug)]
 pub struct Private {
     socket: Socket,
     using: Using,
-    /// None when another process holds it; fields are dropped in order, so this goes last.
+    /// None if another process holds it. Fields are dropped in order, so this one goes last.
     lock: Option<Lock>,
 }
 
 #[derive(Debug)]
 enum Using {
-    /// Restarted when it ends, stopped at the end.
+    /// Supervised: restarted when it ends, stopped by `stop`.
     Watched { stop: oneshot::Sender<()>, task: JoinHandle<()> },
-    /// Stopped at the end if we started it.
+    /// Stopped by `stop` if we started it.
     Held(Postmaster),
-    /// Another process watches it.
+    /// Supervised by another process.
     Lent,
 }
 
 impl Private {
-    /// For the server: makes the cluster if there is none, starts PostgreSQL or adopts the running one,
-    /// waits until it answers and keeps it running.
+    /// For the server: creates the cluster if there is none, starts PostgreSQL or adopts the running
+    /// one, waits until it answers and keeps it running.
     pub async fn serve(options: &Options) -> Result<Self, Fatal> {
         let directory = Arc::new(Directory::prepare(&options.data_dir)?);
         let lock = lock_to_serve(&directory).await?;
@@ -71,7 +71,7 @@ impl Private {
         Ok(Self { socket, using: Using::Watched { stop, task }, lock: Some(lock) })
     }
 
-    /// For commands: uses the running PostgreSQL, else starts one that `stop` stops.
+    /// For commands: uses the running PostgreSQL, or starts one that `stop` will stop.
     pub async fn borrow(options: &Options) -> Result<Self, Fatal> {
         let directory = Arc::new(Directory::prepare(&options.data_dir)?);
         let begun = Instant::now();
@@ -95,8 +95,8 @@ impl Private {
             let patience = if served { PG_ANSWER_TIMEOUT } else { PG_LOCK_TIMEOUT };
             if begun.elapsed() > patience {
                 return Err(Fatal::new(format!(
-                    "{holder} uses the data directory {} and its PostgreSQL does not answer: try \
-                     again when that process has finished, or end it",
+                    "{holder} is using the data directory {}, and its PostgreSQL does not answer: try \
+                     again when that process has finished, or stop it",
                     directory.path.display()
                 )));
             }
@@ -104,19 +104,19 @@ impl Private {
         }
     }
 
-    /// How to connect; options that silence the log must be kept when others are added.
+    /// How to connect. Whoever adds options must keep those that silence the log.
     pub fn connection(&self) -> tokio_postgres::Config {
         ready::connection(&self.socket)
     }
 
-    /// Stops PostgreSQL if that is for us to do, and gives the directory up. To be awaited last.
+    /// Stops PostgreSQL if that is our job, and releases the data directory. Await this last.
     pub async fn stop(self) {
         match self.using {
             Using::Watched { stop, task } => {
-                // A watcher that is gone has nothing left to stop.
+                // If the supervisor is gone, there is nothing left to stop.
                 let _ = stop.send(());
                 if let Err(error) = task.await {
-                    tracing::error!(%error, "the watcher of PostgreSQL failed");
+                    tracing::error!(%error, "the supervisor of PostgreSQL failed");
                 }
             }
             Using::Held(postmaster) if postmaster.ours => postmaster.stop().await,
@@ -126,7 +126,7 @@ impl Private {
     }
 }
 
-/// A second server is refused at once; a command that uses the directory finishes soon.
+/// A second server is refused at once, but a command that holds the directory is waited for.
 async fn lock_to_serve(directory: &Directory) -> Result<Lock, Fatal> {
     let begun = Instant::now();
     loop {
@@ -136,8 +136,8 @@ async fn lock_to_serve(directory: &Directory) -> Result<Lock, Fatal> {
         };
         if holder.role() == Some(Role::Serve) || begun.elapsed() > PG_LOCK_TIMEOUT {
             return Err(Fatal::new(format!(
-                "another snug ({holder}) uses the data directory {}: stop it first, or set \
-                 SNUG_DATA_DIR to a directory for this one",
+                "another snug ({holder}) is using the data directory {}: stop it first, or set \
+                 SNUG_DATA_DIR to a separate directory for this one",
                 directory.path.display()
             )));
         }

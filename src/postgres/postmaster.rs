@@ -1,9 +1,9 @@
-//! One postmaster: started by us or found running, until it has ended.
+//! One postmaster process: started by us or found running, until it has ended.
 //!
-//! It is started directly (no `pg_ctl`), logs to a file (a pipe would die with us, and a blocked reader
-//! would block it) and is told apart from a process that merely has its number by its working
-//! directory. Dropped without `stop`, one of ours is asked to shut down and not awaited. It is not
-//! tied to us by `PR_SET_PDEATHSIG`, which fires when the spawning thread ends.
+//! It is started directly (without `pg_ctl`) and logs to a file: a pipe would die with us, and would
+//! block it if nobody read. Its working directory distinguishes it from a process that merely reuses
+//! its pid. If this is dropped without `stop`, a postmaster that we started is told to shut down but
+//! not waited for. `PR_SET_PDEATHSIG` is not used, because it fires when the spawning thread ends.
 
 use super::cluster::unable;
 use super::directory::Directory;
@@ -23,14 +23,14 @@ use tokio::time::{sleep, timeout};
 pub(super) struct Postmaster {
     directory: Arc<Directory>,
     pid: Pid,
-    /// None for one that was found.
+    /// None if it was found running.
     child: Option<Child>,
-    /// Whether it is for us to stop it.
+    /// Whether it is our job to stop it.
     pub ours: bool,
 }
 
 impl Postmaster {
-    /// The one that runs on this cluster already.
+    /// The postmaster that is already running on this cluster, if any.
     pub(super) fn running(directory: &Arc<Directory>) -> Option<Self> {
         let pid = recorded(&directory.cluster())?;
         is_postgres(&directory.cluster(), pid).then(|| Self {
@@ -74,7 +74,7 @@ impl Postmaster {
         self.child.is_none()
     }
 
-    /// Waits until it is gone and says how it ended. May be dropped and called again.
+    /// Waits until it is gone and says how it ended. May be cancelled and called again.
     pub(super) async fn ended(&mut self) -> String {
         match &mut self.child {
             Some(child) => match child.wait().await {
@@ -90,8 +90,8 @@ impl Postmaster {
         }
     }
 
-    /// Fast shutdown (SIGTERM would wait for clients), and when that takes too long an immediate
-    /// one, after which the next start recovers.
+    /// A fast shutdown (SIGTERM would wait for clients); if that takes too long, an immediate one, from
+    /// which the next start recovers.
     pub(super) async fn stop(mut self) {
         for (signal, patience) in
             [(Signal::SIGINT, PG_STOP_TIMEOUT), (Signal::SIGQUIT, PG_QUIT_TIMEOUT)]
@@ -101,7 +101,10 @@ impl Postmaster {
                 return;
             }
         }
-        tracing::warn!(pid = self.pid(), "PostgreSQL does not stop; left to the next start");
+        tracing::warn!(
+            pid = self.pid(),
+            "PostgreSQL does not stop; the next start will deal with it"
+        );
     }
 
     fn tell(&self, signal: Signal) {
@@ -110,7 +113,7 @@ impl Postmaster {
             None => is_postgres(&self.directory.cluster(), self.pid),
         };
         if alive {
-            // It may end in this moment, which is what is wanted.
+            // It may be ending at this very moment, which is what we want.
             let _ = kill(self.pid, signal);
         }
     }
@@ -130,35 +133,35 @@ fn recorded(cluster: &Path) -> Option<Pid> {
     (pid > 1).then(|| Pid::from_raw(pid))
 }
 
-/// Ends what a killed postmaster has left. Its idle children notice by themselves; one in the middle of
-/// a long statement does not, and no new postmaster starts while it is there. To be called only by
-/// the holder of the lock when there is no postmaster.
+/// Kills the orphans of a killed postmaster. Idle children notice by themselves, but one in the middle
+/// of a long statement does not, and no new postmaster starts while it is there. Only the holder of
+/// the lock may call this, and only when there is no postmaster.
 pub(super) fn end_orphans(cluster: &Path) {
     for pid in processes().filter(|pid| is_postgres(cluster, *pid)) {
-        tracing::info!(%pid, "ending an orphan of a killed PostgreSQL");
-        // It may end in this moment, which is what is wanted.
+        tracing::info!(%pid, "killing an orphan of a killed PostgreSQL");
+        // It may be ending at this very moment, which is what we want.
         let _ = kill(pid, Signal::SIGQUIT);
     }
 }
 
-/// PostgreSQL takes a lock file for valid when any process of its user has the number written
-/// there, as happens after a power cut or in a new container, and then never starts. Removing one is
-/// safe only when no process works in the cluster: the file also leads to the shared memory
-/// by which orphans of a killed postmaster are noticed.
+/// PostgreSQL considers a lock file valid if any process of its user has the pid written there, as
+/// happens after a power cut or in a new container, and then it never starts. Removing the file is
+/// safe only when no process works in the cluster: the file also leads to the shared memory through
+/// which a new postmaster notices the orphans of a killed one.
 fn remove_stale_record(cluster: &Path) {
     let Some(pid) = recorded(cluster) else { return };
     let taken = Path::new("/proc").join(pid.to_string()).exists();
     if taken && !processes().any(|pid| works_in(cluster, pid)) {
-        tracing::info!(%pid, "removing a stale lock file of PostgreSQL");
+        tracing::info!(%pid, "removing a stale PostgreSQL lock file");
         for file in ["postmaster.pid", ".s.PGSQL.5432.lock"] {
-            // PostgreSQL itself complains about one that stays.
+            // If one stays, PostgreSQL itself will complain.
             let _ = fs::remove_file(cluster.join(file));
         }
     }
 }
 
-/// Whether this living process is a PostgreSQL of this cluster. One that has ended and was not waited
-/// for works nowhere any more.
+/// Whether this live process is a PostgreSQL of this cluster. A zombie (ended, but not yet waited
+/// for) no longer works anywhere.
 fn is_postgres(cluster: &Path, pid: Pid) -> bool {
     let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
     name.windows(8).any(|part| part == b"postgres") && works_in(cluster, pid)

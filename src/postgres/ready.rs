@@ -1,7 +1,7 @@
 //! Whether a PostgreSQL answers, and how we connect to it.
 //!
-//! `supervise` waits here for each start, a command asks once. The question also makes our database
-//! when the cluster is new, so that a start interrupted in between is completed by the next one.
+//! `supervise` waits here after each start; a command asks once. Asking also creates our database if
+//! the cluster is new, so the next start completes one that was interrupted in between.
 
 use super::directory::{Directory, Socket};
 use super::postmaster::Postmaster;
@@ -15,23 +15,23 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 
-/// What the socket says.
+/// What was heard on the socket.
 #[derive(Debug)]
 pub(super) enum AskOutcome {
     Ready,
-    /// It is there and recovers, or shuts down.
+    /// It is there, but recovering or shutting down.
     Busy,
     Silent(String),
 }
 
-/// Why it is not waited for any longer.
+/// Why we stopped waiting.
 pub(super) enum Unready {
     Ended(String),
     Timeout(String),
 }
 
-/// Waits until it answers, has ended, or takes too long. A recovery gets more time: giving up would
-/// only make the next start begin it again.
+/// Waits until it answers, ends, or takes too long. Recovery is given more time: if we gave up, the
+/// next start would only begin it again.
 pub(super) async fn ready(
     directory: &Directory,
     postmaster: &mut Postmaster,
@@ -50,7 +50,7 @@ pub(super) async fn ready(
         match answer {
             AskOutcome::Ready => return Ok(()),
             AskOutcome::Busy if waited > PG_RECOVERY_TIMEOUT => {
-                return Err(Unready::Timeout("it still recovers".to_owned()));
+                return Err(Unready::Timeout("it is still recovering".to_owned()));
             }
             AskOutcome::Silent(said) if waited > PG_ANSWER_TIMEOUT => {
                 return Err(Unready::Timeout(said));
@@ -68,8 +68,8 @@ pub(super) async fn ready(
     }
 }
 
-/// Superuser and database have our name. The errors of our own statements are answered to us; in
-/// PostgreSQL's log they could show what people write.
+/// The superuser and the database are named after us. We receive the errors of our own statements as
+/// answers; in PostgreSQL's log they could show what people write.
 pub(super) fn connection(socket: &Socket) -> Config {
     let mut config = Config::new();
     config.host_path(&socket.directory).user("snug").dbname("snug");
@@ -77,7 +77,7 @@ pub(super) fn connection(socket: &Socket) -> Config {
     config
 }
 
-/// One question, and at the first start the making of our database.
+/// Asks once; at the first start this creates our database.
 pub(super) async fn ask(config: &Config) -> AskOutcome {
     let asked = timeout(PG_ASK_TIMEOUT, async {
         match execute(config, "SELECT 1").await {
@@ -101,7 +101,7 @@ pub(super) async fn ask(config: &Config) -> AskOutcome {
 }
 
 async fn execute(config: &Config, statement: &str) -> Result<(), tokio_postgres::Error> {
-    // It is served until its client goes, which this function drops.
+    // The connection is served until its client is dropped, below.
     let (client, serving) = connect(config).await?;
     let executed = client.batch_execute(statement).await;
     drop(client);

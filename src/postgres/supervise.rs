@@ -1,9 +1,9 @@
-//! Brings a postmaster to the point where it answers, and back there whenever it ends.
+//! Starts a postmaster and waits until it answers; starts it again whenever it ends.
 //!
-//! A start adopts one that a killed predecessor left running. One that fails for a reason that passes
-//! (orphans of a killed postmaster that still hold its shared memory) is tried again; any other
-//! reason ends the first start, while a server that runs keeps trying, since it also has readers to
-//! serve afterwards. What happens is logged once per change.
+//! A start adopts a postmaster that a killed snug left running. A start that fails for a transient
+//! reason (orphans of a killed postmaster still hold its shared memory) is tried again. Any other
+//! failure ends the first start, but a server that is already running keeps trying, because its users
+//! still want it back. Every change is logged once.
 
 use super::directory::Directory;
 use super::find::Programs;
@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// How PostgreSQL complains that children of a killed postmaster still run.
+/// How PostgreSQL complains that children of a killed postmaster are still running.
 const ORPHANS: &str = "shared memory block";
 
-/// A postmaster that answers: the running one, else a new one.
+/// A postmaster that answers: the one already running, or a new one.
 pub(super) async fn start(
     directory: &Arc<Directory>,
     programs: &Programs,
@@ -48,7 +48,7 @@ pub(super) async fn start(
                 let said = directory.log_tail(log_length);
                 if !passes(&said) || begun.elapsed() > PG_ANSWER_TIMEOUT {
                     return Err(Fatal::new(format!(
-                        "PostgreSQL does not start ({how}): {said}: mend that; its log is {}",
+                        "PostgreSQL does not start ({how}): {said}: fix that; its log is {}",
                         directory.log_path().display()
                     )));
                 }
@@ -60,7 +60,7 @@ pub(super) async fn start(
             }
             Err(Unready::Timeout(said)) => {
                 return Err(Fatal::new(format!(
-                    "PostgreSQL (process {}) runs and does not answer: {said}: look at {}, or end \
+                    "PostgreSQL (process {}) is running but does not answer: {said}: look at {}, or end \
                      it (kill -QUIT {0})",
                     postmaster.pid(),
                     directory.log_path().display()
@@ -70,12 +70,12 @@ pub(super) async fn start(
     }
 }
 
-/// Whether a start that failed so may succeed a moment later.
+/// Whether a start that failed with this message may succeed a moment later.
 fn passes(said: &str) -> bool {
     said.contains(ORPHANS) || (said.contains("lock file") && said.contains("already exists"))
 }
 
-/// Keeps one running until told to stop it (or until the other end of `stop` is dropped).
+/// Keeps PostgreSQL running until told to stop it (or until the other end of `stop` is dropped).
 pub(super) async fn watch(
     directory: Arc<Directory>,
     programs: Programs,
@@ -97,7 +97,7 @@ pub(super) async fn watch(
             }
             _ = &mut stop => return postmaster.stop().await,
         };
-        tracing::warn!(pid = postmaster.pid(), how, "PostgreSQL has ended; starting it again");
+        tracing::warn!(pid = postmaster.pid(), how, "PostgreSQL ended; starting it again");
         pause = if since.elapsed() < PG_LIFETIME_SOUND { longer(pause) } else { Duration::ZERO };
         let restarted = tokio::select! {
             restarted = restart(&directory, &programs, pause) => Some(restarted),
@@ -106,7 +106,7 @@ pub(super) async fn watch(
         match restarted {
             Some(restarted) => postmaster = restarted,
             None => {
-                // The attempt was dropped, which asked what it had started to stop.
+                // Dropping the attempt told whatever it had started to shut down.
                 if let Some(half_started) = Postmaster::running(&directory) {
                     half_started.stop().await;
                 }
@@ -117,7 +117,7 @@ pub(super) async fn watch(
     }
 }
 
-/// Tries until it answers, at first after `pause`.
+/// Tries until PostgreSQL answers; the first attempt comes after `pause`.
 async fn restart(directory: &Arc<Directory>, programs: &Programs, pause: Duration) -> Postmaster {
     let mut pause = pause;
     let mut said = String::new();
@@ -130,7 +130,7 @@ async fn restart(directory: &Arc<Directory>, programs: &Programs, pause: Duratio
             }
             Err(fatal) if fatal.message == said => {}
             Err(fatal) => {
-                tracing::error!(reason = %fatal, "cannot start PostgreSQL; trying again and again");
+                tracing::error!(reason = %fatal, "cannot start PostgreSQL; will keep trying");
                 said = fatal.message;
             }
         }
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_left_of_a_predecessor_passes_by_itself() {
+    fn only_leftovers_of_a_killed_postmaster_are_transient() {
         assert!(passes(
             "FATAL:  pre-existing shared memory block (key 910041, ID 6) is still in use"
         ));

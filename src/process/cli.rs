@@ -1,7 +1,8 @@
-//! The command line: what was asked for, and the flags that stand for settings.
+//! The command line: what was asked for, and the flags for settings.
 //!
-//! Called by `main`. Values of flags are passed on as they are written; `config` judges them, so that
-//! a flag and its variable are refused in the same words. Nothing here reads the environment.
+//! Called by `main`. The values of flags are passed on as written and checked by `config`, so that a
+//! flag and its environment variable are refused in the same words. Nothing here reads the
+//! environment.
 
 use crate::error::Fatal;
 use crate::process::config;
@@ -22,26 +23,26 @@ pub enum Command {
         email: String,
     },
     UserList,
-    /// A token for programs and load tests; without a lifetime, the setting's.
+    /// A token for programs and load tests. Without a lifetime, it lasts as long as the settings say.
     Token {
         user: String,
         lifetime: Option<Duration>,
     },
 }
 
-/// A command line that makes sense.
+/// A valid command line.
 #[derive(Debug)]
 pub enum Parsed {
     Run {
         command: Command,
-        /// Settings by their variable.
+        /// The settings, by the name of their environment variable.
         flags: BTreeMap<&'static str, String>,
     },
-    /// What `--help` or `--version` prints.
+    /// The output of `--help` or `--version`.
     Show(String),
 }
 
-/// Reads a command line, the program's name first. Wrong usage is one line with status 2.
+/// Parses a command line that begins with the program's name. Wrong usage is one line with status 2.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Fatal> {
     let matches = match command_line().try_get_matches_from(arguments) {
         Ok(matches) => matches,
@@ -68,21 +69,21 @@ fn command(matches: &ArgMatches) -> Command {
                 Command::UserAdd { name: positional(add, "NAME"), email: positional(add, "EMAIL") }
             }
             Some(("list", _)) => Command::UserList,
-            other => unreachable!("clap lets no other command of user through: {other:?}"),
+            other => unreachable!("clap accepts no other subcommand of user: {other:?}"),
         },
         Some(("token", token)) => Command::Token {
             user: positional(token, "USER"),
             lifetime: token.get_one("lifetime").copied(),
         },
-        Some((other, _)) => unreachable!("{other} is not among the commands that clap was given"),
+        Some((other, _)) => unreachable!("clap accepts no other command: {other}"),
     }
 }
 
 fn positional(matches: &ArgMatches, name: &str) -> String {
-    matches.get_one::<String>(name).expect("clap requires it").clone()
+    matches.get_one::<String>(name).expect("clap has checked that it is there").clone()
 }
 
-/// A flag that stands for a setting, or for the file that holds one.
+/// A flag for a setting, or for a file that holds the setting.
 struct Flag {
     variable: &'static str,
     name: &'static str,
@@ -102,25 +103,25 @@ const FLAGS: [Flag; 15] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
-        help: "How browsers reach it, for invite links and cookies [from the request's Host]" },
+        help: "How browsers reach the server, for invite links and cookies [from the request's Host]" },
     Flag { variable: "SNUG_TRUSTED_PROXIES", name: "trusted-proxies", value: "NETWORKS", heading: NETWORK,
-        help: "Whose X-Forwarded-For and -Proto count, separated by commas [none]" },
+        help: "Whose X-Forwarded-For and -Proto to trust, separated by commas [none]" },
     Flag { variable: "SNUG_DATA_DIR", name: "data-dir", value: "DIR", heading: STORAGE,
         help: "The database and the key [/var/lib/snug as root, else ~/.local/share/snug]" },
     Flag { variable: "SNUG_DATABASE_URL", name: "database-url", value: "URL", heading: STORAGE,
-        help: "An existing PostgreSQL; DATABASE_URL works too [one of its own]" },
+        help: "An existing PostgreSQL; DATABASE_URL works, too [its own]" },
     Flag { variable: "SNUG_DATABASE_URL_FILE", name: "database-url-file", value: "FILE", heading: STORAGE,
-        help: "The same, from a file, for a URL with a password" },
+        help: "The same, from a file, for a URL that contains a password" },
     Flag { variable: "SNUG_PG_BINDIR", name: "pg-bindir", value: "DIR", heading: STORAGE,
-        help: "Where initdb and postgres are [found by itself]" },
+        help: "Where initdb and postgres are [found automatically]" },
     Flag { variable: "SNUG_JWT_SECRET_FILE", name: "jwt-secret-file", value: "FILE", heading: SIGNING_IN,
-        help: "The key that signs tokens [made at first start, kept in the data directory]" },
+        help: "The key that signs tokens [created at first start, kept in the data directory]" },
     Flag { variable: "SNUG_TOKEN_LIFETIME", name: "token-lifetime", value: "TIME", heading: SIGNING_IN,
         help: "How long a sign-in lasts, such as 7d or 12h [7d]" },
     Flag { variable: "SNUG_RATE_LIMITS", name: "rate-limits", value: "on|off", heading: LIMITS,
         help: "Off is for load tests only [on]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS", name: "max-connections", value: "N", heading: LIMITS,
-        help: "Sockets in all [from the file limit]" },
+        help: "Sockets in total [from the file limit]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS_PER_USER", name: "max-connections-per-user", value: "N", heading: LIMITS,
         help: "Sockets of one user [50]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS_PER_ADDRESS", name: "max-connections-per-address", value: "N", heading: LIMITS,
@@ -128,18 +129,18 @@ const FLAGS: [Flag; 15] = [
     Flag { variable: "SNUG_LOG", name: "log", value: "FILTER", heading: WATCHING,
         help: "What to log, such as warn or info,snug::live=debug [info]" },
     Flag { variable: "SNUG_METRICS_TOKEN_FILE", name: "metrics-token-file", value: "FILE", heading: WATCHING,
-        help: "Opens /metrics to callers from elsewhere that present this token [none]" },
+        help: "Lets callers from other machines read /metrics with this token [none]" },
 ];
 
 const AFTER_HELP: &str = "\
-Every setting has a variable too: --data-dir is SNUG_DATA_DIR, and so on. The secrets
-SNUG_JWT_SECRET and SNUG_METRICS_TOKEN have no flag of their own, because everybody on the
-machine can read the list of processes. Flags come before the environment.
+Every setting also has a variable: --data-dir is SNUG_DATA_DIR, and so on. The secrets
+SNUG_JWT_SECRET and SNUG_METRICS_TOKEN have no flag, because everyone on the machine
+can read the list of processes. A flag wins over its variable.
 
 Examples:
-  snug                                   a chat on http://127.0.0.1:8000, all by itself
+  snug                                   a chat on http://127.0.0.1:8000, with its own PostgreSQL
   snug --listen 0.0.0.0:8000             the same, for the whole network
-  snug config                            what is in force, and why
+  snug config                            the settings in force, and where they come from
   snug user add ada ada@example.org      an account; asks for its password
   snug token ada --lifetime 1d           a token for a program";
 
@@ -159,29 +160,29 @@ fn command_line() -> clap::Command {
         .disable_help_subcommand(true)
         .subcommand_help_heading("Commands")
         .args(FLAGS.iter().map(argument))
-        .subcommand(clap::Command::new("serve").about("Serve the chat; what snug does by itself"))
+        .subcommand(clap::Command::new("serve").about("Serve the chat; the default"))
         .subcommand(
             clap::Command::new("config").about("Print the settings in force, secrets masked"),
         )
         .subcommand(user())
         .subcommand(token());
-    // The flags must have been handed down before the commands' own help can leave them out.
+    // Building hands the flags down to the commands; only then can their own help leave them out.
     line.build();
     without_settings(line)
 }
 
 fn user() -> clap::Command {
     let add = clap::Command::new("add")
-        .about("Make an account; the password is asked for, or read from standard input")
+        .about("Create an account; asks for the password, or reads it from standard input")
         .arg(Arg::new("NAME").required(true).help("3 to 32 of A-Z a-z 0-9 _ . -"))
-        .arg(Arg::new("EMAIL").required(true).help("Their address"));
+        .arg(Arg::new("EMAIL").required(true).help("Their e-mail address"));
     clap::Command::new("user")
-        .about("Make and list accounts")
+        .about("Create and list accounts")
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand_help_heading("Commands")
         .subcommand(add)
-        .subcommand(clap::Command::new("list").about("Print all accounts, one a line"))
+        .subcommand(clap::Command::new("list").about("Print all accounts, one per line"))
 }
 
 fn token() -> clap::Command {
@@ -193,11 +194,11 @@ fn token() -> clap::Command {
                 .long("lifetime")
                 .value_name("TIME")
                 .value_parser(config::lifetime)
-                .help("How long it is good for, such as 7d or 12h [SNUG_TOKEN_LIFETIME]"),
+                .help("How long it is valid, such as 7d or 12h [SNUG_TOKEN_LIFETIME]"),
         )
 }
 
-/// The settings stay usable after each command, but are listed once, by `snug --help`.
+/// Settings can be given after each command, but only `snug --help` lists them.
 fn without_settings(mut line: clap::Command) -> clap::Command {
     let names: Vec<String> =
         line.get_subcommands().map(|command| command.get_name().to_owned()).collect();
@@ -205,7 +206,7 @@ fn without_settings(mut line: clap::Command) -> clap::Command {
         line = line.mut_subcommand(name, |command| {
             let command = command
                 .mut_args(|arg| if arg.is_global_set() { arg.hide(true) } else { arg })
-                .after_help("Every setting that `snug --help` lists may be given here, too.");
+                .after_help("Every setting that `snug --help` lists can be given here, too.");
             without_settings(command)
         });
     }
@@ -222,7 +223,7 @@ fn argument(flag: &Flag) -> Arg {
         .action(ArgAction::Set)
 }
 
-/// What is wrong in clap's words, which take several lines, and the remedy.
+/// clap's error message, which takes several lines, in one line, and what to do.
 fn one_line(error: &clap::Error) -> String {
     let rendered = error.render().to_string();
     let complaint = rendered.split("\n\n").next().unwrap_or_default();
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_taken_before_and_after_the_command() {
+    fn flags_may_come_before_or_after_the_command() {
         for line in
             ["snug --listen [::]:1 config --log warn", "snug config --listen [::]:1 --log=warn"]
         {
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_has_its_flag_and_every_flag_its_setting() {
+    fn every_setting_has_a_flag_and_every_flag_a_setting() {
         let mut expected = Vec::new();
         for setting in &SETTINGS {
             if let Some(flag) = setting.flag {
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_usage_is_one_line_that_names_the_thing() {
+    fn wrong_usage_is_one_line_that_names_the_mistake() {
         for (line, named) in [
             ("snug --colour", "'--colour'"),
             ("snug --listn x", "did you mean --listen?"),
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_listed_once_and_grouped() {
+    fn settings_are_listed_once_in_groups() {
         let help = shown("snug --help");
         for text in
             ["Commands:", "Network:", "Storage:", "Limits:", "--listen <ADDRESS:PORT>", "Examples:"]

@@ -1,6 +1,6 @@
-//! What the command line does besides serving: accounts and tokens, straight on the database.
+//! What the command line does besides serving: accounts and tokens, directly in the database.
 //!
-//! Uses the running PostgreSQL, or starts one and stops it again. Called by `main`.
+//! Uses the PostgreSQL that is running, or starts one and stops it again. Called by `main`.
 
 use crate::chat::{Rules, Signup, Terms};
 use crate::error::{Error, Fatal};
@@ -16,16 +16,17 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Makes an account; the line that says so.
+/// Creates an account; returns the line to print.
 pub async fn add_user(
     config: &Config,
     name: String,
     email: String,
     password: String,
 ) -> Result<String, Fatal> {
-    text::username(&name).map_err(|rule| Fatal::usage(format!("the name {name:?}: {rule}")))?;
-    text::email(&email).map_err(|rule| Fatal::usage(format!("the address {email:?}: {rule}")))?;
-    text::password(&password).map_err(|rule| Fatal::usage(format!("the password: {rule}")))?;
+    text::username(&name).map_err(|rule| Fatal::usage(format!("name {name:?}: {rule}")))?;
+    text::email(&email)
+        .map_err(|rule| Fatal::usage(format!("e-mail address {email:?}: {rule}")))?;
+    text::password(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
     with_rules(config, async |rules| {
         let signup = Signup { username: name.clone(), password, email };
         let user_id = rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
@@ -34,7 +35,7 @@ pub async fn add_user(
     .await
 }
 
-/// A line per account: id, name, address, since when.
+/// One line per account: id, name, e-mail address, when it was created.
 pub async fn list_users(config: &Config) -> Result<String, Fatal> {
     with_rules(config, async |rules| {
         let (mut list, mut after) = (String::new(), UserId(0));
@@ -44,7 +45,7 @@ pub async fn list_users(config: &Config) -> Result<String, Fatal> {
             after = last.user_id;
             for user in &users {
                 let since = user.created_at.strftime("%Y-%m-%d");
-                // Writing to a string does not fail.
+                // Writing to a string cannot fail.
                 let _ =
                     writeln!(list, "{}\t{}\t{}\t{since}", user.user_id, user.username, user.email);
             }
@@ -53,7 +54,7 @@ pub async fn list_users(config: &Config) -> Result<String, Fatal> {
     .await
 }
 
-/// A token of a new session of this user.
+/// A token of a new session for this user.
 pub async fn token(
     config: &Config,
     user: String,

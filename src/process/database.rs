@@ -1,7 +1,8 @@
-//! The database to work on: opening it, bringing its schema up to date, saying what is unsafe about it.
+//! The database to work on: opening it, bringing its schema up to date, and warning about unsafe
+//! settings.
 //!
-//! Called by `run` and by `commands`. What is away is met again and again; only what time does not
-//! mend is fatal.
+//! Called by `run` and by `commands`. A database that is unavailable is retried; only an error that time
+//! will not fix is fatal.
 
 use crate::error::Fatal;
 use crate::limits::{MIGRATE_PAUSE_MAX, MIGRATE_PAUSE_MIN};
@@ -9,26 +10,26 @@ use crate::postgres::{Options, Private};
 use crate::process::config::{Config, DatabaseSetting};
 use crate::store::{MigrateError, Store, Unsafe};
 
-/// Our own PostgreSQL, or somebody else's.
+/// Our own PostgreSQL, or an external one.
 pub struct Database {
     pub store: Store,
     private: Option<Private>,
 }
 
-/// Who opens it.
+/// Who is opening it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opener {
-    /// Keeps a PostgreSQL of our own running.
+    /// Keeps our own PostgreSQL running.
     Server,
-    /// Uses the running one, or starts one and stops it again.
+    /// Uses the one that is running, or starts one and stops it again.
     Command,
 }
 
 impl Database {
     /// # Errors
     ///
-    /// What keeps us from ever reaching it, in one line: the URL, PostgreSQL's programs, the data
-    /// directory.
+    /// Whatever means that it can never be reached, in one line: the URL, PostgreSQL's programs, the
+    /// data directory.
     pub async fn open(config: &Config, opener: Opener) -> Result<Self, Fatal> {
         config.known_key()?;
         let options = match &config.database {
@@ -46,7 +47,7 @@ impl Database {
         Ok(Self { store: Store::new(private.connection()), private: Some(private) })
     }
 
-    /// Stops the PostgreSQL that is our own.
+    /// Stops PostgreSQL if it is our own.
     pub async fn close(self) {
         if let Some(private) = self.private {
             private.stop().await;
@@ -54,8 +55,8 @@ impl Database {
     }
 }
 
-/// Brings the schema up to date if the database answers now, and says whether it did. Only what time
-/// does not mend is fatal.
+/// Brings the schema up to date if the database answers now, and returns whether it did. Only an error
+/// that time will not fix is fatal.
 pub async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
     match store.migrate().await {
         Ok(()) => {
@@ -63,14 +64,14 @@ pub async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
             Ok(true)
         }
         Err(MigrateError::Unavailable(error)) => {
-            tracing::warn!(%error, "the database does not answer; serving what can be served without");
+            tracing::warn!(%error, "the database does not answer; serving what does not need it");
             Ok(false)
         }
         Err(error) => Err(Fatal::new(error.to_string())),
     }
 }
 
-/// Tries on while the database is away; returns only what time does not mend, once it is back.
+/// Keeps trying while the database is unavailable. Returns only an error that time will not fix.
 pub async fn prepare_in_time(store: &Store) -> Fatal {
     let mut pause = MIGRATE_PAUSE_MIN;
     loop {
@@ -98,6 +99,6 @@ async fn tell_unsafe(store: &Store) {
                 );
             }
         }
-        Err(error) => tracing::warn!(%error, "PostgreSQL's settings could not be checked"),
+        Err(error) => tracing::warn!(%error, "cannot check PostgreSQL's settings"),
     }
 }

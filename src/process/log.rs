@@ -1,9 +1,9 @@
-//! Where log lines go: standard error, one line an event, and never waited for.
+//! Where log lines go: to standard error, one line per event, without ever waiting.
 //!
-//! `main` calls `start` once. What events say is the business of whoever writes them; this keeps a
-//! value with a line break or an escape sequence from forging a line, and a blocked sink from
-//! blocking us. Records of the `log` crate are left out on purpose: libraries that use it write SQL
-//! parameters and frames there.
+//! `main` calls `start` once. What an event says is up to the code that emits it. This module makes sure
+//! that a value with a line break or an escape sequence cannot forge a line, and that a blocked sink
+//! cannot block us. Records of the `log` crate are deliberately left out: libraries that use it log SQL
+//! parameters and frames.
 
 use crate::error::Fatal;
 use crate::limits::LOG_LINES_MAX;
@@ -22,7 +22,8 @@ pub fn start(filter: &str) -> Result<WorkerGuard, Fatal> {
         .lossy(true)
         .buffered_lines_limit(LOG_LINES_MAX)
         .thread_name("snug-log")
-        // Lines that wait together are written together: the thread flushes when there are no more.
+        // Lines that are queued together are written together: the thread flushes when its queue is
+        // empty.
         .finish(io::BufWriter::new(io::stderr()));
     let is_set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
     let colour = io::stderr().is_terminal() && !is_set("NO_COLOR");
@@ -30,7 +31,7 @@ pub fn start(filter: &str) -> Result<WorkerGuard, Fatal> {
     let journal = lines.journal;
     let format =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_ansi(colour);
-    // The journal has its own clock.
+    // The journal adds its own timestamps.
     let started = if journal {
         tracing::subscriber::set_global_default(format.without_time().finish())
     } else {
@@ -38,7 +39,7 @@ pub fn start(filter: &str) -> Result<WorkerGuard, Fatal> {
     };
     started.map_err(|error| Fatal::new(format!("logging cannot start: {error}")))?;
     std::panic::set_hook(Box::new(|panic| {
-        // A message put together at run time may hold what somebody wrote; a constant one does not.
+        // A message formatted at run time may contain what somebody wrote; a constant one cannot.
         let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("panic");
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "{message}");
@@ -55,20 +56,20 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Also what only looks like a line break, or turns the reading direction around.
+/// Includes characters that only look like a line break, or that reverse the reading direction.
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}')
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether nothing in it can be harmful, as in nearly every line.
+/// Whether it certainly contains nothing harmful, as almost every line.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// The only escape sequences that a terminal gets from us; the formatter writes no others, but lets
-/// those of some values through.
+/// The only escape sequences that we send to a terminal. The formatter writes no others itself, but some
+/// values reach it with theirs intact.
 fn is_colour(text: &str) -> bool {
     text.strip_prefix("\u{1b}[").is_some_and(|rest| {
         rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').starts_with('m')
@@ -78,7 +79,7 @@ fn is_colour(text: &str) -> bool {
 struct Lines {
     sink: NonBlocking,
     colour: bool,
-    /// Standard error is the journal, which reads the level from the beginning of the line.
+    /// Standard error is the journal, which reads the level from the start of each line.
     journal: bool,
 }
 
@@ -107,7 +108,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// The formatter hands over each event whole, with one line break at its end.
+/// The formatter passes on each event as a whole, with one line break at its end.
 impl Write for LogLine {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
@@ -170,7 +171,7 @@ mod tests {
     const HOSTILE: &str = "ada\n2026 ERROR forged\r\u{1b}[2J\u{2028}x\u{202e}y\u{85}z";
 
     #[test]
-    fn a_hostile_value_stays_on_its_line() {
+    fn a_hostile_value_cannot_leave_its_line() {
         for colour in [false, true] {
             let text = logged(colour, false, || {
                 tracing::info!(name = HOSTILE, shown = %HOSTILE, debugged = ?HOSTILE, "hello {HOSTILE}");
@@ -182,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_is_told_the_level() {
+    fn the_journal_receives_the_level() {
         let text = logged(false, true, || tracing::warn!("careful"));
         assert!(text.starts_with("<4>"), "{text:?}");
     }
 
     #[test]
-    fn one_line_is_one_line() {
+    fn line_breaks_are_escaped_in_one_line() {
         assert_eq!(one_line("a\nb\u{1b}é"), "a\\nb\\u{1b}é");
         assert!(!one_line(HOSTILE).contains(['\n', '\u{1b}', '\u{2028}', '\u{202e}']));
     }

@@ -1,34 +1,34 @@
-//! How the C library's allocator gives memory back: with `readiness`, all unsafe code there is.
+//! How the C library's allocator gives memory back. All unsafe code is here and in `readiness`.
 //!
-//! Called by `main` once at the start and by `run` now and then. With glibc's own settings a freed
-//! hashing buffer (12 MiB) raises the size above which memory is mapped and unmapped at once, after
-//! which such buffers stay in one of eight arenas per core; measured: 220 MB after 700 logins, against
-//! 9 MB with these. With other C libraries this does nothing.
+//! Called by `main` once at the start and by `run` from time to time. With glibc's defaults, freeing a
+//! hashing buffer (12 MiB) raises the threshold above which memory is mapped and unmapped directly;
+//! from then on, such buffers stay in one of eight arenas per core. Measured: 220 MB after 700 logins,
+//! against 9 MB with these settings. With other C libraries this does nothing.
 
 #![allow(unsafe_code)]
 
-/// Two arenas: a process of few threads gains nothing from more, and each keeps what it once had.
+/// Two arenas: a process with few threads gains nothing from more, and each arena keeps its peak size.
 #[cfg(target_env = "gnu")]
 const ARENAS: i32 = 2;
 
-/// Buffers of this size and more are mapped, and unmapped when they are freed.
+/// Buffers of at least this size are mapped directly, and unmapped when they are freed.
 #[cfg(target_env = "gnu")]
 const MAPPED_BYTES_MIN: i32 = 256 * 1024;
 
-/// To be called before other threads begin.
+/// Must be called before other threads start.
 pub fn settle() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: mallopt only sets numbers of the allocator, and no other thread runs yet.
+    // SAFETY: mallopt only sets parameters of the allocator, and no other thread is running yet.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
     }
 }
 
-/// Gives back what is free, also from the middle of the heap.
+/// Gives back free memory, including memory in the middle of the heap.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: malloc_trim takes the allocator's own locks and touches only memory that is free.
+    // SAFETY: malloc_trim takes the allocator's own locks and touches only free memory.
     unsafe {
         libc::malloc_trim(0);
     }

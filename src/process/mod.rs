@@ -1,7 +1,7 @@
 //! The process itself: the command line and its settings, the log, signals, the watchdog, commands, and
 //! `run`, which starts everything that serves and stops it again.
 //!
-//! The top floor: called by `main` and by the tests, calls everything below.
+//! The top floor: called by `main` and by the tests; calls everything below.
 
 pub mod cli;
 pub mod commands;

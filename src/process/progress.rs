@@ -1,7 +1,7 @@
-//! Whether the work that is there is being done: asked by the watchdog, of the lane and of each shard.
+//! Whether work is getting done: the watchdog asks this about the lane and each shard.
 //!
-//! A part is stuck when something waits for it and it has not turned for long. What the database does
-//! is nobody's fault here: whoever waits for it turns.
+//! A part is stuck if something is waiting for it and it has made no turn for a long time. A slow
+//! database is not its fault: a part that waits for the database keeps turning.
 
 use crate::chat::Rules;
 use crate::limits::STUCK_AFTER;
@@ -10,14 +10,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Since when a part has stood still while something waited.
+/// Since when a part has not moved although something was waiting.
 struct Still {
     turns: u64,
     since: Instant,
 }
 
 impl Still {
-    /// So many turns by now, and whether something waits for the next; for how long that has been so.
+    /// Takes a part's count of turns and whether something waits for the next one. Returns how long the
+    /// part has not moved.
     fn look(&mut self, (turns, is_awaited): (u64, bool), now: Instant) -> Duration {
         if !is_awaited || turns != self.turns {
             *self = Self { turns, since: now };
@@ -26,7 +27,7 @@ impl Still {
     }
 }
 
-/// Answers, each time it is asked, whether everybody does their work.
+/// Returns a function that says, each time it is called, whether every part is doing its work.
 pub fn watch(rules: &Rules, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Send + Sync + 'static {
     let lane = rules.lane_state();
     let since = Instant::now();
@@ -37,7 +38,7 @@ pub fn watch(rules: &Rules, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Sen
         let parts = std::iter::once(lane).chain(inboxes.iter().map(|inbox| inbox.progress()));
         let now = Instant::now();
         let mut stills = stills.lock().expect("no one panics while holding it");
-        // Each is looked at, whatever the others do.
+        // Every part is looked at, whatever the others are doing.
         let longest = stills.iter_mut().zip(parts).map(|(still, part)| still.look(part, now)).max();
         longest.is_none_or(|longest| longest < STUCK_AFTER)
     }
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_stuck_when_something_waits_and_it_does_not_turn() {
+    fn a_part_is_stuck_if_something_waits_and_it_does_not_turn() {
         let began = Instant::now();
         let mut still = Still { turns: 0, since: began };
         let mut look = |secs, turns, is_awaited| {

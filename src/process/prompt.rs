@@ -1,14 +1,14 @@
-//! A password from whoever runs a command: typed twice without echo, or one line of standard input.
+//! Asks for a password: typed twice without echo, or one line of standard input.
 //!
-//! Called by the commands that make accounts. Judges nothing but that both times were the same; the
-//! rules for passwords are `text`'s.
+//! Called by the commands that create accounts. It checks only that both entries are the same; the rules
+//! for passwords are in `text`.
 
 use crate::error::Fatal;
 use crate::limits::PASSWORD_CHARS_MAX;
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-/// A whole line of the longest password: four bytes a character, and its end.
+/// The longest password as a line: four bytes per character, and the line ending.
 const LINE_BYTES_MAX: u64 = PASSWORD_CHARS_MAX as u64 * 4 + 2;
 
 pub fn password() -> Result<String, Fatal> {
@@ -17,7 +17,7 @@ pub fn password() -> Result<String, Fatal> {
         return line(&mut input.lock());
     }
     let silence = Silence::over(&input)
-        .map_err(|error| Fatal::new(format!("the terminal cannot be silenced: {error}")))?;
+        .map_err(|error| Fatal::new(format!("cannot turn off the terminal's echo: {error}")))?;
     let first = asked("Password: ", &mut input.lock())?;
     let second = asked("Again: ", &mut input.lock())?;
     drop(silence);
@@ -29,10 +29,10 @@ pub fn password() -> Result<String, Fatal> {
 
 fn asked(question: &str, input: &mut impl BufRead) -> Result<String, Fatal> {
     let mut terminal = io::stderr();
-    // Whoever cannot see the question can still answer it.
+    // A person who cannot see the question can still answer it.
     let _ = write!(terminal, "{question}").and_then(|()| terminal.flush());
     let answer = line(input);
-    // The Enter that ended the answer was not shown.
+    // The Enter that ended the answer was not echoed.
     let _ = writeln!(terminal);
     answer
 }
@@ -42,22 +42,22 @@ fn line(input: &mut impl BufRead) -> Result<String, Fatal> {
     input
         .take(LINE_BYTES_MAX)
         .read_line(&mut line)
-        .map_err(|error| Fatal::new(format!("the password cannot be read: {error}")))?;
+        .map_err(|error| Fatal::new(format!("cannot read the password: {error}")))?;
     let password = line
         .strip_suffix('\n')
         .map_or(line.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     if password.is_empty() {
-        return Err(Fatal::new("there is no password; type one, or pass it on standard input"));
+        return Err(Fatal::new("no password was given; type one, or pass it on standard input"));
     }
     if line.len() as u64 == LINE_BYTES_MAX && !line.ends_with('\n') {
         return Err(Fatal::new(format!(
-            "the password is too long; {PASSWORD_CHARS_MAX} characters are the most"
+            "the password is too long; at most {PASSWORD_CHARS_MAX} characters are allowed"
         )));
     }
     Ok(password.to_owned())
 }
 
-/// Keeps a terminal from showing what is typed until it is dropped.
+/// Turns off a terminal's echo until dropped.
 struct Silence<'a> {
     terminal: &'a io::Stdin,
     before: Termios,
@@ -75,7 +75,7 @@ impl<'a> Silence<'a> {
 
 impl Drop for Silence<'_> {
     fn drop(&mut self) {
-        // A terminal that has gone needs no echo.
+        // A terminal that has gone away needs no echo.
         let _ = termios::tcsetattr(self.terminal, SetArg::TCSANOW, &self.before);
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_one_line_as_it_stands() {
+    fn a_password_is_one_line_exactly_as_typed() {
         let read = |text: &str| line(&mut text.as_bytes());
         assert_eq!(read(" correct horse \nrest").unwrap(), " correct horse ");
         assert_eq!(read("battery\r\n").unwrap(), "battery");

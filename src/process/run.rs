@@ -1,8 +1,8 @@
 //! From start to stop: `run` opens the database, starts everything that serves, does the chores beside
 //! it, and stops all of it again.
 //!
-//! Called by `main` and by the tests. A stop may be asked for at any moment, also while the database is
-//! still awaited.
+//! Called by `main` and by the tests. It can be told to stop at any moment, even while it is still
+//! waiting for the database.
 
 use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
@@ -24,19 +24,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share. The
-/// listener comes from `server::bind` or `adopt`, which set what its connections take from it.
+/// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share.
+/// The listener comes from `server::bind` or `adopt`, which set the options that its connections
+/// inherit.
 ///
 /// # Errors
 ///
-/// A start that cannot work, in one line: PostgreSQL's programs, the data directory, the schema.
+/// A start that cannot succeed, in one line: PostgreSQL's programs, the data directory, the schema.
 pub async fn run(
     config: Config,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
     let mut shutdown = pin!(shutdown);
-    // What an opening that is dropped has started is asked to stop.
+    // If this is dropped, whatever it has started is told to stop.
     let database = tokio::select! {
         opened = Database::open(&config, Opener::Server) => opened?,
         () = &mut shutdown => return Ok(()),
@@ -112,10 +113,10 @@ async fn serve(
     app.stopping.store(true, Relaxed);
     registry.stop();
     join(workers).await;
-    // The receiver lives in the task that accepts; if that is gone there is nobody to tell.
+    // The receiver belongs to the task that accepts; if that has ended, there is nobody to tell.
     let _told = stop.send(true);
     if let Err(error) = accepting.await {
-        tracing::error!(%error, "accepting connections ended before its time");
+        tracing::error!(%error, "accepting connections ended too early");
     }
     rules.finish(STOP_PATIENCE).await;
     for chore in chores {
@@ -129,7 +130,7 @@ async fn serve(
 async fn join(workers: Vec<JoinHandle<()>>) {
     for worker in workers {
         if let Err(error) = worker.await {
-            tracing::error!(%error, "a shard ended before its time");
+            tracing::error!(%error, "a shard ended too early");
         }
     }
 }
@@ -138,22 +139,22 @@ async fn purge(store: Store) {
     loop {
         tokio::time::sleep(PURGE_PAUSE).await;
         if let Err(error) = store.purge_sessions().await {
-            tracing::debug!(%error, "ended sessions are kept for now");
+            tracing::debug!(%error, "cannot delete ended sessions; will try again");
         }
     }
 }
 
-/// A session may end without our doing; nothing is asked while nobody has a socket.
+/// A session can end without us (by a command or in SQL). Nothing is asked while nobody has a socket.
 async fn check_sessions(app: Arc<App>) {
     loop {
         tokio::time::sleep(SESSION_CHECK_PAUSE).await;
         if let Err(error) = app.rules.end_dead_sessions(&app.seats.sessions()).await {
-            tracing::debug!(%error, "which sessions live is not known for now");
+            tracing::debug!(%error, "cannot check which sessions are alive; will try again");
         }
     }
 }
 
-/// Now and then, since what thousands of connections have freed lies in pieces.
+/// From time to time, because what thousands of connections have freed is left in fragments.
 async fn give_memory_back() {
     loop {
         tokio::time::sleep(TRIM_PAUSE).await;

@@ -1,7 +1,7 @@
-//! What the service manager is told and what it hands over: readiness, status, watchdog, a socket.
+//! What we tell the service manager and what it hands over: readiness, status, watchdog, a socket.
 //!
-//! `main` takes the socket, `run` tells the rest. Everything does nothing when systemd did not start
-//! us. Nothing here knows what "ready" or "making progress" means.
+//! `main` takes the socket; `run` does the telling. All of it does nothing if systemd did not start us.
+//! Nothing here knows what "ready" or "making progress" means.
 
 use crate::error::Fatal;
 use sd_notify::NotifyState;
@@ -9,26 +9,26 @@ use std::net::TcpListener;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
-/// We serve; `status` is a line for `systemctl status`.
+/// We are serving; `status` is a line for `systemctl status`.
 pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&first_line(status))]);
 }
 
-/// We take no more and end what has begun.
+/// We accept nothing new and finish what has begun.
 pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
 }
 
-/// How long we may be silent before we are restarted; none when nobody watches.
+/// How long we may be silent before we are restarted; none if there is no watchdog.
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
 }
 
-/// Feeds the watchdog for as long as `progress` says that there is any; never returns while someone
-/// watches, so that it belongs into a task or a `select!`.
+/// Feeds the watchdog for as long as `progress` returns true. Never returns if there is a watchdog, so
+/// it belongs in a task or a `select!`.
 pub async fn feed_watchdog(progress: impl Fn() -> bool) {
     let Some(limit) = watchdog() else { return };
-    // A third leaves room for one late turn on a busy machine.
+    // A third of the limit leaves room for one late turn on a busy machine.
     let mut turn = tokio::time::interval(limit / 3);
     turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -41,30 +41,28 @@ pub async fn feed_watchdog(progress: impl Fn() -> bool) {
     }
 }
 
-/// The socket of `snug.socket`, if there is one. Must be called before there are threads: it clears
-/// the variables so that no child takes them for its own.
+/// The socket of `snug.socket`, if there is one. Must be called before other threads start: it clears
+/// the variables, so that no child process mistakes the socket for its own.
 pub fn listener() -> Result<Option<TcpListener>, Fatal> {
     let mut sockets = listenfd::ListenFd::from_env();
     if sockets.len() > 1 {
         return Err(Fatal::new(format!(
-            "systemd passes {} sockets and snug listens on one; keep one ListenStream= in snug.socket",
+            "systemd passes {} sockets, but snug listens on only one; keep one ListenStream= in snug.socket",
             sockets.len()
         )));
     }
     sockets.take_tcp_listener(0).map_err(|error| {
-        Fatal::new(format!(
-            "the socket that systemd passes is not usable: {error}; see snug.socket"
-        ))
+        Fatal::new(format!("cannot use the socket that systemd passes: {error}; see snug.socket"))
     })
 }
 
-/// A line break would begin another assignment.
+/// A line break would start another assignment.
 fn first_line(status: &str) -> String {
     crate::process::log::one_line(status)
 }
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "systemd does not hear us");
+        tracing::warn!(%error, "cannot notify systemd");
     }
 }

@@ -1,7 +1,9 @@
-//! What a shard has been told and not yet taken up: one lock, held for a push or a swap, and a bell.
+//! What a shard has been told but has not yet dealt with: one lock, held for a push or a swap, and a
+//! notification.
 //!
-//! Bounded where it could grow without end: publishing waits for room. What a connection asked for
-//! itself, and what requests cause, is bounded by the connections and requests there are.
+//! It is bounded where it could grow without end: publishing waits for room (backpressure). Events
+//! that a connection asked for, or that requests cause, are bounded by the connections and requests
+//! there are.
 
 use super::{Event, UserEvent};
 use crate::limits::INBOX_BYTES_MAX;
@@ -24,7 +26,7 @@ pub struct Inbox {
 struct Queue {
     events: Vec<Event>,
     bytes: usize,
-    /// How often it has been emptied, or some of that was done.
+    /// How often it has been emptied, or some of its events were handled.
     turns: u64,
 }
 
@@ -41,7 +43,7 @@ impl Inbox {
         }
     }
 
-    /// Waits while more bytes lie here than the bound allows.
+    /// Waits while the inbox holds more bytes than the bound allows.
     pub async fn push_all(&self, events: Vec<Event>) {
         if events.is_empty() {
             return;
@@ -59,7 +61,7 @@ impl Inbox {
         }
     }
 
-    /// `None` when there is no room now; else whether it was empty before.
+    /// `None` if there is no room at present; otherwise whether it was empty before.
     fn try_push_all(&self, events: &mut Option<Vec<Event>>) -> Option<bool> {
         let mut queue = self.queue.lock().expect("no one panics while holding it");
         if queue.bytes >= INBOX_BYTES_MAX {
@@ -73,12 +75,12 @@ impl Inbox {
         Some(was_empty)
     }
 
-    /// Waits until something has come into the empty box; for the one who empties it.
+    /// Waits until something arrives in the empty inbox; for the worker that empties it.
     pub async fn rings(&self) {
         self.bell.notified().await;
     }
 
-    /// Everything there is, in the order in which it came; `spare` is kept as the new queue.
+    /// Everything in it, in order of arrival; `spare` becomes the new queue.
     pub fn take(&self, spare: Vec<Event>) -> Vec<Event> {
         let mut queue = self.queue.lock().expect("no one panics while holding it");
         let was_full = queue.bytes >= INBOX_BYTES_MAX;
@@ -92,12 +94,12 @@ impl Inbox {
         events
     }
 
-    /// What was taken up is being worked on.
+    /// Notes that the events taken are being worked on.
     pub fn turn(&self) {
         self.queue.lock().expect("no one panics while holding it").turns += 1;
     }
 
-    /// How often there was progress with what lay here, and whether there is more now.
+    /// How often there was progress, and whether more is waiting now.
     pub fn progress(&self) -> (u64, bool) {
         let queue = self.queue.lock().expect("no one panics while holding it");
         (queue.turns, !queue.events.is_empty())
@@ -108,13 +110,13 @@ impl Inbox {
         self.users.store(users, Relaxed);
     }
 
-    /// Connections and users of this shard.
+    /// The connections and users of this shard.
     pub fn online(&self) -> (usize, usize) {
         (self.connections.load(Relaxed), self.users.load(Relaxed))
     }
 }
 
-/// What an event weighs against the bound: the bytes that it carries, and itself.
+/// What an event counts for against the bound: itself and the bytes that it carries.
 fn weight(event: &Event) -> usize {
     let carried = match event {
         Event::Arrived(arrival) => arrival.answer.len() + arrival.early.len(),
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn publishing_waits_while_more_lies_here_than_may() {
+    fn publishing_waits_while_the_inbox_is_too_full() {
         let inbox = Inbox::default();
         const PIECE: usize = 1024 * 1024;
         let run = Arc::new(Run {
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_carried_is_weighed() {
+    fn the_bytes_an_event_carries_count() {
         let frame = Bytes::from_static(&[0; 1_000]);
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
         let chat_id = ChatId(1);

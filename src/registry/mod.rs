@@ -1,9 +1,9 @@
-//! Who is connected: the only code that knows. Sharded by user, so that all sockets of a user meet in
-//! one place.
+//! Who is connected: the only code that knows. It is sharded by user, so that all sockets of a user meet
+//! in one place.
 //!
-//! A shard's maps belong to its worker alone; what others want it to know lies in its inbox, under one
-//! lock that is held for a push or a swap. `chat` publishes and tells through `Registry`; `live` owns
-//! a `Shard` per worker. Nothing here touches a socket or the database.
+//! A shard's maps belong to its worker alone; what others have to tell it goes into its inbox, under one
+//! lock that is held only for a push or a swap. `chat` publishes through `Registry`; `live` owns a
+//! `Shard` per worker. Nothing here touches a socket or the database.
 
 mod inbox;
 mod outbox;
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-/// Names one connection for as long as it lives: where it is, and which of those that were there.
+/// Names one connection for as long as it lives: its place, and which of the place's occupants it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId {
     pub shard: u16,
@@ -41,26 +41,26 @@ pub enum Scope {
 /// A socket that has been upgraded and now belongs to a shard.
 pub struct Arrival {
     pub stream: TcpStream,
-    /// The 101, which leaves with the first frame.
+    /// The 101 response, which is sent together with the first frame.
     pub answer: Bytes,
-    /// What the client sent right behind its request.
+    /// Bytes that the client sent right after its request.
     pub early: Bytes,
     pub admitted: Admitted,
 }
 
-/// Who may have a socket, and which.
+/// Whose socket it is, and what it may see.
 pub struct Admitted {
     pub viewer: Arc<Viewer>,
-    /// When the token ends, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub expires_at: i64,
     pub scope: Scope,
-    /// Where the viewer stood in the one chat, if that is known already.
+    /// What the viewer may do in the one chat, if that is already known.
     pub standing: Option<Standing>,
     pub resume: Resume,
     pub seat: Seat,
 }
 
-/// From where a client wants to go on.
+/// Where a client wants to resume.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resume {
     pub after: Vec<(ChatId, Seq)>,
@@ -71,23 +71,24 @@ pub struct Resume {
 pub enum Event {
     Arrived(Box<Arrival>),
     Published(Arc<Run>),
-    /// A chat goes up to here, which may not have been published: followers read what they miss.
+    /// A chat reaches up to here, though its last messages may not have been published: followers read
+    /// what they are missing.
     Heard {
         chat_id: ChatId,
         last_seq: Seq,
     },
-    /// The answer to a draft of this connection; none for a stored draft without a `client_id`.
+    /// The answer to a draft of this connection; none if a draft without a `client_id` was stored.
     Answered {
         to: ConnectionId,
         frame: Option<Bytes>,
     },
-    /// The chats of a connection that asked for `welcome`, and the epoch they belong to.
+    /// The chats for the `welcome` that a connection asked for, and the epoch they belong to.
     Greeted {
         to: ConnectionId,
         standings: Vec<Standing>,
         epoch: Arc<str>,
     },
-    /// The chats of a connection once more, read after it began to follow them.
+    /// A connection's chats, read once more after it began to follow them.
     Confirmed {
         to: ConnectionId,
         standings: Vec<Standing>,
@@ -96,7 +97,7 @@ pub enum Event {
         to: ConnectionId,
         piece: ReplayPiece,
     },
-    /// The chat is out of this connection's reach.
+    /// The chat is out of this connection's reach now.
     Unreachable {
         to: ConnectionId,
         chat_id: ChatId,
@@ -113,35 +114,35 @@ pub enum Event {
         user_id: UserId,
         session: SessionId,
     },
-    /// No more: everybody is sent away.
+    /// The server stops: everybody is sent away.
     Stopped,
 }
 
-/// A piece of a replay: what a chat has after `from`, if anything, and where it stood.
+/// A page of a replay: what a chat has after `from`, if anything, and what its last number was.
 pub struct ReplayPiece {
     pub chat_id: ChatId,
     pub from: Seq,
-    /// The largest number that the shard knew when it asked.
+    /// The largest number that the shard knew of when it asked.
     pub head: Seq,
     pub run: Option<Run>,
     pub last_seq: Seq,
 }
 
-/// What concerns one user.
+/// An event that concerns one user.
 #[derive(Debug, Clone)]
 pub enum UserEvent {
     /// A frame for `/ws` only.
     Account(Bytes),
-    /// The user has read further in this chat, on another connection than `but`.
+    /// The user has read further in this chat, on a connection other than `but`.
     Read { chat_id: ChatId, but: Option<ConnectionId>, frame: Bytes },
-    /// They take part in this chat from now on, beginning after `last_seq`.
+    /// The user takes part in this chat from now on, beginning after `last_seq`.
     Joined { chat_id: ChatId, chat_type: ChatType, last_seq: Seq, frame: Bytes },
-    /// They no longer take part.
+    /// The user no longer takes part.
     Left { chat_id: ChatId, frame: Bytes },
 }
 
 impl UserEvent {
-    /// Whether it says the same again, or how the same stands now.
+    /// Whether it repeats an earlier event, or replaces it with the newer state.
     pub fn repeats(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Account(frame), Self::Account(other)) => frame == other,
@@ -155,7 +156,7 @@ impl UserEvent {
     }
 }
 
-/// Says things to the shards.
+/// Sends events to the shards.
 #[derive(Clone)]
 pub struct Registry {
     inboxes: Arc<[Arc<Inbox>]>,
@@ -170,8 +171,8 @@ impl Registry {
         self.inbox_of(arrival.admitted.viewer.user_id).push(Event::Arrived(Box::new(arrival)));
     }
 
-    /// Tells every shard of these runs, then the connections of these answers. Waits while a shard is
-    /// behind by more than its inbox holds, never for a reader.
+    /// Tells every shard about these runs, then each connection its answers. Waits while a shard's
+    /// inbox is full, but never for a reader.
     pub async fn publish(&self, runs: Vec<Arc<Run>>, answers: Vec<(ConnectionId, Option<Bytes>)>) {
         let mut events: Vec<Vec<Event>> = self.inboxes.iter().map(|_| Vec::new()).collect();
         for (to, frame) in answers {
@@ -187,7 +188,7 @@ impl Registry {
         }
     }
 
-    /// Tells every shard how far a chat goes whose last messages may not have been published.
+    /// Tells every shard how far a chat reaches when its last messages may not have been published.
     pub fn hear(&self, chat_id: ChatId, last_seq: Seq) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Heard { chat_id, last_seq });
@@ -198,7 +199,7 @@ impl Registry {
         self.post(to, Event::Answered { to, frame });
     }
 
-    /// For what a connection asked for itself.
+    /// For events that a connection asked for itself.
     pub fn post(&self, to: ConnectionId, event: Event) {
         self.inboxes[usize::from(to.shard)].push(event);
     }
@@ -211,14 +212,14 @@ impl Registry {
         self.inbox_of(user_id).push(Event::SessionEnded { user_id, session });
     }
 
-    /// Sends everybody away; new arrivals too.
+    /// Sends everybody away, and whoever arrives later too.
     pub fn stop(&self) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Stopped);
         }
     }
 
-    /// Connections and users online, over all shards.
+    /// Connections and users online, in all shards.
     pub fn online(&self) -> (usize, usize) {
         let add = |(a, b), (c, d)| (a + c, b + d);
         self.inboxes.iter().map(|inbox| inbox.online()).fold((0, 0), add)

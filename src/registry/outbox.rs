@@ -1,7 +1,7 @@
 //! What waits for one reader: frames that the kernel would not take yet, bounded in bytes and pieces.
 //!
-//! Each piece holds whole frames, or is the answer to the handshake; only the first may be partly
-//! written. A connection has one only while something waits.
+//! Each piece holds whole frames, or the answer to the handshake; only the first may be partly written.
+//! A connection has an outbox only while something is waiting.
 
 use crate::limits::{OUTBOX_BYTES_MAX, OUTBOX_CHUNKS_MAX, WRITE_SLICES_MAX};
 use bytes::Bytes;
@@ -11,9 +11,9 @@ use std::io::IoSlice;
 #[derive(Debug, Default)]
 pub struct Outbox {
     pieces: VecDeque<Bytes>,
-    /// The first piece is the answer in HTTP, without which no frame makes sense.
+    /// Whether the first piece is the HTTP answer to the handshake, without which no frame makes sense.
     is_answering: bool,
-    /// How much of the first piece is written.
+    /// How many bytes of the first piece have been written.
     written: usize,
     bytes: usize,
 }
@@ -23,12 +23,12 @@ pub struct Outbox {
 pub struct Full;
 
 impl Outbox {
-    /// One that begins with the answer to the handshake.
+    /// An outbox that begins with the answer to the handshake.
     pub fn answering(answer: Bytes) -> Self {
         Self { bytes: answer.len(), is_answering: true, written: 0, pieces: [answer].into() }
     }
 
-    /// Whole frames, of which the first `written` bytes are on their way already.
+    /// Adds whole frames, the first `written` bytes of which have been sent already.
     pub fn push_begun(&mut self, frames: Bytes, written: usize) -> Result<(), Full> {
         debug_assert!(self.pieces.is_empty(), "only the first piece may be begun");
         self.written = written;
@@ -47,7 +47,7 @@ impl Outbox {
         if self.is_full() { Err(Full) } else { Ok(()) }
     }
 
-    /// Whether more waits than may.
+    /// Whether more is waiting than allowed.
     pub fn is_full(&self) -> bool {
         self.bytes > OUTBOX_BYTES_MAX || self.pieces.len() > OUTBOX_CHUNKS_MAX
     }
@@ -60,7 +60,7 @@ impl Outbox {
         self.pieces.is_empty()
     }
 
-    /// What to write next, as many slices as one call takes.
+    /// What to write next, in as many slices as one call takes.
     pub fn slices(&self) -> smallvec::SmallVec<[IoSlice<'_>; 8]> {
         let mut skip = self.written;
         let slice = |piece: &'_ Bytes| {
@@ -76,7 +76,7 @@ impl Outbox {
             .collect()
     }
 
-    /// The kernel took this many bytes.
+    /// Notes that the kernel has taken this many bytes.
     pub fn advance(&mut self, mut taken: usize) {
         self.bytes -= taken;
         while let Some(first) = self.pieces.front() {
@@ -92,8 +92,8 @@ impl Outbox {
         }
     }
 
-    /// Forgets all that has not begun: what remains is the rest of the frame in progress, or of the
-    /// answer to the handshake.
+    /// Drops everything that has not been begun, which leaves the rest of the frame in progress or of
+    /// the answer to the handshake.
     pub fn keep_begun(&mut self) {
         let Some(first) = self.pieces.pop_front() else { return };
         self.pieces.clear();
@@ -111,8 +111,8 @@ impl Outbox {
     }
 }
 
-/// Where the frame ends in whose middle (or at whose end) `offset` lies; the end of all when that is
-/// not to be made out.
+/// The end of the frame that contains `offset` (or ends there); the end of everything if that cannot
+/// be determined.
 fn frame_end(frames: &[u8], offset: usize) -> usize {
     let mut end = 0;
     while end < offset {
@@ -124,7 +124,7 @@ fn frame_end(frames: &[u8], offset: usize) -> usize {
     end
 }
 
-/// The length of the frame at the beginning, if it is whole.
+/// The length of the first frame, if it is complete.
 fn frame_bytes(frames: &[u8]) -> Option<usize> {
     let (header, payload): (usize, usize) = match frames.get(1)? & 127 {
         126 => (4, usize::from(u16::from_be_bytes(frames.get(2..4)?.try_into().ok()?))),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_is_not_written_again() {
+    fn bytes_that_were_taken_are_not_written_again() {
         let mut outbox = Outbox::default();
         outbox.push_begun(Bytes::from_static(b"abcdef"), 2).expect("room");
         outbox.push(Bytes::from_static(b"ghi")).expect("room");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_reader_fills_it() {
+    fn a_slow_reader_fills_the_outbox() {
         let mut outbox = Outbox::default();
         let frame = Bytes::from(vec![0; OUTBOX_BYTES_MAX / 2]);
         assert_eq!(outbox.push(frame.clone()), Ok(()));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_frame_in_progress_is_kept_for_a_close() {
+    fn only_the_frame_in_progress_is_finished_before_a_close() {
         let frame = text_frame(&ServerFrame::Pong);
         let (one, both) = (frame.len(), [frame.clone(), pong_frame(b"xyz")].concat());
         for (begun, kept) in [(0, 0), (1, one - 1), (one, 0), (one + 1, both.len() - one - 1)] {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_the_handshake_is_kept_whole_for_a_close() {
+    fn the_answer_to_the_handshake_is_sent_whole_before_a_close() {
         let answer: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
             connection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
             date: Thu, 19 Sep 2024 10:00:00 GMT\r\n\r\n";
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_frame_ends_with_its_bytes() {
+    fn bytes_that_are_not_a_frame_end_where_the_buffer_ends() {
         let mut odd = vec![0x81, 127];
         odd.extend(u64::MAX.to_be_bytes());
         odd.extend(b"HTTP/1.1 101 Switching Protocols");

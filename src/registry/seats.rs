@@ -1,5 +1,7 @@
-//! How many sockets there are in all, per user and per address, and the bounds on them; and which
-//! sessions have any.
+//! Seats: how many sockets there are in all, per user and per address, the limits on them, and which
+//! sessions have sockets.
+//!
+//! A seat is taken before the handshake is answered, and given back when it is dropped.
 
 use crate::ids::UserId;
 use crate::message::{SessionId, Viewer};
@@ -14,7 +16,7 @@ pub struct SeatLimits {
     pub per_address: usize,
 }
 
-/// Why there is no seat.
+/// Which limit was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoSeat {
     Total,
@@ -41,7 +43,7 @@ impl std::fmt::Debug for Seat {
     }
 }
 
-/// A place among the open sockets; dropping it gives it back.
+/// Permission for one open socket; given back when dropped.
 pub struct Seat {
     seats: Arc<Seats>,
     viewer: Arc<Viewer>,
@@ -73,7 +75,7 @@ impl Seats {
         Ok(Seat { seats: Arc::clone(self), viewer: Arc::clone(viewer), address })
     }
 
-    /// The sessions that have a seat, each once.
+    /// The sessions that have a seat, each listed once.
     pub fn sessions(&self) -> Vec<(UserId, SessionId)> {
         let taken = self.taken.lock().expect("no one panics while holding it");
         taken.sessions.keys().copied().collect()

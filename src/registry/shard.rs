@@ -1,7 +1,7 @@
 //! One slice of who is connected: who follows each chat, and which sockets each user has.
 //!
-//! Owned by one worker, so without a lock. Connections are named by their index in the worker's slab.
-//! An entry goes with its last connection.
+//! It belongs to one worker, so it needs no lock. Connections are named by their index in the worker's
+//! slab. An entry is removed together with its last connection.
 
 use crate::ids::{ChatId, Seq, UserId};
 use rustc_hash::FxHashMap;
@@ -14,39 +14,41 @@ pub struct Shard {
     users: FxHashMap<UserId, SmallVec<[u32; 2]>>,
 }
 
-/// A chat that somebody here follows.
+/// A chat that somebody on this shard follows.
 #[derive(Default)]
 pub struct Followers {
-    /// The largest number that this shard has heard of since somebody began to follow the chat.
+    /// The largest number that this shard has heard of since it began to follow the chat.
     pub head: Seq,
-    /// Whether `head` is the chat's last number: it was read from the database once, and everything
-    /// published since has passed by here.
+    /// Whether `head` is the chat's last number: it has been read from the database once, and everything
+    /// published since has come past here.
     is_exact: bool,
-    /// A few fit in here: what lives long in pieces of its own keeps what is freed around it from being given
-    /// back.
+    /// A few are stored inline: a long-lived allocation of its own would keep the memory around it from
+    /// being given back.
     pub followers: SmallVec<[u32; 4]>,
 }
 
 impl Followers {
-    /// A message with this number was published, perhaps for the second time. Answers the largest.
+    /// A message with this number was published, perhaps for the second time. Returns the largest
+    /// number.
     pub fn heard(&mut self, seq: Seq) -> Seq {
         self.head = self.head.max(seq);
         self.head
     }
 
-    /// A reading of the chat's last number that began after the first follower was here. Answers the
-    /// largest number of all.
+    /// The chat's last number was read, in a query that began after the first follower was here. Returns
+    /// the largest number.
     pub fn read(&mut self, last_seq: Seq) -> Seq {
         self.is_exact = true;
         self.heard(last_seq)
     }
 
-    /// A reading that began after `head` was known and stays below it: the database has gone back.
+    /// The number read is below `head`, although the query began after `head` was known: the database
+    /// has gone back in time.
     pub fn gone_back(&mut self, last_seq: Seq) {
         (self.head, self.is_exact) = (last_seq, false);
     }
 
-    /// The chat's last number, if it is certain.
+    /// The chat's last number, if it is known for certain.
     pub fn last_seq(&self) -> Option<Seq> {
         self.is_exact.then_some(self.head)
     }
@@ -57,14 +59,14 @@ impl Shard {
         self.chats.get_mut(&chat_id)
     }
 
-    /// Adds a follower; answers its place among the chat's followers.
+    /// Adds a follower; returns its index among the chat's followers.
     pub fn follow(&mut self, chat_id: ChatId, connection: u32) -> u32 {
         let followers = &mut self.chats.entry(chat_id).or_default().followers;
         followers.push(connection);
         followers.len() as u32 - 1
     }
 
-    /// Takes a follower out of its place; answers the one that moved there from the end, if any.
+    /// Removes the follower at an index; returns the follower that moved there from the end, if any.
     pub fn unfollow(&mut self, chat_id: ChatId, place: u32) -> Option<u32> {
         let Entry::Occupied(mut entry) = self.chats.entry(chat_id) else { return None };
         let followers = &mut entry.get_mut().followers;
@@ -91,7 +93,7 @@ impl Shard {
         }
     }
 
-    /// The user's connections here, copied: what is done with them may change the map.
+    /// The user's connections here, as a copy, because working on them may change the map.
     pub fn connections_of(&self, user_id: UserId) -> SmallVec<[u32; 2]> {
         self.users.get(&user_id).cloned().unwrap_or_default()
     }
@@ -106,14 +108,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leaving_tells_who_moved_into_the_place() {
+    fn removing_a_follower_names_the_one_that_took_its_index() {
         let mut shard = Shard::default();
         let chat = ChatId(1);
         assert_eq!((0..3).map(|c| shard.follow(chat, c)).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(shard.unfollow(chat, 0), Some(2));
         assert_eq!(shard.unfollow(chat, 1), None);
         assert_eq!(shard.unfollow(chat, 0), None);
-        assert!(shard.chat(chat).is_none(), "the entry goes with its last follower");
+        assert!(shard.chat(chat).is_none(), "the entry is removed with its last follower");
     }
 
     #[test]
@@ -124,10 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_again_says_nothing_of_the_end() {
+    fn a_repeated_message_does_not_make_the_last_number_certain() {
         let mut chat = Followers::default();
         assert_eq!(chat.heard(Seq(3)), Seq(3));
-        assert_eq!(chat.last_seq(), None, "there may be more that passed before we were here");
+        assert_eq!(chat.last_seq(), None, "later messages may have passed before anybody followed");
         assert_eq!(chat.read(Seq(8)), Seq(8));
         assert_eq!((chat.heard(Seq(9)), chat.last_seq()), (Seq(9), Some(Seq(9))));
     }

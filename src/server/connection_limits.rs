@@ -1,9 +1,9 @@
-//! ConnectionLimits for HTTP connections: so many in all, and only a share of them for one address.
+//! How many HTTP connections there may be: in all, and from one address.
 //!
-//! `server` waits for room before it accepts, and lets whoever came in as a guest. A guest whose address
-//! has its share already, or who finds all limits taken, waits for one; only who comes when too many of
-//! the same address wait is turned away. Sockets have no place: they have seats. What is given up is
-//! given back when it is dropped.
+//! `server` waits for room before it accepts a connection, then admits it as a guest. A guest whose
+//! address already has its share, or who finds all places taken, waits for a place. Only when too many
+//! guests from the same address are waiting is another turned away. Sockets do not count here: they
+//! have seats. Dropping a permit gives it back.
 
 use crate::chat::Subnet;
 use crate::limits::{
@@ -16,28 +16,28 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub struct ConnectionLimits {
-    /// For who is served and who waits.
+    /// One permit for each guest, whether served or waiting.
     room: Arc<Semaphore>,
     free: Arc<Semaphore>,
     shares: Mutex<FxHashMap<Subnet, AddressShare>>,
 }
 
-/// What one address has.
+/// What one address uses.
 struct AddressShare {
     guests: usize,
     free: Arc<Semaphore>,
 }
 
-/// AcceptPermit for one more, not yet anybody's.
+/// Permission to accept one more connection, whoever it will be.
 pub struct AcceptPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// Whoever was accepted.
+/// An accepted connection.
 pub struct Guest {
     limits: Arc<ConnectionLimits>,
     _room: AcceptPermit,
-    /// Whose share it is; nobody's when it is not counted.
+    /// The address whose share it counts towards; none for a trusted proxy.
     share: Option<(Subnet, Arc<Semaphore>)>,
 }
 
@@ -60,8 +60,8 @@ impl ConnectionLimits {
         AcceptPermit { _permit: Arc::clone(&self.room).acquire_owned().await.ok() }
     }
 
-    /// Whoever is trusted (a proxy, which speaks for many) may come in any number. `None` when too many of
-    /// this address wait already.
+    /// A trusted proxy speaks for many people, so its connections are not limited by address. `None`
+    /// when too many guests from this address are waiting already.
     pub fn admit(
         self: &Arc<Self>,
         room: AcceptPermit,
@@ -91,7 +91,7 @@ impl ConnectionLimits {
 }
 
 impl Guest {
-    /// `None` when there was none in the time that a request may take to come.
+    /// Waits for a place, for as long as a request may take to arrive; `None` after that.
     pub async fn place(&self) -> Option<ServePermit> {
         let taking = async {
             let of_share = match &self.share {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_has_its_part_and_its_others_wait() {
+    async fn beyond_its_share_an_address_waits() {
         let limits = ConnectionLimits::new();
         let mut served = Vec::new();
         for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
@@ -137,7 +137,7 @@ mod tests {
             served.push((guest, place));
         }
         let waiting = guest(&limits, "::ffff:192.0.2.1", false).await.expect("room");
-        assert!(waiting.place().now_or_never().is_none(), "the same address, written otherwise");
+        assert!(waiting.place().now_or_never().is_none(), "the same address, written differently");
         let other = guest(&limits, "192.0.2.2", false).await.expect("room");
         let trusted = guest(&limits, "192.0.2.1", true).await.expect("room");
         assert!(other.place().await.is_some() && trusted.place().await.is_some());
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_when_too_many_of_an_address_wait_is_turned_away() {
+    async fn guests_are_turned_away_when_too_many_from_their_address_wait() {
         let limits = ConnectionLimits::new();
         let mut guests = Vec::new();
         for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {

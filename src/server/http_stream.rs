@@ -1,8 +1,8 @@
-//! The stream below hyper: what the server does with bytes on their way in and out.
+//! The stream below hyper: what happens to bytes on their way in and out.
 //!
-//! Keeps the 101 of an admitted socket, for the shard to send together with the socket's first frame: one
-//! packet instead of two. What comes in is watched, what hyper answers by itself is said properly, and a
-//! reader that takes too little of an answer is cut.
+//! Holds back the 101 of an admitted socket, so that its shard can send it together with the first
+//! frame: one packet instead of two. It also checks the framing of what comes in, replaces the answers
+//! that hyper gives by itself with proper ones, and cuts off readers that take an answer too slowly.
 
 use crate::http::framing::Framing;
 use crate::http::not_http;
@@ -19,15 +19,15 @@ use tokio::time::{Sleep, sleep};
 pub struct HttpStream {
     stream: TcpStream,
     framing: Framing,
-    /// Runs from a write that was blocked until the answer is out, or enough of it was taken.
+    /// Starts when a write blocks; ends when the answer is out or enough of it has been taken.
     stall: Option<Pin<Box<Sleep>>>,
-    /// Bytes taken since then.
+    /// How many bytes have been taken since then.
     taken: usize,
     ticket: Ticket,
     held: Vec<u8>,
-    /// Whether the next bytes begin an answer.
+    /// Whether the next bytes are the start of an answer.
     begins: bool,
-    /// What is left of what is said instead of an answer of hyper's own.
+    /// What is still to be written of an answer that replaces one of hyper's own.
     instead: Bytes,
 }
 
@@ -45,7 +45,7 @@ impl HttpStream {
         }
     }
 
-    /// The stream, and the answer that was kept.
+    /// The stream, and the answer that was held back.
     pub fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.stream, self.held)
     }
@@ -84,7 +84,7 @@ impl HttpStream {
         stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// Whether something else is said instead of these bytes.
+    /// Whether another answer is written in place of these bytes.
     fn says_otherwise(&mut self, bytes: &[u8]) -> bool {
         if std::mem::take(&mut self.begins)
             && let Some(answer) = not_http::instead(bytes)
@@ -112,7 +112,7 @@ impl AsyncWrite for HttpStream {
         self.unless_stalled(cx, written)
     }
 
-    /// hyper flushes what it has written whole.
+    /// hyper flushes after it has written an answer completely.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while !this.instead.is_empty() {

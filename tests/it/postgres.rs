@@ -417,7 +417,7 @@ async fn missing_programs_are_named_with_the_remedy() {
     options.bindir = Some(empty.path().to_owned());
     let fatal = Private::serve(&options).await.unwrap_err();
     let bindir = empty.path().to_str().unwrap();
-    assert_one_line(&fatal, &[bindir, "package postgresql", "SNUG_DATABASE_URL"]);
+    assert_one_line(&fatal, &[bindir, "postgresql package", "SNUG_DATABASE_URL"]);
     assert!(!dir.file("postgres").exists(), "nothing half-done");
 }
 
@@ -428,7 +428,7 @@ async fn a_cluster_of_another_major_version_is_named_with_its_package() {
     fs::write(dir.file("postgres/PG_VERSION"), "99\n").unwrap();
     let fatal = Private::serve(&dir.options()).await.unwrap_err();
     let cluster = dir.file("postgres");
-    assert_one_line(&fatal, &["PostgreSQL 99", "postgresql-99", cluster.to_str().unwrap()]);
+    assert_one_line(&fatal, &["PostgreSQL 99", "postgresql-99 package", cluster.to_str().unwrap()]);
 }
 
 #[tokio::test]

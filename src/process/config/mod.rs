@@ -1,8 +1,8 @@
-//! Settings: from what was written to what is true.
+//! Settings: from what was written to what is in force.
 //!
-//! `Written` is what flags, environment and files say; `Config::resolve` believes it or names the one
-//! setting that is wrong and how to write it. Flags come before the environment, and that before
-//! defaults. Nothing here has an effect but `signing_key` (see `secret`), which the server calls and
+//! `Written` is what flags, environment and files say. `Config::resolve` accepts it, or names the first
+//! setting that is wrong and how to write it. Flags win over the environment, and the environment over
+//! defaults. Nothing here has an effect except `signing_key` (see `secret`), which the server calls and
 //! `snug config` does not.
 
 mod secret;
@@ -25,16 +25,16 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// What is in force, checked.
+/// The settings in force, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub listen: SocketAddr,
     pub database: DatabaseSetting,
-    /// The private PostgreSQL's cluster, the key, backups; absolute.
+    /// The directory for the private PostgreSQL's cluster, the key and backups; absolute.
     pub data_dir: PathBuf,
     pub pg_bindir: Option<PathBuf>,
     pub public_url: Option<PublicUrl>,
-    /// None: the one kept in the data directory; see `signing_key`.
+    /// If none, the one kept in the data directory; see `signing_key`.
     pub jwt_secret: Option<Secret>,
     pub token_lifetime: Duration,
     pub trusted_proxies: Vec<IpNet>,
@@ -51,16 +51,16 @@ pub struct Config {
 pub enum DatabaseSetting {
     /// The PostgreSQL that we start ourselves.
     Private,
-    /// A URL; masked as a whole, for it may hold a password.
+    /// A URL; masked as a whole, because it may contain a password.
     External(Secret),
 }
 
-/// Where a value comes from.
+/// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     Flag,
     Environment,
-    /// A variable that is not ours but heeded.
+    /// A variable that is not ours, but that we heed.
     Foreign(&'static str),
     File(PathBuf),
     Default,
@@ -78,7 +78,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// Every setting as `snug config` prints it: the variable, the value, where it comes from.
+/// Every setting as `snug config` prints it: the variable, the value and where it came from.
 pub struct InForce(Vec<(&'static str, String, Source)>);
 
 impl fmt::Display for InForce {
@@ -122,7 +122,7 @@ impl Config {
             pg_bindir: found.optional(
                 "SNUG_PG_BINDIR",
                 |text| Ok(written.absolute(text)),
-                "(found by itself)",
+                "(found automatically)",
                 |path| shown_path(path),
             )?,
             public_url: found.optional(
@@ -134,7 +134,7 @@ impl Config {
             jwt_secret: found.optional(
                 "SNUG_JWT_SECRET",
                 secret::jwt_secret,
-                "(made at first start)",
+                "(created at first start)",
                 ToString::to_string,
             )?,
             token_lifetime: found.value(
@@ -186,7 +186,7 @@ impl Config {
     }
 }
 
-/// Looks settings up, one after the other, and keeps what it found for `snug config`.
+/// Looks up settings one after the other, and remembers what it found for `snug config`.
 struct Finder<'a> {
     written: &'a Written,
     in_force: Vec<(&'static str, String, Source)>,
@@ -203,7 +203,7 @@ impl Finder<'_> {
         let setting = SETTINGS
             .iter()
             .find(|setting| setting.variable == variable)
-            .expect("every setting that is looked up stands in SETTINGS");
+            .expect("every setting that is looked up is in SETTINGS");
         let (value, source) = match self.written.text(setting)? {
             None => default()?,
             Some((text, source)) => match read(&text) {
@@ -235,7 +235,7 @@ impl Finder<'_> {
     }
 }
 
-/// One line: the setting as it was written, its value unless that is a secret, and the fault.
+/// One line: the setting as it was written, its value unless it is secret, and what is wrong.
 fn complaint(setting: &Setting, text: &str, source: &Source, fault: &str) -> Fatal {
     let variable = setting.variable;
     let name = match (source, setting.flag) {
@@ -260,7 +260,7 @@ fn default_database(written: &Written) -> Result<(DatabaseSetting, Source), Fata
 }
 
 fn default_data_dir(written: &Written) -> Result<(PathBuf, Source), Fatal> {
-    // systemd separates several directories with colons; ours is the first.
+    // systemd separates several directories with colons; the first is ours.
     let state = written.variable("STATE_DIRECTORY").and_then(|list| list.split(':').next());
     if let Some(state) = state.filter(|path| path.starts_with('/')) {
         return Ok((PathBuf::from(state), Source::Foreign("STATE_DIRECTORY")));
@@ -268,7 +268,7 @@ fn default_data_dir(written: &Written) -> Result<(PathBuf, Source), Fatal> {
     if written.user_is_root {
         return Ok((PathBuf::from("/var/lib/snug"), Source::Default));
     }
-    // A relative path is to be passed over, says the base directory specification.
+    // The base directory specification says to ignore a relative path.
     let is_absolute = |path: &&str| path.starts_with('/');
     if let Some(data) = written.variable("XDG_DATA_HOME").filter(is_absolute) {
         return Ok((Path::new(data).join("snug"), Source::Default));
@@ -276,7 +276,7 @@ fn default_data_dir(written: &Written) -> Result<(PathBuf, Source), Fatal> {
     match written.variable("HOME").filter(is_absolute) {
         Some(home) => Ok((Path::new(home).join(".local/share/snug"), Source::Default)),
         None => Err(Fatal::new(
-            "there is no place for data, as neither HOME nor XDG_DATA_HOME is set; set SNUG_DATA_DIR",
+            "there is nowhere to keep data: neither HOME nor XDG_DATA_HOME is set; set SNUG_DATA_DIR",
         )),
     }
 }
@@ -286,7 +286,7 @@ fn default_connections(files_max: u64) -> usize {
     rest.clamp(CONNECTIONS_DEFAULT_MIN, CONNECTIONS_DEFAULT_MAX)
 }
 
-/// Paths may hold anything but NUL; what is printed stays on its line.
+/// A path may contain anything but NUL; when printed, it stays on its line.
 fn shown_path(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_control) { format!("{text:?}") } else { text }

@@ -1,7 +1,7 @@
-//! Secrets: a type that never prints itself, the rules for keys, and the key made at first start.
+//! Secrets: a type that never prints itself, the rules for keys, and the key created at first start.
 //!
-//! `config` reads secrets from settings; `signing_key` is called by whoever signs tokens and is the
-//! only part of the settings with an effect: it makes `<data_dir>/jwt_secret` when none is given.
+//! `config` reads secrets from settings. `signing_key` is called by the code that signs tokens, and is
+//! the only part of the settings with an effect: it creates `<data_dir>/jwt_secret` if no key is given.
 
 use super::Config;
 use crate::error::Fatal;
@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// A value that is masked wherever it might be printed; `expose` is for the one who needs it.
+/// A value that is masked wherever it might be printed; `expose` is for the code that needs it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -41,12 +41,12 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A key to sign tokens with.
+/// A key for signing tokens.
 pub(super) fn jwt_secret(text: &str) -> Result<Secret, String> {
     strong(text, JWT_SECRET_BYTES_MIN)
 }
 
-/// A bearer for `/metrics`; what cannot stand in a header cannot be presented.
+/// A bearer token for `/metrics`. It must fit into a header, or nobody could present it.
 pub(super) fn metrics_token(text: &str) -> Result<Secret, String> {
     if !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err("has characters that do not fit into a header; use letters and digits".into());
@@ -66,7 +66,7 @@ fn strong(text: &str, bytes_min: usize) -> Result<Secret, String> {
     Ok(Secret::new(text))
 }
 
-/// Values that stand in manuals, or that a finger on one key makes.
+/// Values that appear in manuals, or that come from holding down one key.
 fn is_sample(text: &str) -> bool {
     const BEGINNINGS: [&str; 14] = [
         "changeme", "secret", "password", "replace", "your", "mysecret", "example", "sample",
@@ -84,8 +84,8 @@ fn is_sample(text: &str) -> bool {
 }
 
 impl Config {
-    /// The key that signs tokens: the setting's, else the one kept in the data directory, which is
-    /// made (32 random bytes) when there is none.
+    /// The key that signs tokens: the one from the settings, or the one kept in the data directory,
+    /// which is created (32 random bytes) if it does not exist.
     pub fn signing_key(&self) -> Result<Secret, Fatal> {
         if let Some(secret) = self.known_key()? {
             return Ok(secret);
@@ -93,18 +93,21 @@ impl Config {
         let path = self.kept_key();
         make_key(&self.data_dir, &path).map_err(|error| {
             Fatal::new(format!(
-                "the key that signs tokens cannot be kept in {}: {error}; make the directory writable \
+                "cannot store the key that signs tokens in {}: {error}; make the directory writable \
                  for this user, or set SNUG_DATA_DIR or SNUG_JWT_SECRET",
                 path.display()
             ))
         })?;
         read_key(&path)?.ok_or_else(|| {
-            Fatal::new(format!("{} vanished while it was made; start again", path.display()))
+            Fatal::new(format!(
+                "{} vanished while it was being created; start again",
+                path.display()
+            ))
         })
     }
 
-    /// The key, if there is one already. Asked for first, so that one that is no good stops a start
-    /// before anything has been made.
+    /// The key, if one exists already. Asked for first, so that a bad key stops a start before
+    /// anything has been created.
     pub fn known_key(&self) -> Result<Option<Secret>, Fatal> {
         match &self.jwt_secret {
             Some(secret) => Ok(Some(secret.clone())),
@@ -120,7 +123,7 @@ impl Config {
 fn read_key(path: &Path) -> Result<Option<Secret>, Fatal> {
     let cannot = |error: io::Error| {
         Fatal::new(format!(
-            "{} cannot be read: {error}; it belongs to the user that made it",
+            "cannot read {}: {error}; it belongs to the user that created it",
             path.display()
         ))
     };
@@ -133,29 +136,29 @@ fn read_key(path: &Path) -> Result<Option<Secret>, Fatal> {
     };
     if mode & 0o007 != 0 {
         return Err(Fatal::new(format!(
-            "{path} can be read by everybody on this machine; run: chmod 600 {path}",
+            "everyone on this machine can read {path}; run: chmod 600 {path}",
             path = path.display()
         )));
     }
     let text = fs::read_to_string(path).map_err(cannot)?;
     jwt_secret(text.trim_end()).map(Some).map_err(|_| {
         Fatal::new(format!(
-            "{} does not hold a whole key; restore it from a backup, or delete it and everybody logs in again",
+            "{} does not hold a whole key; restore it from a backup, or delete it: then everyone logs in again",
             path.display()
         ))
     })
 }
 
-/// Two processes may start at once: the link succeeds for one, and both then read that one's key.
+/// Two processes may start at once. Linking succeeds for only one of them, and both then read its key.
 fn make_key(directory: &Path, path: &Path) -> io::Result<()> {
-    // Others may pass through, not look around: PostgreSQL, which may run as another user, has its
+    // Others may pass through but not look around: PostgreSQL, which may run as another user, has its
     // cluster below.
     fs::DirBuilder::new().recursive(true).mode(0o711).create(directory)?;
     let mut random = [0; JWT_SECRET_BYTES_MIN];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let key = BASE64_URL_SAFE_NO_PAD.encode(random);
 
-    // Not by process id: two containers on one volume are both process 1.
+    // Not the process id: two containers that share a volume may both be process 1.
     let number = getrandom::u64().map_err(io::Error::other)?;
     let temporary = directory.join(format!("jwt_secret.{number:016x}"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_made_once_for_its_owner_alone() {
+    fn a_key_is_created_once_and_only_its_owner_can_read_it() {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("data");
         let key = config(&directory).signing_key().unwrap();
@@ -219,7 +222,11 @@ mod tests {
         assert_eq!(config(&directory).signing_key().unwrap(), key);
         let mode = fs::metadata(directory.join("jwt_secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no temporary file stays");
+        assert_eq!(
+            fs::read_dir(&directory).unwrap().count(),
+            1,
+            "no temporary file is left behind"
+        );
     }
 
     #[test]

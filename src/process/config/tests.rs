@@ -1,4 +1,4 @@
-//! Settings end to end, from what was written to what is true.
+//! Settings end to end, from what was written to what is in force.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn complaint(pairs: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn with_nothing_written_the_defaults_hold() {
+fn without_any_settings_the_defaults_are_in_force() {
     let config = resolve(&[]);
     assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
     assert_eq!(config.database, DatabaseSetting::Private);
@@ -88,12 +88,12 @@ fn a_secret_may_come_from_a_file_but_not_from_both() {
     let both = [("SNUG_JWT_SECRET", KEY), ("SNUG_JWT_SECRET_FILE", "/run/key")];
     assert!(complaint(&both).contains("are both set"));
     let missing = complaint(&[("SNUG_METRICS_TOKEN_FILE", "/does/not/exist")]);
-    assert!(missing.starts_with("SNUG_METRICS_TOKEN_FILE: \"/does/not/exist\" cannot be read"));
+    assert!(missing.starts_with("SNUG_METRICS_TOKEN_FILE: cannot read \"/does/not/exist\""));
     assert!(complaint(&[("SNUG_JWT_SECRET_FILE", "/dev/null")]).contains("is empty"));
 }
 
 #[test]
-fn a_misspelt_setting_is_named_with_its_nearest() {
+fn a_misspelt_setting_is_refused_with_a_suggestion() {
     assert_eq!(
         complaint(&[("SNUG_LISTN", "127.0.0.1:1")]),
         "SNUG_LISTN is not a setting; did you mean SNUG_LISTEN?"
@@ -103,7 +103,7 @@ fn a_misspelt_setting_is_named_with_its_nearest() {
 }
 
 #[test]
-fn every_bad_value_is_one_line_with_the_setting_and_without_secrets() {
+fn every_bad_value_is_one_line_that_names_the_setting_but_no_secret() {
     for (variable, value) in [
         ("SNUG_LISTEN", "here\nand there"),
         ("SNUG_PUBLIC_URL", "ftp://x"),
@@ -129,7 +129,7 @@ fn every_bad_value_is_one_line_with_the_setting_and_without_secrets() {
 }
 
 #[test]
-fn neither_the_listing_nor_debug_tells_a_secret() {
+fn neither_snug_config_nor_debug_shows_a_secret() {
     let written = written(&[
         ("SNUG_JWT_SECRET", KEY),
         ("SNUG_METRICS_TOKEN", KEY),

@@ -1,6 +1,6 @@
-//! How each kind of value is written: text in, a value out, or what is wrong with it and how to write it.
+//! How each kind of value is written: takes text, returns a value or what is wrong and how to write it.
 //!
-//! Called by `config` alone. Pure; the caller adds the setting's name and the text to each complaint.
+//! Called by `config` alone. Pure. The caller adds the setting's name and the text to each complaint.
 
 use super::{DatabaseSetting, Secret};
 use crate::http::public_url::{PublicUrl, Scheme};
@@ -30,11 +30,11 @@ pub(super) fn database(text: &str) -> Value<DatabaseSetting> {
     Ok(DatabaseSetting::External(Secret::new(text)))
 }
 
-/// A database URL as it may be shown: who and where, without the password.
+/// A database URL that is safe to show: the user and where, without the password.
 pub(super) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "********".into() };
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    // An `@` further back means that the password has a slash or a question mark: show nothing.
+    // An `@` after that means that the password contains a slash or a question mark: show nothing.
     if path.contains('@') {
         return format!("{scheme}://********");
     }
@@ -46,7 +46,7 @@ pub(super) fn masked(url: &str) -> String {
             format!("{user}{password}@{host}")
         }
     };
-    // A password may also stand in the query.
+    // The query may contain a password, too.
     let place = match path.split_once('?') {
         Some((place, _)) => format!("{place}?********"),
         None => path.to_owned(),
@@ -74,9 +74,9 @@ pub(super) fn public_url(text: &str) -> Value<PublicUrl> {
         }
     };
     if authority.host().is_empty() || !port_is_sound {
-        return Err(format!("has a host or port that cannot be; {WRITE}"));
+        return Err(format!("has an impossible host or port; {WRITE}"));
     }
-    // A browser's Origin is in lower case and leaves the scheme's own port out.
+    // A browser's Origin is in lower case and leaves out the scheme's default port.
     let own_port = match scheme {
         Scheme::Https => ":443",
         Scheme::Http => ":80",
@@ -113,7 +113,7 @@ pub fn lifetime(text: &str) -> Value<Duration> {
         .ok_or_else(|| format!("is not between 1s and 400d; {WRITE}"))
 }
 
-/// The same form as `lifetime` reads, largest unit first.
+/// The form that `lifetime` reads, largest unit first.
 pub(super) fn spelled(duration: Duration) -> String {
     let mut seconds = duration.as_secs();
     let mut text = String::new();
@@ -136,9 +136,13 @@ pub(super) fn networks(text: &str) -> Value<Vec<IpNet>> {
             Err(_) => part.parse::<IpNet>().ok().map(|network| network.trunc()),
         })
         .collect::<Option<Vec<_>>>()
-        .ok_or("has a part that is no address or network; write it like 127.0.0.1,10.0.0.0/8")?;
+        .ok_or(
+            "has a part that is not an address or a network; write it like 127.0.0.1,10.0.0.0/8",
+        )?;
     if networks.len() > TRUSTED_PROXIES_MAX {
-        return Err(format!("has more than {TRUSTED_PROXIES_MAX} parts; join them into networks"));
+        return Err(format!(
+            "has more than {TRUSTED_PROXIES_MAX} parts; combine them into networks"
+        ));
     }
     Ok(networks)
 }
@@ -147,7 +151,7 @@ pub(super) fn switch(text: &str) -> Value<bool> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err("is neither on nor off".into()),
+        _ => Err("is not on or off".into()),
     }
 }
 
@@ -158,8 +162,8 @@ pub(super) fn count(text: &str) -> Value<usize> {
         .ok_or_else(|| format!("is not a number from 1 to {CONNECTIONS_MAX}; write it like 20000"))
 }
 
-/// A filter for `tracing`. A bare word that is no level would be taken for the name of a module and
-/// silence everything else: almost certainly a slip.
+/// A filter for `tracing`. A bare word that is not a level would be taken as the name of a module and
+/// silence everything else: almost certainly a mistake.
 pub(super) fn log_filter(text: &str) -> Value<String> {
     const WRITE: &str = "write it like info, warn or info,snug::live=debug";
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_url_is_what_a_browser_says_as_origin() {
+    fn a_public_url_is_what_a_browser_sends_as_origin() {
         for (text, shown) in [
             ("https://chat.example.org", "https://chat.example.org"),
             ("https://Chat.Example.org:443/", "https://chat.example.org"),
@@ -268,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_take_addresses_too() {
+    fn a_network_may_be_a_single_address() {
         let networks = networks("127.0.0.1, 10.1.2.3/8,::1").unwrap();
         let shown: Vec<_> = networks.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]);
@@ -278,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_level_is_no_filter() {
+    fn a_misspelt_level_is_not_a_filter() {
         for good in ["info", "WARN", "off", "info,snug::live=debug", "warn,hyper=off"] {
             assert!(log_filter(good).is_ok(), "{good}");
         }
@@ -288,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_switches_and_counts_are_exact() {
+    fn addresses_switches_and_counts_are_strict() {
         assert!(address("[::]:0").is_ok() && address("127.0.0.1:8000").is_ok());
         for bad in ["", "8000", ":8000", "localhost:8000", "127.0.0.1", "127.0.0.1:70000"] {
             assert!(address(bad).is_err(), "{bad}");

@@ -1,6 +1,6 @@
-//! What was written: flags, environment and the files they name, before anything is believed.
+//! What was written: flags, environment and the files they name, before any of it is checked.
 //!
-//! `Written` is all that settings depend on, so that `Config::resolve` is a function of it and can be
+//! `Written` is everything that settings depend on, so `Config::resolve` is a function of it and can be
 //! tested without a process around it. `main` takes the real one with `Written::here`.
 
 use super::Source;
@@ -12,8 +12,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// One setting: its variable, its flag (secrets have none: every user of the machine could read it in
-/// the list of processes), and whether a file may hold it.
+/// One setting: its variable, its flag (secrets have none, because every user of the machine could read
+/// it in the list of processes), and whether a file may hold it.
 pub struct Setting {
     pub variable: &'static str,
     pub flag: Option<&'static str>,
@@ -38,7 +38,7 @@ pub const SETTINGS: [Setting; 14] = [
     Setting::plain("SNUG_LOG", "--log"),
 ];
 
-/// What other programs set and we heed.
+/// Variables set for other programs that we heed.
 const FOREIGN: [&str; 4] = ["DATABASE_URL", "STATE_DIRECTORY", "XDG_DATA_HOME", "HOME"];
 
 impl Setting {
@@ -57,7 +57,7 @@ pub struct Written {
     pub flags: BTreeMap<&'static str, String>,
     pub variables: BTreeMap<String, String>,
     pub user_is_root: bool,
-    /// Where relative paths begin.
+    /// What relative paths are relative to.
     pub directory: PathBuf,
     /// How many files this process may have open.
     pub files_max: u64,
@@ -65,7 +65,7 @@ pub struct Written {
 }
 
 impl Written {
-    /// What surrounds this process. Variables that are not ours may hold what they like.
+    /// The environment of this process. Variables that are not ours may contain anything.
     pub fn here(flags: BTreeMap<&'static str, String>) -> Result<Self, Fatal> {
         let mut variables = BTreeMap::new();
         for (name, value) in std::env::vars_os() {
@@ -75,7 +75,7 @@ impl Written {
             }
             let value = value
                 .into_string()
-                .map_err(|_| Fatal::new(format!("{name} is not valid UTF-8; write it anew")))?;
+                .map_err(|_| Fatal::new(format!("{name} is not valid UTF-8; set it again")))?;
             variables.insert(name.to_owned(), value);
         }
         Ok(Self {
@@ -88,7 +88,7 @@ impl Written {
         })
     }
 
-    /// Only these variables, on an ordinary machine: for tests, which must not depend on theirs.
+    /// Only these variables, on an ordinary machine: for tests, which must not depend on where they run.
     pub fn variables<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let variables = pairs.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         Self {
@@ -101,12 +101,13 @@ impl Written {
         }
     }
 
-    /// What stands in a variable; an empty one counts as not set.
+    /// The value of a variable; an empty one counts as unset.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The text of a setting and where it comes from: flag, environment, or a file that either names.
+    /// The text of a setting and where it came from: a flag, the environment, or a file that either
+    /// names.
     pub(super) fn text(&self, setting: &Setting) -> Result<Option<(String, Source)>, Fatal> {
         let variable = setting.variable;
         let file_variable = format!("{variable}_FILE");
@@ -122,12 +123,12 @@ impl Written {
             if let Some(path) = file {
                 if matches!(source, Source::Environment) && self.variable(variable).is_some() {
                     return Err(Fatal::new(format!(
-                        "{variable} and {file_variable} are both set; keep one of them"
+                        "{variable} and {file_variable} are both set; keep only one of them"
                     )));
                 }
                 let path = self.absolute(path);
                 let text = (self.read)(&path).map_err(|error| {
-                    Fatal::new(format!("{file_variable}: {path:?} cannot be read: {error}"))
+                    Fatal::new(format!("{file_variable}: cannot read {path:?}: {error}"))
                 })?;
                 let text = text.trim_end_matches(['\r', '\n']);
                 if text.is_empty() {
@@ -143,7 +144,7 @@ impl Written {
         self.directory.join(path).components().collect()
     }
 
-    /// A misspelt setting is not passed over: its owner believes that it is in force.
+    /// A misspelt setting is refused rather than ignored: whoever set it believes that it is in force.
     pub(super) fn refuse_unknown(&self) -> Result<(), Fatal> {
         let known: Vec<String> = SETTINGS
             .iter()
@@ -168,7 +169,7 @@ impl Written {
     }
 }
 
-/// A file of a secret, which is small; `/dev/zero` and directories are not one.
+/// A file that holds a secret, which is small; `/dev/zero` and directories are refused.
 fn read_small(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(SECRET_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
