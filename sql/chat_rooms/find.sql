@@ -1,4 +1,4 @@
--- A room with the number of its members, as its member $1 sees it. chat_rooms_pkey, room_members_pkey.
+-- A room and its number of members, as seen by its member $1. chat_rooms_pkey, room_members_pkey.
 select r.id, r.name, r.description, r.creator_id, r.created_at, r.invite_link,
     (select count(*) from room_members n where n.room_id = r.id and n.is_approved) as members
 from chat_rooms r

@@ -1,4 +1,4 @@
--- A room on the chat $1, whose creator is its first member.
+-- A room for the chat $1; its creator is its first member.
 with room as (
     insert into chat_rooms (id, creator_id, name, description, invite_link) values ($1, $2, $3, $4, $5)
     returning id, creator_id

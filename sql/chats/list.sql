@@ -1,6 +1,7 @@
--- The viewer's chats ($1), latest activity first (a chat without messages counts from when it began),
--- after the chat $2 in that order, or only the chat $4; $3 is the limit. The last message, where there
--- is one, comes along. private_chats keys, room_members_user_idx, chats_pkey, messages_pkey.
+-- The viewer's chats ($1), most recent activity first (a chat without messages counts from when it
+-- began): those after the chat $2 in that order, or only the chat $4; at most $3. Each comes with
+-- its last message, if it has one. private_chats keys, room_members_user_idx, chats_pkey,
+-- messages_pkey.
 with own as (
     select id, null::bigint as other_id, null::text as name, null::timestamptz as began_at
     from chats where chat_type = 'general'

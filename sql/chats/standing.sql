@@ -1,4 +1,4 @@
--- One chat as the viewer $1 sees it: how far it goes and how far they have read; no row when they may
+-- One chat as the viewer $1 sees it: its last number and how far they have read; no row if they may
 -- not see it. chats_pkey, private_chats_pkey, room_members_pkey, read_positions_pkey.
 select c.id as chat_id, c.chat_type, c.last_seq, coalesce(p.read_seq, 0) as read_seq
 from chats c

@@ -1,4 +1,4 @@
--- Every chat of the viewer $1: how far it goes and how far they have read. private_chats keys,
+-- Every chat of the viewer $1: its last number and how far they have read. private_chats keys,
 -- room_members_user_idx, chats_pkey, read_positions_pkey.
 with own as (
     select id from chats where chat_type = 'general'

@@ -1,10 +1,9 @@
--- A page of a private chat as the viewer $1 sees it, with the chat's last number in each row: one
--- row without a message for an empty page, none when the viewer may not see the chat.
--- Numbers have no holes, so a page is arithmetic: $3 limit, $4 offset from the end, $5 before,
--- $6 after; the limit in the inner query is what keeps the planner, which does not know how short
--- the range is, from reading the whole chat. The rows come as they are read: whoever runs this puts
--- them in order, for PostgreSQL would copy them all to sort what is sorted. chats_pkey,
--- private_messages_pkey.
+-- A page of a private chat as seen by the viewer $1, with the chat's last number in each row: an
+-- empty page is one row without a message; no row means that the viewer may not see the chat.
+-- Numbers have no gaps, so a page is arithmetic: $3 limit, $4 offset from the end, $5 before, $6
+-- after. The limit in the inner query keeps the planner, which does not know how short the range
+-- is, from reading the whole chat. There is no ORDER BY, because PostgreSQL would copy all the rows
+-- to sort what is sorted already: the caller puts them in order. chats_pkey, private_messages_pkey.
 with reach as (
     select c.id, c.last_seq,
         coalesce($6::bigint, least($5::bigint - 1, c.last_seq - $4::bigint) - $3::bigint) as above,

@@ -1,2 +1,2 @@
--- The present epoch of the history.
+-- The current epoch of the history.
 select epoch from meta

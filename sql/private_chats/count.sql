@@ -1,4 +1,4 @@
--- The larger number of private chats that either user has. private_chats keys.
+-- The private chats of whichever of two users has more of them, counted. private_chats keys.
 select max(n) from (
     select (select count(*) from private_chats where user_low = u)
         + (select count(*) from private_chats where user_high = u) as n

@@ -1,2 +1,2 @@
--- A private chat of a pair; the unique pair decides when both ask at once.
+-- A private chat of two users; if both ask at once, the unique pair decides.
 insert into private_chats (chat_id, user_low, user_high) values ($1, $2, $3)

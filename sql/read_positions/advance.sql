@@ -1,6 +1,6 @@
--- Moves read positions forward, never past the chat's last number, of users in reach of the chats;
--- answers those that moved: none in an empty chat. Ordered like the lane's, so that the two cannot wait for each other.
--- read_positions_pkey, chats_pkey.
+-- Moves read positions forward, never past the chat's last number, and only for users who can see
+-- the chats. Returns those that moved: none in an empty chat. Rows are locked in the same order as
+-- in the lane, so that the two cannot deadlock. read_positions_pkey, chats_pkey.
 insert into read_positions as p (user_id, chat_id, read_seq)
 select n.user_id, n.chat_id, least(max(n.seq), max(c.last_seq))
 from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as n (user_id, chat_id, seq)

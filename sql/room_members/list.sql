@@ -1,4 +1,5 @@
--- Members of a room by id, after $3, as the member $1 sees them. room_members_pkey, users_pkey.
+-- The members of a room after the id $3, by id, as seen by the member $1. room_members_pkey,
+-- users_pkey.
 select m.user_id, coalesce(u.username, 'deleted-' || m.user_id) as username,
     m.user_id = r.creator_id as is_creator
 from chat_rooms r

@@ -1,5 +1,5 @@
--- Open requests to all rooms of the creator $1, those to the room $2 first, then the oldest; $3 is the
--- limit. chat_rooms_creator_idx, room_members_state_idx, users_pkey.
+-- Open requests to all rooms of the creator $1: those to the room $2 first, then the oldest first;
+-- at most $3. chat_rooms_creator_idx, room_members_state_idx, users_pkey.
 select r.id as room_id, r.name as room_name, m.user_id,
     coalesce(u.username, 'deleted-' || m.user_id) as username
 from chat_rooms r

@@ -1,5 +1,5 @@
--- Who asked to join, oldest first, in the state $3, after the user $4 in that order, for the creator
--- $1. room_members_state_idx, users_pkey.
+-- For the creator $1: the requests in the state $3, oldest first, after that of the user $4.
+-- room_members_state_idx, users_pkey.
 select m.user_id, coalesce(u.username, 'deleted-' || m.user_id) as username, m.requested_at
 from chat_rooms r
 join room_members m on m.room_id = r.id and m.state = $3

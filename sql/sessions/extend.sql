@@ -1,3 +1,3 @@
--- More time, never less, for a session that still lives. sessions_pkey.
+-- Extends a session that is still alive; never shortens it. sessions_pkey.
 update sessions set expires_at = greatest(expires_at, $2)
 where id = $1 and revoked_at is null and expires_at > now()

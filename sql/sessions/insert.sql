@@ -1,6 +1,6 @@
--- A new sign-in, unless the password is no longer the one ($5) that was shown; without one it is not
--- asked for. The user's row is locked against a change meanwhile, so that whoever changes the password
--- finds every session that the old one began. users_pkey.
+-- A new session, unless the password has changed since it was checked: it must still be $5, or $5
+-- is null and no password was asked for. Locks the user's row, so that a change of the password
+-- finds every session begun with the old one. users_pkey.
 insert into sessions (id, user_id, expires_at, user_agent, subnet)
 select $1, u.id, $3, $4, $6
 from users u

@@ -1,2 +1,2 @@
--- The account of this id, with its password hash. users_pkey.
+-- The account with this id, with its password hash. users_pkey.
 select id, username, email, password_hash, created_at from users where id = $1

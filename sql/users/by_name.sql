@@ -1,2 +1,2 @@
--- The account of this name, without regard to case. users_username_key.
+-- The account of this name, in any case. users_username_key.
 select id, username, email, created_at from users where lower(username) = lower($1::text)

@@ -1,5 +1,5 @@
--- A new account, whose reading of the general chat begins where that chat is now. No row when the
--- name or the address is taken (users_username_key, users_email_key).
+-- A new account, which begins to read the general chat where that chat is now. No row if the name
+-- or the address is taken (users_username_key, users_email_key).
 with new_user as (
     insert into users (username, email, password_hash) values ($1, $2, $3)
     on conflict do nothing

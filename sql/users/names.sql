@@ -1,2 +1,2 @@
--- What these users are called. users_pkey.
+-- The names of these users. users_pkey.
 select id, username from users where id = any ($1::bigint[])

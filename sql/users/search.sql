@@ -1,5 +1,5 @@
--- Accounts whose names contain $1 (the part escaped for LIKE), those that begin with it first.
--- Prefixes by users_username_key; the rest reads the names, bounded by $2.
+-- Accounts whose names contain $1 (escaped for LIKE), those that begin with it first. Prefixes use
+-- users_username_key; anything else reads names, at most $2 of them.
 (
     select id, username, 0 as rank from users
     where lower(username) like lower($1::text) || '%'
