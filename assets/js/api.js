@@ -1,5 +1,5 @@
-// Calls of the JSON API with the session's cookie. Never throws: a line that is down, or dead, is
-// status 0.
+// Calls of the JSON API, with the session's cookie. Never throws: if the connection is down or dead,
+// the status is 0.
 
 const ANSWER_MS = 15_000;
 

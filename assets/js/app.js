@@ -1,5 +1,5 @@
-// Wires the pages of a signed-in user: the elements, which know no socket, to the socket, which knows
-// no elements.
+// Wires up the pages of a signed-in user: connects the elements, which know nothing of the socket, with
+// the socket, which knows nothing of the elements.
 
 import "./chat-list.js";
 import "./composer.js";
@@ -21,7 +21,7 @@ import { readFrame } from "./wire.js";
 import { word } from "./words.js";
 
 const PAGE = 50;
-// A line that is back within this time was hardly gone.
+// A connection that is back within this time was barely interrupted.
 const BANNER_MS = 1_500;
 const AGAIN_MS = 2_000;
 
@@ -91,7 +91,7 @@ document.addEventListener("submit", ({ target }) => {
 document.addEventListener("older", ({ detail }) => loadOlder(detail.before));
 document.addEventListener("seen", tellRead);
 
-// How far the chat in the middle was read; told again after a line was down.
+// How far the chat in the middle has been read; sent again after the connection was down.
 function tellRead() {
   const seq = log?.reader.seen;
   if (!seq) return;
@@ -99,7 +99,7 @@ function tellRead() {
   socket.send(readFrame(log.chat, seq));
 }
 
-// The page before this `seq`. What the log began anew without meanwhile is not added to it.
+// Loads the page before this `seq`, unless the log has been started afresh in the meantime.
 async function loadOlder(before) {
   const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}&before=${before}`);
   if (before !== log.first) log.reader.loaded();
@@ -107,7 +107,7 @@ async function loadOlder(before) {
   else setTimeout(() => log.reader.loaded(), AGAIN_MS);
 }
 
-// The newest page, for a log that is blank until then. Only the last that was asked for counts.
+// Loads the newest page for a log that stays empty until then. Only the latest request counts.
 async function loadNewest() {
   const asked = (newest += 1);
   for (;;) {
@@ -118,7 +118,7 @@ async function loadNewest() {
   }
 }
 
-// A page of the past is for readers without scripts; here the log begins at its end.
+// Pages of the past are for readers without scripts; with scripts, the log starts at its end.
 if (log?.dataset.latest) location.replace(log.dataset.latest);
 keepSession();
 callForms();

@@ -1,5 +1,5 @@
-// What stands between two messages: a day, the line where the unread begin, or nothing, where the
-// second shares the head of the first.
+// What stands between two messages: a day, the line above the unread ones, or nothing, in which case
+// the second message shares the first one's head.
 
 import { before, isMessage, messageAbove, messageBelow } from "./chunks.js";
 import { timeOf } from "./message.js";
@@ -9,7 +9,7 @@ import { clone } from "./words.js";
 // `src/http/views/messages.rs` groups the first HTML with the same window.
 const GROUP_MS = 5 * 60 * 1000;
 
-// Puts right what stands above this message; `newAfter` is the last that was read.
+// Corrects what stands above this message; `newAfter` is the last `seq` that was read.
 export function arrange(element, newAfter) {
   clearAbove(element);
   const above = messageAbove(element);
@@ -27,14 +27,14 @@ export function arrange(element, newAfter) {
   element.classList.toggle("continues", continues && time - timeOf(above) < GROUP_MS);
 }
 
-// Midnight makes other words right for the latest days; those before are called by their date.
+// At midnight the names of the latest days change; earlier days are called by their date.
 export function labelDays(page) {
   for (const day of [...page.querySelectorAll(".day")].slice(-3)) {
     day.querySelector("h2").textContent = dayLabel(timeOf(messageBelow(day)));
   }
 }
 
-// Takes away what stands between this message and the one above.
+// Removes what stands between this message and the one above it.
 export function clearAbove(element) {
   for (let above = before(element); above && !isMessage(above); above = before(element)) above.remove();
 }

@@ -1,18 +1,18 @@
-// <chat-list>: every chat of the viewer with its last line and how much of it is unread. Its elements
-// hold what is known of a chat. Knows no socket.
+// <chat-list>: every chat of the viewer, with its last line and its number of unread messages. The
+// elements hold what is known of a chat. Knows nothing of the socket.
 
 import { paintAvatar } from "./avatar.js";
 import { beginning } from "./cut.js";
 import { clone, fillAttributes, word } from "./words.js";
 
 class ChatList extends HTMLElement {
-  // How far a chat goes and what is said of it are two things: the socket's welcome tells the first
-  // alone, and what was missed comes after it.
+  // A chat's last number and its last line are two things: the socket's welcome brings only the number,
+  // and missed messages come after it.
   connectedCallback() {
     for (const { dataset } of this.querySelectorAll(".chat-line")) dataset.saidSeq = dataset.lastSeq;
   }
 
-  // What the socket resumes from: each chat's last `seq`, the chat in the middle first.
+  // Where the socket resumes: the last `seq` of each chat, the chat in the middle first.
   positions() {
     const lines = [...this.querySelectorAll(".chat-line")];
     lines.sort((a, b) => isCurrent(b) - isCurrent(a));
@@ -48,7 +48,7 @@ class ChatList extends HTMLElement {
     this.#count(line);
   }
 
-  // How far each chat goes and was read, from the socket's welcome.
+  // The last number and the read position of each chat, from the socket's welcome.
   stand(chats) {
     for (const { chat_id, last_seq, read_seq } of chats) {
       const line = this.#line(chat_id);
@@ -60,7 +60,7 @@ class ChatList extends HTMLElement {
     this.#tell();
   }
 
-  // Something of one's own is not sent there, and waits for a decision.
+  // A draft that could not be sent there, which waits for the person to decide.
   fail(chat_id) {
     const line = this.#line(chat_id);
     if (!line) return;
@@ -99,7 +99,7 @@ class ChatList extends HTMLElement {
     this.#place(line);
   }
 
-  // The latest first, and the focus stays. Lines without a time are as the page came with them.
+  // The latest first; the focus stays where it is. Lines without a time keep the order of the page.
   #place(line) {
     const isBelow = (one) => one !== line && Number(one.dataset.at ?? 0) <= Number(line.dataset.at);
     const below = [...line.parentElement.children].find(isBelow) ?? null;

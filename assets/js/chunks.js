@@ -1,5 +1,5 @@
-// The log is cut into lists of about a page each, of which the browser lays out and paints only those
-// in view. Here is how one walks over them as if they were one.
+// The log is divided into lists of about a page each, so that the browser lays out and paints only those
+// in view. These functions walk over them as if they were one list.
 
 const CHUNK_MAX = 100;
 
@@ -39,7 +39,7 @@ export function messageBelow(element) {
 
 export const chunks = (page) => page.querySelectorAll("ol.messages");
 
-// The list to which what comes last is added: a new one where the last is full.
+// The list to which the latest message is added: a new one if the last is full.
 export function lastChunk(page) {
   const last = [...chunks(page)].at(-1);
   if (last.childElementCount < CHUNK_MAX) return last;
@@ -48,7 +48,7 @@ export function lastChunk(page) {
   return chunk;
 }
 
-// A list of these, above all others.
+// Puts a list of these messages above all others.
 export function addAbove(page, elements) {
   const [first] = chunks(page);
   const chunk = first.cloneNode(false);

@@ -1,12 +1,12 @@
-// <message-composer>: where one writes. Says `compose` with what was written. Without this script its
-// form posts. Knows no socket.
+// <message-composer>: where messages are written. Emits `compose` with the text. Without this script
+// its form posts. Knows nothing of the socket.
 
 import { draftOf, keepDraft } from "./drafts.js";
 import { word } from "./words.js";
 
-// How many characters near the limit are left is read out at every so many, not at each key.
+// Near the limit, the number of characters left is read out in steps of this size, not at each key.
 const SPOKEN_STEP = 50;
-// What browsers that have ended a composition already give as the key that ended it.
+// The key code that browsers report for a key that ended a composition (IME), after it has ended.
 const COMPOSITION_KEY_CODE = 229;
 
 class MessageComposer extends HTMLElement {
@@ -15,7 +15,7 @@ class MessageComposer extends HTMLElement {
     this.field = this.querySelector("textarea");
     this.counter = this.querySelector(".counter");
     this.spoken = this.querySelector("[role=status]");
-    // An empty message is passed over here, where the browser would object.
+    // The browser would complain about an empty message; here it is ignored.
     this.field.required = false;
     this.field.value ||= draftOf(this.chat);
     this.querySelector("form").addEventListener("submit", (event) => this.#submit(event));
@@ -60,7 +60,7 @@ class MessageComposer extends HTMLElement {
     if (this.spoken.textContent !== said) this.spoken.textContent = said;
   }
 
-  // Browsers that know `field-sizing` grow it by themselves.
+  // Browsers that support `field-sizing` grow the field by themselves.
   #grow() {
     if (CSS.supports("field-sizing", "content")) return;
     this.field.style.height = "auto";

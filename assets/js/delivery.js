@@ -1,16 +1,16 @@
-// Brings what was written to the server: keeps it in the outbox, sends it when there is a line, again
-// when there is a new one, and says how it went to the log or the list. Knows no DOM beyond those.
+// Delivers what was written to the server: keeps it in the outbox, sends it when there is a connection,
+// sends it again after a reconnect, and tells the log or the list how it went. Knows no other DOM.
 //
-// One draft is under way at a time, the oldest first: whatever is refused, none overtakes another, and
-// the server is never asked faster than it answers.
+// One draft is under way at a time, the oldest first. So even if one is refused, none overtakes another,
+// and the server is never sent more than it answers.
 
 import { messageFrame } from "./wire.js";
 import { word } from "./words.js";
 
 const AGAIN_MS = 2_000;
-// After less than this so little is allowed again that most tries would be refused.
+// If we waited less than this, the rate limit would refuse most attempts.
 const SLOW_MS = 1_000;
-// `unavailable` says nothing about the outcome: sent again by itself so often, then it is a person's.
+// `unavailable` says nothing about the outcome: after this many attempts, a person decides.
 const TRIES_MAX = 6;
 
 export class Delivery {
@@ -34,13 +34,13 @@ export class Delivery {
     return true;
   }
 
-  // On a new line: what was under way on the old one may never have arrived.
+  // After a reconnect: what was under way on the old connection may never have arrived.
   sendAll() {
     this.#settle();
     this.#sendNext();
   }
 
-  // Another tab may have let it go.
+  // Another tab may have discarded it.
   retry(client_id) {
     if (!this.outbox.mark(client_id, null)) return this.log.discard(client_id);
     this.log.fail(client_id, null);
@@ -70,7 +70,7 @@ export class Delivery {
     this.#sendNext();
   }
 
-  // Shown by the log, or by the line of a chat that is not in the middle.
+  // Shown in the log, or in the list for a chat that is not in the middle.
   #fail(client_id, reason) {
     const { chat_id } = this.outbox.mark(client_id, reason) ?? {};
     if (chat_id === this.log?.chat) this.log?.fail(client_id, reason);

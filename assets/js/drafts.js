@@ -1,4 +1,4 @@
-// What the viewer is writing, kept for each chat until it is sent.
+// What the viewer is writing, kept per chat until it is sent.
 
 import { viewer } from "./session.js";
 

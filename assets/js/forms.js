@@ -1,5 +1,5 @@
-// Forms whose button names a call (`data-call`) make it and stay on the page; without this script
-// they post. Says `called` with the answer.
+// Forms whose button names an API call (`data-call`) make that call and stay on the page; without this
+// script they post. Emits `called` with the answer.
 
 import { call } from "./api.js";
 import { word } from "./words.js";
@@ -13,8 +13,8 @@ export function callForms() {
   });
 }
 
-// While a call is under way its form sends no other. The button is not disabled, which would take the
-// focus from it.
+// While a call is under way, its form sends no other. The button is not disabled, because that would
+// take the focus away from it.
 async function send(form, button) {
   if (form.ariaBusy === "true") return;
   const { call: path, method = "POST" } = button.dataset;

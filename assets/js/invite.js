@@ -1,5 +1,5 @@
-// <invite-wait>: an invitation. While its reader waits it opens the room when they are let in, and
-// shows when they are not. Knows no socket.
+// <invite-wait>: an invitation. While its reader waits, it opens the room once they are let in, and
+// shows it if they are turned down. Knows nothing of the socket.
 
 import { call } from "./api.js";
 
@@ -16,7 +16,7 @@ class InviteWait extends HTMLElement {
     location.assign(this.dataset.href);
   }
 
-  // The answer may have come while the line was down.
+  // The answer may have come while the connection was down.
   async ask() {
     if (!this.waits) return;
     const { ok, answer } = await call(this.dataset.asked);

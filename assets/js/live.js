@@ -1,4 +1,4 @@
-// What each frame does to the page. The frames come from `app.js`, the parts of the page are handed in.
+// What each frame does to the page. `app.js` passes in the frames and the parts of the page.
 
 import { Missed } from "./missed.js";
 import { notify } from "./notifications.js";
@@ -8,8 +8,8 @@ import { spans } from "./spans.js";
 import { word } from "./words.js";
 
 export class Live {
-  // How far each chat went at the welcome: up to there messages are repeated. And the last of each chat
-  // that somebody is to be told of.
+  // The last number of each chat at the welcome: messages up to there are replayed. And, of those, the
+  // last one of each chat that deserves a notification.
   #stood = new Map();
   #due = new Map();
 
@@ -27,8 +27,8 @@ export class Live {
     this[`on_${frame.type}`]?.(frame);
   }
 
-  // Somebody else has signed in in this browser, or the history is another one: nothing of this page
-  // may go out on that line.
+  // Somebody else has signed in in this browser, or the history is a different one (its epoch changed):
+  // nothing from this page may be sent on that connection.
   on_welcome({ user_id, epoch, chats }) {
     if (user_id !== this.viewer.user_id || epoch !== this.epoch) return this.reload();
     this.#stood = new Map(chats.map(({ chat_id, last_seq }) => [chat_id, last_seq]));
@@ -86,7 +86,7 @@ export class Live {
     this.#tellUnlessSeen({ title, body: "", tag: `added-${chat.chat_id}`, href });
   }
 
-  // Who leaves is led away by the form itself.
+  // A person who leaves is redirected by the form itself.
   on_chat_removed({ chat_id }) {
     this.list.remove(chat_id);
     this.missed.settle(chat_id);
@@ -109,7 +109,7 @@ export class Live {
     this.#tell(chat.chat_id);
   }
 
-  // What the list says of it, and whether somebody is to be told.
+  // What the list shows, and whether to notify.
   #hear(message) {
     const { chat_id, seq } = message;
     const own = this.#isOwn(message);
@@ -129,12 +129,12 @@ export class Live {
     this.#tellUnlessSeen({ title, body: "", tag: `request-${room_id}-${user.user_id}`, href });
   }
 
-  // Every page shows it; a notification is for who looks at none.
+  // Every page shows it; a notification is for people who are not looking at any.
   async #tellUnlessSeen(notice) {
     if (!(await isShown("page", true))) notify(notice);
   }
 
-  // Of all that was missed in a chat the last is told.
+  // Of all that was missed in a chat, only the last message is announced.
   async #tell(chat_id) {
     const [message, chat] = [this.#due.get(chat_id), this.list.chat(chat_id)];
     this.#due.delete(chat_id);
@@ -144,7 +144,7 @@ export class Live {
     notify({ title, body: content, tag: `message-${chat_id}`, href: chat.href });
   }
 
-  // General is everybody's; it is news there when one is named.
+  // General belongs to everybody: it notifies only when a person is mentioned.
   #isNews({ chat_id, content }) {
     if (this.list.chat(chat_id).type !== "general") return true;
     return spans(content, this.viewer.username).some(({ kind }) => kind === "mention");

@@ -1,5 +1,5 @@
-// <message-log>: the messages of the chat in the middle, in the order of their `seq`, what is on its
-// way last. `reader.js` watches what is seen of it. Knows no socket.
+// <message-log>: the messages of the chat in the middle, in the order of their `seq`; those under way
+// come last. `reader.js` watches which of them are seen. Knows nothing of the socket.
 
 import { arrange, clearAbove } from "./arrange.js";
 import { addAbove, before, chunks, lastChunk, messageBelow } from "./chunks.js";
@@ -17,7 +17,7 @@ class MessageLog extends HTMLElement {
     this.reader = new Reader(this);
   }
 
-  // The newest that is stored, and the oldest; 0 where there is none.
+  // The newest and the oldest stored message; 0 if there is none.
   get last() {
     let element = lastOf(this.page);
     while (element && !Number(element.dataset.seq)) element = before(element);
@@ -48,13 +48,13 @@ class MessageLog extends HTMLElement {
     const element = this.#pending(client_id);
     if (!element) return;
     element.removeAttribute("data-client");
-    // What is older than all that is shown would stand beside a hole; it comes by scrolling up.
+    // A message older than all that is shown would leave a gap; scrolling up will load it.
     if (this.#stored(seq) || seq < this.first) return this.#remove(element);
     setStored(element, seq, timestamp);
     this.#place(element, seq);
   }
 
-  // A reason, or null where it is being sent again.
+  // Either a reason, or null if it is being sent again.
   fail(client_id, reason) {
     const element = this.#pending(client_id);
     if (element) this.reader.keepPlace(() => setState(element, reason));
@@ -75,7 +75,7 @@ class MessageLog extends HTMLElement {
     }, more);
   }
 
-  // Too much was missed: only what is on its way stays, until `fill`.
+  // Too much was missed: keeps only what is under way, until `fill`.
   restart() {
     for (const element of this.page.querySelectorAll('.messages > :not([data-seq="0"])')) {
       element.remove();
@@ -83,7 +83,7 @@ class MessageLog extends HTMLElement {
     this.newAfter = 0;
   }
 
-  // The newest page after `restart`. Of what came meanwhile only what is in it, or after it, stays.
+  // The newest page after `restart`. Of what has arrived since, it keeps only what is in it or after it.
   fill(messages, more, viewer) {
     const first = messages[0]?.seq ?? 0;
     this.reader.prepend(() => {
@@ -96,13 +96,13 @@ class MessageLog extends HTMLElement {
     }, more);
   }
 
-  // What was new has been seen.
+  // The new messages have been seen.
   clearNew() {
     this.newAfter = 0;
     this.page.querySelector(".new-line")?.remove();
   }
 
-  // From this one on messages are new to the reader, who is away.
+  // The reader is away: from this message on, messages count as new.
   markNew(seq) {
     if (!this.page.querySelector(".new-line")) this.newAfter = seq - 1;
   }
@@ -127,7 +127,7 @@ class MessageLog extends HTMLElement {
     this.reader.keepPlace(() => this.#arrange([this.#takeOut(element)]));
   }
 
-  // With what stands above it; gives back the message that was below.
+  // Removes a message and what stands above it; returns the message that was below.
   #takeOut(element) {
     if (!element.isConnected) return null;
     const below = messageBelow(element);

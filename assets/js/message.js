@@ -1,4 +1,4 @@
-// One message as an element, made from the page's own markup of it.
+// One message as an element, cloned from the page's own markup.
 
 import { paintAvatar } from "./avatar.js";
 import { spans } from "./spans.js";
@@ -19,7 +19,7 @@ export function buildMessage(message, viewer) {
   return element;
 }
 
-// One that is not stored yet: it has a name of its own and no place.
+// A message that is not stored yet: it has a `client_id` and no `seq`.
 export function buildPending(entry, viewer) {
   const timestamp = new Date(entry.at).toISOString();
   const message = { ...viewer, content: entry.content, seq: 0, timestamp };
@@ -38,7 +38,7 @@ export function setStored(element, seq, timestamp) {
   localise(element);
 }
 
-// Null: on its way. A sentence: why it is not.
+// Null means that it is under way; a sentence says why it is not.
 export function setState(element, reason) {
   element.querySelector(".state")?.remove();
   element.classList.add("pending");

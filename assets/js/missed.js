@@ -1,20 +1,20 @@
-// What the socket does not repeat: chats that began while the line was down, or between a page and its
-// welcome, chats of which too much was missed, and requests to join. These are asked for.
+// What the socket does not replay: chats that began while the connection was down, or between a page and
+// its welcome; chats in which too much was missed; requests to join. These are asked for.
 
 import { call } from "./api.js";
 
 const PAGE = 200;
 const AGAIN_MS = 2_000;
-// After so many calls without an answer the line is gone again, and the next welcome asks.
+// After this many calls without an answer the connection is down again; the next welcome tries anew.
 const TRIES_MAX = 5;
 
 export class Missed {
-  // What was said last in each chat that is missing, or null.
+  // The last message in each missing chat, or null.
   #missing = new Map();
   #asking = false;
   #asked = 0;
 
-  // `found` is told of each chat with what was said since it was read, `asked` of each open request.
+  // Calls `found` for each chat with what was said since it was read, and `asked` for each open request.
   constructor({ chats, requests, found, asked }) {
     Object.assign(this, { chats, requests, found, asked });
   }
@@ -24,7 +24,7 @@ export class Missed {
     if (!this.#asking) this.#findChats();
   }
 
-  // It came by itself, or is gone.
+  // It arrived by itself, or is gone.
   settle(chat_id) {
     this.#missing.delete(chat_id);
   }
@@ -45,8 +45,8 @@ export class Missed {
     this.#asking = false;
   }
 
-  // Whether the server answered. The latest chats come first, so that one page is enough, mostly; what
-  // is not found up to the end is gone.
+  // Returns whether the server answered. The most recent chats come first, so one page is usually enough;
+  // a chat that is not found by the end is gone.
   async #goThrough() {
     const sought = [...this.#missing.keys()];
     for (let after = ""; sought.some((chat_id) => this.#missing.has(chat_id)); ) {
@@ -67,7 +67,7 @@ export class Missed {
   }
 }
 
-// Whether `attempt` succeeded in the end.
+// Returns whether `attempt` succeeded in the end.
 async function persist(attempt) {
   for (let tries = 1; !(await attempt()); tries += 1) {
     if (tries === TRIES_MAX) return false;

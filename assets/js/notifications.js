@@ -1,4 +1,4 @@
-// Notifications, and <notification-switch>, by which a person asks for them. Off until asked for.
+// Notifications, and <notification-switch>, which turns them on. Off until a person asks for them.
 
 import { beginning } from "./cut.js";
 import { play } from "./sound.js";
@@ -11,7 +11,7 @@ const BODY_CHARS_MAX = 160;
 const isOn = (name) => localStorage.getItem(name) === "on";
 const supported = "Notification" in window;
 
-// `tag` makes one of two notifications of the same thing: the later one, which speaks up again.
+// `tag` merges two notifications about the same thing: the later one replaces the first and sounds again.
 export function notify({ title, body, tag, href }) {
   if (!isNotifier()) return;
   if (supported && Notification.permission === "granted" && isOn(WANTED)) {
@@ -20,7 +20,7 @@ export function notify({ title, body, tag, href }) {
   if (isOn(SOUND)) play();
 }
 
-// Some phones let only a service worker notify, and throw here.
+// On some phones only a service worker may notify; they throw here.
 function show(title, options, href) {
   let notice;
   try {

@@ -1,19 +1,19 @@
-// What was written and is not known to be stored. Kept across reloads and restarts of the browser;
-// the server recognises a `client_id`, so that sending again, from any tab, is always safe.
+// What was written but is not known to be stored. Survives reloads and restarts of the browser. The
+// server recognises a `client_id`, so sending again, from any tab, is always safe.
 
 const ENTRIES_MAX = 200;
 
-// Each entry has a key of its own, so that two tabs do not write over each other.
+// Each entry has its own key, so that two tabs do not overwrite each other's entries.
 export class Outbox {
   constructor(user) {
     this.prefix = `snug.outbox.${user}.`;
   }
 
-  // Null where so much waits that no more is taken, here or by the browser.
+  // Null if so much is waiting that no more is accepted, by us or by the browser.
   add(chat_id, content) {
     const entries = this.entries();
     if (entries.length >= ENTRIES_MAX) return null;
-    // After all that is here, also where the clock was set back meanwhile.
+    // Sorted after everything that is here, even if the clock has been set back since.
     const last = entries.at(-1) ?? { at: 0, order: 0 };
     const [at, order] = [Math.max(Date.now(), last.at), last.order + 1];
     const entry = { client_id: freshId(), chat_id, content, at, order, reason: null };
@@ -39,7 +39,7 @@ export class Outbox {
     localStorage.removeItem(this.prefix + client_id);
   }
 
-  // With a reason it has failed and waits for a person; with null it is sent again by itself.
+  // With a reason, it has failed and waits for a person; with null, it is sent again automatically.
   mark(client_id, reason) {
     const entry = JSON.parse(localStorage.getItem(this.prefix + client_id));
     if (entry) this.#keep({ ...entry, reason });
@@ -51,7 +51,7 @@ export class Outbox {
   }
 }
 
-// `randomUUID` exists over https only.
+// `randomUUID` exists only over https.
 function freshId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,6 +1,6 @@
-// <room-panel>: the room's members and its link, kept true after what its creator does, and what is
-// said to who was removed.
-// <copy-button> copies the value of a field. Both know no socket.
+// <room-panel>: the room's members and its link, kept current after each action of its creator; tells
+// a member who was removed.
+// <copy-button> copies the value of a field. Neither knows anything of the socket.
 
 import { paintAvatar } from "./avatar.js";
 import { clone, fillAttributes } from "./words.js";
@@ -35,7 +35,7 @@ class RoomPanel extends HTMLElement {
     this.#count(1);
   }
 
-  // The viewer is no member any more: says so where the chat was.
+  // The viewer is not a member any more: says so where the chat was.
   #close() {
     const main = document.getElementById("main");
     const gone = clone("gone");
@@ -58,7 +58,7 @@ class CopyButton extends HTMLElement {
     this.button.addEventListener("click", () => this.#copy());
   }
 
-  // The clipboard is there over https and on this machine only; elsewhere the old way does.
+  // The clipboard API exists only over https and on localhost; elsewhere the old way works.
   async #copy() {
     const field = document.getElementById(this.dataset.copies);
     field.select();

@@ -1,4 +1,4 @@
-// <people-search>: finds people as one types. Without this script its form is sent.
+// <people-search>: finds people while one types. Without this script its form is submitted.
 
 import { call } from "./api.js";
 import { paintAvatar } from "./avatar.js";

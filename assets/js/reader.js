@@ -1,6 +1,5 @@
-// What the reader of a log sees: asks for `older` before they reach the beginning, tells what they
-// have `seen`, offers the way back to the end, and keeps their place while messages come.
-
+// What the reader of a log sees: asks for `older` messages before they reach the beginning, reports what
+// they have `seen`, offers the way back to the end, and keeps their place while messages arrive.
 import { labelDays } from "./arrange.js";
 import { Scroll } from "./scroll.js";
 import { word } from "./words.js";
@@ -56,7 +55,7 @@ export class Reader {
     this.soon();
   }
 
-  // Looks once before the next frame, however much happens until then.
+  // Looks once before the next frame is painted, however much happens until then.
   soon() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
@@ -70,8 +69,8 @@ export class Reader {
     this.soon();
   }
 
-  // What is added above is not read out as if it had just been said. Browsers tell of it only with
-  // the frame in which it is laid out, so this holds until the one after.
+  // Messages added above must not be read out as if they were new. Browsers announce them together with
+  // the frame in which they are laid out, so this stays in force until the frame after that.
   #hush() {
     const { scroller } = this.#scroll;
     scroller.ariaBusy = "true";

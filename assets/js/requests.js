@@ -1,4 +1,4 @@
-// <request-list>: who asks to join the viewer's rooms, on every page. Knows no socket.
+// <request-list>: open requests to join the viewer's rooms, on every page. Knows nothing of the socket.
 
 import { paintAvatar } from "./avatar.js";
 import { clone, fillAttributes } from "./words.js";
@@ -8,7 +8,7 @@ class RequestList extends HTMLElement {
     this.addEventListener("called", (event) => this.#settle(event));
   }
 
-  // False for one that is here already.
+  // False if the request is here already.
   add(room_id, room_name, { user_id, username }) {
     if (this.querySelector(`[data-room="${room_id}"][data-user="${user_id}"]`)) return false;
     const request = fillAttributes(clone("request"), { room_id });
@@ -22,7 +22,7 @@ class RequestList extends HTMLElement {
     return true;
   }
 
-  // The next request gets the focus; after the last it goes to the page's middle.
+  // The focus moves to the next request; after the last one, to the middle of the page.
   #settle(event) {
     const request = event.target.closest(".request");
     const { status } = event.detail.answer ?? {};

@@ -1,5 +1,5 @@
-// Keeps the reader's place in the log. The scroller is laid out from its end, so that its `scrollTop`
-// is 0 at the latest message and negative above; what is added at the top moves nothing.
+// Keeps the reader's place in the log. The scroller is laid out from its end (column-reverse), so its
+// `scrollTop` is 0 at the latest message and negative above; adding at the top moves nothing.
 
 const END_PX = 48;
 const AWAY_PX = 400;
@@ -27,13 +27,13 @@ export class Scroll {
     this.scroller.scrollTop = 0;
   }
 
-  // To the line where the unread begin, if it lies above what is seen at the end.
+  // Goes to the line above the unread messages, if it is above what is visible at the end.
   toView(line) {
     const hidden = line && line.offsetTop < this.scroller.scrollHeight - this.scroller.clientHeight;
     if (hidden) line.scrollIntoView({ block: "start" });
   }
 
-  // Changes something below what is being read, without moving it.
+  // Changes something below what is being read, without moving what is being read.
   keepPlace(change) {
     if (this.atEnd) {
       change();

@@ -1,5 +1,5 @@
-// The sign-in of this page: renewed while the page is used, noticed when it is over, and nothing left
-// behind when it ends.
+// The sign-in of this page: renews it while the page is in use, notices when it is over, and leaves
+// nothing behind when it ends.
 
 import { call } from "./api.js";
 
@@ -11,24 +11,24 @@ const { dataset } = document.querySelector("snug-session");
 export const viewer = { user_id: Number(dataset.user), username: dataset.username };
 export const { epoch } = dataset;
 export const paths = { chats: dataset.chats, requests: dataset.requests };
-// In full: until 2024 browsers took no other address for a socket.
+// The full URL, because until 2024 browsers accepted no other for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 
-// Whoever logs out ends the session themselves: the tab's own socket is closed by it, too.
+// A person who logs out ends the session themselves, which also closes this tab's socket.
 let leaving = false;
 
 export function keepSession() {
   document.querySelector("form.log-out").addEventListener("submit", logOut);
   setInterval(renew, CHECK_MS);
   document.addEventListener("visibilitychange", renew);
-  // A page that comes back out of the browser's memory may be from before a logout.
+  // A page restored from the browser's memory (bfcache) may be from before a logout.
   addEventListener("pageshow", ({ persisted }) => persisted && checkSession());
   renew();
 }
 
-// Whether this is still the page of who is signed in, as far as that can be known now. Whoever is not
-// signed in any more belongs at the login page, and then here again, where what they wrote is kept;
-// somebody else's page is a new one.
+// Whether this page still belongs to the person who is signed in, as far as we can tell now. A person
+// who is no longer signed in goes to the login page and then back here, where what they wrote is kept;
+// for somebody else, the page is loaded afresh.
 export async function checkSession() {
   const { status, answer } = await call(dataset.me);
   if (leaving) return false;
@@ -42,7 +42,7 @@ export async function checkSession() {
   return false;
 }
 
-// One of the tabs renews for all. The first page of a session notes when that was.
+// One tab renews for all of them. A session's first page notes when that last happened.
 async function renew() {
   if (document.visibilityState !== "visible") return;
   const renewed = Number(localStorage.getItem(RENEWED) ?? 0);
@@ -53,7 +53,7 @@ async function renew() {
   if (status === 401) await checkSession();
 }
 
-// Only who has left is forgotten; where the call fails the form says why.
+// Only a person who has logged out is forgotten; if the call fails, the form says why.
 async function logOut(event) {
   event.preventDefault();
   if (leaving) return;
@@ -62,12 +62,12 @@ async function logOut(event) {
   leaving = ok || status === 401;
   if (!leaving) return event.target.submit();
   forget();
-  // A browser that brings this page back later must find it to be one like any other.
+  // If a browser brings this page back later, it must find a page like any other.
   addEventListener("pageshow", () => (leaving = false), { once: true });
   location.assign(dataset.login);
 }
 
-// Everything that snug has stored in this browser, but what others have written in it.
+// Everything that snug has stored in this browser, except what other people have written in it.
 function forget() {
   for (const name of Object.keys(localStorage)) {
     const [, author] = /^snug\.(?:draft|outbox)\.(\d+)\./.exec(name) ?? [];

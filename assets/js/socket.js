@@ -1,21 +1,21 @@
-// The one socket of this tab: opens it, notices when the line is dead, comes back and resumes.
+// This tab's only socket: opens it, notices when the connection is dead, reconnects and resumes.
 //
 // Events: `frame` (in order, no message twice), `up` after a welcome, `down` with whether it was `up`,
-// `ended` when the session may be over: who listens says `comeBack` if it is not. Knows no DOM.
+// `ended` if the session may be over: a listener calls `comeBack` if it is not. Knows nothing of the DOM.
 
 import { afterClose, parseFrame, pingFrame, resumedChats, resumeQuery } from "./wire.js";
 
 const CHECK_MS = 2_000;
-// Browsers hide the protocol's pings, so a quiet line is tried with one of our own: soon where
-// something was sent over it. A server whose database hangs answers a ping, but no draft.
+// Browsers hide the protocol's pings, so we test a quiet connection with a ping of our own: soon if
+// something was sent over it. A server whose database hangs answers a ping, but not a draft.
 const QUIET_MS = 20_000;
 const QUIET_MS_SENT = 3_000;
 const ANSWER_MS = 5_000;
-// A try that has led to no welcome by then has gone into a dead line.
+// An attempt without a welcome by then has run into a dead connection.
 const WELCOME_MS = 10_000;
 const DELAY_MS_FIRST = 500;
 const DELAY_MS_MAX = 15_000;
-// The server wants to hear nothing more for now; a person who comes back to the page may be sooner.
+// The server wants to hear nothing more for now; a person who returns to the page may try sooner.
 const REFUSED_MS = 60_000;
 
 export class Socket extends EventTarget {
@@ -50,7 +50,7 @@ export class Socket extends EventTarget {
     socket.onclose = (event) => this.#closed(event.code);
   }
 
-  // Whether the frame went out; nothing is kept here.
+  // Returns whether the frame was sent; nothing is kept here.
   send(frame) {
     if (!this.up || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(frame);
@@ -58,19 +58,19 @@ export class Socket extends EventTarget {
     return true;
   }
 
-  // Something happened after which the line is likely to work, or to be dead: find out now.
+  // Something happened that suggests that the connection now works, or is dead: find out at once.
   nudge() {
     if (this.up) this.#ask();
     else if (this.#timer || this.#socket) this.open();
   }
 
-  // For good.
+  // Closes for good.
   stop() {
     clearTimeout(this.#timer);
     this.#drop();
   }
 
-  // Opens in a while: not at once, and not when all others do.
+  // Reconnects after a delay with jitter: not at once, and not at the same moment as everybody else.
   comeBack(most = DELAY_MS_FIRST) {
     clearTimeout(this.#timer);
     this.#tries += 1;
@@ -83,14 +83,14 @@ export class Socket extends EventTarget {
     const frame = parseFrame(text);
     if (!frame || !this.#moves(frame)) return;
     this.#tell("frame", frame);
-    // Who was told of a welcome to somebody else has stopped us.
+    // A listener that was told of a welcome to somebody else has stopped us.
     if (frame.type !== "welcome" || !this.#socket) return;
     this.#tries = 0;
     this.up = true;
     this.#tell("up");
   }
 
-  // Keeps the positions; false for a message that was here before.
+  // Updates the positions; false for a message that was received before.
   #moves(frame) {
     const { type, chat_id, seq } = frame;
     if (type === "message") {
@@ -143,7 +143,7 @@ export class Socket extends EventTarget {
     return Math.min(DELAY_MS_MAX, DELAY_MS_FIRST * 2 ** this.#tries);
   }
 
-  // A dead line does not answer a close either, so we stop listening rather than wait.
+  // A dead connection does not answer a close either, so stop listening instead of waiting for that.
   #drop() {
     this.#timer = 0;
     this.up = false;

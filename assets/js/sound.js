@@ -1,8 +1,8 @@
-// Two short, soft tones, made here rather than fetched.
+// Two short, soft tones, synthesised here rather than fetched.
 
 const TONES = [[660, 0], [880, 0.11]];
 
-// Browsers keep a page silent until it has been touched; a sound that had to wait so long is stale.
+// Browsers keep a page silent until the user has interacted with it; a sound delayed that long is stale.
 const LATE_MS = 1_000;
 
 let context = null;

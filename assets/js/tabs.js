@@ -1,5 +1,5 @@
-// Which of the tabs notifies, and what the tabs show, by the locks that the browser keeps for us: a
-// tab that is closed or crashes gives up what it held. Without locks each tab is on its own.
+// Which tab notifies, and what the tabs are showing, by means of the browser's locks (Web Locks): a tab
+// that is closed or crashes releases its own. Without locks, each tab is on its own.
 
 const locks = navigator.locks;
 const NOTIFIER = "snug.notifier";
@@ -7,7 +7,7 @@ const shown = (what) => `snug.shown.${what}`;
 
 let notifier = !locks;
 
-// Waits its turn; holds until the tab goes.
+// Waits for its turn, then holds the lock until the tab is gone.
 export function standForNotifier() {
   locks?.request(NOTIFIER, () => {
     notifier = true;
@@ -17,7 +17,7 @@ export function standForNotifier() {
 
 export const isNotifier = () => notifier;
 
-// While this tab shows something (`page`, `chat.7`) to somebody, the others can tell.
+// While this tab shows something (`page`, `chat.7`) to a person, the other tabs can tell.
 export function show(what) {
   let letGo = null;
   const look = () => {
@@ -32,7 +32,7 @@ export function show(what) {
   look();
 }
 
-// Gives back what lets go of it, also of what is still to be granted.
+// Returns a function that releases the lock, even one that has not been granted yet.
 function hold(name) {
   let letGo;
   const held = new Promise((resolve) => (letGo = resolve));
@@ -40,7 +40,7 @@ function hold(name) {
   return letGo;
 }
 
-// `here` is whether this tab would show it, if it were looked at.
+// `here` is whether this tab would show it if a person looked at it.
 export async function isShown(what, here) {
   if (!locks) return here && document.visibilityState === "visible";
   const { held } = await locks.query();

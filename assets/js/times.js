@@ -1,4 +1,4 @@
-// Times and days in the reader's own zone and clock.
+// Times and days in the reader's own time zone and format.
 
 import { word } from "./words.js";
 
@@ -11,7 +11,7 @@ export const clock = (date) => clockFormat.format(date);
 
 export const moment = (date) => `${yearFormat.format(date)}, ${clockFormat.format(date)}`;
 
-// Equal for two times of one local day.
+// The same for two times of one local day.
 export const dayOf = (date) => date.getFullYear() * 372 + date.getMonth() * 31 + date.getDate();
 
 export function dayLabel(date, now = new Date()) {

@@ -1,4 +1,4 @@
-// How much is unread, in the tab's title and on its icon.
+// The number of unread messages, in the tab's title and on its icon.
 
 import { fill, word } from "./words.js";
 

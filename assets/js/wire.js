@@ -1,6 +1,6 @@
-// The frames of the socket. Knows no DOM, no socket and no clock.
+// The frames of the socket. Knows nothing of the DOM, the socket or the clock.
 
-// Half a surrogate pair, as of an emoji that was cut, is no text, and its escape no JSON for the server.
+// Half a surrogate pair, as of a truncated emoji, is not text, and its escape is not JSON to the server.
 export function messageFrame(chat_id, text, client_id) {
   const content = text.replace(/\p{Surrogate}/gu, "\ufffd");
   return JSON.stringify({ type: "message", chat_id, content, client_id });
@@ -10,7 +10,7 @@ export const readFrame = (chat_id, seq) => JSON.stringify({ type: "read", chat_i
 
 export const pingFrame = () => JSON.stringify({ type: "ping" });
 
-// A frame, or null where the text is none.
+// The frame, or null if the text is not one.
 export function parseFrame(text) {
   try {
     const frame = JSON.parse(text);
@@ -20,23 +20,23 @@ export function parseFrame(text) {
   }
 }
 
-// The contract's bound on the pairs of one `after`.
+// The protocol's limit on the pairs in one `after`.
 const PAIRS_MAX = 100;
 
-// What to ask for when coming back: everything after these positions of this epoch.
+// What to ask for when reconnecting: everything after these positions in this epoch.
 export function resumeQuery(positions, epoch) {
   const pairs = [...positions].slice(0, PAIRS_MAX).map(([chat, seq]) => `${chat}:${seq}`);
   return pairs.length ? `?after=${pairs.join(",")}&epoch=${encodeURIComponent(epoch)}` : "";
 }
 
-// The chats that `resumeQuery` leaves out: they begin where the welcome says.
+// The chats that `resumeQuery` includes; all others start where the welcome says.
 export const resumedChats = (positions) => new Set([...positions.keys()].slice(0, PAIRS_MAX));
 
-// A private message names its author as its sender.
+// A private message names its author as `sender`.
 export const authorOf = (message) => message.user_id ?? message.sender_id;
 
-// What a close code asks of us: to look whether the session is over, to leave the server alone for
-// long; every other code means to come back.
+// What a close code asks of us: to check whether the session is over, or to leave the server alone for
+// a long time; every other code means to reconnect.
 export function afterClose(code) {
   if (code === 4501) return "ended";
   return [1002, 1003, 1007, 1008, 1009, 4503].includes(code) ? "refused" : "return";

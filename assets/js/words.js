@@ -1,4 +1,4 @@
-// The words and the markup that scripts use stand in the page: here they are fetched and filled in.
+// The page holds the words and the markup that scripts use: here they are looked up and filled in.
 
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
@@ -10,7 +10,7 @@ export function word(name, values = {}) {
 export const clone = (name) =>
   document.getElementById(name).content.firstElementChild.cloneNode(true);
 
-// Fills braces in the attributes of a clone: addresses and ids.
+// Fills the braces in a clone's attributes, which hold addresses and ids.
 export function fillAttributes(element, values) {
   for (const one of [element, ...element.querySelectorAll("*")]) {
     for (const { name, value } of [...one.attributes]) {
