@@ -1,10 +1,10 @@
-# For people: `make run` serves a chat, `make test` is what every change must pass.
+# `make run` serves a chat; `make test` is what every change must pass.
 
 PREFIX = /usr/local
 DESTDIR =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 
-# Where rustup puts cargo; a shell that was open before does not know it yet.
+# Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: build run test lint load figures bench install need-rust
@@ -28,14 +28,14 @@ lint: need-rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# How large is this machine? For one that runs already, and for the rest: make load ARGS="--help"
+# How large is this machine? To measure a running snug, and for everything else: make load ARGS="--help"
 load: ARGS = --start $(TARGET)/release/snug size
 load: build
 	@.ci/need postgresql
 	cargo build --release --locked --package snug-load
 	@$(TARGET)/release/snug-load $(ARGS)
 
-# The table of the README, measured here.
+# The README's table, measured on this machine.
 figures: build
 	@.ci/need postgresql
 	cargo build --release --locked --package snug-load
@@ -46,7 +46,7 @@ bench: need-rust
 	@.ci/need cc postgresql
 	cargo bench --locked --bench parts -- $(FILTER)
 
-# As root, after `make`: the account, the program, the unit, and a file for settings if there is none.
+# As root, after `make`: installs the account, the program, the unit, and a settings file if there is none.
 install:
 	@test -x $(TARGET)/release/snug || { echo "snug: nothing to install yet; run make as yourself first" >&2; exit 1; }
 	install -D -m 755 $(TARGET)/release/snug "$(DESTDIR)$(PREFIX)/bin/snug"

@@ -1,4 +1,5 @@
-//! The frame codec: a client's masked frame read in place; and a message as JSON in its frame.
+//! The frame codec: a client's masked frame, parsed in place, and a message encoded as JSON in its
+//! frame.
 
 use crate::message;
 use divan::Bencher;

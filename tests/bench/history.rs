@@ -1,4 +1,4 @@
-//! A page of history out of a real PostgreSQL, from the end of the chat and from deep within.
+//! A page of history from a real PostgreSQL, at the end of the chat and deep inside it.
 
 use divan::Bencher;
 use snug::ids::{ChatId, UserId};
@@ -34,9 +34,9 @@ fn read_a_page(bencher: Bencher<'_, '_>, offset: i64) {
     runtime.block_on(private.stop());
 }
 
-/// A PostgreSQL of our own with a long general chat; it is gone with the directory.
+/// A PostgreSQL of our own with a long general chat; removed together with the directory.
 async fn filled(scratch: &TempDir) -> Private {
-    // PostgreSQL does not run as root: its user must be able to pass through.
+    // PostgreSQL does not run as root: its user must be able to enter this directory.
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
     let options = Options { data_dir: scratch.path().join("data"), bindir: None };
     let private = Private::serve(&options).await.unwrap();

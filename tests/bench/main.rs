@@ -1,6 +1,6 @@
 //! Micro-benchmarks of what runs for every message: `make bench`, or `make bench FILTER=frames`.
 //!
-//! They tell whether a change made a part slower; how the whole fares is for `tests/load` to say.
+//! They show whether a change made one part slower; `tests/load` shows how the whole performs.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
@@ -15,7 +15,7 @@ fn main() {
     divan::main();
 }
 
-/// A message as people write them.
+/// A typical message.
 fn message(seq: i64) -> Message {
     Message {
         id: MessageId(seq),

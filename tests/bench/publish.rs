@@ -1,4 +1,4 @@
-//! The registry's publish: a run told to all shards, and taken up by them.
+//! Publishing through the registry: telling all shards of a run, and the shards taking it in.
 
 use crate::message;
 use divan::Bencher;

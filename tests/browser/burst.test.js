@@ -1,4 +1,4 @@
-// Much at once, with the server's limits on: nothing of it is lost, doubled or out of order.
+// Bursts, with the server's limits on: nothing is lost, duplicated or out of order.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ const NOISE = /ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connecti
 const banner = (page) => page.getByText("No connection. What you write is kept");
 const online = (page) => page.evaluate(() => dispatchEvent(new Event("online")));
 
-test("what piled up while the line was down is stored once and in order, whatever the pace", async () => {
+test("messages that piled up while offline are stored once and in order, however fast they were written", async () => {
   const ada = await here.person("ada");
   const proxy = await Proxy.to(here.server.port);
   const cut = await here.visitor("ada", { url: proxy.url });
@@ -29,7 +29,7 @@ test("what piled up while the line was down is stored once and in order, whateve
   for (const text of written.slice(0, 58)) await write(cut.page, text);
   proxy.revive();
   await Promise.all([online(cut.page), online(other)]);
-  // What is written meanwhile waits its turn.
+  // What is written in the meantime waits its turn.
   for (const text of written.slice(58)) await write(cut.page, text);
   await stored(cut.page, "line 59");
   assert.deepEqual(await contents(cut.page), written);
@@ -42,7 +42,7 @@ test("what piled up while the line was down is stored once and in order, whateve
   await Promise.all([ada.leave(), cut.leave()]);
 });
 
-test("a page that was sent away for good comes back", async () => {
+test("a page that the server told to stay away can come back", async () => {
   const [bob, cyd] = await Promise.all([here.visitor("bob"), here.person("cyd")]);
   await bob.context.addInitScript(() => {
     window.WebSocket = class extends WebSocket {
@@ -66,7 +66,7 @@ test("a page that was sent away for good comes back", async () => {
   await banner(bob.page).waitFor();
   await write(bob.page, "written meanwhile");
   await say(cyd.page, "said meanwhile");
-  // What a person does who comes back to the page.
+  // What a person does on returning to the page.
   await reconnects(bob.page, () => online(bob.page));
   await stored(bob.page, "written meanwhile");
   await sees(bob.page, "said meanwhile");

@@ -12,7 +12,7 @@ const here = scene();
 const field = (page, name) => page.getByRole("textbox", { name, exact: true });
 const path = (page) => new URL(page.url()).pathname;
 
-test("somebody signs up, with what is wrong said beside it and what was typed kept", async () => {
+test("a person signs up; mistakes are explained beside the field, and what was typed is kept", async () => {
   const ada = await here.visitor("ada");
   await here.person("taken").then((taken) => taken.leave());
   ada.expectsRefusal(409, "/signup");
@@ -41,7 +41,7 @@ test("somebody signs up, with what is wrong said beside it and what was typed ke
   await ada.leave();
 });
 
-test("password managers know the fields, and a password can be looked at", async () => {
+test("password managers recognise the fields, and a password can be shown", async () => {
   const bo = await here.visitor("bo");
   const page = await bo.open("/signup");
   const autocomplete = (name) => page.locator(`input[name=${name}]`).getAttribute("autocomplete");
@@ -59,7 +59,7 @@ test("password managers know the fields, and a password can be looked at", async
   await bo.leave();
 });
 
-test("after the login one is at the page that one came for", async () => {
+test("after the login, people are on the page they came for", async () => {
   const cy = await here.visitor("cyd");
   await cy.register();
   cy.expectsRefusal(401, "/login");
@@ -80,7 +80,7 @@ test("after the login one is at the page that one came for", async () => {
   await cy.leave();
 });
 
-test("logging out ends every tab and leaves nothing behind", async () => {
+test("logging out ends every tab's session and leaves nothing behind", async () => {
   const dee = await here.person("dee");
   dee.expectsRefusal(401, "/auth/(me|renew)");
   await dee.open("/general");
@@ -99,7 +99,7 @@ test("logging out ends every tab and leaves nothing behind", async () => {
   await dee.leave();
 });
 
-test("a page that comes back out of the browser's memory is not shown to whoever comes next", async () => {
+test("a page from the browser's memory (bfcache) is not shown to the next person", async () => {
   const guy = await here.person("guy");
   const page = await guy.open("/general");
   await connected(page);
@@ -114,7 +114,7 @@ test("the page renews its session while it is used", async () => {
   const eve = await here.person("eve");
   const session = async () => (await eve.context.cookies()).find(({ name }) => name === "snug_session").value;
   const first = await session();
-  // As if the last renewal were long ago.
+  // As if the last renewal had been long ago.
   await eve.page.evaluate(() => localStorage.setItem("snug.renewed", "1"));
   await eve.page.reload();
   await until("the cookie is renewed", async () => (await session()) !== first);
@@ -140,11 +140,11 @@ test("a changed password ends the other sessions", async () => {
   await page.getByLabel("New password").fill("a better password");
   await page.getByRole("button", { name: "Change password" }).click();
   await page.getByText("The password is changed.").waitFor();
-  // Shown again it changes nothing again: the browser would ask whether to send the form once more.
+  // Reloading the page must change nothing: otherwise the browser would ask whether to send the form again.
   await page.reload();
   await page.getByText("The password is changed.").waitFor();
   await elsewhere.page.getByRole("heading", { name: "Log in" }).waitFor();
-  // Nobody logged out here: what was being written is still there.
+  // Nobody logged out here, so the draft is still there.
   await field(elsewhere.page, "Username").fill("fay");
   await elsewhere.page.getByLabel("Password").fill("a better password");
   await elsewhere.page.getByRole("button", { name: "Log in" }).click();
@@ -164,7 +164,7 @@ test("a page whose session was renewed outlives its first token", async (t) => {
   await page.evaluate(() => (window.first = true));
   await page.getByRole("textbox", { name: "Message" }).fill("half a thought");
   const renewed = () => gus.context.request.post("/auth/renew", { headers: { origin: own.url } });
-  // The socket that was opened with the first token is closed at that token's end.
+  // The socket that was opened with the first token is closed when that token expires.
   await reconnects(page, async () => {
     const before = await page.evaluate(() => performance.now());
     await until("the first token has ended", async () => {
@@ -177,7 +177,7 @@ test("a page whose session was renewed outlives its first token", async (t) => {
   await gus.leave();
 });
 
-test("logging out is not cut short by its own end of the session, and forgets only when it worked", async () => {
+test("logging out is not interrupted by the end of its own session, and forgets only if it worked", async () => {
   const hal = await here.person("hal");
   hal.expects(/ERR_INTERNET_DISCONNECTED|status of 401/);
   const page = await hal.open("/general");
@@ -192,7 +192,7 @@ test("logging out is not cut short by its own end of the session, and forgets on
   assert.equal(await message.inputValue(), "not yet");
   await connected(page);
 
-  // The session is over, and the tab has been told so, before the answer is there.
+  // The session is over, and the tab has been told so, before the answer arrives.
   await page.route(/\/(auth\/)?logout$/, async (route) => {
     const told = page.waitForResponse((response) => response.url().endsWith("/auth/me") && response.status() === 401);
     const response = await route.fetch({ maxRedirects: 0 });

@@ -1,4 +1,4 @@
-// Everything by keyboard, and the focus where it belongs; one pane at a time on a phone.
+// Everything works by keyboard, and the focus is where it belongs; on a phone, one pane at a time.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { until } from "./lib/until.js";
 
 const here = scene();
 
-// Presses Tab until the focus is on what has this name.
+// Presses Tab until the element with this name has the focus.
 async function tabTo(page, name) {
   for (let presses = 0; presses < 60; presses += 1) {
     await page.keyboard.press("Tab");
@@ -17,7 +17,7 @@ async function tabTo(page, name) {
   assert.fail(`the keyboard never comes to ${name}`);
 }
 
-test("a chat is found, read and written in without a mouse", async () => {
+test("a person finds, reads and writes in a chat without a mouse", async () => {
   const ada = await here.person("ada");
   const { page } = ada;
   await page.keyboard.press("Tab");
@@ -41,7 +41,7 @@ test("a chat is found, read and written in without a mouse", async () => {
   await ada.leave();
 });
 
-test("what comes live is announced, what is put in above is not", async () => {
+test("new messages are announced, older ones added above are not", async () => {
   const [bob, cyd] = await Promise.all([here.person("bob"), here.person("cyd")]);
   for (let n = 1; n <= 130; n += 1) {
     const data = { content: `old ${n}` };
@@ -49,8 +49,8 @@ test("what comes live is announced, what is put in above is not", async () => {
   }
   await Promise.all([bob.open("/general"), cyd.open("/general")]);
   await Promise.all([connected(bob.page), connected(cyd.page)]);
-  // What a screen reader would be told: what came into the log, and whether it was busy in the frame
-  // in which that was shown.
+  // What a screen reader would be told: what was added to the log, and whether the log was busy in the
+  // frame in which that was shown.
   const log = bob.page.getByRole("log", { name: "Conversation" });
   await log.evaluate((element) => {
     window.heard = [];
@@ -85,7 +85,7 @@ test("an Enter that ends a composition does not send", async () => {
   const page = await eve.open("/general");
   await connected(page);
   await page.getByRole("textbox", { name: "Message" }).fill("日本");
-  // As Safari says it: the composition is over already.
+  // Safari's order of events: the composition has already ended.
   const session = await page.context().newCDPSession(page);
   for (const type of ["rawKeyDown", "keyUp"]) {
     await session.send("Input.dispatchKeyEvent", { type, key: "Enter", code: "Enter", windowsVirtualKeyCode: 229 });
@@ -97,7 +97,7 @@ test("an Enter that ends a composition does not send", async () => {
   await eve.leave();
 });
 
-test("on a phone there is one pane, and a way back", async () => {
+test("on a phone there is one pane and a way back", async () => {
   const dee = await here.person("dee", { viewport: NARROW, hasTouch: true, isMobile: true });
   const { page } = dee;
   await page.getByRole("link", { name: "General" }).tap();
@@ -106,7 +106,7 @@ test("on a phone there is one pane, and a way back", async () => {
   await connected(page);
   const field = page.getByRole("textbox", { name: "Message" });
   await field.tap();
-  // The keyboard takes half of the screen.
+  // The on-screen keyboard takes half of the screen.
   await page.setViewportSize({ width: 360, height: 370 });
   await field.fill("from a phone");
   const box = await field.boundingBox();

@@ -1,5 +1,5 @@
-// The line between page and server: cut, dead without a word, gone with the server. Nothing that was
-// written is lost, and nothing is there twice.
+// The connection between page and server: cut, silently dead, or gone with the server. Nothing that was
+// written is lost, and nothing appears twice.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +14,7 @@ const NOISE = /ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connecti
 const banner = (page) => page.getByText("No connection. What you write is kept");
 const positions = (page) => page.locator(".message").evaluateAll((all) => all.map((one) => Number(one.dataset.seq)));
 
-test("a server that is killed in the middle of a conversation loses and doubles nothing", async () => {
+test("a server that is killed in the middle of a conversation loses and duplicates nothing", async () => {
   const [ada, bob] = await Promise.all([here.person("ada"), here.person("bob")]);
   for (const one of [ada, bob]) {
     one.expects(NOISE);
@@ -27,7 +27,7 @@ test("a server that is killed in the middle of a conversation loses and doubles 
   await banner(ada.page).waitFor();
   await write(ada.page, "written while it was away");
   await said(ada.page, "written while").locator(".state", { hasText: "Sending…" }).waitFor();
-  // What waits survives a page that is closed meanwhile, too: it is in the browser.
+  // What is waiting also survives the closing of the page: it is stored in the browser.
   await here.server.restart();
   await Promise.all([ada, bob].map(({ page }) => page.evaluate(() => dispatchEvent(new Event("online")))));
   await stored(ada.page, "written while it was away");
@@ -48,10 +48,10 @@ test("a server that is killed in the middle of a conversation loses and doubles 
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
-test("what is written without a network is sent when it is back, and what was missed is there", async () => {
+test("messages written offline are sent once the network is back, and missed ones arrive", async () => {
   const [cyd, dee] = await Promise.all([here.person("cyd"), here.person("dee")]);
   const proxy = await Proxy.to(here.server.port);
-  // Chromium's own switch leaves open sockets alone, so the line is cut besides.
+  // Chromium's offline mode leaves open sockets alone, so the connection is cut as well.
   const cut = await here.visitor("cyd", { url: proxy.url });
   cut.expects(NOISE);
   await cut.log_in();
@@ -74,7 +74,7 @@ test("what is written without a network is sent when it is back, and what was mi
   await Promise.all([cyd.leave(), cut.leave(), dee.leave()]);
 });
 
-test("a line that is dead without a word is noticed by the page itself", async () => {
+test("the page itself notices a connection that is silently dead", async () => {
   const fay = await here.person("fay");
   const proxy = await Proxy.to(here.server.port);
   const far = await here.visitor("eve", { url: proxy.url });
@@ -84,21 +84,21 @@ test("a line that is dead without a word is noticed by the page itself", async (
   await far.open("/general");
   await fay.open("/general");
   await Promise.all([connected(far.page), connected(fay.page)]);
-  // What says so then is there before, empty: only what is put into a region is read out.
+  // The live region that will say so is already there, empty: only what is added to a region is read out.
   const region = far.page.locator("line-banner").and(far.page.getByRole("status"));
   assert.deepEqual(await region.allTextContents(), [""]);
   proxy.die();
   await write(far.page, "into the void");
   await say(fay.page, "said meanwhile");
-  // Nothing tells the browser: only the page's own ping, unanswered, does.
+  // Nothing tells the browser: only the page's own ping finds out, because it is not answered.
   const written = performance.now();
   await banner(far.page).waitFor();
   const noticed = performance.now() - written;
-  // Much sooner than on a line on which nothing waits, and the machine may be busy.
+  // Much sooner than on a connection on which nothing is waiting; but the machine may be busy.
   assert.ok(noticed < 20_000, `noticed after ${noticed} ms`);
   await reconnects(far.page, () => {
     proxy.revive();
-    // What a phone says when it has a network again; the next try would come by itself, too.
+    // What a phone signals when it has a network again; the next attempt would come by itself, too.
     return far.page.evaluate(() => dispatchEvent(new Event("online")));
   });
   await stored(far.page, "into the void");
@@ -121,7 +121,7 @@ test("two tabs agree on what is read and on what was written", async () => {
   const chat = await hal.open("/general", { tab: true });
   await sees(chat, "for hal");
   await unread.waitFor({ state: "hidden" });
-  await until("the title says so, too", async () => !/^\(/.test(await settings.title()));
+  await until("the title shows it, too", async () => !/^\(/.test(await settings.title()));
   const other = await hal.open("/general", { tab: true });
   await connected(other);
   await say(chat, "from one tab");
@@ -130,7 +130,7 @@ test("two tabs agree on what is read and on what was written", async () => {
   await Promise.all([hal.leave(), ivy.leave()]);
 });
 
-test("a browser that knows no relative addresses of sockets has a line, too", async () => {
+test("a browser that does not accept relative WebSocket URLs connects, too", async () => {
   const jan = await here.visitor("jan");
   await jan.context.addInitScript(() => {
     window.WebSocket = class extends WebSocket {
@@ -148,7 +148,7 @@ test("a browser that knows no relative addresses of sockets has a line, too", as
   await jan.leave();
 });
 
-test("what one user wrote is never sent, nor shown, as another's", async () => {
+test("what one user wrote is never sent or shown as another's", async () => {
   const lou = await here.person("lou");
   const proxy = await Proxy.to(here.server.port);
   const kim = await here.visitor("kim", { url: proxy.url });
@@ -164,7 +164,7 @@ test("what one user wrote is never sent, nor shown, as another's", async () => {
   await banner(page).waitFor();
   await write(page, "from kim alone");
   await field.fill("half a thought of kim's");
-  // In another tab of this browser, which has one cookie for all.
+  // In another tab of this browser, which shares one cookie.
   const log_in = (username) => kim.context.request.post(`${here.url}/auth/login`, {
     data: { username, password: PASSWORD },
     headers: { origin: here.url },
@@ -188,7 +188,7 @@ test("what one user wrote is never sent, nor shown, as another's", async () => {
   await Promise.all([lou.leave(), kim.leave()]);
 });
 
-test("a search without a line says so, and shows nothing that it found before", async () => {
+test("a search while offline says so and shows no earlier results", async () => {
   const [max, pip] = await Promise.all([here.person("max"), here.person("pip")]);
   max.expects(NOISE);
   const field = max.page.getByRole("textbox", { name: "Find people" });

@@ -1,4 +1,4 @@
-// A chat with a long past, scrolled through from its end to its beginning.
+// A chat with a long history, scrolled through from its end to its beginning.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,11 +9,11 @@ const here = scene();
 
 const MESSAGES = 5_000;
 const UNDER_WAY = 50;
-// What the browser lays out at most: a screen's worth and a chunk before and after it.
+// The most that the browser lays out: a screen, and a chunk before and after it.
 const LAID_OUT_MAX = 400;
 const WALK_MS_MAX = 400_000;
 
-// Messages by the API, some lines long; the server says in which order they stand.
+// Messages sent by the API, some several lines long; the server decides on their order.
 async function past(person, chat_id) {
   const post = async (n) => {
     const answer = await fetch(`${here.url}/chats/${chat_id}/messages`, {
@@ -28,8 +28,8 @@ async function past(person, chat_id) {
   }
 }
 
-// Screen by screen until there is nothing older: how far what was being read moved by itself at most,
-// and how much was laid out at most.
+// Scrolls screen by screen until there is nothing older. Returns the furthest that the text being read
+// moved by itself, and the most that was laid out.
 async function walkUp(page) {
   return page.getByRole("log").evaluate(async (log, limit) => {
     const frame = () => new Promise(requestAnimationFrame);
@@ -54,7 +54,7 @@ async function walkUp(page) {
   }, WALK_MS_MAX);
 }
 
-test("5,000 messages are scrolled through without a jump, and all but a few are not laid out", async (t) => {
+test("5,000 messages scroll without a jump, and only a few are laid out at a time", async (t) => {
   const [ada, bob] = [await here.person("ada"), await here.person("bob")];
   const opened = await ada.context.request.post("/chats/private", {
     data: { receiver_id: bob.id },

@@ -1,4 +1,4 @@
-// The pages of nobody in particular, and of somebody new: looked at in every size and theme.
+// The pages for visitors and for a new user, in every size and theme.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
@@ -10,7 +10,7 @@ import { Server } from "./lib/server.js";
 
 const here = scene();
 
-test("the doors", async () => {
+test("signing up and logging in", async () => {
   const nobody = await here.visitor("nobody");
   const page = await nobody.open("/login");
   await look(page, "login");
@@ -33,7 +33,7 @@ test("the doors", async () => {
   await nobody.leave();
 });
 
-test("what is not there, and what programs read", async () => {
+test("pages that do not exist, and the documentation for programs", async () => {
   const nobody = await here.visitor("nobody");
   nobody.expectsRefusal(404, "/no/such/page");
   const page = await nobody.open("/no/such/page");
@@ -44,8 +44,8 @@ test("what is not there, and what programs read", async () => {
   await nobody.leave();
 });
 
-test("a database that is away has a page, too", async (t) => {
-  // Signed as the server signs, since nobody can log in without a database.
+test("there is a page for when the database is unavailable", async (t) => {
+  // Signed as the server would sign it, because nobody can log in without a database.
   const secret = "n8Qz1vG0sX5cK2wT7yLbR4dJ9hFmA6eP";
   const server = await Server.start({ SNUG_DATABASE_URL: "postgres://snug@127.0.0.1:1/snug", SNUG_JWT_SECRET: secret });
   t.after(() => server.stop());
@@ -63,7 +63,7 @@ test("a database that is away has a page, too", async (t) => {
   await ada.leave();
 });
 
-test("so has a fault of our own, with the number by which it is found in the log", async (t) => {
+test("there is a page for our own errors, with the number to find it by in the log", async (t) => {
   const server = await Server.start();
   t.after(() => server.stop());
   const ada = await Person.signedUp(here.browser, { url: server.url, name: "ada" });
@@ -79,7 +79,7 @@ test("so has a fault of our own, with the number by which it is found in the log
   await ada.leave();
 });
 
-test("somebody new sees what to do", async (t) => {
+test("a new user sees what to do", async (t) => {
   const server = await Server.start();
   t.after(() => server.stop());
   const dan = await Person.signedUp(here.browser, { url: server.url, name: "dan" });
@@ -95,7 +95,7 @@ test("somebody new sees what to do", async (t) => {
   await dan.leave();
 });
 
-test("a theme that was chosen holds whatever the system's is", async () => {
+test("a chosen theme applies whatever the system's is", async () => {
   const eve = await here.person("eve");
   const page = await eve.open("/settings");
   await look(page, "settings");

@@ -1,5 +1,5 @@
-// What happens while a page has no line is there when it has one again: in the list of chats, among the
-// requests, in the log, and said once.
+// What happens while a page is disconnected appears after it reconnects: in the list of chats, among the
+// requests, in the log; and it is announced once.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +15,7 @@ const banner = (page) => page.getByText("No connection. What you write is kept")
 const online = (page) => page.evaluate(() => dispatchEvent(new Event("online")));
 const line = (page, chat_id) => page.locator(`.chat-line[data-chat="${chat_id}"]`);
 
-// Somebody with a line that can be cut.
+// A person whose connection can be cut.
 async function remote(name, { known = false } = {}) {
   const proxy = await Proxy.to(here.server.port);
   const person = await here.visitor(name, { url: proxy.url });
@@ -34,7 +34,7 @@ async function remote(name, { known = false } = {}) {
   return Object.assign(person, { proxy, cut, mend });
 }
 
-// A call of the API on somebody's behalf.
+// An API call on a person's behalf.
 async function call(person, path, data) {
   const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
   assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
@@ -44,7 +44,7 @@ async function call(person, path, data) {
 const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
 const begin = async (person, other) => (await call(person, "/chats/private", { receiver_id: other.id })).chat_id;
 
-test("the list shows what was said last, and the latest first, after every gap", async () => {
+test("after every gap, the list shows the last messages, most recent first", async () => {
   const [ada, bob, cyd] = await Promise.all([remote("ada"), here.person("bob"), here.person("cyd")]);
   const withBob = await begin(bob, ada);
   const withCyd = await begin(cyd, ada);
@@ -69,7 +69,7 @@ test("the list shows what was said last, and the latest first, after every gap",
   await Promise.all([ada.leave(), bob.leave(), cyd.leave()]);
 });
 
-test("who missed too much for a replay sees the newest, and the rest by scrolling", async () => {
+test("a person who missed too much for a replay sees the newest messages, and the rest by scrolling", async () => {
   const [dee, eve] = await Promise.all([remote("dee"), here.person("eve")]);
   const chat_id = await begin(eve, dee);
   await tell(eve, chat_id, "before");
@@ -86,7 +86,7 @@ test("who missed too much for a replay sees the newest, and the rest by scrollin
     await Promise.all(lot.slice(at, Math.min(at + 20, 1_009)).map((content) => tell(eve, chat_id, content)));
   }
   await tell(eve, chat_id, lot[1_009]);
-  // The newest page cannot be had at first.
+  // At first the newest page cannot be loaded.
   dee.expects(/ERR_FAILED/);
   let failed = 0;
   await page.route(/history\?limit=50$/, async (route) => {
@@ -99,7 +99,7 @@ test("who missed too much for a replay sees the newest, and the rest by scrollin
   await stored(page, "written meanwhile");
   assert.equal(failed, 2);
   assert.equal(await said(page, "before").count(), 0);
-  // A chat that is not in view says what was said last, too.
+  // A chat that is not in view shows what was said last, too.
   await elsewhere.mend();
   await line(elsewhere.page, chat_id).getByText("written meanwhile").waitFor();
   const scroller = page.getByRole("log");
@@ -115,7 +115,7 @@ test("who missed too much for a replay sees the newest, and the rest by scrollin
   await Promise.all([dee.leave(), elsewhere.leave(), eve.leave()]);
 });
 
-test("a chat that began, one that ended and a request to join are there after a gap", async () => {
+test("a new chat, an ended one and a request to join appear after a gap", async () => {
   const [fay, guy, hal] = await Promise.all([remote("fay"), here.person("guy"), here.person("hal")]);
   const join = async (person, { room_id, invite_link }) => {
     await call(person, `/chats/room/${room_id}/join`, { invite_link });
@@ -139,7 +139,7 @@ test("a chat that began, one that ended and a request to join are there after a 
   await page.getByRole("link", { name: "guy" }).waitFor();
   await line(page, withGuy).getByText("hello?").waitFor();
   await line(page, withGuy).locator(".unread", { hasText: "2" }).waitFor();
-  await until("the title says so, too", async () => /^\(2\) /.test(await page.title()));
+  await until("the title shows it, too", async () => /^\(2\) /.test(await page.title()));
   await page.getByText("hal asks to join Attic").waitFor();
   await line(page, other.room_id).waitFor({ state: "detached" });
   // From here on it is a chat like any other.
@@ -147,7 +147,7 @@ test("a chat that began, one that ended and a request to join are there after a 
   await line(page, withGuy).getByText("good morning").waitFor();
   await page.getByRole("button", { name: "Approve" }).click();
   await page.getByText("hal asks to join Attic").waitFor({ state: "hidden" });
-  // A further gap shows nothing twice.
+  // Another gap shows nothing twice.
   await fay.cut();
   await fay.mend();
   await until("it stands once", async () => (await page.getByRole("link", { name: "guy" }).count()) === 1);

@@ -1,4 +1,4 @@
-// Notifications: asked for by a button, shown by one tab, for what is not in view.
+// Notifications: turned on by a button, shown by one tab, for what is not in view.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { until } from "./lib/until.js";
 
 const here = scene();
 
-// Chromium without a window shows none: what it is asked to show is written down, over all tabs.
+// Headless Chromium shows none, so what it is asked to show is recorded, across all tabs.
 function recorder() {
   if (location.protocol !== "http:") return;
   window.Notification = class {
@@ -43,7 +43,7 @@ async function listener(name, options) {
   return person;
 }
 
-test("one tab notifies of what is not in view, with what was said as text", async () => {
+test("one tab notifies about what is not in view, with the message as plain text", async () => {
   const [ada, bob] = await Promise.all([listener("ada"), here.person("bob")]);
   const settings = await ada.open("/settings");
   assert.equal(await settings.evaluate(() => localStorage.getItem("test.permission")), null, "nobody asked on load");
@@ -62,7 +62,7 @@ test("one tab notifies of what is not in view, with what was said as text", asyn
   const link = settings.getByRole("link", { name: "bob" });
   await link.waitFor();
 
-  // General speaks up only when one is named.
+  // General notifies only when a person is mentioned.
   await bob.open("/general");
   await connected(bob.page);
   await say(bob.page, "to nobody in particular");
@@ -84,7 +84,7 @@ test("one tab notifies of what is not in view, with what was said as text", asyn
   await tab.evaluate(() => window.lastNotice.onclick());
   await tab.getByRole("heading", { name: "General", level: 1 }).waitFor();
 
-  // Of what one looks at nobody is notified.
+  // Nobody is notified about what they are looking at.
   await connected(tab);
   await say(bob.page, "@ada, now you see me");
   await tab.getByText("now you see me").last().waitFor();
@@ -99,7 +99,7 @@ test("one tab notifies of what is not in view, with what was said as text", asyn
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
-test("the sound is played when it was switched on, and no sound keeps no notification", async () => {
+test("the sound plays if it is switched on, and notifications do not depend on it", async () => {
   const [cyd, dee] = await Promise.all([listener("cyd"), here.person("dee")]);
   cyd.expects(/no sound here/);
   await cyd.open("/settings");
@@ -115,7 +115,7 @@ test("the sound is played when it was switched on, and no sound keeps no notific
   await Promise.all([cyd.leave(), dee.leave()]);
 });
 
-test("after a gap each chat speaks up once, and not of what was read elsewhere", async () => {
+test("after a gap each chat notifies once, and not about what was read elsewhere", async () => {
   const proxy = await Proxy.to(here.server.port);
   const [eve, fay, guy] = await Promise.all([listener("eve", { url: proxy.url }), here.person("fay"), here.person("guy")]);
   eve.expects(/ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connection/);
@@ -153,7 +153,7 @@ test("after a gap each chat speaks up once, and not of what was read elsewhere",
   await Promise.all([eve.leave(), fay.leave(), guy.leave()]);
 });
 
-test("a tab that is turned away from shows nothing any more, however fast it was turned", async () => {
+test("a tab that is hidden no longer counts as showing anything, however quickly it was hidden", async () => {
   const ivo = await here.person("ivo");
   const { page } = ivo;
   await connected(page);

@@ -1,4 +1,4 @@
-// What waits in the browser to be sent: kept in order, sent once, refused where it can be seen.
+// What waits in the browser to be sent: kept in order, sent once, and refused where people can see it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,11 +7,11 @@ import { scene } from "./lib/scene.js";
 
 const here = scene();
 
-test("what the server refuses can be sent again by the same name, or be let go", async () => {
+test("a refused message can be sent again with the same client_id, or discarded", async () => {
   const guy = await here.person("guy");
   const page = await guy.open("/general");
   await connected(page);
-  // As a draft that was refused before and is found again on the next page.
+  // As if a draft had been refused earlier and was found again on the next page.
   const name = "0123456789abcdef0123456789abcdef";
   await page.evaluate(([user, client_id]) => {
     const entry = { client_id, chat_id: 1, content: "second try", at: Date.now(), order: 1, reason: "It was refused." };
@@ -21,7 +21,7 @@ test("what the server refuses can be sent again by the same name, or be let go",
   }, [guy.id, name]);
   await page.reload();
   await connected(page);
-  // A tab that shows it, too, and learns only by trying that it is gone.
+  // Another tab shows it, too, and finds out only by trying that it is gone.
   const other = await guy.open("/general", { tab: true });
   await connected(other);
   await said(page, "never mind").getByRole("button", { name: "Discard" }).click();
@@ -38,7 +38,7 @@ test("what the server refuses can be sent again by the same name, or be let go",
   await guy.leave();
 });
 
-test("half a character is no reason to wait for ever", async () => {
+test("half a surrogate pair does not block the outbox forever", async () => {
   const max = await here.person("max");
   const page = await max.open("/general");
   await connected(page);
@@ -53,7 +53,7 @@ test("half a character is no reason to wait for ever", async () => {
   await max.leave();
 });
 
-test("what is refused in a chat that is not in view is said beside that chat", async () => {
+test("a refusal in a chat that is not in view is shown beside that chat", async () => {
   const [nia, otto] = await Promise.all([here.person("nia"), here.person("otto")]);
   const created = await nia.context.request.post("/chats/private", { data: { receiver_id: otto.id }, headers: { origin: here.url } });
   const { chat_id } = await created.json();
@@ -71,7 +71,7 @@ test("what is refused in a chat that is not in view is said beside that chat", a
   await Promise.all([nia.leave(), otto.leave()]);
 });
 
-test("where too many messages wait the next message stays where it was written, and that is said", async () => {
+test("if too many messages are waiting, the next stays in the composer, and the page says so", async () => {
   const pia = await here.person("pia");
   await pia.page.evaluate((user) => {
     for (let n = 0; n < 200; n += 1) {
@@ -91,7 +91,7 @@ test("where too many messages wait the next message stays where it was written, 
   await pia.leave();
 });
 
-test("what is written after the clock was set back waits its turn", async () => {
+test("a message written after the clock was set back waits its turn", async () => {
   const rae = await here.person("rae");
   const page = await rae.open("/general");
   await connected(page);

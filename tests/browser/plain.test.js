@@ -92,7 +92,7 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   await Promise.all([ada.leave(), bob.leave(), cyd.leave()]);
 });
 
-test("what is refused is said, and what was typed is kept", async () => {
+test("refusals are shown, and what was typed is kept", async () => {
   const dee = await signUp("dee", "/general");
   dee.expectsRefusal(422, "/general");
   await send(dee.page, "x".repeat(4_001));

@@ -1,4 +1,4 @@
-// Rooms: making one, inviting, asking, deciding, leaving.
+// Rooms: creating one, inviting, asking to join, deciding, leaving.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -12,7 +12,7 @@ const here = scene();
 const path = (page) => new URL(page.url()).pathname;
 const requests = (page) => page.getByRole("region", { name: "Requests to join" });
 
-// Makes a room on the page; its path and its link.
+// Creates a room on the page; returns its path and its link.
 async function makeRoom(page, name, description = "") {
   await page.goto("/");
   await page.getByRole("textbox", { name: "Room name" }).fill(name);
@@ -44,7 +44,7 @@ test("a room is made, a stranger signs up by its link, is let in, and talks", as
   await page.getByText("Kettles and rotas").waitFor();
   await page.getByText("1 member").waitFor();
 
-  // The creator is told on any page, here in settings, and answers there.
+  // The creator is told on any page, here in the settings, and answers there.
   await ada.open("/settings");
   await connected(ada.page);
   await page.getByRole("button", { name: "Ask to join" }).click();
@@ -65,7 +65,7 @@ test("a room is made, a stranger signs up by its link, is let in, and talks", as
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
-test("who is denied is told, and can be let in later", async () => {
+test("a person who is denied is told so, and can be let in later", async () => {
   const [cyd, dee] = await Promise.all([here.person("cyd"), here.person("dee")]);
   const room = await makeRoom(cyd.page, "Attic");
   await dee.page.getByRole("textbox", { name: "Invite link" }).fill(room.link);
@@ -103,7 +103,7 @@ test("the creator removes a member and changes the link; a member leaves", async
   for (const name of ["fay", "guy"]) await members.getByRole("button", { name: `Remove ${name}` }).waitFor();
   assert.equal(await members.locator(".members-count").textContent(), "3");
 
-  // Fay looks at the room when she is removed.
+  // Fay is looking at the room when she is removed.
   await connected(fay.page);
   await members.getByRole("button", { name: "Remove fay" }).click();
   await fay.page.getByRole("heading", { name: "You are no longer a member" }).waitFor();
@@ -120,7 +120,7 @@ test("the creator removes a member and changes the link; a member leaves", async
   await until("the link is new", async () => (await link.inputValue()) !== room.link);
   assert.equal(await members.getByText("Copied").count(), 0, "this one was not copied");
   assert.equal(await focused(eve.page), "New link");
-  // Without a line it stays as it is, and says so.
+  // While disconnected, the room stays as it is, and says so.
   eve.expects(/ERR_INTERNET_DISCONNECTED/);
   const kept = await link.inputValue();
   await eve.context.setOffline(true);
@@ -144,7 +144,7 @@ test("the creator removes a member and changes the link; a member leaves", async
   await Promise.all([eve.leave(), fay.leave(), guy.leave()]);
 });
 
-test("a link that invites to nothing is said to be none", async () => {
+test("an invalid invite link is shown as such", async () => {
   const hal = await here.person("hal");
   hal.expectsRefusal("4(04|22)", "/join");
   const join = async (link) => {

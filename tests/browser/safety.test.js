@@ -1,4 +1,4 @@
-// Hostile text is text everywhere, and nothing is asked of any other host.
+// Hostile text is only ever text, and no other host is contacted.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -44,7 +44,7 @@ test("stored markup is text in messages, names, descriptions, lists and titles",
   await bob.page.getByRole("complementary").getByText(HOSTILE).waitFor();
   for (const { page } of [ada, bob]) {
     assert.equal(await page.locator("img, main svg[onload]").count(), 0);
-    // Until it is seen, what was just said counts as unread.
+    // Until it is seen, a new message counts as unread.
     await until("the title", async () => (await page.title()) === `${name} · snug`);
     const isolated = await page.locator(".chat-link .name, .author").evaluateAll((all) => all.every(({ tagName }) => tagName === "BDI"));
     assert.ok(isolated);
@@ -53,7 +53,7 @@ test("stored markup is text in messages, names, descriptions, lists and titles",
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
-test("script cannot be put into the page, whatever finds its way there", async () => {
+test("no script can run in the page, whatever finds its way there", async () => {
   const cyd = await here.person("cyd");
   cyd.expects(/Trusted/);
   const thrown = await cyd.page.evaluate(() => {
@@ -68,7 +68,7 @@ test("script cannot be put into the page, whatever finds its way there", async (
   await cyd.leave();
 });
 
-test("the script's half of a rule is the server's", () => {
+test("script and server agree on what is a link or a mention", () => {
   const cases = JSON.parse(readFileSync(new URL("spans.json", import.meta.url), "utf8"));
   for (const { content, name, spans: expected } of cases) {
     assert.deepEqual(spans(content, name), expected, content);

@@ -1,4 +1,4 @@
-// A house full of people: the pages of who has chats, looked at in every size and theme.
+// A server full of people: the pages of users who have chats, in every size and theme.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -47,7 +47,7 @@ async function furnish() {
   for (const person of Object.values(people)) await person.leave();
 }
 
-// Somebody of the house, at this page.
+// One of these people, on this page.
 async function enter(name, path) {
   const person = await here.visitor(name);
   await person.log_in();
@@ -56,7 +56,7 @@ async function enter(name, path) {
   return person;
 }
 
-test("an invitation, as a stranger, who waits, who was denied and a member see it", async () => {
+test("an invitation as seen by a stranger, an applicant, a denied applicant and a member", async () => {
   const dorothy = await enter("dorothy_v", house.invite_link);
   await look(dorothy.page, "invite");
   await button(dorothy.page, "Ask to join").click();
@@ -69,7 +69,7 @@ test("an invitation, as a stranger, who waits, who was denied and a member see i
   await Promise.all([dorothy, mallory, bob].map((one) => one.leave()));
 });
 
-test("the dashboard of who has chats, what was found and what was refused there", async () => {
+test("the dashboard of a user with chats, search results, and a refusal", async () => {
   const ada = await enter("ada", "/");
   await ada.page.getByText("emil asks to join Kitchen").waitFor();
   await look(ada.page, "dashboard");
@@ -100,7 +100,7 @@ test("a room, its panel, an empty room and a private chat", async () => {
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
-test("a message that waits, one that was refused, and no line", async () => {
+test("a waiting message, a refused one, and a lost connection", async () => {
   const ada = await enter("ada", `/private/${house.chat_id}`);
   ada.expects(/ERR_|WebSocket/);
   await ada.page.evaluate(([user, chat_id]) => {

@@ -8,7 +8,7 @@ import { until } from "./lib/until.js";
 
 const here = scene();
 
-// Messages by the API, one after the other, so that there is a past.
+// Messages sent by the API, one after the other, so that there is a history.
 async function past(person, chat_id, count) {
   for (let n = 1; n <= count; n += 1) {
     const answer = await person.context.request.post(`/chats/${chat_id}/messages`, {
@@ -19,7 +19,7 @@ async function past(person, chat_id, count) {
   }
 }
 
-test("two people talk, and each sees at once what the other says", async () => {
+test("two people talk, and each sees the other's messages at once", async () => {
   const [ada, bo] = await Promise.all([here.person("ada"), here.person("bob")]);
   await Promise.all([ada.open("/general"), bo.open("/general")]);
   await Promise.all([connected(ada.page), connected(bo.page)]);
@@ -47,7 +47,7 @@ test("two people talk, and each sees at once what the other says", async () => {
   assert.equal(await said(bo.page, "@bob").locator("mark").textContent(), "@bob");
   assert.equal(await said(ada.page, "@bob").locator("mark").count(), 0);
 
-  // Said one after the other: one head, a day above, the full time on hover.
+  // Sent one after the other: one head, the day above, the full time on hover.
   assert.ok(await said(bo.page, "@bob").evaluate((element) => element.classList.contains("continues")));
   await bo.page.getByRole("heading", { name: "Today" }).waitFor();
   const time = messages(bo.page).first().locator("time");
@@ -110,7 +110,7 @@ test("the composer keeps drafts, counts near the limit, and breaks lines with Sh
   await cyd.leave();
 });
 
-test("unread messages are counted, marked where they begin, and read by looking", async () => {
+test("unread messages are counted, marked where they begin, and read by being seen", async () => {
   const [dee, eve] = await Promise.all([here.person("dee"), here.person("eve")]);
   await connected(eve.page);
   await dee.open("/");
@@ -121,7 +121,7 @@ test("unread messages are counted, marked where they begin, and read by looking"
   const chat = new URL(dee.page.url()).pathname;
   const chat_id = Number(chat.split("/")[2]);
 
-  // Eve is at her dashboard: the new chat appears there by itself.
+  // Eve is on her dashboard: the new chat appears there by itself.
   await eve.page.getByRole("link", { name: "dee" }).waitFor();
   await say(dee.page, "Have you got a minute?");
   await say(dee.page, "It is about the plant.");
@@ -145,7 +145,7 @@ test("unread messages are counted, marked where they begin, and read by looking"
   await Promise.all([dee.leave(), eve.leave()]);
 });
 
-test("older messages come while scrolling up, without a jump, and there is a way back", async () => {
+test("older messages load while scrolling up, without a jump, and there is a way back", async () => {
   const [fay, guy] = await Promise.all([here.person("fay"), here.person("guy")]);
   const created = await fay.context.request.post("/chats/private", {
     data: { receiver_id: guy.id },
@@ -157,13 +157,13 @@ test("older messages come while scrolling up, without a jump, and there is a way
   await connected(page);
   assert.equal(await messages(page).last().locator(".content").textContent(), "old 130");
 
-  // What is read does not move when older messages come above it.
+  // What is being read does not move when older messages are added above it.
   const scroller = page.getByRole("log");
   const held = await scroller.evaluate(async (element) => {
     const frame = () => new Promise(requestAnimationFrame);
     const count = () => element.querySelectorAll(".message").length;
     const deadline = performance.now() + 30_000;
-    // The first page is short of a screen's worth of past, and asks for more by itself.
+    // The first page is less than a screen, so more is requested automatically.
     while (count() < 100 && performance.now() < deadline) await frame();
     const anchor = element.querySelector(".message .content");
     anchor.scrollIntoView({ block: "start" });
@@ -189,7 +189,7 @@ test("older messages come while scrolling up, without a jump, and there is a way
   await sees(page, "still there?");
   await jump.waitFor({ state: "hidden" });
 
-  // A little above the end one does not see what comes either.
+  // A little above the end, new messages are out of sight, too.
   await scroller.evaluate((element) => (element.scrollTop = -200));
   await jump.waitFor({ state: "hidden" });
   await say(other, "one more thing");
@@ -199,7 +199,7 @@ test("older messages come while scrolling up, without a jump, and there is a way
   await Promise.all([fay.leave(), guy.leave()]);
 });
 
-test("an old message that is acknowledged late leaves no hole", async () => {
+test("an old message that is acknowledged late leaves no gap", async () => {
   const jan = await here.person("jan");
   const page = await jan.open("/general");
   const client_id = "0123456789abcdef0123456789abcdef";
@@ -228,7 +228,7 @@ test("an old message that is acknowledged late leaves no hole", async () => {
   await jan.leave();
 });
 
-test("today is called yesterday when it is", async () => {
+test("at midnight, today becomes yesterday", async () => {
   const ivy = await here.person("ivy");
   const page = await ivy.open("/general");
   await connected(page);
@@ -236,7 +236,7 @@ test("today is called yesterday when it is", async () => {
   const today = page.getByRole("heading", { name: "Today" });
   await today.waitFor();
   await page.clock.setFixedTime(Date.now() + 24 * 60 * 60 * 1000);
-  // What the browser says when the tab is looked at again.
+  // The event when a person looks at the tab again.
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await page.getByRole("heading", { name: "Yesterday" }).waitFor();
   await today.waitFor({ state: "detached" });

@@ -1,4 +1,4 @@
-// What a visit moves over the line, headers and all.
+// How many bytes a visit transfers, including headers.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ const here = scene();
 const FIRST_BYTES_MAX = 60 * 1024;
 const LATER_BYTES_MAX = 15 * 1024;
 
-// Everything that is loaded while `visit` runs, until the page has its line and asks for nothing more.
+// Everything loaded while `visit` runs, until the page is connected and requests nothing more.
 async function weigh(page, visit) {
   const session = await page.context().newCDPSession(page);
   await session.send("Network.enable");

@@ -2,7 +2,7 @@
 
 import schemathesis
 
-# By field: the characters that count, and how they are trimmed.
+# By field: which characters count, and how it is trimmed.
 TRIMMED = {"name": (80, str.strip), "description": (500, str.strip), "content": (4000, str.rstrip)}
 
 

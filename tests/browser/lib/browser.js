@@ -1,4 +1,4 @@
-// Chromium, and people who use it: each has a context of their own, whose console is listened to.
+// Chromium and the people who use it: each has their own context, whose console is monitored.
 
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
@@ -17,8 +17,8 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-// What is known of a page's line: how many documents it has shown, how often a socket was welcomed,
-// and the welcomed socket of the present document.
+// What is known of a page's connection: how many documents it has shown, how often a socket was
+// welcomed, and the welcomed socket of the current document.
 const lines = new WeakMap();
 
 export function launch() {
@@ -29,14 +29,14 @@ export function launch() {
 }
 
 export class Person {
-  // `options` are those of a context, and `url` and `name`.
+  // `options` are the options of a context, plus `url` and `name`.
   static async of(browser, { url, name, ...options }) {
     const context = await browser.newContext({ baseURL: url, viewport: WIDE, locale: "en-GB", ...options });
     context.setDefaultTimeout(DEADLINE_MS);
     return new Person(context, name);
   }
 
-  // Somebody who has signed up, by the API, and shows their dashboard.
+  // A person who has signed up by the API and is on their dashboard.
   static async signedUp(browser, options) {
     const person = await Person.of(browser, options);
     await person.register();
@@ -67,7 +67,7 @@ export class Person {
     this.token = (await answer.json()).access_token;
   }
 
-  // In the one page, or in a further tab.
+  // In the same page, or in another tab.
   async open(path, { tab = false } = {}) {
     if (tab || !this.page) {
       const page = await this.context.newPage();
@@ -79,12 +79,12 @@ export class Person {
     return this.page;
   }
 
-  // What the browser may complain of from here on, since the test makes it so.
+  // What the browser may complain about from now on, because the test provokes it.
   expects(pattern) {
     this.expected.push(pattern);
   }
 
-  // An answer with this status at such an address; anything else that is refused still counts.
+  // An answer with this status from such a URL; any other error still counts.
   expectsRefusal(status, path) {
     this.expects(new RegExp(`status of ${status} .*\\(http://[^/]+${path}\\)$`));
   }
@@ -137,7 +137,7 @@ export async function write(page, text) {
   await field.press("Enter");
 }
 
-// Written, and stored.
+// Sends a message and waits until it is stored.
 export async function say(page, text) {
   await write(page, text);
   await stored(page, text);
@@ -153,7 +153,7 @@ export async function sees(page, text) {
   await said(page, text).last().waitFor();
 }
 
-// Does something after which the page's socket is welcomed anew.
+// Does something that makes the page's socket reconnect, and waits for the new welcome.
 export async function reconnects(page, change) {
   const line = lines.get(page);
   const before = line.welcomes;
@@ -161,8 +161,8 @@ export async function reconnects(page, change) {
   await until("the socket is welcomed anew", () => line.welcomes > before);
 }
 
-// The socket of the document that the page shows has been welcomed. What leads to another document
-// must be over: wait for something on it, or use `reconnects`.
+// Waits until the socket of the current document has been welcomed. A navigation must be over before:
+// wait for something on the new page, or use `reconnects`.
 export async function connected(page) {
   await until("the socket is welcomed", () => lines.get(page).socket);
 }

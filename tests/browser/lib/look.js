@@ -1,4 +1,4 @@
-// A page looked at: by axe, for what moves or scrolls sideways, and left as a screenshot.
+// Inspects a page: with axe, for animations and sideways scrolling, and takes a screenshot.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ export async function shoot(page, name, options = {}) {
   await page.screenshot({ path: `${process.env.SNUG_SCREENSHOTS}/${name}.png`, ...options });
 }
 
-// Axe through the debugger, which the page's own policy does not bind.
+// Runs axe through the debugger, which the page's own policy (CSP) does not restrict.
 async function violations(page) {
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe });
@@ -47,7 +47,7 @@ async function violations(page) {
   return JSON.parse(result.value);
 }
 
-// What takes longer to change than one can see, or scrolls smoothly. A delay is no motion.
+// Transitions slow enough to be seen, and smooth scrolling. A delay is not motion.
 async function moving(page) {
   return page.evaluate(() => {
     const longest = (durations) => Math.max(...durations.split(",").map(Number.parseFloat));

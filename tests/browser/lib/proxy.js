@@ -1,4 +1,4 @@
-// A line between browser and server that can be cut, or go dead without a word.
+// A connection between browser and server that can be cut, or go silently dead.
 
 import net from "node:net";
 import { once } from "node:events";
@@ -22,18 +22,18 @@ export class Proxy {
     return `http://127.0.0.1:${this.server.address().port}`;
   }
 
-  // From here on nothing passes on the lines there are, and nobody is told. New lines work.
+  // From now on nothing passes on existing connections, and nobody is told. New connections work.
   silence() {
     for (const pair of this.pairs) pair.silent = true;
   }
 
-  // As `silence`, for new lines too, until `revive`.
+  // Like `silence`, but for new connections too, until `revive`.
   die() {
     this.dead = true;
     this.silence();
   }
 
-  // New lines work; the ends of those that were dead learn of it, as by a network that is back.
+  // New connections work; the ends of the dead ones find out, as when a network comes back.
   revive() {
     this.dead = false;
     for (const pair of this.pairs) {
@@ -55,7 +55,7 @@ export class Proxy {
   #join(near, far) {
     const pair = { near, far, silent: this.dead };
     this.pairs.add(pair);
-    // A test that fails leaves it open, and must end all the same.
+    // A failing test leaves it open, and must still be able to end.
     near.unref();
     far.unref();
     const pass = (from, to) => {

@@ -1,11 +1,11 @@
-// What a test file needs: a server, a browser, and people in it; all gone at its end, and every
-// browser's complaints heard.
+// What a test file needs: a server, a browser and people in it; all are shut down at its end, and every
+// browser's complaints are checked.
 
 import { after, before } from "node:test";
 import { Person, launch } from "./browser.js";
 import { Server } from "./server.js";
 
-// `prepare` does what all tests of the file begin with.
+// `prepare` does what every test of the file starts with.
 export function scene(settings, prepare = () => {}) {
   const here = { people: [] };
   before(async () => {

@@ -1,4 +1,4 @@
-// A running snug with a PostgreSQL of its own, on a port that it keeps over a restart.
+// A running snug with its own PostgreSQL, on a port that stays the same across restarts.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -34,19 +34,19 @@ export class Server {
     return Number(this.address.split(":")[1]);
   }
 
-  // What it may say of itself as broken from here on, since the test makes it so.
+  // Errors that it may log from now on, because the test provokes them.
   expects(pattern) {
     this.expected.push(pattern);
   }
 
-  // Asks its PostgreSQL, behind its back.
+  // Queries its PostgreSQL directly.
   query(statement) {
     const psql = SNUG_PG_BINDIR ? path.join(SNUG_PG_BINDIR, "psql") : "psql";
     const socket = path.join(this.scratch, "data", "postgres");
     execFileSync(psql, ["--host", socket, "--username", "snug", "--quiet", "--command", statement, "snug"]);
   }
 
-  // Without a chance to say goodbye.
+  // Kills it without a chance to shut down.
   async kill() {
     this.child.kill("SIGKILL");
     await this.ended;

@@ -1,11 +1,11 @@
-// Waiting for what must come, never for time to pass.
+// Waits for a condition, never for time to pass.
 
-// Long, since the machine may be busy; nothing waits so long unless it is broken.
+// Long, because the machine may be busy; only something broken waits this long.
 export const DEADLINE_MS = 30_000;
 
 const POLL_MS = 25;
 
-// What `find` gives, once it is something.
+// Returns what `find` returns, once it is truthy.
 export async function until(what, find) {
   const deadline = performance.now() + DEADLINE_MS;
   for (;;) {

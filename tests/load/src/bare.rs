@@ -1,7 +1,7 @@
-//! The floors that are PostgreSQL's: the statements of the server, and no server around them.
+//! The floors that PostgreSQL sets: the server's statements, without a server around them.
 //!
-//! For `ingest` its batch transaction in a loop, for `history` its page, straight from here. Both run
-//! on the database of the server that was measured just before.
+//! For `ingest`, its batch transaction in a loop; for `history`, its page, read directly. Both run
+//! on the database of the server that has just been measured.
 
 use crate::cores::Cores;
 use crate::database::{connect, failed};
@@ -25,16 +25,16 @@ use tokio_postgres::types::ToSql;
 
 const STORE: &str = include_str!("../../../sql/messages/store.sql");
 const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
-/// The most that the server takes into one transaction, and the bytes of their contents.
+/// The most drafts that the server puts into one transaction, and the bytes of their contents.
 const BATCH_DRAFTS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 44 * 1024;
-/// Connections for pages: one for each core, this many at the most.
+/// Connections for pages: one per core, but at most this many.
 const READERS_MAX: usize = 8;
-/// Pages of one of them: some always wait for PostgreSQL to take them up.
+/// Pages under way on each connection, so that some are always waiting for PostgreSQL.
 const PAGES_UNDER_WAY: usize = 8;
 
-/// As many messages as one connection stores in the same time, or as it is to store, one at a time;
-/// `None` without a database.
+/// As many messages as one connection stores in the same time (or in the given number), one at a
+/// time; `None` without a database.
 pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option<Report>> {
     let Some(config) = &server.database else { return Ok(None) };
     let mut config = config.clone();
@@ -82,8 +82,8 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
     Ok(Some(report))
 }
 
-/// As many pages as PostgreSQL gives in the same time, on all cores: a connection for each of them, with
-/// several pages under way. What it answers is counted and not looked at.
+/// As many pages as PostgreSQL returns in the same time, on all cores: one connection per core, with
+/// several pages under way. The answers are counted but not checked.
 pub async fn pages(
     args: &history::Args,
     server: &Server,
@@ -107,7 +107,7 @@ pub async fn pages(
             until: began + Duration::from_secs(args.seconds),
         };
         let cores = cores.copied();
-        // Threads on which nothing else of ours runs.
+        // On threads of their own, where nothing else of this program runs.
         readers.spawn_blocking(move || {
             cores.map_or(Ok(()), |cores| cores.release_thread())?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -133,13 +133,13 @@ struct Reader {
     seed: u64,
     furthest: u64,
     limit: u64,
-    /// For each of those under way at once, at the most.
+    /// The most pages that each of those under way at once reads.
     pages: u64,
     until: Instant,
 }
 
 impl Reader {
-    /// How many pages, and the microseconds of each.
+    /// The number of pages, and how many microseconds each one took.
     async fn read(self) -> Result<(u64, Histogram<u64>)> {
         let client = Rc::new(connect(&self.config).await?);
         let page = client.prepare(PAGE).await.map_err(failed)?;
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_is_bounded_as_the_servers_is() {
+    fn a_batch_has_the_servers_limits() {
         let limits = include_str!("../../../src/limits.rs");
         for bound in [
             format!("pub const BATCH_DRAFTS_MAX: usize = {BATCH_DRAFTS_MAX};"),

@@ -1,20 +1,20 @@
-//! The checker: whether one connection got every message of a chat once and in order.
+//! The checker: whether one connection received every message of a chat once and in order.
 //!
 //! Pure; `crowd` feeds it what each socket receives. A message that is overtaken counts as lost
-//! until it arrives, and as out of order afterwards, so that the three faults never blur.
+//! until it arrives, and as out of order afterwards, so that the three faults are never confused.
 
-/// Beyond this many messages missing at once, a late one counts as doubled: either way the run
-/// has failed, and memory stays flat.
+/// If more messages than this are missing at once, a late one counts as a duplicate: the run has
+/// failed either way, and memory stays flat.
 const MISSING_MAX: usize = 10_000;
 
 /// What one more message says about the order of its chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     Next,
-    /// This many were passed over.
+    /// This many messages were skipped.
     Gap(u64),
     Double,
-    /// Passed over before, here now.
+    /// It was skipped before and has arrived now.
     Late,
 }
 
@@ -26,12 +26,12 @@ pub struct Order {
 }
 
 impl Order {
-    /// A connection for which everything up to `last` is in the past.
+    /// A connection that begins after the message `last`.
     pub fn from(last: u64) -> Self {
         Self { last, missing: Vec::new() }
     }
 
-    /// The greatest number that was seen.
+    /// The largest number seen so far.
     pub fn last(&self) -> u64 {
         self.last
     }
@@ -57,7 +57,7 @@ impl Order {
         }
     }
 
-    /// How many messages up to `end` never came, those already reported as a gap aside.
+    /// How many messages up to `end` never arrived, without those already reported as a gap.
     pub fn missing_at_the_end(&self, end: u64) -> u64 {
         end.saturating_sub(self.last)
     }
@@ -89,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_is_seen_and_is_no_loss() {
+    fn a_swap_is_seen_and_is_not_a_loss() {
         assert_eq!(verdicts(&[12, 11, 13]), [Verdict::Gap(1), Verdict::Late, Verdict::Next]);
         assert_eq!(verdicts(&[12, 11, 11]), [Verdict::Gap(1), Verdict::Late, Verdict::Double]);
     }
 
     #[test]
-    fn what_never_comes_at_the_end_is_missing() {
+    fn messages_that_never_arrive_at_the_end_are_missing() {
         let mut order = Order::from(0);
         order.see(1);
         assert_eq!(order.missing_at_the_end(3), 2);

@@ -1,11 +1,12 @@
-//! Ours and the floor in turns: what each measured, and the medians of both and of their ratios.
+//! The server and the floor in turns: what each measured, the medians of both, and of their ratios.
 //!
-//! The median of the ratios is not the ratio of the medians: a pair shares the machine's mood.
+//! The median of the ratios is not the ratio of the medians: the two of a pair run under the same
+//! conditions.
 
 use crate::report::Report;
 use serde::Serialize;
 
-/// One measurement of ours, and the floor's right behind it where the scenario has one.
+/// One measurement of the server, followed by one of the floor if the scenario has a floor.
 #[derive(Debug, Serialize)]
 pub struct Pair {
     pub ours: Report,
@@ -19,7 +20,7 @@ pub struct Comparison {
     pub pairs: Vec<Pair>,
 }
 
-/// One figure over all pairs.
+/// One figure across all pairs.
 #[derive(Debug, Serialize, PartialEq)]
 pub struct Row {
     pub what: &'static str,
@@ -27,12 +28,12 @@ pub struct Row {
     pub ours: f64,
     pub floor: Option<f64>,
     pub ratio: Option<f64>,
-    /// What others reach on a machine like the authors'.
+    /// What other programs reach on a machine like the authors'.
     pub elsewhere: &'static str,
 }
 
 impl Comparison {
-    /// `pairs` is not empty; all are of one scenario.
+    /// `pairs` must not be empty; all are of one scenario.
     pub fn of(pairs: Vec<Pair>) -> Self {
         let figures = pairs.first().map(|pair| &pair.ours.figures[..]).unwrap_or_default();
         let row = |figure: &crate::report::Figure| {
@@ -58,7 +59,7 @@ impl Comparison {
         Self { scenario, rows, pairs }
     }
 
-    /// Whether nothing was lost or doubled, on our side and on the floor's.
+    /// Whether nothing was lost or duplicated, by the server or by the floor.
     pub fn is_clean(&self) -> bool {
         self.pairs.iter().all(|pair| {
             pair.ours.is_clean() && pair.floor.as_ref().is_none_or(|floor| floor.is_clean())
@@ -122,7 +123,7 @@ impl Row {
     }
 }
 
-/// Three digits that say something, and thousands apart.
+/// Three significant digits, with separators between thousands.
 fn number(value: f64) -> String {
     if value.abs() < 100.0 && value.fract() != 0.0 {
         return format!("{value:.2}");
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_of_the_ratios_is_taken_pair_by_pair() {
+    fn the_ratio_is_the_median_of_the_pairs_ratios() {
         let pair = |ours, floor| Pair { ours: report(ours), floor: Some(report(floor)) };
         let comparison = Comparison::of(vec![pair(10.0, 1.0), pair(80.0, 4.0), pair(30.0, 2.0)]);
         let row = &comparison.rows[0];

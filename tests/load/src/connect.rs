@@ -1,7 +1,7 @@
-//! Sockets are opened as fast as they are answered: how many handshakes with a token are there a second?
+//! Opens sockets as fast as they are answered: how many handshakes with a token are there a second?
 //!
-//! On plain system calls and one epoll, since the client's own cost must stay below the floor's. A
-//! connection on the loopback is there when `connect` returns, so nothing is waited for but the 101.
+//! Uses plain system calls and one epoll, because the client's own cost must stay below the floor's.
+//! On loopback a connection is established when `connect` returns, so only the 101 is waited for.
 
 use crate::crowd::{rest, source};
 use crate::report::Report;
@@ -24,9 +24,9 @@ use std::time::{Duration, Instant};
 
 const ELSEWHERE: &str =
     "uWebSockets 61,000/s, nchan 45,000/s, Node 7,900/s, axum 3,400/s, FastAPI 1,700/s";
-/// A 101 and a welcome have a few hundred bytes.
+/// A 101 and a welcome take a few hundred bytes.
 const ANSWER_BYTES: usize = 4_096;
-/// A server that answers nothing for so long has failed.
+/// A server that answers nothing for this long has failed.
 const PATIENCE_MILLIS: u16 = 30_000;
 const EVENTS: usize = 512;
 
@@ -38,12 +38,12 @@ pub struct Args {
     /// Handshakes under way at once
     #[arg(long, default_value_t = 256, value_parser = super::window())]
     at_once: usize,
-    /// Seconds to let it settle afterwards
+    /// Seconds to let the server settle afterwards
     #[arg(long, default_value_t = 2, value_parser = super::settle())]
     settle: u64,
 }
 
-/// What the thread that opens needs to know.
+/// What the thread that opens the sockets needs to know.
 struct Plan {
     address: SocketAddr,
     tokens: Vec<String>,
@@ -66,7 +66,7 @@ pub async fn run(
         run: tally.run,
     };
     let before = server.usage();
-    // It blocks, and an interruption must be heard meanwhile.
+    // It blocks, and an interrupt must be noticed in the meantime.
     let opening = tokio::task::spawn_blocking(move || open(&plan));
     let (open, span) = opening.await.map_err(|error| Stop::new(error.to_string()))??;
     let end = server.usage();
@@ -129,7 +129,7 @@ fn open(plan: &Plan) -> Result<(Vec<TcpStream>, Duration)> {
 fn connected(run: u64, place: usize, address: SocketAddrV4) -> Result<TcpStream> {
     let (family, flags) = (AddressFamily::Inet, SockFlag::SOCK_CLOEXEC);
     let fd = socket(family, SockType::Stream, flags, None).map_err(failed)?;
-    // The port is chosen when both ends are known, and may then be shared.
+    // The kernel chooses the port when both ends are known, so that ports can be shared.
     setsockopt(&fd, IpBindAddressNoPort, &true).map_err(failed)?;
     let from = SockaddrIn::from(SocketAddrV4::new(source(run, place), 0));
     bind(fd.as_raw_fd(), &from).map_err(failed)?;
@@ -146,7 +146,7 @@ fn request(address: SocketAddrV4, token: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The 101 comes in one piece, with or without the welcome behind it.
+/// The 101 arrives in one piece, with or without the welcome.
 fn accepted(answer: &[u8]) -> Result<()> {
     let is_whole = memchr::memmem::find(answer, b"\r\n\r\n").is_some();
     if is_whole && answer.starts_with(b"HTTP/1.1 101 ") {

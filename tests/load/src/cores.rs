@@ -1,13 +1,13 @@
 //! Which core runs what: the server on one, the load on another, PostgreSQL wherever there is room.
 //!
-//! A server that is started on one core counts one core and sizes itself for it. What it starts in turn
-//! would be bound to the same core; those processes are let go again.
+//! A server that is started on one core sees one core and sizes itself for it. Its own child processes
+//! would inherit that binding, so they are released from it again.
 
 use crate::stop::{Result, Stop};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// The machine's cores, as far as this process may use them, and the two that have a part.
+/// The machine's cores, as far as this process may use them, and the two with a role of their own.
 #[derive(Clone, Copy)]
 pub struct Cores {
     all: CpuSet,
@@ -16,7 +16,7 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// `None` where there is only one: then nothing is bound.
+    /// `None` if there is only one core: then nothing is bound.
     pub fn choose() -> Result<Option<Self>> {
         let all = sched_getaffinity(Pid::from_raw(0)).map_err(failed)?;
         let mut usable = (0..CpuSet::count()).filter(|core| all.is_set(*core).unwrap_or(false));
@@ -33,7 +33,7 @@ impl Cores {
         sched_setaffinity(Pid::from_raw(0), &self.all).map_err(failed)
     }
 
-    /// Runs what starts the server, and moves to the load's own core.
+    /// Runs `start` on the server's core, then moves this thread to the load's own core.
     pub fn starting<T>(&self, start: impl FnOnce() -> Result<T>) -> Result<T> {
         sched_setaffinity(Pid::from_raw(0), &self.server).map_err(failed)?;
         let started = start();
@@ -41,7 +41,7 @@ impl Cores {
         started
     }
 
-    /// Lets go of the processes that this one started, its PostgreSQL above all.
+    /// Releases the processes that `parent` started, its PostgreSQL above all.
     pub fn release_children(&self, parent: i32) {
         for child in descendants(parent) {
             for thread in numbers(&format!("/proc/{child}/task")) {
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_child_is_found_and_bound_to_nothing() {
+    fn a_child_is_found_and_released() {
         let Some(cores) = Cores::choose().unwrap() else { return };
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_raw(child.id() as i32);

@@ -1,7 +1,7 @@
 //! The people of a run: one seat per socket, each listening, checking and, if asked, writing.
 //!
-//! The scenarios open a crowd, let some of it write, and wait until all have heard everything
-//! that was acknowledged.
+//! The scenarios open a crowd, let some of it write, and wait until everybody has received
+//! everything that was acknowledged.
 
 use crate::check::Order;
 use crate::frame::{self, Frame};
@@ -19,20 +19,20 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Enough to keep the server's accept queue busy and never full.
+/// Enough to keep the server's accept queue busy, but never full.
 const OPENING_AT_ONCE: usize = 128;
 /// Below what the server allows an address by default; 60,000 sockets make 150 addresses.
 const SOCKETS_PER_ADDRESS: usize = 400;
-/// Messages of 16 KB under way together.
+/// Messages of 16 KB under way at once.
 const TALKING_AT_ONCE: usize = 64;
-/// Nothing new for this long means that nothing more will come.
+/// If nothing new arrives for this long, nothing more will.
 const SILENCE: Duration = Duration::from_secs(3);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How often waiting looks up.
+/// How often a waiting loop looks again.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// Where a socket goes, and as whom.
+/// Where a socket connects to, and as which user.
 pub struct Door {
     pub path: String,
     pub token: Rc<str>,
@@ -44,7 +44,7 @@ pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
     turns.map(|user| Door { path: "/ws/general".to_owned(), token: user.token.clone() }).collect()
 }
 
-/// What bounds the writing of a run.
+/// What limits the writing of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub until: Instant,
@@ -54,7 +54,7 @@ pub struct Bounds {
 
 pub struct Seat {
     socket: Socket,
-    /// Most sockets follow one chat.
+    /// Most sockets follow only one chat.
     orders: RefCell<Vec<(u64, Order)>>,
     under_way: RefCell<HashMap<String, u64>>,
     room: RefCell<Rc<Semaphore>>,
@@ -93,7 +93,7 @@ impl Crowd {
         Ok(Self { seats, opened_in: began.elapsed(), tally: tally.clone() })
     }
 
-    /// Lets these seats write until the bounds are met.
+    /// Lets these seats write until the limits are reached.
     pub async fn write(&self, writers: Vec<(Rc<Seat>, Pace)>, bounds: Bounds) -> Result<()> {
         let mut writing = JoinSet::new();
         for (seat, pace) in writers {
@@ -105,14 +105,14 @@ impl Crowd {
         Ok(())
     }
 
-    /// Waits as `settle` does, then counts what never came. Gives the moment of the last arrival.
+    /// Waits as `settle` does, then counts what never arrived. Returns the moment of the last arrival.
     pub async fn drain(&self) -> Instant {
         let last = self.settle().await;
         add(&self.tally.lost, self.missing());
         last
     }
 
-    /// Waits until every reader has come as far as the acknowledgements, or nothing moves any more.
+    /// Waits until every reader has received everything acknowledged, or nothing moves any more.
     pub async fn settle(&self) -> Instant {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let mut moved = (0, 0, Instant::now());
@@ -130,7 +130,7 @@ impl Crowd {
         moved.2
     }
 
-    /// Each seat in turn says one of the longest messages, a few at a time.
+    /// Each seat in turn sends one of the longest messages, a few seats at a time.
     pub async fn say_much(&self, characters: usize) -> Result<()> {
         for seats in self.seats.chunks(TALKING_AT_ONCE) {
             for (place, seat) in seats.iter().enumerate() {
@@ -147,7 +147,7 @@ impl Crowd {
     pub async fn leave(self) {
         for seat in &self.seats {
             seat.is_leaving.set(true);
-            // Whoever is gone already needs no farewell.
+            // A socket that is already gone needs no close frame.
             let _gone = seat.socket.close().await;
         }
         let deadline = Instant::now() + LEAVE_TIMEOUT;
@@ -194,7 +194,7 @@ impl Seat {
                 return Err(Stop::new("closed before the welcome"));
             }
         }
-        // A task never gives memory back: the one that listens must not have opened.
+        // A task never gives memory back, so the one that listens must not be the one that opened.
         tokio::task::spawn_local(seat.clone().listen(incoming, scratch, tally));
         Ok(seat)
     }
@@ -215,7 +215,7 @@ impl Seat {
             };
             match self.socket.receive(&scratch, &mut incoming, &mut hear).await {
                 Ok(true) => {}
-                Ok(false) => break "closed by the server without a word".to_owned(),
+                Ok(false) => break "closed by the server without a close frame".to_owned(),
                 Err(stop) => break stop.to_string(),
             }
         };
@@ -283,7 +283,8 @@ impl Seat {
             if tally.sent.get() >= bounds.messages {
                 return;
             }
-            // The time it was due, not the time it got out: a late writer must not hide a wait.
+            // When it was due, not when it was sent: a late writer must not hide a wait (coordinated
+            // omission).
             if self.post(tally.nanos(due), bounds.size, &tally).await.is_err() {
                 return;
             }
@@ -304,8 +305,8 @@ impl Seat {
     }
 }
 
-/// Where the socket at this place comes from. One address has 28,000 ports, which take ever longer
-/// to find as they fill, and are not free again until a minute after a run.
+/// The source address of the socket with this index. One address has 28,000 ports, which take longer
+/// and longer to find as they fill, and stay taken until a minute after a run.
 pub fn source(run: u64, place: usize) -> Ipv4Addr {
     let [high, low, ..] = run.to_le_bytes();
     Ipv4Addr::new(127, high | 1, low, (1 + place / SOCKETS_PER_ADDRESS) as u8)

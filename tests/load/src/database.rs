@@ -1,7 +1,7 @@
-//! The server's database, looked into from the side: to fill it, and to be in its way.
+//! The server's database, reached directly: to fill it, and to get in its way.
 //!
-//! Only where its address is known: of a server that we started, or given by `--database`. Nothing is
-//! written to a database that was there before us.
+//! Only if its address is known, because we started the server or `--database` was given. Nothing is
+//! written to a database that existed before.
 
 use crate::server::Server;
 use crate::stop::{Result, Stop};
@@ -12,27 +12,27 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// Rows of one transaction of filling.
+/// Rows per transaction when filling.
 const CHUNK_ROWS: i64 = 100_000;
 
-/// A connection of our own.
+/// A separate connection.
 pub async fn connect(config: &Config) -> Result<Client> {
     let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-    // It ends with its client; what goes wrong is told to whoever asked.
+    // It ends with its client; errors are reported to the caller of the query.
     tokio::task::spawn_local(async move {
         let _ended = connection.await;
     });
     Ok(client)
 }
 
-/// Another session that looks at the database as it was at one moment: rows that change meanwhile
-/// cannot be tidied up. Held in the middle of the writing, so that before and after can be compared.
+/// Another session that holds a snapshot of the database: rows that change in the meantime cannot be
+/// vacuumed. Held in the middle of the writing, so that before and after can be compared.
 pub struct Snapshot {
     began: Mark,
     holding: JoinHandle<Result<[Mark; 2]>>,
 }
 
-/// How many messages had been acknowledged when.
+/// How many messages had been acknowledged at which time.
 #[derive(Clone, Copy)]
 struct Mark {
     at: Instant,
@@ -51,8 +51,8 @@ impl Mark {
 }
 
 impl Snapshot {
-    /// To be called when the writing, which takes `of` seconds, begins. `None` when there is nothing
-    /// to hold.
+    /// Call this when the writing, which takes `of` seconds, begins. `None` if there is no snapshot to
+    /// hold.
     pub async fn plan(
         seconds: u64,
         of: u64,
@@ -86,7 +86,7 @@ impl Snapshot {
         Ok(Some(Self { began, holding }))
     }
 
-    /// Messages acknowledged a second before, meanwhile and afterwards, up to the last one.
+    /// Messages acknowledged per second before, during and after, up to the last one.
     pub async fn rates(self, last: Instant, tally: &Tally) -> Result<[f64; 3]> {
         let marks = self.holding.await.map_err(|error| Stop::new(error.to_string()))?;
         let [held, free] = marks?;
@@ -95,7 +95,7 @@ impl Snapshot {
     }
 }
 
-/// Sees to it that the general chat has at least so many messages.
+/// Makes sure that the general chat has at least this many messages.
 pub async fn fill_general(config: &Config, rows: i64) -> Result<()> {
     let mut client = connect(config).await?;
     let row = client

@@ -1,4 +1,4 @@
-//! Some write to the general chat, and everybody reads: how much does a delivery cost, how long does
+//! Some people write to the general chat, and everybody reads: what does a delivery cost, how long does
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
 use crate::crowd::{Bounds, Crowd, doors, rest};
@@ -39,8 +39,8 @@ pub struct BurstArgs {
     /// How many of them also write
     #[arg(long, default_value_t = 100, value_parser = super::sockets())]
     publishers: usize,
-    /// Messages of each that wait for their acknowledgement at once; more of them under way than an outbox
-    /// holds, and whoever reads last is told so (1013)
+    /// Messages of each that wait for their acknowledgement at once; if more are under way than an
+    /// outbox holds, the slowest reader is disconnected (1013)
     #[arg(long, default_value_t = 8, value_parser = super::window())]
     window: usize,
 }
@@ -50,20 +50,20 @@ pub struct Common {
     /// Sockets that read
     #[arg(long, default_value_t = 1_000, value_parser = super::sockets())]
     sockets: usize,
-    /// Seconds to let it settle before anything is measured
+    /// Seconds to let the server settle before anything is measured
     #[arg(long, default_value_t = 2, value_parser = super::settle())]
     settle: u64,
     /// Seconds to write
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     seconds: u64,
-    /// Messages at the most
+    /// The most messages to send
     #[arg(long, default_value_t = 10_000_000)]
     messages: u64,
     /// Characters a message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
     size: usize,
-    /// Sockets besides that do not read before the end, and how many of them are told so (1013); all is
-    /// measured first while they read, too
+    /// Additional sockets that do not read before the end, and how many of them are told so (1013);
+    /// everything is measured first while they do read
     #[arg(long, default_value_t = 0, value_parser = super::stalled())]
     stalled: usize,
     /// Seconds in the middle of the writing in which another session holds a snapshot of the database
@@ -72,7 +72,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// The floor waits for everybody, and so for ever.
+    /// The floor waits for every reader, so it would wait forever.
     fn stalled_at(&self, server: &Server) -> usize {
         if server.is_floor() { 0 } else { self.stalled }
     }
@@ -106,7 +106,7 @@ pub async fn run(
     Ok(report)
 }
 
-/// The same while those who will never read do read, told on its own.
+/// The same while the later stalled readers do read; reported separately.
 async fn while_all_read(
     scenario: &'static str,
     common: &Common,
@@ -122,7 +122,7 @@ async fn while_all_read(
     calm
 }
 
-/// What those who never read cost the others, and the server in memory.
+/// What stalled readers cost the others, and the server in memory.
 fn compare(report: &mut Report, calm: Report) {
     let p99 = |report: &Report| report.delivery_micros.as_ref().map(|quantiles| quantiles.p99);
     if let (Some(before), Some(now)) = (p99(&calm), p99(report)) {
@@ -152,7 +152,7 @@ pub async fn flat_out(
     Ok(report)
 }
 
-/// `pace` is asked when the writing begins: one for each publisher.
+/// Calls `pace` when the writing begins; it gives one pace per publisher.
 async fn broadcast(
     scenario: &'static str,
     common: &Common,
@@ -170,7 +170,7 @@ async fn broadcast(
     let (open, began) = (server.usage(), Instant::now());
 
     let paces = pace();
-    // Spread over the crowd, so that they are different users on different shards.
+    // Spread across the crowd, so that they are different users on different shards.
     let writers: Vec<_> =
         crowd.seats.iter().step_by(common.sockets / paces.len()).cloned().zip(paces).collect();
     let until = began + Duration::from_secs(common.seconds);

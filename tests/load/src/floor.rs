@@ -1,9 +1,9 @@
 //! The floor: what this kernel charges for a broadcast when nothing else is done.
 //!
-//! One thread, one epoll. It accepts and upgrades without asking who comes, and sends each message to
-//! everybody with one `send` a delivery: no identity, no storage, nothing written together. `snug-load`
-//! starts it as a process of its own and measures it in turns with the server, over the same client.
-//! A reader that takes nothing is waited for, since a floor that drops messages would be no measure.
+//! One thread, one epoll. It accepts and upgrades without asking who it is, and sends each message to
+//! everybody with one `send` per delivery: no identity, no storage, no coalescing. `snug-load` starts
+//! it as a separate process and measures it in turns with the server, using the same client. It waits
+//! for a reader that does not read, since a floor that drops messages would measure nothing.
 
 use crate::stop::{Result, Stop};
 use memchr::memmem;
@@ -18,12 +18,12 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-/// As much as a socket hands out at once when many drafts wait.
+/// As much as a socket returns at once when many drafts are waiting.
 const SCRATCH_BYTES: usize = 256 * 1024;
 const EVENTS: usize = 1_024;
-/// So many connections as the server lets the kernel hold.
+/// The same backlog as the server's.
 const BACKLOG: i32 = 4_096;
-/// A draft of the load client has a few hundred bytes.
+/// A draft of the load client takes a few hundred bytes.
 const FRAME_BYTES_MAX: u64 = 64 * 1024;
 const WELCOME: &str = r#"{"type":"welcome","protocol":1,"user_id":1,"username":"floor","epoch":"0","chats":[{"chat_id":1,"chat_type":"general","last_seq":LAST,"read_seq":0}]}"#;
 
@@ -36,14 +36,14 @@ pub struct Args {
 
 /// Serves until it is killed.
 pub fn run(args: &Args) -> Result<()> {
-    // Whoever started it may be killed; it must not stay behind.
+    // If the process that started it is killed, this one must not be left behind.
     nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGTERM).map_err(failed)?;
     let listener = listen(args.port)?;
     println!("{}", listener.local_addr()?);
     serve(&listener)
 }
 
-/// Never ends but by a fault.
+/// Never returns, except with an error.
 pub fn serve(listener: &TcpListener) -> Result<()> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
     let door = listener.as_raw_fd() as u64;
@@ -67,9 +67,9 @@ pub fn serve(listener: &TcpListener) -> Result<()> {
 }
 
 struct Floor {
-    /// By file descriptor.
+    /// Indexed by file descriptor.
     members: Vec<Option<Member>>,
-    /// Beginnings of frames whose end has not come; only few sockets ever have one.
+    /// Incomplete frames; only few sockets ever have one.
     tails: HashMap<usize, Vec<u8>>,
     last_seq: u64,
 }
@@ -153,7 +153,7 @@ impl Floor {
         }
     }
 
-    /// One send for each of the others; the sender's carries its acknowledgement too.
+    /// One `send` to each of the others; the sender's also carries its acknowledgement.
     fn publish(&mut self, sender: usize, draft: &[u8]) {
         self.last_seq += 1;
         let message = message(self.last_seq, draft);
@@ -173,14 +173,14 @@ impl Floor {
 
 pub fn listen(port: u16) -> Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    // The second call only lengthens the queue that the first one made.
+    // The second call only lengthens the queue that the first one created.
     let backlog = nix::sys::socket::Backlog::new(BACKLOG).map_err(failed)?;
     nix::sys::socket::listen(&listener, backlog).map_err(failed)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }
 
-/// The 101 and the welcome in one send, as the server does it.
+/// The 101 and the welcome in one `send`, as the server does it.
 fn upgrade(request: &[u8], last_seq: u64) -> Option<Vec<u8>> {
     const KEY: &[u8] = b"Sec-WebSocket-Key: ";
     let key = &request[memmem::find(request, KEY)? + KEY.len()..];
@@ -195,7 +195,7 @@ fn upgrade(request: &[u8], last_seq: u64) -> Option<Vec<u8>> {
     Some(answer)
 }
 
-/// The draft as it came, in a frame as long as the server's.
+/// The draft as it came, in a frame of the same length as the server's.
 fn message(seq: u64, draft: &[u8]) -> Vec<u8> {
     let draft = String::from_utf8_lossy(draft);
     frame(&format!(

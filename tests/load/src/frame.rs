@@ -1,8 +1,8 @@
 //! What a frame from the server means to the load client. Pure; `crowd` calls it.
 //!
-//! Messages are read by searching for their members, since at full speed parsing JSON would cost
-//! the client more than the server spends on sending. Everything else, and a message that is not
-//! written as expected, goes through serde.
+//! Finds a message's members by searching, because at full speed parsing JSON would cost the client
+//! more than the server spends on sending. Everything else, and a message that is not written as
+//! expected, goes through serde.
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ pub enum Frame {
     Welcome {
         positions: Vec<(u64, u64)>,
     },
-    /// `sent_nanos` is there if the message was written by this run.
+    /// `sent_nanos` is set if this run wrote the message.
     Message {
         chat_id: u64,
         seq: u64,
@@ -60,8 +60,8 @@ struct Position {
     last_seq: u64,
 }
 
-/// The frame that sends a message of `size` characters; it carries the time, so that every reader
-/// can tell how long it was under way.
+/// The frame that sends a message of `size` characters. It carries the time, so that every reader
+/// can tell how long it took.
 pub fn draft(run: u64, client_id: &str, sent_nanos: u64, size: usize) -> String {
     let mut content = format!("@{run}.{sent_nanos}@");
     let padding = size.saturating_sub(content.len());
@@ -69,13 +69,13 @@ pub fn draft(run: u64, client_id: &str, sent_nanos: u64, size: usize) -> String 
     format!(r#"{{"type":"message","content":"{content}","client_id":"{client_id}"}}"#)
 }
 
-/// One of the longest that there may be: four bytes a character. It tells no time.
+/// One of the longest possible messages: four bytes per character. It carries no time.
 pub fn wide_draft(client_id: &str, characters: usize) -> String {
     let content = "\u{1f4ac}".repeat(characters);
     format!(r#"{{"type":"message","content":"{content}","client_id":"{client_id}"}}"#)
 }
 
-/// Reads a text frame; `None` if it is not what a server may send.
+/// Reads a text frame; `None` if it is not one that the server may send.
 pub fn read(run: u64, payload: &[u8]) -> Option<Frame> {
     if let Some(message) = scan(run, payload) {
         return Some(message);
@@ -94,15 +94,15 @@ pub fn read(run: u64, payload: &[u8]) -> Option<Frame> {
     Some(frame)
 }
 
-/// The quick way. A quote inside a text is always escaped, so that no content can look like a
-/// member of the object around it.
+/// The fast path. A quote inside a text is always escaped, so content can never look like a member of
+/// the object around it.
 fn scan(run: u64, payload: &[u8]) -> Option<Frame> {
     let (seq, chat_id) = in_order(payload).or_else(|| anywhere(payload))?;
     let content = after(payload, br#""content":""#)?;
     Some(Frame::Message { chat_id, seq, sent_nanos: marker(run, content) })
 }
 
-/// `seq` and `chat_id` where the server writes them: flat out, every nanosecond here is the client's.
+/// `seq` and `chat_id` where the server puts them: flat out, every nanosecond here slows the client.
 fn in_order(payload: &[u8]) -> Option<(u64, u64)> {
     let (_, rest) = digits(payload.strip_prefix(br#"{"type":"message","id":"#)?);
     let (seq, rest) = digits(rest.strip_prefix(br#","seq":"#)?);
@@ -127,12 +127,12 @@ fn after<'a>(payload: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     memmem::find(payload, name).map(|at| &payload[at + name.len()..])
 }
 
-/// The decimal number at the beginning.
+/// The decimal number at the start.
 fn number(text: &[u8]) -> Option<u64> {
     digits(text).0
 }
 
-/// The same, and what comes behind it.
+/// The same, and what follows it.
 fn digits(text: &[u8]) -> (Option<u64>, &[u8]) {
     let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(count);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_somebody_else_counts_but_tells_no_time() {
+    fn a_message_from_another_run_counts_but_has_no_time() {
         let other = br#"{"type":"message","seq":4,"chat_id":1,"content":"\"seq\":99 hello"}"#;
         let foreign = br#"{"type":"message","seq":4,"chat_id":1,"content":"@8.123@"}"#;
         let message = Frame::Message { chat_id: 1, seq: 4, sent_nanos: None };
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_is_no_message() {
+    fn a_bad_number_is_not_a_message() {
         assert_eq!(read(7, br#"{"type":"message","id":1,"seq":,"chat_id":1,"content":""}"#), None);
         assert_eq!(digits(b"99999999999999999999x"), (None, &b"x"[..]));
     }
 
     #[test]
-    fn the_other_frames_are_told_apart() {
+    fn the_other_kinds_of_frame_are_recognised() {
         let welcome = br#"{"type":"welcome","chats":[{"chat_id":1,"last_seq":8,"read_seq":8}]}"#;
         assert_eq!(read(7, welcome), Some(Frame::Welcome { positions: vec![(1, 8)] }));
         let ack = br#"{"type":"ack","client_id":"a","chat_id":1,"id":5,"seq":2}"#;
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_has_the_size_asked_for_and_is_read_back() {
+    fn a_draft_has_the_requested_size_and_can_be_read_back() {
         let draft = draft(7, "c", 123, 40);
         let value: serde_json::Value = serde_json::from_str(&draft).unwrap();
         let content = value["content"].as_str().unwrap();

@@ -1,8 +1,7 @@
-//! Pages of the general chat's history are read from anywhere: how many a second, and how long does
-//! one take?
+//! Reads random pages of the general chat's history: how many a second, and how long does one take?
 //!
-//! Each page is checked: it must begin where its offset says and have as many messages as were asked
-//! for. The floor is PostgreSQL alone, in `bare`.
+//! Each page is checked: it must begin where its offset says and contain as many messages as were
+//! requested. The floor is PostgreSQL alone, in `bare`.
 
 use crate::bare;
 use crate::cores::Cores;
@@ -25,22 +24,22 @@ const ELSEWHERE: &str = "FastAPI 628/s; PostgreSQL alone 43,000/s on both cores"
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Messages in the chat; those that are missing are made first, in a database of our own only
+    /// Messages in the chat; missing ones are created first, but only in a database of our own
     #[arg(long, default_value_t = 100_000, value_parser = super::rows())]
     rows: u64,
     /// Connections, each with one request under way
     #[arg(long, default_value_t = 32, value_parser = super::lines())]
     connections: usize,
-    /// Messages a page
+    /// Messages per page
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=200))]
     pub limit: u64,
-    /// Instead of any: this many of the newest are passed over
+    /// Instead of random pages: skip this many of the newest messages
     #[arg(long)]
     offset: Option<u64>,
     /// Seconds to read
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     pub seconds: u64,
-    /// Pages at the most
+    /// The most pages to read
     #[arg(long, default_value_t = 10_000_000)]
     pub requests: u64,
 }
@@ -139,7 +138,7 @@ impl Reader {
     }
 }
 
-/// Whether the page begins with this message and has so many. No content of ours looks like one.
+/// Whether the page begins with this message and has this many. None of our contents looks like one.
 fn is_page(page: &[u8], first: u64, count: usize) -> bool {
     let seq = format!(r#""seq":{first},"#);
     let begin = memmem::find(page, br#""seq":"#);
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_must_begin_where_it_should_and_be_whole() {
+    fn a_page_must_begin_at_its_offset_and_be_complete() {
         let page = br#"{"messages":[{"id":5,"seq":7,"x":1},{"id":6,"seq":8,"x":1}],"last_seq":9}"#;
         assert!(is_page(page, 7, 2));
         assert!(!is_page(page, 8, 2) && !is_page(page, 7, 3) && !is_page(b"{}", 7, 0));

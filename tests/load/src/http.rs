@@ -1,14 +1,14 @@
-//! One HTTP connection that is kept, for many requests behind one another.
+//! One HTTP connection that is kept alive for many requests in a row.
 //!
-//! A client library would cost more than the server spends on an answer. Understands what the server
-//! sends: a status, a `Content-Length`, a body.
+//! A client library would cost more than the server spends on an answer. It understands what the
+//! server sends: a status, a `Content-Length`, a body.
 
 use crate::stop::{Result, Stop};
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Two hundred of the longest messages, and then some.
+/// Two hundred of the longest messages, with some room to spare.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 pub struct Line {
@@ -25,7 +25,7 @@ impl Line {
         Ok(Self { stream, address, token: token.to_owned(), answer: Vec::new() })
     }
 
-    /// The body of a 200; everything else is an error.
+    /// The body of a 200; anything else is an error.
     pub async fn get(&mut self, path: &str) -> Result<&[u8]> {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n",
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_length_is_found_however_it_is_written() {
+    fn content_length_is_found_in_any_case_and_spacing() {
         assert_eq!(length("HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\n"), Some(12));
         assert_eq!(length("HTTP/1.1 200 OK\r\nContent-Length:7\r\n\r\n"), Some(7));
         assert_eq!(length("HTTP/1.1 200 OK\r\n\r\n"), None);

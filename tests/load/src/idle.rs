@@ -1,4 +1,4 @@
-//! Many open sockets, and silence: what does each cost? And does it cost the same once it has talked?
+//! Many open, silent sockets: what does each cost? And does it cost the same after it has talked?
 
 use crate::crowd::{Crowd, Door, doors, rest};
 use crate::report::Report;
@@ -21,10 +21,10 @@ pub struct Args {
     /// Sockets to open
     #[arg(long, default_value_t = 1_000, value_parser = super::sockets())]
     pub sockets: usize,
-    /// Seconds before and after opening in which what is freed is given back
+    /// Seconds before and after opening in which freed memory is given back
     #[arg(long, default_value_t = 12, value_parser = super::settle())]
     settle: u64,
-    /// Seconds to hold them; with --after-talk, from the last word to the last look
+    /// Seconds to hold them; with --after-talk, from the last message to the last measurement
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     seconds: u64,
     /// A room for each socket, in which it sends and receives 4,000 characters of four bytes
@@ -68,7 +68,7 @@ pub async fn run(
     Ok(report)
 }
 
-/// A socket on a room of its own for each.
+/// A room of its own for each socket.
 async fn rooms(
     sockets: usize,
     server: &Server,

@@ -1,7 +1,7 @@
 //! Many rooms are written to at once, each by its creator: how many messages are stored a second?
 //!
-//! Afterwards every room is asked how many messages it holds: an acknowledgement that is not
-//! backed by one is a loss. The floor is the bare transaction in `bare`.
+//! Afterwards every room is asked how many messages it holds: an acknowledgement without a message
+//! is a loss. The floor is the bare transaction in `bare`.
 
 use crate::crowd::{Bounds, Crowd, Door, rest};
 use crate::database::Snapshot;
@@ -21,28 +21,28 @@ const ELSEWHERE: &str = "one commit each: 5,800/s";
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Rooms to make and to write to
+    /// Rooms to create and to write to
     #[arg(long, default_value_t = 200, value_parser = super::sockets())]
     pub rooms: usize,
     /// Messages under way in each
     #[arg(long, default_value_t = 8, value_parser = super::window())]
     pub window: usize,
-    /// Instead: messages under way in all rooms together, each room in turn
+    /// Instead: messages under way in all rooms together, taking each room in turn
     #[arg(long, conflicts_with = "window", value_parser = super::under_way())]
     pub under_way: Option<usize>,
-    /// Instead of a closed loop: messages a second, by all of them together
+    /// Instead of a closed loop: messages a second, by all creators together
     #[arg(long, conflicts_with_all = ["window", "under_way"], value_parser = super::rate)]
     pub rate: Option<f64>,
-    /// Seconds to let it settle before anything is measured
+    /// Seconds to let the server settle before anything is measured
     #[arg(long, default_value_t = 2, value_parser = super::settle())]
     settle: u64,
     /// Seconds to write
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     pub seconds: u64,
-    /// Messages at the most
+    /// The most messages to send
     #[arg(long, default_value_t = 10_000_000)]
     pub messages: u64,
-    /// Characters a message
+    /// Characters per message
     #[arg(long, default_value_t = 100, value_parser = super::size())]
     pub size: usize,
     /// Seconds in the middle of the writing in which another session holds a snapshot of the database
@@ -51,7 +51,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Messages under way at once, when it is a closed loop.
+    /// Messages under way at once, if it is a closed loop.
     pub fn under_way(&self) -> usize {
         self.under_way.unwrap_or(self.rooms * self.window)
     }

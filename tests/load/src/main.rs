@@ -1,8 +1,8 @@
-//! snug-load: puts load on a snug and checks that nothing is lost, doubled or out of order.
+//! snug-load: puts load on a snug and checks that nothing is lost, duplicated or out of order.
 //!
 //! Reads the command line, finds or starts the server, runs one scenario on one thread, in turns with
-//! its floor, and prints what it found. Exit status 1 if the run failed or found a fault, 2 for wrong usage. Not part of
-//! what is shipped.
+//! its floor, and prints what it found. Exit status 1 if the run failed or found a fault, 2 for wrong
+//! usage. Not part of what is shipped.
 
 mod bare;
 mod check;
@@ -50,14 +50,14 @@ use tally::Tally;
 use tokio::signal::unix::{SignalKind, signal};
 use users::User;
 
-/// Puts load on a snug of this machine, and counts what is lost, doubled or out of order
+/// Puts load on a snug on this machine, and counts what is lost, duplicated or out of order
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
-    /// A snug that runs already, with SNUG_RATE_LIMITS=off, such as http://127.0.0.1:8000
+    /// A snug that is already running with SNUG_RATE_LIMITS=off, such as http://127.0.0.1:8000
     #[arg(long, global = true, conflicts_with = "start")]
     url: Option<String>,
-    /// Its process id, to see what it costs
+    /// Its process id, to see what it uses
     #[arg(long, global = true, requires = "url")]
     pid: Option<i32>,
     /// Its database, for the floors of ingest and history and for --snapshot-seconds
@@ -66,28 +66,28 @@ struct Cli {
     /// The program to start instead, with a database of its own that is removed afterwards
     #[arg(long, global = true, value_name = "PROGRAM")]
     start: Option<PathBuf>,
-    /// Users to sign up, or more if the scenario needs them; the sockets are shared out among them
+    /// Users to sign up, or more if the scenario needs them; they share the sockets
     #[arg(long, global = true, default_value_t = 20, value_parser = at_most(1, 10_000))]
     users: usize,
-    /// Instead: a file with a token a line
+    /// Instead: a file with one token per line
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "users")]
     tokens: Option<PathBuf>,
-    /// Instead: the one token of a single user, where nobody else may read the list of processes
+    /// Instead: the token of a single user, if nobody else can read the list of processes
     #[arg(long, global = true, conflicts_with_all = ["users", "tokens"])]
     token: Option<String>,
-    /// How often to measure, ours and the floor in turns; the medians count
+    /// How often to measure the server and the floor in turns; the medians count
     #[arg(long, global = true, default_value_t = 1, value_parser = at_most(1, 20))]
     pairs: usize,
     /// Do not measure the floor
     #[arg(long, global = true)]
     no_floor: bool,
-    /// Let every process use every core, instead of one for the server and one for the load
+    /// Let every process use every core, instead of one core for the server and one for the load
     #[arg(long, global = true)]
     all_cores: bool,
     /// Print JSON instead of a table
     #[arg(long, global = true, conflicts_with = "markdown")]
     json: bool,
-    /// Print only rows of a table in Markdown
+    /// Print only the rows of a Markdown table
     #[arg(long, global = true)]
     markdown: bool,
     #[command(subcommand)]
@@ -96,23 +96,23 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Scenario {
-    /// Many open sockets, and silence
+    /// Many open, silent sockets
     Idle(idle::Args),
-    /// A few write at a rate, everybody reads
+    /// A few people write at a fixed rate, everybody reads
     Fanout(fanout::FanoutArgs),
-    /// Many write as fast as they can, everybody reads
+    /// Many people write as fast as they can, everybody reads
     Burst(fanout::BurstArgs),
-    /// Many rooms written to at once
+    /// Many rooms are written to at once
     Ingest(ingest::Args),
-    /// Sockets opened as fast as they are answered
+    /// Sockets are opened as fast as they are answered
     Connect(connect::Args),
-    /// Pages of history from anywhere
+    /// Random pages of history
     History(history::Args),
-    /// Everything at once, with lines that drop
+    /// Everything at once, with connections that drop
     Soak(soak::Args),
-    /// How many people and messages this machine bears
+    /// How many people and messages this machine can take
     Size(size::Args),
-    /// The floor by itself: what it costs to broadcast and do nothing else
+    /// The floor by itself: the cost of broadcasting and doing nothing else
     Floor(floor::Args),
 }
 
@@ -145,7 +145,7 @@ fn start(cli: &Cli) -> Result<bool> {
 }
 
 async fn with_server(cli: &Cli) -> Result<bool> {
-    // Only what we start ourselves is bound to a core.
+    // Only processes that we start ourselves are bound to a core.
     let cores = if cli.all_cores || cli.url.is_some() { None } else { Cores::choose()? };
     let mut server = match &cli.start {
         Some(program) => Server::start(program, cores.as_ref()).await?,
@@ -169,7 +169,7 @@ async fn run(cli: &Cli, server: &mut Server, cores: Option<&Cores>) -> Result<bo
     let mut pairs = Vec::with_capacity(cli.pairs);
     for number in 1..=cli.pairs {
         if let (Scenario::Idle(_), 2.., Some(program)) = (&cli.scenario, number, &cli.start) {
-            // What the last sockets took is there already, and would not be counted again.
+            // Memory taken by the previous sockets is there already, and would not be counted again.
             server.stop().await?;
             *server = Server::start(program, cores).await?;
             users = people(cli, server).await?;
@@ -187,7 +187,7 @@ async fn run(cli: &Cli, server: &mut Server, cores: Option<&Cores>) -> Result<bo
     Ok(comparison.is_clean())
 }
 
-/// As whom the sockets come.
+/// The users that the sockets belong to.
 async fn people(cli: &Cli, server: &Server) -> Result<Vec<User>> {
     let needed = rooms_needed(cli).div_ceil(users::ROOMS_PER_CREATOR_MAX);
     let given = match (&cli.tokens, &cli.token) {
@@ -200,7 +200,7 @@ async fn people(cli: &Cli, server: &Server) -> Result<Vec<User>> {
     match given.len() >= needed {
         true => Ok(given),
         false => Err(Stop::new(format!(
-            "this makes {} rooms, and a user may make {}: give the tokens of {needed} users, or fewer \
+            "this needs {} rooms, and a user may create {}: give the tokens of {needed} users, or fewer \
              --rooms, --sockets or --pairs",
             rooms_needed(cli),
             users::ROOMS_PER_CREATOR_MAX,
@@ -208,7 +208,7 @@ async fn people(cli: &Cli, server: &Server) -> Result<Vec<User>> {
     }
 }
 
-/// One scenario against one server, with a tally of its own.
+/// One scenario against one server, with its own tally.
 async fn measure(scenario: &Scenario, server: &Server, users: &[User]) -> Result<Report> {
     let tally = Tally::new()?;
     let telling = tokio::task::spawn_local(tally.clone().tell());
@@ -221,13 +221,13 @@ async fn measure(scenario: &Scenario, server: &Server, users: &[User]) -> Result
         Scenario::History(args) => history::run(args, server, users, &tally).await,
         Scenario::Soak(args) => soak::run(args, server, users, &tally).await,
         Scenario::Size(args) => size::run(args, server, users, &tally).await,
-        Scenario::Floor(_) => Err(Stop::new("the floor is no scenario")),
+        Scenario::Floor(_) => Err(Stop::new("the floor is not a scenario")),
     };
     telling.abort();
     report
 }
 
-/// The same with nothing but the kernel, or nothing but PostgreSQL, at the other end.
+/// The same with only the kernel, or only PostgreSQL, at the other end.
 async fn measure_floor(
     scenario: &Scenario,
     server: &Server,
@@ -237,7 +237,7 @@ async fn measure_floor(
     match scenario {
         Scenario::Ingest(args) => bare::transactions(args, server).await,
         Scenario::History(args) => history::floor(args, server, users, cores).await,
-        // It knows no position from which somebody who comes back could go on.
+        // The floor knows no positions to resume from.
         Scenario::Soak(_) | Scenario::Floor(_) => Ok(None),
         Scenario::Idle(_)
         | Scenario::Fanout(_)
@@ -253,7 +253,7 @@ async fn measure_floor(
     }
 }
 
-/// Each measurement makes new ones.
+/// Each measurement creates new ones.
 fn rooms_needed(cli: &Cli) -> usize {
     let rooms = match &cli.scenario {
         Scenario::Idle(args) if args.after_talk => args.sockets,
@@ -268,17 +268,17 @@ fn sockets() -> impl TypedValueParser<Value = usize> {
     at_most(1, 60_000)
 }
 
-/// A longer run is what a service is for.
+/// Longer runs are what a service is for.
 fn seconds() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(1..=600)
 }
 
-/// What opening took is given back by then.
+/// By then, the memory that opening took has been given back.
 fn settle() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(0..=120)
 }
 
-/// As many drafts as the server lets wait.
+/// As many drafts as the server queues.
 fn under_way() -> impl TypedValueParser<Value = usize> {
     at_most(1, 8_192)
 }
@@ -301,7 +301,7 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
     rate.ok_or_else(|| "expected messages a second, from 0.01 to 1000000".to_owned())
 }
 
-/// A line that was away is told again at most a thousand messages.
+/// A connection that was away has at most a thousand messages replayed.
 fn gentle_rate(text: &str) -> std::result::Result<f64, String> {
     rate(text).ok().filter(|rate| *rate <= 500.0).ok_or_else(|| "expected 0.01 to 500".to_owned())
 }
@@ -310,7 +310,7 @@ fn stalled() -> impl TypedValueParser<Value = usize> {
     at_most(0, 10_000)
 }
 
-/// Fewer than the server has places for one address.
+/// Fewer than the server's places for one address.
 fn lines() -> impl TypedValueParser<Value = usize> {
     at_most(1, 1_000)
 }

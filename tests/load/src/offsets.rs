@@ -1,9 +1,9 @@
-//! Chance that can be repeated: where a reader of history looks next, when a person of a soak leaves.
+//! Repeatable randomness: where a reader of history looks next, when a person of a soak leaves.
 //!
 //! Pure.
 
-/// Where to read next: evenly spread, the same in each run of this seed (a linear congruential
-/// generator with Knuth's constants).
+/// Where to read next: evenly distributed, and the same in each run with this seed (a linear
+/// congruential generator with Knuth's constants).
 pub struct Offsets {
     state: u64,
     furthest: u64,
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offsets_stay_within_the_chat_and_do_not_stand_still() {
+    fn offsets_stay_within_the_chat_and_vary() {
         let mut offsets = Offsets::new(7, 99);
         let seen: std::collections::HashSet<u64> = (0..1_000).map(|_| offsets.next()).collect();
         assert!(seen.iter().all(|offset| *offset <= 99) && seen.len() > 90);

@@ -1,4 +1,4 @@
-//! How fast somebody writes, and waiting for the very moment.
+//! How fast a person writes, and waiting for an exact moment.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::Instant;
 pub enum Pace {
     /// At fixed times, whatever the server does.
     Every { interval: Duration, first: Instant },
-    /// As fast as acknowledgements come, with so many under way.
+    /// As fast as acknowledgements come, with this many under way.
     Window(usize),
-    /// The same, with so many under way as all who share it have room for together, each in turn.
+    /// The same, with a total number under way that is shared with others, each in turn.
     Shared(Rc<Semaphore>),
 }
 
-/// A moment that all writers share, so that their messages spread evenly over time.
+/// A starting time shared by all writers, so that their messages are spread evenly over time.
 pub fn paces(writers: usize, rate: f64) -> impl Iterator<Item = Pace> {
     let start = Instant::now();
     let interval = Duration::from_secs_f64(writers as f64 / rate);
@@ -25,7 +25,7 @@ pub fn paces(writers: usize, rate: f64) -> impl Iterator<Item = Pace> {
     })
 }
 
-/// Tokio's clock goes by the millisecond, which would be part of every wait that is measured.
+/// Tokio's timers have a resolution of a millisecond, which would be part of every wait measured.
 pub async fn sleep_until(due: Instant) {
     async_io::Timer::at(due.into_std()).await;
 }

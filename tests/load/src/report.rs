@@ -1,4 +1,4 @@
-//! What one run against one server found, and the verdict on it. `compare` sets runs side by side.
+//! What one run against one server found, and the verdict. `compare` sets runs side by side.
 
 use crate::crowd::Crowd;
 use crate::database::Snapshot;
@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a scenario is run for: one number that can be set beside the floor's.
+/// What a scenario is run for: one number to compare with the floor's.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     pub what: &'static str,
     pub unit: &'static str,
     pub value: f64,
-    /// The same of other programs, where it was measured.
+    /// The same figure for other programs, if it was measured.
     pub elsewhere: &'static str,
 }
 
@@ -43,9 +43,9 @@ pub struct Report {
     /// Sockets that never read, and how many of them were told that they are too slow.
     pub stalled: u64,
     pub stalled_told: u64,
-    /// Those that were told something else.
+    /// How many were told something else.
     pub stalled_misled: u64,
-    /// What the server held more of at the most, for each of them.
+    /// How much more memory the server held at its peak, per stalled socket.
     pub stalled_bytes: Option<f64>,
     pub lost: u64,
     pub doubled: u64,
@@ -57,7 +57,7 @@ pub struct Report {
     pub closed: u64,
     pub first_close: Option<String>,
     pub server: Option<Cost>,
-    /// What it comes to, in a sentence.
+    /// The result in a sentence.
     pub summary: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl Report {
         }
     }
 
-    /// What the tally has, whoever filled it.
+    /// What the tally has counted, whoever filled it.
     pub fn counted(scenario: &'static str, tally: &Tally, span: Duration) -> Self {
         let seconds = span.as_secs_f64().max(1e-9);
         let (deliveries, acknowledged) = (tally.deliveries.get(), tally.acknowledged.get());
@@ -130,7 +130,7 @@ impl Report {
         self.figures.push(Figure { what, unit, value, elsewhere });
     }
 
-    /// How fast it was before, while and after another session held a snapshot, if one did.
+    /// The rates before, while and after another session held a snapshot, if one did.
     pub async fn add_rates(
         &mut self,
         snapshot: Option<Snapshot>,
@@ -157,14 +157,14 @@ impl Report {
         }
     }
 
-    /// For scenarios that ask and are answered.
+    /// For scenarios of requests and answers.
     pub fn count_requests(&mut self, count: u64, micros: &Histogram<u64>) {
         self.requests = count;
         self.requests_per_second = count as f64 / self.seconds.max(1e-9);
         self.request_micros = Quantiles::of(micros);
     }
 
-    /// Takes up the faults of a run that this one is compared with.
+    /// Takes over the faults of a run that this one is compared with.
     pub fn blame(&mut self, other: &Self) {
         self.lost += other.lost;
         self.doubled += other.doubled;

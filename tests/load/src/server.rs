@@ -1,5 +1,5 @@
-//! What is under load: a snug that runs already, or one that we start and stop ourselves; and the
-//! floor, which is always ours.
+//! What is under load: a snug that is already running, or one that we start and stop ourselves; and
+//! the floor, which we always start.
 //!
 //! Only addresses of this machine are accepted: load on somebody else's server is an attack.
 
@@ -20,19 +20,19 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
-/// initdb on a slow card takes its time.
+/// initdb takes a while on a slow card.
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// The server promises ten seconds; then PostgreSQL stops.
+/// The server promises to stop within ten seconds; then PostgreSQL stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 const GLANCE: Duration = Duration::from_millis(25);
-/// Between two looks at the server's memory, each of which takes it some milliseconds.
+/// Between two readings of the server's memory, each of which costs it some milliseconds.
 const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// More than any run opens.
 const CONNECTIONS: &str = "1000000";
 
 pub struct Server {
     pub address: SocketAddr,
-    /// Of its database, if that may be looked into.
+    /// The address of its database, if we may use it.
     pub database: Option<tokio_postgres::Config>,
     pid: Option<i32>,
     started: Option<Started>,
@@ -45,7 +45,7 @@ struct Started {
 }
 
 impl Server {
-    /// One that runs already; `pid` only to see what it costs.
+    /// A server that is already running; `pid` is only for measuring what it uses.
     pub async fn running(url: &str, pid: Option<i32>, database: Option<&str>) -> Result<Self> {
         let mut server = Self::at(loopback(url)?, pid);
         server.database = database.map(database_at).transpose()?;
@@ -57,10 +57,10 @@ impl Server {
         Self { address, database: None, pid, started: None }
     }
 
-    /// Starts one with a database of its own that is gone afterwards.
+    /// Starts a server with its own database, which is removed afterwards.
     pub async fn start(program: &Path, cores: Option<&Cores>) -> Result<Self> {
         let data = TempDir::with_prefix("snug-load-")?;
-        // PostgreSQL does not run as root: its user must be able to pass through.
+        // PostgreSQL does not run as root: its user must be able to enter this directory.
         std::fs::set_permissions(data.path(), Permissions::from_mode(0o755))?;
         let log = File::create(data.path().join("log"))?;
         let address = free_address()?;
@@ -104,12 +104,12 @@ impl Server {
             BufReader::new(output).read_line(&mut line).await?;
         }
         let address =
-            line.trim().parse().map_err(|_| Stop::new("the floor told no address to listen on"))?;
+            line.trim().parse().map_err(|_| Stop::new("the floor did not say where it listens"))?;
         let started = Some(Started { child, data: None });
         Ok(Self { address, database: None, pid, started })
     }
 
-    /// Whether it was started by us and is gone afterwards, database and all.
+    /// Whether we started it; then it is removed afterwards, including its database.
     pub fn is_ours(&self) -> bool {
         self.started.as_ref().is_some_and(|started| started.data.is_some())
     }
@@ -145,7 +145,7 @@ impl Server {
         self.pid.is_some_and(|pid| kill(Pid::from_raw(pid), None).is_err() || is_zombie(pid))
     }
 
-    /// The last line that the server wrote, which usually is the reason.
+    /// The last line that the server wrote, which usually says why.
     fn log(&self) -> String {
         let data = self.started.as_ref().and_then(|started| started.data.as_ref());
         let log = data.map(|data| data.path().join("log"));
@@ -157,7 +157,7 @@ impl Server {
         usage(self.pid?)
     }
 
-    /// Keeps the largest that it has been; ends when there is nothing more to see.
+    /// Records peak usage; ends when there is nothing more to see.
     pub async fn watch(&self, peak: &Cell<Option<Usage>>) {
         let pss = |usage: Option<Usage>| usage.map_or(0, |usage| usage.pss_kib);
         loop {
@@ -172,7 +172,7 @@ impl Server {
         }
     }
 
-    /// Stops the one that we started, politely at first.
+    /// Stops a server that we started; first with SIGTERM.
     pub async fn stop(&mut self) -> Result<()> {
         let Some(Started { mut child, data: _data }) = self.started.take() else { return Ok(()) };
         let Some(pid) = child.id() else { return Ok(()) };
@@ -202,9 +202,7 @@ fn spawn(command: &mut Command, cores: Option<&Cores>) -> Result<Child> {
 fn database_at(url: &str) -> Result<tokio_postgres::Config> {
     use tokio_postgres::config::Host;
     let config: tokio_postgres::Config = url.parse().map_err(|_| {
-        Stop::new(
-            "--database is not understood; write it like postgres:///snug?host=/run/postgresql",
-        )
+        Stop::new("cannot parse --database; write it like postgres:///snug?host=/run/postgresql")
     })?;
     let is_here = |host: &Host| match host {
         Host::Unix(_) => true,

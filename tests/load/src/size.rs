@@ -1,5 +1,5 @@
-//! How large is this machine? Many people online, and ever more messages a second to all of them, until
-//! they come late.
+//! How large is this machine? Many people online, and more and more messages a second to all of them,
+//! until they arrive late.
 
 use crate::crowd::{Bounds, Crowd, doors, rest};
 use crate::pace::paces;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// Messages a second to all, one step after another.
 const STEPS: [f64; 14] =
     [1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1_000.0];
-/// Files that are not sockets: ours, and those that the server keeps for itself.
+/// Files that are not sockets: ours, and those that the server reserves for itself.
 const FILES_RESERVED: u64 = 250;
 const SIZE: usize = 100;
 const PUBLISHERS: usize = 10;
@@ -27,13 +27,13 @@ pub struct Args {
     /// People online; by default 18,000, or as many as the file limit allows
     #[arg(long, value_parser = super::sockets())]
     sockets: Option<usize>,
-    /// Seconds of each step
+    /// Seconds per step
     #[arg(long, default_value_t = 4, value_parser = super::seconds())]
     seconds: u64,
-    /// Seconds to let it settle before anything is measured
+    /// Seconds to let the server settle before anything is measured
     #[arg(long, default_value_t = 3, value_parser = super::settle())]
     settle: u64,
-    /// Messages at the most
+    /// The most messages to send
     #[arg(long, default_value_t = 10_000_000)]
     messages: u64,
     /// Milliseconds within which 99 of 100 deliveries must arrive
@@ -59,7 +59,7 @@ pub async fn run(
     let mut best = None;
     let step_of = sockets.div_ceil(PUBLISHERS);
     for rate in STEPS {
-        // A step that this cuts short would prove nothing.
+        // A step that is cut short by this would prove nothing.
         if tally.sent.get() as f64 + rate * args.seconds as f64 > args.messages as f64 {
             break;
         }
@@ -90,7 +90,7 @@ pub async fn run(
     Ok(report)
 }
 
-/// Up to 18,000 sockets, on both sides within the file limit.
+/// Up to 18,000 sockets, within the file limits of both sides.
 fn affordable() -> Result<usize> {
     let (soft, _) =
         getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| Stop::new(error.to_string()))?;

@@ -1,9 +1,9 @@
-//! A mixed load for as long as one likes: people who write, read history, drop their line in the middle
-//! of things and come back with their position. Nothing may be lost or doubled at any seam.
+//! A mixed load for as long as one likes: people who write, read history, drop their connection in the
+//! middle of things and resume from their position. Nothing may be lost or duplicated at any seam.
 //!
-//! A message whose acknowledgement was lost with its line is sent again under the same name. At the end
-//! the chat must have grown by exactly as many messages as were acknowledged, so nobody else may write
-//! meanwhile.
+//! A message whose acknowledgement was lost with its connection is sent again with the same `client_id`.
+//! At the end the chat must have grown by exactly the number of messages acknowledged, so nobody else
+//! may write in the meantime.
 
 use crate::http::Line;
 use crate::report::Report;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// All must be level again so long after the last word.
+/// Everybody must be up to date within this time after the last message.
 const LEVEL_TIMEOUT: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(20);
 
@@ -35,13 +35,13 @@ pub struct Args {
     /// Messages a second, by all of them together
     #[arg(long, default_value_t = 50.0, value_parser = super::gentle_rate)]
     rate: f64,
-    /// Messages at the most
+    /// The most messages to send
     #[arg(long, default_value_t = 10_000_000)]
     messages: u64,
-    /// Seconds that somebody stays, on average, before the line drops
+    /// Average seconds that a person stays before the connection drops
     #[arg(long, default_value_t = 5, value_parser = super::seconds())]
     stay: u64,
-    /// Connections that read history meanwhile, a page each 100 ms
+    /// Connections that read history in the meantime, one page every 100 ms
     #[arg(long, default_value_t = 4, value_parser = super::readers())]
     readers: usize,
     /// Seconds of all this
@@ -119,13 +119,13 @@ fn unacknowledged(people: &[Rc<Soaker>]) -> u64 {
     people.iter().map(|soaker| soaker.unacknowledged()).sum()
 }
 
-/// What was acknowledged to somebody and has not come to everybody.
+/// How many messages were acknowledged to somebody but have not reached everybody.
 fn missing(people: &[Rc<Soaker>], tally: &Tally) -> u64 {
     let end = tally.ends.borrow().values().copied().max().unwrap_or(0);
     people.iter().map(|soaker| soaker.missing(end)).sum()
 }
 
-/// The newest page again and again, at a walking pace.
+/// Reads the newest page repeatedly, at a leisurely pace.
 async fn read(mut line: Line, until: Instant, tally: Rc<Tally>, reads: Rc<Tally>) {
     while Instant::now() < until {
         let asked = Instant::now();

@@ -1,4 +1,4 @@
-//! One person of a soak: stays a while, drops the line, comes back from where they were.
+//! One person of a soak: stays for a while, drops the connection, resumes from where they were.
 
 use crate::check::Order;
 use crate::crowd::source;
@@ -15,11 +15,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Between two lines, at the most; so many messages as pass meanwhile are replayed.
+/// The longest time between two connections; the messages of that time are replayed.
 const AWAY_MILLIS_MAX: u64 = 1_000;
 const MESSAGE_CHARS: usize = 100;
 
-/// How often somebody says something, for how long, and how much all of them together.
+/// How often a person says something, for how long, and how many messages all of them send together.
 #[derive(Clone, Copy)]
 pub struct Words {
     pub interval: Duration,
@@ -33,7 +33,7 @@ pub struct Soaker {
     place: usize,
     order: RefCell<Order>,
     line: RefCell<Option<Rc<Socket>>>,
-    /// What was said and not yet acknowledged, by name: when it was due, and the frame.
+    /// What was sent but not yet acknowledged, by `client_id`: when it was due, and the frame.
     unanswered: RefCell<BTreeMap<String, (u64, String)>>,
     lines: Cell<u64>,
 }
@@ -84,7 +84,7 @@ impl Soaker {
         }
     }
 
-    /// One line, from the last known position on. It just drops at the end, without a farewell.
+    /// One connection, from the last known position on. In the end it just drops, without a close frame.
     async fn be_there(
         &self,
         leave_at: Option<Instant>,
@@ -119,7 +119,7 @@ impl Soaker {
             tokio::select! {
                 received = line.receive(scratch, &mut incoming, &mut hear) => {
                     if !received? {
-                        return Err(crate::stop::Stop::new("closed by the server without a word"));
+                        return Err(crate::stop::Stop::new("closed by the server without a close frame"));
                     }
                 }
                 () = &mut leave => return Ok(()),
@@ -139,14 +139,14 @@ impl Soaker {
                     None => add(&tally.acknowledged_twice, 1),
                 }
             }
-            // What could not be stored now is said again on the next line.
+            // What could not be stored now is sent again on the next connection.
             Some(Frame::Refused { code, .. }) => tally.refused(code),
             Some(Frame::Welcome { .. } | Frame::Other) => {}
             None => add(&tally.unreadable, 1),
         }
     }
 
-    /// Says something at fixed times, whether the line is there or not.
+    /// Says something at fixed times, connected or not.
     pub async fn write(self: Rc<Self>, start: Instant, words: Words, tally: Rc<Tally>) {
         let mut due = start;
         while due < words.until {
@@ -161,7 +161,7 @@ impl Soaker {
             self.unanswered.borrow_mut().insert(name, (sent_nanos, text.clone()));
             let line = self.line.borrow().clone();
             if let Some(line) = line {
-                // A line that breaks now is noticed by whoever reads from it; the next one says it again.
+                // If the connection breaks here, its reader notices; the next one sends it again.
                 let _broken = line.send(&text).await;
             }
             due += words.interval;

@@ -1,8 +1,8 @@
 //! One WebSocket, cheap enough to hold many thousands in one process.
 //!
-//! Frame header and handshake key are tungstenite's; reading goes through one buffer that all
-//! sockets of the thread share, and a socket keeps only the beginning of a frame whose end has not
-//! come yet. Knows nothing of chats.
+//! Frame headers and the handshake key are tungstenite's. All sockets of a thread read through one
+//! shared buffer, and a socket keeps only the beginning of an incomplete frame. Knows nothing of
+//! chats.
 
 use crate::stop::{Result, Stop};
 use nix::sys::socket::setsockopt;
@@ -21,51 +21,51 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-/// As much as the kernel hands out at once when many frames wait.
+/// As much as the kernel returns at once when many frames are waiting.
 pub const SCRATCH_BYTES: usize = 256 * 1024;
 /// The answer to an upgrade is a few hundred bytes.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
-/// The server promises frames within a page of history; more is a fault of its own.
+/// The server's frames are at most a page of history long; a longer one is the server's fault.
 const FRAME_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// For a reader who does not read: its own kernel holds as little of what comes, and in as small segments,
-/// as for one far away.
+/// For a reader that does not read: its own kernel buffers as little, and in segments as small, as for
+/// a distant reader.
 const LITTLE_BYTES: u32 = 4 * 1024;
 const SEGMENT_BYTES: u32 = 536;
 /// A server that takes longer to answer an upgrade has failed.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
-/// The load is our own, so that nobody can be fooled by a known mask.
+/// The load is our own, so a predictable mask deceives nobody.
 const MASK: [u8; 4] = [0x5a, 0xa5, 0x3c, 0xc3];
 const KEY: &str = "c251Zy1sb2FkLWNsaWVudA==";
 
 pub type Scratch = RefCell<Vec<u8>>;
 
-/// Whether what comes will be read.
+/// Whether this socket is going to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
     Quick,
     Stalled,
 }
 
-/// The half that writes; several tasks may.
+/// The writing half; several tasks may use it.
 pub struct Socket {
     half: OwnedWriteHalf,
     out: RefCell<Vec<u8>>,
 }
 
-/// The half that reads; one task owns it.
+/// The reading half; it belongs to one task.
 pub struct Incoming {
     half: OwnedReadHalf,
     frames: Frames,
 }
 
-/// Takes frames out of a stream of bytes.
+/// Splits a stream of bytes into frames.
 #[derive(Default)]
 struct Frames {
     tail: Vec<u8>,
 }
 
 impl Socket {
-    /// Connects from `source` and upgrades; also gives back the frames that came with the answer.
+    /// Connects from `source` and upgrades; also returns the frames that came with the answer.
     pub async fn open(
         source: Ipv4Addr,
         address: SocketAddr,
@@ -130,18 +130,18 @@ impl Socket {
         self.flush().await
     }
 
-    /// Says goodbye; the server answers by closing.
+    /// Sends a close frame; the server answers by closing.
     pub async fn close(&self) -> Result<()> {
         self.queue(OpCode::Control(Control::Close), &1000u16.to_be_bytes())?;
         self.flush().await
     }
 
-    /// Takes the frames that came with the answer to the upgrade.
+    /// Processes the frames that came with the answer to the upgrade.
     pub fn begin(&self, incoming: &mut Incoming, on_text: &mut impl FnMut(&[u8])) -> Result<()> {
         self.deliver(&mut incoming.frames, &[], on_text)
     }
 
-    /// Waits until bytes are there, and takes frames out of them. `Ok(false)` means the end.
+    /// Waits for bytes and processes the frames in them. `Ok(false)` means the end.
     pub async fn receive(
         &self,
         scratch: &Scratch,
@@ -162,7 +162,7 @@ impl Socket {
         Ok(read > 0)
     }
 
-    /// Takes frames out of these bytes and of what was left before. A close frame is an error.
+    /// Processes these bytes together with the rest from before. A close frame is an error.
     fn deliver(
         &self,
         frames: &mut Frames,
@@ -190,7 +190,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Whoever comes first writes what all have queued, in the order in which they did.
+    /// The first caller writes what everybody has queued, in the order in which they queued it.
     async fn flush(&self) -> Result<()> {
         loop {
             {
@@ -214,7 +214,7 @@ impl Socket {
 }
 
 impl Frames {
-    /// Hands over each complete frame, and keeps the beginning of an incomplete one.
+    /// Passes on each complete frame, and keeps the beginning of an incomplete one.
     fn feed(
         &mut self,
         bytes: &[u8],
@@ -235,7 +235,7 @@ impl Frames {
     }
 }
 
-/// How many bytes belong to complete frames.
+/// Returns how many bytes belong to complete frames.
 fn split(bytes: &[u8], on_frame: &mut impl FnMut(OpCode, &[u8]) -> Result<()>) -> Result<usize> {
     let mut used = 0;
     loop {
@@ -258,7 +258,7 @@ async fn connect(reader: Reader, source: Ipv4Addr, address: SocketAddr) -> Resul
         return Ok(TcpStream::connect(address).await?);
     }
     let socket = TcpSocket::new_v4()?;
-    // The port is chosen when both ends are known, and may then be shared.
+    // The kernel chooses the port when both ends are known, so that ports can be shared.
     setsockopt(&socket, IpBindAddressNoPort, &true).map_err(|e| Stop::new(e.to_string()))?;
     if reader == Reader::Stalled {
         socket.set_recv_buffer_size(LITTLE_BYTES)?;
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_masked_frame_or_a_part_of_one_is_a_fault() {
+    fn a_masked_or_fragmented_frame_is_an_error() {
         for bytes in
             [&b"\x81\x80abcd"[..], b"\x01\x00", b"\x81\x7f\x00\x00\x00\x00\xff\xff\xff\xff"]
         {

@@ -1,8 +1,9 @@
 //! Readers that open a socket and never read: what do they cost the others?
 //!
-//! The server must give each no more than its bounded outbox and tell it to come back later (1013). To
-//! hear that, they read at last, and soon enough. Before the server the kernels keep what is not read: who is
-//! still connected, or answered no ping meanwhile (4408), was only not slow enough for it.
+//! The server must hold no more for each than its bounded outbox, and then tell it to come back later
+//! (1013). To receive that, they do read at the end, and soon enough. The kernels buffer some of what is
+//! not read: a reader that is still connected, or that answered no ping in the meantime (4408), was
+//! simply not slow enough for the outbox.
 
 use crate::crowd::{doors, source};
 use crate::server::Server;
@@ -21,7 +22,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Stalled(Vec<(Socket, Incoming)>);
 
 impl Stalled {
-    /// Places come after those of the crowd.
+    /// Their indexes come after those of the crowd.
     pub async fn open(
         count: usize,
         place: usize,
@@ -40,7 +41,7 @@ impl Stalled {
         Ok(Self(sockets))
     }
 
-    /// Reads all that there is; what each was told.
+    /// Reads everything there is; returns what each was told.
     pub async fn told(self) -> Told {
         let deadline = Instant::now() + READ_TIMEOUT;
         let mut reading = JoinSet::new();
@@ -53,7 +54,7 @@ impl Stalled {
                 Ok(Ok(why)) if why.starts_with("closed with 1013") => told.too_slow += 1,
                 Ok(Ok(why)) if why.starts_with("closed with 4408") => {}
                 Ok(Ok(why)) if why.starts_with("closed with") => told.otherwise += 1,
-                // Still connected, or cut since the close was not taken either.
+                // Still connected, or cut off because it did not take the close frame either.
                 Ok(Ok(_) | Err(_)) | Err(_) => {}
             }
         }
@@ -61,20 +62,20 @@ impl Stalled {
     }
 }
 
-/// How many were told that they are too slow, and how many something that they are not.
+/// How many were told that they are too slow, and how many were told something untrue.
 #[derive(Default)]
 pub struct Told {
     pub too_slow: u64,
     pub otherwise: u64,
 }
 
-/// Reads up to the end, and says what it was.
+/// Reads to the end and says how it ended.
 async fn end_of(socket: Socket, mut incoming: Incoming) -> String {
     let scratch: Scratch = RefCell::new(vec![0; SCRATCH_BYTES]);
     loop {
         match socket.receive(&scratch, &mut incoming, &mut |_| {}).await {
             Ok(true) => {}
-            Ok(false) => return "ended without a close".to_owned(),
+            Ok(false) => return "ended without a close frame".to_owned(),
             Err(stop) => return stop.to_string(),
         }
     }

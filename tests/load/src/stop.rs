@@ -29,7 +29,7 @@ impl From<std::io::Error> for Stop {
 
 impl From<reqwest::Error> for Stop {
     fn from(error: reqwest::Error) -> Self {
-        // Without its causes, the error of a refused connection says nothing.
+        // Without its causes, a refused connection's error says nothing useful.
         let mut line = error.to_string();
         let mut cause = std::error::Error::source(&error);
         while let Some(error) = cause {

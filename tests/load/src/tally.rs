@@ -12,14 +12,14 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Ten minutes in microseconds, the longest run there is.
+/// Ten minutes in microseconds, longer than any run.
 const LATENCY_MICROS_MAX: u64 = 600_000_000;
 
 pub struct Tally {
-    /// Tells the messages of this run from those of others.
+    /// Distinguishes this run's messages from those of others.
     pub run: u64,
     pub began: Instant,
-    /// The time at the last glance at the clock: one for all that one read brings.
+    /// The time when the clock was last read: one reading for everything that one `read` returns.
     clock: Cell<u64>,
     pub sent: Cell<u64>,
     pub acknowledged: Cell<u64>,
@@ -34,13 +34,13 @@ pub struct Tally {
     pub refused: RefCell<BTreeMap<String, u64>>,
     pub delivery_micros: RefCell<Histogram<u64>>,
     pub ack_micros: RefCell<Histogram<u64>>,
-    /// The greatest acknowledged `seq` of each chat: so far must every reader come.
+    /// The largest acknowledged `seq` of each chat: every reader must get that far.
     pub ends: RefCell<HashMap<u64, u64>>,
     /// How many were acknowledged in each second of the writing.
     pub each_second: RefCell<Vec<u64>>,
 }
 
-/// Of microseconds.
+/// A histogram of microseconds.
 pub fn histogram() -> Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
         .map_err(|error| Stop::new(error.to_string()))
@@ -79,7 +79,7 @@ impl Tally {
         at.saturating_duration_since(self.began).as_nanos() as u64
     }
 
-    /// Looks at the clock for the frames that come now.
+    /// Reads the clock for the frames that come next.
     pub fn glance(&self) {
         self.clock.set(self.nanos(Instant::now()));
     }
@@ -128,7 +128,7 @@ impl Tally {
         self.ack_micros.borrow_mut().reset();
     }
 
-    /// Tells once a second how it goes, until dropped.
+    /// Prints progress once a second, until dropped.
     pub async fn tell(self: Rc<Self>) {
         let mut last = (0, 0);
         loop {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn losses_doubles_and_swaps_are_counted_apart() {
+    fn losses_duplicates_and_swaps_are_counted_separately() {
         assert_eq!(count(&[1, 2, 3]), (0, 0, 0));
         assert_eq!(count(&[1, 4]), (2, 0, 0));
         assert_eq!(count(&[1, 1]), (0, 1, 0));

@@ -1,5 +1,5 @@
-//! Whole runs against a tiny chat server, faithful or not: the checker must pass the one and find
-//! the others out.
+//! Whole runs against a tiny chat server that is either faithful or faulty: the checker must pass the
+//! first and catch the second.
 
 use crate::report::Report;
 use crate::server::Server;
@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_tungstenite::tungstenite::Message;
 
-/// What the server does wrong with one message, towards its first reader.
+/// What the server does wrong with one message to its first reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -157,7 +157,7 @@ fn a_faithful_server_gets_a_clean_report() {
     assert!(report.delivery_micros.is_some() && report.ack_micros.is_some());
 }
 
-/// The floor is measured as a server is, so it must be one.
+/// The floor is measured like a server, so it must behave like one.
 #[test]
 fn the_floor_loses_nothing_and_keeps_one_order() {
     let listener = crate::floor::listen(0).unwrap();
@@ -173,7 +173,7 @@ fn the_floor_loses_nothing_and_keeps_one_order() {
 }
 
 #[test]
-fn a_closed_loop_sends_all_it_may() {
+fn a_closed_loop_fills_its_window() {
     let arguments = "burst --sockets 4 --publishers 2 --window 8 --messages 40";
     let report = run(Fault::None, arguments);
     assert!(report.is_clean(), "{report:?}");
@@ -181,7 +181,7 @@ fn a_closed_loop_sends_all_it_may() {
 }
 
 #[test]
-fn one_token_is_enough_for_one_creators_rooms_only() {
+fn one_token_is_enough_for_the_rooms_of_one_creator() {
     let people = |rooms: usize| {
         let arguments = format!("snug-load --token t ingest --rooms {rooms}");
         let cli = Cli::try_parse_from(arguments.split(' ')).unwrap();
@@ -195,7 +195,7 @@ fn one_token_is_enough_for_one_creators_rooms_only() {
 }
 
 #[test]
-fn idle_sockets_are_held_and_none_is_closed() {
+fn idle_sockets_stay_open() {
     let report = run(Fault::None, "idle --sockets 50 --seconds 1");
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.sockets, 50);
@@ -240,7 +240,7 @@ fn an_acknowledgement_that_never_comes_or_comes_twice_is_found() {
 }
 
 #[test]
-fn a_refusal_is_told_and_is_no_loss() {
+fn a_refusal_is_reported_and_is_not_a_loss() {
     let report = fanout(Fault::Refuses);
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.refused.get("rate_limited"), Some(&1));
@@ -248,7 +248,7 @@ fn a_refusal_is_told_and_is_no_loss() {
 }
 
 #[test]
-fn a_socket_that_closes_is_told() {
+fn a_closed_socket_is_reported() {
     let report = fanout(Fault::Closes);
     assert!(!report.is_clean());
     assert!(report.closed > 0 && report.first_close.is_some());

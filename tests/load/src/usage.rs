@@ -1,4 +1,4 @@
-//! What a process costs: processor time, and memory of its own (its proportional share of pages).
+//! What a process uses: processor time, and its own memory (its proportional share of pages, PSS).
 
 use nix::time::clock_getcpuclockid;
 use nix::unistd::Pid;
@@ -11,7 +11,7 @@ pub struct Usage {
     pub pss_kib: u64,
 }
 
-/// What the server's own process used; its PostgreSQL is not in it.
+/// What the server's own process used, without its PostgreSQL.
 #[derive(Debug, Serialize)]
 pub struct Cost {
     pub pss_kib_before: u64,
@@ -32,7 +32,7 @@ pub struct Usages {
 }
 
 pub fn usage(pid: i32) -> Option<Usage> {
-    // Its own clock counts in nanoseconds, and threads that have ended; /proc counts in hundredths.
+    // The process's own clock counts nanoseconds, including ended threads; /proc counts hundredths.
     let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?.now().ok()?;
     let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     let pss = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
@@ -47,12 +47,12 @@ pub fn is_zombie(pid: i32) -> bool {
     after_name(&stat).is_none_or(|rest| rest.starts_with('Z'))
 }
 
-/// The fields after the program's name, which may hold anything.
+/// The fields after the program's name, which may contain anything.
 pub fn after_name(stat: &str) -> Option<&str> {
     stat.rsplit_once(") ").map(|(_, rest)| rest)
 }
 
-/// How many bytes more there are now than before, for each of so many.
+/// The growth from before to now, divided by `count`.
 pub fn grown(before: Option<Usage>, now: Option<Usage>, count: usize) -> Option<f64> {
     let bytes = (now?.pss_kib as f64 - before?.pss_kib as f64) * 1024.0;
     (count > 0).then(|| bytes / count as f64)
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_this_very_process_costs_can_be_read() {
+    fn the_usage_of_this_process_can_be_read() {
         let usage = usage(std::process::id() as i32).unwrap();
         assert!(usage.pss_kib > 100 && usage.cpu_seconds >= 0.0);
     }

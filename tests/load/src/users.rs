@@ -1,4 +1,4 @@
-//! The accounts and rooms that a run needs, made over the API like anybody's.
+//! The accounts and rooms that a run needs, created over the API like anybody's.
 
 use crate::server::Server;
 use crate::stop::{Result, Stop};
@@ -11,11 +11,11 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Each sign-up and login costs the server a hash; more at once would only queue there.
+/// Each sign-up and login costs the server a password hash; more at once would only queue there.
 const AT_ONCE: usize = 4;
-/// What the server allows a creator.
+/// The server's limit for one creator.
 pub const ROOMS_PER_CREATOR_MAX: usize = 200;
-/// For how long a busy server is asked again.
+/// How long to keep asking a busy server.
 const PATIENCE: Duration = Duration::from_secs(60);
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_millis(250);
 
@@ -39,7 +39,7 @@ struct History {
     last_seq: u64,
 }
 
-/// No proxy of the environment comes between us and this machine.
+/// The environment's proxy settings are ignored, since the server is on this machine.
 pub fn client() -> Result<Client> {
     Ok(Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?)
 }
@@ -79,19 +79,19 @@ async fn join(client: Client, signup: String, login: String, username: String) -
     Ok(User { token: login.access_token.into() })
 }
 
-/// The users whose tokens stand in a file, one a line.
+/// The users whose tokens are in a file, one per line.
 pub fn from_file(path: &std::path::Path) -> Result<Vec<User>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Stop::new(format!("{}: {error}", path.display())))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let users: Vec<_> = lines.map(|token| User { token: token.into() }).collect();
     match users.is_empty() {
-        true => Err(Stop::new(format!("{}: no token in it", path.display()))),
+        true => Err(Stop::new(format!("{}: there is no token in it", path.display()))),
         false => Ok(users),
     }
 }
 
-/// So many rooms, shared out among the users, each with its creator.
+/// Creates this many rooms, shared out among the users; returns each with its creator.
 pub async fn make_rooms(
     server: &Server,
     users: &[User],
