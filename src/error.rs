@@ -1,8 +1,9 @@
-//! What can go wrong, in three kinds, and the one line that ends a start that cannot work.
+//! What can go wrong, in three kinds, and the one line that ends a start that cannot succeed.
 //!
-//! A `Refused` is an expected "no" with a stable code; `Unavailable` means that PostgreSQL (or another
-//! part that recovers by itself) is away; everything else is `Broken`. `http::respond` turns them into
-//! a status and logs them once, `wire` turns a refusal into an error frame. Nothing here knows of HTTP.
+//! `Refused` is an expected "no" with a stable code. `Unavailable` means that PostgreSQL (or another
+//! part that recovers by itself) cannot be reached. Everything else is `Broken`. `http::respond` turns
+//! errors into a status and logs them once; `wire` turns a refusal into an error frame. Nothing here
+//! knows of HTTP.
 
 use crate::limits::RETRY_SOON;
 use std::borrow::Cow;
@@ -29,7 +30,7 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
-/// The class of a refusal; the edges give it a number.
+/// The class of a refusal; the edges map it to a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Because {
     Malformed,
@@ -48,21 +49,21 @@ pub enum Because {
     Broken,
 }
 
-/// A field that breaks a rule, and which.
+/// A field that breaks a rule, and the rule.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fault {
     pub field: Cow<'static, str>,
     pub detail: Cow<'static, str>,
 }
 
-/// Something that we need is away and comes back by itself.
+/// Something that we need is unavailable and will recover by itself.
 #[derive(Debug)]
 pub struct Unavailable {
     pub what: &'static str,
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
-/// A defect of ours or of the machine.
+/// A defect in snug or in the machine.
 #[derive(Debug)]
 pub struct Broken {
     pub what: &'static str,
@@ -84,7 +85,7 @@ impl Refusal {
         Refusal { because, code, detail: detail.into(), faults: Vec::new(), retry_after: None }
     }
 
-    /// More than is allowed; one more is after `retry_after`.
+    /// More than is allowed; one more is allowed after `retry_after`.
     pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
         let mut refusal = Self::new(Because::TooMany, "rate_limited", detail);
         refusal.retry_after = Some(retry_after);
@@ -105,7 +106,7 @@ impl Error {
         Self::refused(Because::Malformed, code, detail)
     }
 
-    /// One body for no token, a bad one, an expired one and a revoked one.
+    /// The same answer for a missing token, a bad one, an expired one and a revoked one.
     pub fn unauthenticated() -> Self {
         Self::refused(Because::Unauthenticated, "unauthenticated", "Log in first.")
     }
@@ -134,7 +135,7 @@ impl Error {
         Refusal::too_many(detail, retry_after).into()
     }
 
-    /// More work than this machine takes on now; the caller may come back after `retry_after`.
+    /// More work than this machine can take on now; the caller may try again after `retry_after`.
     pub fn busy(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
         let mut refusal = Refusal::new(Because::Busy, "busy", detail);
         refusal.retry_after = Some(retry_after);
@@ -185,8 +186,8 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A start that cannot work: one line that names the thing and the remedy, and the exit status
-/// (1, or 2 for wrong usage).
+/// A start that cannot succeed: one line that says what is wrong and what to do, and the exit status (1,
+/// or 2 for wrong usage).
 #[derive(Debug)]
 pub struct Fatal {
     pub message: String,
@@ -211,7 +212,7 @@ impl fmt::Display for Fatal {
 
 impl std::error::Error for Fatal {}
 
-/// Broken starts carry what broke, without the cause's own words about it.
+/// Keeps what broke, but not the cause's own message.
 impl From<Error> for Fatal {
     fn from(error: Error) -> Self {
         Self::new(error.to_string())

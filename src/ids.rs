@@ -1,6 +1,6 @@
-//! Newtypes for the integers that name things, so that a chat is never taken for a user.
+//! Newtypes for the integers that name things, so that a chat is never mistaken for a user.
 //!
-//! All lie between 1 and 2^53 − 1 on the wire (exact in JavaScript); `parse` is what the edges call.
+//! On the wire all are between 1 and 2^53 − 1 (exact in JavaScript); the edges call `parse`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -16,7 +16,7 @@ macro_rules! id {
         pub struct $name(pub i64);
 
         impl $name {
-            /// Reads decimal digits without sign or leading zero, from 1 to `ID_MAX`.
+            /// Parses decimal digits without a sign or leading zeros, from 1 to `ID_MAX`.
             pub fn parse(text: &str) -> Option<Self> {
                 let canonical = matches!(text.as_bytes(), [b'1'..=b'9', rest @ ..]
                     if rest.iter().all(u8::is_ascii_digit));
@@ -26,7 +26,7 @@ macro_rules! id {
                 text.parse().ok().and_then(Self::new)
             }
 
-            /// The id, if it lies in the range that the contract allows.
+            /// The id, if it is in the range that the protocol allows.
             pub fn new(value: i64) -> Option<Self> {
                 (1..=ID_MAX).contains(&value).then_some(Self(value))
             }
@@ -44,10 +44,10 @@ id!(/// An account.
     UserId);
 id!(/// A chat of any kind; a room's id is its chat's.
     ChatId);
-id!(/// A message, unique over all chats; says nothing about order.
+id!(/// A message, unique across all chats; says nothing about order.
     MessageId);
 
-/// The place of a message in its chat: 1, 2, 3, … without holes; 0 is before the first.
+/// The number of a message in its chat: 1, 2, 3, … without gaps; 0 is before the first.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
@@ -55,7 +55,7 @@ id!(/// A message, unique over all chats; says nothing about order.
 pub struct Seq(pub i64);
 
 impl Seq {
-    /// Decimal digits without sign or leading zero, from 0 to `ID_MAX`.
+    /// Parses decimal digits without a sign or leading zeros, from 0 to `ID_MAX`.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "0" {
             return Some(Self(0));
@@ -74,7 +74,7 @@ impl fmt::Display for Seq {
     }
 }
 
-/// A whole number as JSON has it: 20801.0 is 20801, and there are writers who put it so.
+/// A whole number as JSON may write it: some encoders write 20801 as 20801.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole(pub i64);
 
@@ -83,7 +83,7 @@ impl<'de> Deserialize<'de> for Whole {
         let number = serde_json::Number::deserialize(deserializer)?;
         let from_fraction = || {
             let value = number.as_f64()?;
-            // Beyond 2^53 a fraction no longer says which number is meant.
+            // Beyond 2^53, a floating-point number no longer says which integer is meant.
             (value.fract() == 0.0 && value.abs() <= ID_MAX as f64).then_some(value as i64)
         };
         let whole = number.as_i64().or_else(from_fraction);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_number_may_be_written_with_a_fraction_of_nothing() {
+    fn a_whole_number_may_be_written_with_a_zero_fraction() {
         let read = |text| serde_json::from_str::<Whole>(text).ok().map(|whole| whole.0);
         assert_eq!(read("20801"), Some(20_801));
         assert_eq!(read("20801.0"), Some(20_801));

@@ -1,6 +1,6 @@
 //! What a chat, a draft and a message are: the nouns that `store`, `chat` and `wire` share.
 //!
-//! Plain values without behaviour; the rules for their text are in `text`, their JSON in `wire`.
+//! Plain values without behaviour. The rules for their text are in `text`, their JSON is in `wire`.
 
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ impl ChatType {
     }
 }
 
-/// The signed-in user on whose behalf a call runs, and the session by which they signed in.
+/// The signed-in user on whose behalf a call runs, and the session with which they signed in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Viewer {
     pub user_id: UserId,
@@ -42,7 +42,7 @@ pub struct Viewer {
     pub session: SessionId,
 }
 
-/// 128 random bits that name a sign-in; base64url text in tokens and in the database.
+/// 128 random bits that identify a sign-in; base64url text in tokens and in the database.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(pub [u8; 16]);
 
@@ -61,14 +61,14 @@ impl SessionId {
     }
 }
 
-/// Never the id itself: whoever reads a log must not be able to name a session.
+/// Never the id itself: a reader of the log must not be able to identify a session.
 impl std::fmt::Debug for SessionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SessionId(..)")
     }
 }
 
-/// A message that is validated and not yet stored.
+/// A message that has been validated but not yet stored.
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub chat_id: ChatId,
@@ -85,7 +85,7 @@ pub struct Message {
     pub chat_id: ChatId,
     pub chat_type: ChatType,
     pub sender_id: UserId,
-    /// The other side of a private chat; `None` in the others.
+    /// The other user in a private chat; `None` in other chats.
     pub receiver_id: Option<UserId>,
     pub username: Arc<str>,
     pub content: Box<str>,
@@ -93,7 +93,7 @@ pub struct Message {
     pub client_id: Option<Box<str>>,
 }
 
-/// How far a chat goes, and how far one user has read it.
+/// A chat's last number, and how far one user has read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     pub chat_id: ChatId,

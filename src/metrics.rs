@@ -13,9 +13,9 @@ pub struct Metrics {
     registry: Registry,
     /// Messages stored by this process.
     pub messages: IntCounter,
-    /// Frames of messages handed to readers' sockets.
+    /// Message frames handed to readers' sockets.
     pub deliveries: IntCounter,
-    /// Readers that were closed as too slow.
+    /// Readers that were disconnected because they were too slow.
     pub outbox_overflows: IntCounter,
     requests: IntCounterVec,
     commit_seconds: Histogram,
@@ -27,7 +27,7 @@ pub struct Metrics {
     pool_waiting: IntGauge,
 }
 
-/// What is read at the moment of asking.
+/// Values that are read when the metrics are requested.
 pub struct Gauges {
     pub sockets: usize,
     pub users: usize,
@@ -69,12 +69,12 @@ impl Metrics {
             deliveries: counter("snug_deliveries_total", "Messages handed to readers' sockets.")?,
             outbox_overflows: counter(
                 "snug_outbox_overflows_total",
-                "Readers closed because they were too slow.",
+                "Readers disconnected because they were too slow.",
             )?,
             requests,
             commit_seconds: histogram(
                 "snug_commit_seconds",
-                "Time from the beginning of a batch to its commit.",
+                "Time from the start of a batch to its commit.",
                 &[
                     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
                     10.0,
@@ -82,14 +82,14 @@ impl Metrics {
             )?,
             batch_drafts: histogram(
                 "snug_batch_drafts",
-                "Drafts of a batch.",
+                "Drafts in a batch.",
                 &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 512.0],
             )?,
             sockets: gauge("snug_sockets", "Open sockets.")?,
             users: gauge("snug_users_online", "Users with an open socket.")?,
-            hashings: gauge("snug_hashing_queue", "Passwords being hashed or waiting for it.")?,
-            pool_connections: gauge("snug_pool_connections", "Open connections of the pool.")?,
-            pool_waiting: gauge("snug_pool_waiting", "Calls that wait for a connection.")?,
+            hashings: gauge("snug_hashing_queue", "Passwords being hashed or waiting to be.")?,
+            pool_connections: gauge("snug_pool_connections", "Open connections in the pool.")?,
+            pool_waiting: gauge("snug_pool_waiting", "Calls waiting for a connection.")?,
             registry,
         })
     }

@@ -88,8 +88,8 @@ pub fn password(text: &str) -> Result<&str, &'static str> {
     }
 }
 
-/// A password that somebody says is theirs: a longer one fits no account, and would only be hashed for
-/// nothing.
+/// A password that a person enters to log in: one that is too long fits no account and would only waste
+/// a hashing.
 pub fn given_password(text: &str) -> Result<(), &'static str> {
     if longer_than(text, PASSWORD_CHARS_MAX) {
         return Err("A password has at most 128 characters.");
@@ -138,7 +138,7 @@ pub fn search(text: &str) -> Result<&str, &'static str> {
     }
 }
 
-/// The text with what `LIKE` takes for a wildcard escaped by a backslash.
+/// Escapes the wildcards of `LIKE` in a text with backslashes.
 pub fn like_escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -156,14 +156,14 @@ pub fn invite_code(link: &str, room_id: ChatId) -> Option<String> {
     (room == room_id).then_some(code)
 }
 
-/// The path of an invite link, with this code or whatever was typed for one.
+/// The path of an invite link with this code, or with whatever was typed as one.
 pub fn invite_path(room_id: ChatId, code: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).append_pair("code", code).finish();
     format!("/chats/room/{room_id}/invite?{query}")
 }
 
-/// The room and the code of an invite link: the whole address, or its path and query. The host is not
-/// looked at, since nothing is ever fetched from it.
+/// The room and the code of an invite link: a whole URL, or its path and query. The host is ignored,
+/// because nothing is ever fetched from it.
 pub fn invite(link: &str) -> Option<(ChatId, String)> {
     let link = link.trim();
     let path = match link.split_once("://") {
@@ -212,7 +212,7 @@ pub fn json_depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// Bidirectional controls and zero-width characters, by which one name is made to look like another.
+/// Bidirectional controls and zero-width characters, which can make one name look like another.
 fn is_deceptive(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
         | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
@@ -265,14 +265,14 @@ mod tests {
     }
 
     #[test]
-    fn room_names_show_what_they_are() {
+    fn room_names_contain_nothing_invisible_or_misleading() {
         assert_eq!(room_name("  Tea & cake "), Ok("Tea & cake"));
         assert!(room_name("\u{200B}").is_err());
         assert!(room_name("a\nb").is_err());
     }
 
     #[test]
-    fn an_invite_link_is_read_whole_or_by_its_path() {
+    fn an_invite_link_may_be_a_url_or_a_path() {
         let code = |link| invite_code(link, ChatId(9));
         for link in [
             "https://chat.example/chats/room/9/invite?code=abc",
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_passes_over_strings() {
+    fn depth_ignores_strings() {
         assert_eq!(json_depth(br#"{"a":[1,"]]}}[[",{"b":2}]}"#), 3);
         assert_eq!(json_depth(br#""\"[[[""#), 0);
     }

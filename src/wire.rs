@@ -1,7 +1,7 @@
-//! What goes over the wire: the frames of a socket and the JSON that both edges share.
+//! What goes over the wire: the frames of a socket, and the JSON that both edges share.
 //!
-//! Pure: encodes values into bytes. Shapes and names are the contract's. A frame is encoded once,
-//! header and all, however many readers it has.
+//! Pure: encodes values as bytes. Shapes and names follow the protocol. A frame is encoded once, header
+//! included, however many readers it has.
 
 use crate::error::{Fault, Refusal};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-/// The version of the socket protocol, told in `welcome`.
+/// The version of the socket protocol, sent in `welcome`.
 pub const PROTOCOL: u32 = 1;
 
 /// A text frame from the server, other than a message.
@@ -118,7 +118,7 @@ impl Serialize for Micros {
     }
 }
 
-/// A message in the contract's shape, which differs by the type of its chat.
+/// A message in the protocol's shape, which depends on the type of its chat.
 #[derive(Debug, Clone)]
 pub struct MessageJson(pub Message);
 
@@ -128,7 +128,7 @@ impl Serialize for MessageJson {
     }
 }
 
-/// A message as a frame: the same members after `type`.
+/// A message as a frame: `type`, then the same members.
 struct MessageFrame<'a>(&'a Message);
 
 impl Serialize for MessageFrame<'_> {
@@ -168,23 +168,23 @@ fn message_members<S: Serializer>(
     json.end()
 }
 
-/// Messages of one chat with consecutive numbers, encoded as frames that lie behind one another.
+/// Messages of one chat with consecutive numbers, encoded as one frame after another.
 #[derive(Debug, Clone)]
 pub struct Run {
     pub chat_id: ChatId,
     pub first: Seq,
-    /// Where each frame ends in `bytes`; as many as there are messages, at least one.
+    /// Where each frame ends in `bytes`: one entry per message, at least one.
     pub ends: Box<[u32]>,
     pub bytes: Bytes,
 }
 
 impl Run {
-    /// `messages` are of one chat, with consecutive numbers, and not empty.
+    /// `messages` must be of one chat, with consecutive numbers, and not empty.
     pub fn of(messages: &[Message]) -> Option<Self> {
         Self::within(usize::MAX, messages)
     }
 
-    /// As `of`, but no more than these bytes: of the first messages as many as fit, at least one.
+    /// Like `of`, but with a limit in bytes: as many of the first messages as fit, at least one.
     pub fn within(bytes_max: usize, messages: &[Message]) -> Option<Self> {
         let first = messages.first()?;
         let mut bytes = Vec::with_capacity(messages.len() * 320);
@@ -210,7 +210,8 @@ impl Run {
         Seq(self.first.0 + self.ends.len() as i64 - 1)
     }
 
-    /// As `after`, but no more than these bytes (at least one frame), and the last message among them.
+    /// Like `after`, but with a limit in bytes (at least one frame); also returns the last message's
+    /// number.
     pub fn part(&self, seq: Seq, bytes_max: usize) -> (Bytes, Seq) {
         let rest = self.after(seq);
         if rest.len() <= bytes_max {
@@ -224,7 +225,7 @@ impl Run {
         (rest.slice(..end - begin), Seq(self.first.0 + (passed + count) as i64 - 1))
     }
 
-    /// The frames of the messages after `seq`, which is not before `first` − 1; empty when there are none.
+    /// The frames of the messages after `seq`, which is at least `first` − 1; empty if there are none.
     pub fn after(&self, seq: Seq) -> Bytes {
         let passed = seq.0 + 1 - self.first.0;
         match usize::try_from(passed) {
@@ -235,7 +236,7 @@ impl Run {
     }
 }
 
-/// One frame, header and all.
+/// One frame, header included.
 pub fn text_frame(frame: &ServerFrame<'_>) -> Bytes {
     let mut bytes = Vec::with_capacity(192);
     put_text_frame(frame, &mut bytes);
@@ -246,7 +247,7 @@ pub fn ping_frame() -> Bytes {
     Bytes::from_static(&[0x89, 0])
 }
 
-/// The answer to a ping carries what it carried: at most 125 bytes.
+/// The answer to a ping carries the same payload: at most 125 bytes.
 pub fn pong_frame(payload: &[u8]) -> Bytes {
     control_frame(Control::Pong, payload)
 }
@@ -275,7 +276,7 @@ fn put_header(opcode: OpCode, length: usize, bytes: &mut Vec<u8>) {
     header.format(length as u64, bytes).expect("a vector takes all bytes");
 }
 
-/// A refusal as the body of an HTTP answer (RFC 9457).
+/// A refusal as the body of an HTTP response (RFC 9457).
 #[derive(serde::Serialize)]
 pub struct Problem<'a> {
     #[serde(rename = "type")]
@@ -358,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_bounded_by_what_it_is_on_the_wire() {
+    fn a_run_is_limited_by_its_bytes_on_the_wire() {
         // Each character is six bytes in JSON.
         let content: Box<str> = "\u{1}".repeat(4_000).into();
         let message = |seq| Message { content: content.clone(), ..message(seq, ChatType::General) };

@@ -1,4 +1,4 @@
-//! The table `chat_rooms`: rooms, who made them, and the links that invite to them.
+//! The table `chat_rooms`: rooms, their creators, and their invite links.
 
 use super::room_members::MemberState;
 use super::transactions::{changed_in, maybe_in};
@@ -8,7 +8,7 @@ use crate::ids::{ChatId, UserId};
 use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
 use jiff::Timestamp;
 
-/// A room as a member sees it.
+/// A room as its members see it.
 #[derive(Debug)]
 pub struct Room {
     pub room_id: ChatId,
@@ -17,11 +17,11 @@ pub struct Room {
     pub creator_id: UserId,
     pub created_at: Timestamp,
     pub members: i64,
-    /// Path and code; shown to the creator only.
+    /// Path and code; shown only to the creator.
     pub invite_link: String,
 }
 
-/// What an invite link shows to one who follows it.
+/// What an invite link shows to a person who follows it.
 pub struct RoomInvite {
     pub name: String,
     pub description: String,
@@ -29,12 +29,12 @@ pub struct RoomInvite {
     pub creator_name: String,
     pub invite_link: String,
     pub members: i64,
-    /// How the viewer stands with the room, if they ever asked.
+    /// The viewer's membership state, if they ever asked to join.
     pub state: Option<MemberState>,
 }
 
 impl Store {
-    /// `None` when the creator has as many rooms as one may have. `link` makes the invite link's path
+    /// `None` if the creator already has as many rooms as allowed. `link` makes the invite link's path
     /// from the room's id.
     pub async fn insert_room(
         &self,
@@ -53,7 +53,7 @@ impl Store {
                 return Ok(None);
             }
             let row = maybe_in(transaction, sql!("chats/insert"), &[&"room"]).await?;
-            let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
+            let row = row.ok_or_else(|| Error::broken("a new chat", "no row was returned"))?;
             let room_id = ChatId(row.get("id"));
             let invite_link = link(room_id);
             changed_in(
@@ -67,7 +67,7 @@ impl Store {
         .await
     }
 
-    /// `None` for whoever is not a member.
+    /// `None` if the viewer is not a member.
     pub async fn room(&self, viewer: UserId, room_id: ChatId) -> Result<Option<Room>> {
         let row = self.maybe(sql!("chat_rooms/find"), &[&viewer.0, &room_id.0]).await?;
         Ok(row.map(|row| Room {
@@ -100,7 +100,7 @@ impl Store {
         .transpose()
     }
 
-    /// False when it is not the viewer's own room.
+    /// False if it is not one of the viewer's own rooms.
     pub async fn set_invite_link(
         &self,
         viewer: UserId,
@@ -112,7 +112,7 @@ impl Store {
         Ok(changed == 1)
     }
 
-    /// Who made the room; `None` when the viewer is not a member of it.
+    /// The room's creator; `None` if the viewer is not a member.
     pub async fn room_creator(&self, viewer: UserId, room_id: ChatId) -> Result<Option<UserId>> {
         let row = self.maybe(sql!("chat_rooms/creator"), &[&viewer.0, &room_id.0]).await?;
         Ok(row.map(|row| UserId(row.get("creator_id"))))

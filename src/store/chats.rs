@@ -1,4 +1,4 @@
-//! The table `chats`: what every chat has, whatever its kind.
+//! The table `chats`: what all kinds of chat have in common.
 
 use super::{Store, messages, sql};
 use crate::error::{Error, Result};
@@ -6,11 +6,11 @@ use crate::ids::{ChatId, Seq, UserId};
 use crate::message::{ChatType, Message, Standing};
 use tokio_postgres::Row;
 
-/// A chat as its viewer's list shows it.
+/// A chat as it appears in its viewer's list.
 #[derive(Debug, Clone)]
 pub struct ChatRow {
     pub standing: Standing,
-    /// The other side of a private chat.
+    /// The other user in a private chat.
     pub other_id: Option<UserId>,
     pub name: String,
     pub last_message: Option<Message>,
@@ -33,7 +33,7 @@ impl Store {
         Ok(ChatId(self.one(sql!("chats/general"), &[]).await?.get("id")))
     }
 
-    /// A page of the viewer's chats, latest activity first, after the chat `after` in that order.
+    /// A page of the viewer's chats, most recent activity first, after the chat `after` in that order.
     pub async fn list_chats(
         &self,
         viewer: UserId,
@@ -45,7 +45,7 @@ impl Store {
         rows.iter().map(chat).collect()
     }
 
-    /// The list's row of one chat, if the viewer may see it.
+    /// The list's row for one chat, if the viewer may see it.
     pub async fn chat(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<ChatRow>> {
         let params = (None::<i64>, 1i64, Some(chat_id.0));
         let row =

@@ -1,7 +1,7 @@
-//! Connecting to PostgreSQL, wherever that is done.
+//! Connecting to PostgreSQL; everything that connects does it here.
 //!
-//! Through a Unix socket, over a stream of our own, which does not wake us each time PostgreSQL has read
-//! what we wrote: of three wakings a message, that was one. All else is left to `tokio_postgres`.
+//! Over a Unix socket we use a stream of our own, which does not wake us each time PostgreSQL has read
+//! what we wrote: that was one of three wake-ups per message. Everything else is up to `tokio_postgres`.
 
 use crate::limits::DATABASE_READ_BYTES_MAX;
 use crate::readiness::Watched;
@@ -18,10 +18,10 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 
-/// A client, and the task that serves it.
+/// A client, and the task that drives its connection.
 pub type Connected = (Client, JoinHandle<()>);
 
-/// The port where the configuration names none.
+/// The port if the configuration does not name one.
 const PORT: u16 = 5432;
 
 pub async fn connect(config: &Config) -> Result<Connected, Error> {
@@ -31,7 +31,7 @@ pub async fn connect(config: &Config) -> Result<Connected, Error> {
                 let (client, connection) = config.connect_raw(stream, NoTls).await?;
                 return Ok((client, serve(connection)));
             }
-            // The other way meets the same, and has the error that is expected of us.
+            // `tokio_postgres` will fail in the same way, and with the error that callers expect.
             Err(error) => tracing::debug!(%error, path = %path.display(), "PostgreSQL's socket"),
         }
     }
@@ -39,7 +39,7 @@ pub async fn connect(config: &Config) -> Result<Connected, Error> {
     Ok((client, serve(connection)))
 }
 
-/// For the pool.
+/// How the pool connects.
 pub struct Connector;
 
 impl Connect for Connector {
@@ -63,7 +63,7 @@ where
     })
 }
 
-/// Where the one Unix socket is that the configuration names, if it asks for nothing else.
+/// The path of the Unix socket, if the configuration names exactly one and asks for nothing else.
 fn socket_path(config: &Config) -> Option<PathBuf> {
     let ([Host::Unix(directory)], []) = (config.get_hosts(), config.get_hostaddrs()) else {
         return None;
@@ -77,10 +77,10 @@ fn socket_path(config: &Config) -> Option<PathBuf> {
     is_any.then(|| directory.join(format!(".s.PGSQL.{port}")))
 }
 
-/// A Unix socket that is watched for what comes, and for room only where there was none.
+/// A Unix socket that is watched for incoming data, and for room to write only after a write blocked.
 struct Stream {
     socket: Watched<UnixStream>,
-    /// The same socket, while a write waits.
+    /// The same socket, while a write is blocked.
     full: Option<Watched<UnixStream>>,
 }
 
@@ -103,7 +103,7 @@ impl AsyncRead for Stream {
             let room = buffer.initialize_unfilled_to(size);
             match readable.get_inner().read(room) {
                 Ok(count) => {
-                    // There was no more.
+                    // A short read: the kernel has nothing more.
                     if (1..size).contains(&count) {
                         readable.clear_ready();
                     }
@@ -158,7 +158,7 @@ mod tests {
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// Ours, and what is at its other end.
+    /// Our stream, and its other end.
     fn pair() -> (Stream, tokio::net::UnixStream) {
         let (ours, theirs) = tokio::net::UnixStream::pair().expect("a pair of sockets");
         let ours = ours.into_std().expect("a socket");
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_unix_socket_is_ours_to_open() {
+    fn our_own_stream_is_used_for_exactly_one_unix_socket() {
         for (url, expected) in [
             ("postgres://%2Frun%2Fpg/db", Some("/run/pg/.s.PGSQL.5432")),
             ("host=/run/pg port=5433", Some("/run/pg/.s.PGSQL.5433")),
@@ -182,9 +182,9 @@ mod tests {
         }
     }
 
-    /// PostgreSQL reads a question a while before it answers.
+    /// PostgreSQL reads a question some time before it answers it.
     #[tokio::test]
-    async fn only_the_answer_wakes_us() {
+    async fn only_the_answer_wakes_the_task() {
         const QUESTIONS: u64 = 5;
         let (mut ours, theirs) = pair();
         let mut theirs = theirs.into_std().expect("a socket");
@@ -207,13 +207,13 @@ mod tests {
         for _ in 0..QUESTIONS {
             ask().await;
         }
-        // None where we were held up until it was there.
+        // There may be fewer: if we were delayed, the answer was already there.
         assert!(metrics.worker_park_count(0) - before <= QUESTIONS);
         answering.join().expect("all is answered");
     }
 
     #[tokio::test]
-    async fn what_does_not_fit_waits_for_room() {
+    async fn a_write_that_does_not_fit_waits_for_room() {
         let (ours, mut theirs) = pair();
         let (mut reading, mut writing) = tokio::io::split(ours);
         let sent: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();

@@ -1,8 +1,9 @@
 //! The table `messages`: writing batches of drafts, reading pages of history.
 //!
-//! `Writer` is the lane's own connection and the only way in. A batch is one call of a function in the
-//! database, a transaction by itself: its first statement locks the chats, the second, whose snapshot is
-//! therefore taken after the locks, does the rest (see `sql/migrations/0003_store_messages.sql`).
+//! `Writer` is the lane's own connection and the only way to store messages. A batch is one call of a
+//! database function, which is a transaction by itself: its first statement locks the chats; the second,
+//! whose snapshot is therefore taken under the locks, does the rest (see
+//! `sql/migrations/0003_store_messages.sql`).
 
 use super::connect::connect;
 use super::{Store, add_options, chats, sql, timestamp};
@@ -16,20 +17,20 @@ use std::sync::Arc;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-/// What became of one draft of a batch.
+/// What became of one draft in a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// Stored by this batch.
     Stored(Stored),
-    /// The same draft was stored before; this is what it got then.
+    /// The same draft was stored before; this is the message it became.
     Known(Stored),
-    /// Its key belongs to a message with other content.
+    /// Its key already belongs to a message with different content.
     KeyReused,
-    /// The sender may not write to that chat, or there is none.
+    /// The sender may not write to that chat, or it does not exist.
     Unreachable,
 }
 
-/// Where a draft went.
+/// Where a draft was stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stored {
     pub id: MessageId,
@@ -39,16 +40,16 @@ pub struct Stored {
     pub receiver_id: Option<UserId>,
 }
 
-/// Why a batch gave no outcomes.
+/// Why a batch has no outcomes.
 #[derive(Debug)]
 pub enum WriteError {
-    /// PostgreSQL refused it: nothing was stored.
+    /// PostgreSQL refused it; nothing was stored.
     Failed(Error),
-    /// The answer did not come: it may have been stored or not.
+    /// No answer came; it may or may not have been stored.
     Unknown(Error),
 }
 
-/// A server process of PostgreSQL: its number, and when it began, since numbers are used again.
+/// A PostgreSQL server process: its pid, and when it started, because pids are reused.
 #[derive(Debug, Clone, Copy)]
 pub struct Backend {
     pid: i32,
@@ -83,15 +84,18 @@ impl Writer {
         self.backend
     }
 
-    /// Stores a batch whose (chat, sender, key) triples all differ; one outcome per draft, in order.
-    /// After `Unknown` this writer must be thrown away.
+    /// Stores a batch whose (chat, sender, key) triples are all different; one outcome per draft, in
+    /// order. After `Unknown`, this writer must be discarded.
     pub async fn store(&self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
         let columns = Columns::of(drafts);
         let params = columns.params();
-        // Its answer is complete only after the commit.
+        // The answer is complete only after the commit.
         let stored = self.client.query(&self.statement, &params);
         let Ok(stored) = tokio::time::timeout(COMMIT_TIMEOUT, stored).await else {
-            return Err(WriteError::Unknown(Error::unavailable("PostgreSQL", "a commit is late")));
+            return Err(WriteError::Unknown(Error::unavailable(
+                "PostgreSQL",
+                "a commit took too long",
+            )));
         };
         let rows = stored.map_err(write_error)?;
         outcomes(&rows, drafts.len()).map_err(WriteError::Failed)
@@ -101,8 +105,8 @@ impl Writer {
 const BACKEND: &str =
     "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()";
 
-/// An error that PostgreSQL sent while the connection lives on is a refusal of the whole batch; all
-/// others leave open what happened.
+/// An error that PostgreSQL sent while the connection stays alive refuses the whole batch; after any
+/// other error it is unknown what happened.
 fn write_error(error: tokio_postgres::Error) -> WriteError {
     let is_answer = error.as_db_error().is_some_and(|answer| {
         use tokio_postgres::error::Severity;
@@ -111,7 +115,7 @@ fn write_error(error: tokio_postgres::Error) -> WriteError {
     if is_answer { WriteError::Failed(error.into()) } else { WriteError::Unknown(error.into()) }
 }
 
-/// The drafts of a batch, as the arrays that the statement takes.
+/// The drafts of a batch as column arrays, which the statement takes.
 struct Columns<'a> {
     chats: Vec<i64>,
     senders: Vec<i64>,
@@ -136,7 +140,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The first 16 bytes of SHA-256: enough to tell one content from another for ever.
+/// The first 16 bytes of SHA-256: enough to distinguish contents forever.
 fn content_hash(content: &str) -> Vec<u8> {
     Sha256::digest(content.as_bytes())[..16].to_vec()
 }
@@ -171,15 +175,15 @@ pub struct PageQuery {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageStart {
-    /// The newest, after passing over this many.
+    /// The newest, after skipping this many.
     Offset(i64),
-    /// The newest of those before this one.
+    /// The newest of those before this message.
     Before(Seq),
-    /// The oldest of those after this one.
+    /// The oldest of those after this message.
     After(Seq),
 }
 
-/// Messages of a chat, oldest first, and where the chat stood when they were read.
+/// Messages of a chat, oldest first, and the chat's last number when they were read.
 #[derive(Debug)]
 pub struct HistoryPage {
     pub messages: Vec<Message>,
@@ -188,7 +192,7 @@ pub struct HistoryPage {
 }
 
 impl Store {
-    /// `None` when the viewer may not see the chat, or it is not of this kind.
+    /// `None` if the viewer may not see the chat, or if it is of another kind.
     pub async fn history(
         &self,
         viewer: UserId,
@@ -230,8 +234,8 @@ impl Store {
         Ok(Some(HistoryPage { messages, last_seq, has_more }))
     }
 
-    /// Ends a server process of ours whose commit is not known, and waits until it is gone: only then
-    /// can what it did no longer change.
+    /// Terminates one of our server processes whose commit is unknown, and waits until it is gone: only
+    /// then is it certain that what it did can no longer change.
     pub async fn end_backend(&self, backend: Backend) -> Result<bool> {
         let params: [&(dyn ToSql + Sync); 2] = [&backend.pid, &backend.began];
         let rows = self.rows_within(DATABASE_CONNECT_TIMEOUT, END_BACKEND, &params).await?;
@@ -251,12 +255,12 @@ const LAST_SEQS: &str = "select id, last_seq from chats where id = any ($1)";
 const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
      where pid = $1 and backend_start = $2";
 
-/// Who sent the message of a row, if it has one.
+/// The sender of a row's message, if the row has one.
 fn sender(row: &Row) -> Option<UserId> {
     row.get::<_, Option<i64>>("sender_id").map(UserId)
 }
 
-/// The message of a row that may have none (`id` is null then).
+/// The message in a row, which may have none (`id` is null then).
 pub(super) fn message(
     row: &Row,
     chat_id: ChatId,

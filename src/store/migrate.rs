@@ -1,8 +1,8 @@
 //! Brings the schema up to what this binary knows: numbered files, checksummed, one transaction each.
 //!
-//! Runs at start under a session lock, so that two processes that start together take turns and a
-//! crash leaves no lock behind. A database that is newer than the binary, or whose applied files
-//! differ from ours, is refused: nothing is guessed.
+//! Runs at start under a session lock, so that processes that start together take turns and a crash
+//! leaves no lock behind. Refuses a database that is newer than the binary, or whose applied migrations
+//! differ from ours, rather than guess.
 
 use super::connect::connect;
 use super::{Store, add_options};
@@ -12,28 +12,28 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// Each file of `sql/migrations`, in order; the version is the place in this list.
+/// Every file in `sql/migrations`, in order; the version is the position in this list.
 const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_begin", include_str!("../../sql/migrations/0001_begin.sql")),
     ("0002_subnets", include_str!("../../sql/migrations/0002_subnets.sql")),
     ("0003_store_messages", include_str!("../../sql/migrations/0003_store_messages.sql")),
 ];
 
-/// How far a database has come.
+/// Which version a database is at.
 pub const VERSION: &str = "select max(version) from schema_migrations";
 
-/// The advisory lock that migrating processes take turns by: "snug" in ASCII.
+/// The advisory lock with which migrating processes take turns: "snug" in ASCII.
 const LOCK: i64 = 0x736e_7567;
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     #[error(
-        "the database is at schema version {found}, newer than this binary's {known}: run a newer snug"
+        "the database has schema version {found}, but this snug only knows {known}: run a newer snug"
     )]
     Newer { found: i32, known: i32 },
     #[error(
-        "migration {0} was applied with other contents: this database belongs to another build of snug"
+        "migration {0} was applied with different contents: this database belongs to another build of snug"
     )]
     Changed(&'static str),
     #[error("migration {name} failed: {cause}")]
@@ -43,7 +43,7 @@ pub enum MigrateError {
 }
 
 impl Store {
-    /// Applies what is missing. `Unavailable` is worth trying again; the others are final.
+    /// Applies the missing migrations. `Unavailable` is worth trying again; other errors are final.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         let mut config = self.config.clone();
         let ours = format!(
@@ -52,7 +52,7 @@ impl Store {
             MIGRATION_TIMEOUT.as_millis()
         );
         add_options(&mut config, &ours);
-        // One that takes the connection and then stays silent counts as away, too.
+        // A server that accepts the connection but then stays silent counts as unavailable, too.
         let connecting = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connect(&config));
         let (mut client, serving) = match connecting.await {
             Ok(connected) => connected.map_err(unavailable)?,
@@ -62,7 +62,7 @@ impl Store {
         };
         let migrated = migrate(&mut client).await;
         drop(client);
-        // The lock goes with the connection; the next process must not meet it.
+        // Closing the connection releases the lock; wait, so that the next process does not run into it.
         let _ended = serving.await;
         migrated
     }
@@ -98,7 +98,7 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
     Ok(())
 }
 
-/// Whether this answer to `VERSION` says that nothing is missing.
+/// Whether this answer to `VERSION` means that no migration is missing.
 pub fn is_current(answer: &[SimpleQueryMessage]) -> bool {
     answer.iter().any(|message| {
         let SimpleQueryMessage::Row(row) = message else { return false };
@@ -132,8 +132,8 @@ fn unavailable(error: tokio_postgres::Error) -> MigrateError {
     MigrateError::Unavailable(error.into())
 }
 
-/// A database that ended in the middle of a migration has rolled it back, or what it made is found the
-/// next time; a statement that it refused will be refused again.
+/// If the database goes away in the middle of a migration, it rolls it back, or the next attempt finds
+/// it done. A statement that it refuses will be refused again.
 fn failed(name: &'static str, error: tokio_postgres::Error) -> MigrateError {
     match error.as_db_error() {
         Some(answer) if !is_going_away(answer.code()) => {
@@ -143,8 +143,8 @@ fn failed(name: &'static str, error: tokio_postgres::Error) -> MigrateError {
     }
 }
 
-/// Connection trouble, lost races, resources that ran out, shutdown, trouble of the system: classes of
-/// PostgreSQL's Appendix A. A statement that takes longer than its limit will do so again.
+/// Connection errors, lost races, exhausted resources, shutdown, system errors: classes of PostgreSQL's
+/// Appendix A. A statement that exceeds its timeout would do so again.
 fn is_going_away(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
     *code != SqlState::QUERY_CANCELED && matches!(class, "08" | "40" | "53" | "57" | "58")

@@ -1,7 +1,7 @@
 //! The only code that talks to PostgreSQL: a pool of connections, one file per table.
 //!
-//! Statements stand in `sql/<table>/<function>.sql`; the functions here run them and turn rows into
-//! values. Called by `chat`. Knows nothing of who is connected, of JSON or of HTTP.
+//! Statements are in `sql/<table>/<function>.sql`; the functions here run them and turn rows into
+//! values. Called by `chat`. Knows nothing of connected users, JSON or HTTP.
 
 mod chat_rooms;
 mod chats;
@@ -57,7 +57,7 @@ macro_rules! sql {
 }
 pub(crate) use sql;
 
-/// For the log: the pool tells of every connection that has ended; whoever then lacks one says more.
+/// A log filter: the pool reports every connection that ends; code that then lacks one says more.
 pub const LOG_QUIET: &str = "deadpool.postgres=off";
 
 /// The database, as the rules see it.
@@ -67,7 +67,7 @@ pub struct Store {
     config: tokio_postgres::Config,
     names: Arc<names::NameCache>,
     pipelines: Arc<pipelines::Pipelines>,
-    /// No connection could be had the last time: said once, and once when it is back.
+    /// Whether the last attempt to get a connection failed: logged once, and once when it works again.
     is_away: Arc<AtomicBool>,
 }
 
@@ -78,11 +78,11 @@ pub struct PoolState {
 }
 
 impl Store {
-    /// Opens no connection yet: a database that is away is met again and again by whoever needs it.
+    /// Opens no connection yet: every call that needs one tries anew, in case the database is back.
     ///
-    /// Statements are planned once a connection, whatever their parameters: planning a page of history
-    /// anew takes longer than reading it. The connection that was used last is used next: its process is
-    /// still warm.
+    /// Statements are planned once per connection, whatever their parameters: planning a page of
+    /// history takes longer than reading it. The connection that was used last is used next, because
+    /// its process is still warm.
     pub fn new(mut config: tokio_postgres::Config) -> Self {
         let ours = format!(
             "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
@@ -116,30 +116,30 @@ impl Store {
         }
     }
 
-    /// A PostgreSQL that somebody else runs. The URL is not repeated: it may hold a password.
+    /// A PostgreSQL that somebody else runs. Errors do not repeat the URL: it may contain a password.
     pub fn external(url: &str) -> Result<Self, Fatal> {
         let config = url.parse().map_err(|error: tokio_postgres::Error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             Fatal::new(format!(
-                "SNUG_DATABASE_URL is not understood ({}); write it like postgres://user:password@host:5432/database",
+                "SNUG_DATABASE_URL is not valid ({}); write it like postgres://user:password@host:5432/database",
                 cause.unwrap_or_default()
             ))
         })?;
         Ok(Self::new(config))
     }
 
-    /// Whether PostgreSQL answers, and has the schema that we know.
+    /// Whether PostgreSQL answers, with the schema that we know.
     pub async fn ping(&self) -> Result<()> {
         let client = self.client().await?;
         let asked = client.simple_query(migrate::VERSION);
         let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
         match migrate::is_current(&client.answered(asked)?) {
             true => Ok(()),
-            false => Err(Error::unavailable("PostgreSQL", "its schema is still to be made")),
+            false => Err(Error::unavailable("PostgreSQL", "its schema has not been created yet")),
         }
     }
 
-    /// Ends the idle connections, so that none is cut off when PostgreSQL stops.
+    /// Closes idle connections, so that none is cut off when PostgreSQL stops.
     pub fn close(&self) {
         self.pool.close();
     }
@@ -149,13 +149,13 @@ impl Store {
         PoolState { open: status.size, waiting: status.waiting }
     }
 
-    /// The present epoch of the history.
+    /// The current epoch of the history.
     pub async fn epoch(&self) -> Result<String> {
         let row = self.one(sql!("meta/epoch"), &[]).await?;
         Ok(row.get("epoch"))
     }
 
-    /// A connection of the pool to ask on.
+    /// Takes a connection from the pool.
     async fn client(&self) -> Result<Pooled> {
         self.pooled().await.map(Pooled::new)
     }
@@ -171,7 +171,7 @@ impl Store {
             Err(error) => {
                 let error = Error::from(error);
                 if !self.is_away.swap(true, Relaxed) {
-                    tracing::warn!(%error, "PostgreSQL is away");
+                    tracing::warn!(%error, "PostgreSQL is unavailable");
                 }
                 Err(error)
             }
@@ -212,7 +212,7 @@ impl Store {
     async fn one(&self, statement: &'static str, params: &[&(dyn ToSql + Sync)]) -> Result<Row> {
         let row = self.maybe(statement, params).await?;
         row.ok_or_else(|| {
-            Error::broken("a statement that always answers a row gave none", statement)
+            Error::broken("a statement that always returns a row returned none", statement)
         })
     }
 
@@ -232,22 +232,22 @@ impl Store {
     }
 }
 
-/// Sessions begin with these options besides those that the configuration has; of two for the same
-/// setting the later counts.
+/// Sessions start with these options in addition to the configuration's own; if both set the same thing,
+/// the later one wins.
 fn add_options(config: &mut tokio_postgres::Config, ours: &str) {
     let given = config.get_options().unwrap_or_default();
     let all = format!("{given} {ours}");
     config.options(all.trim_start());
 }
 
-/// A timestamp as PostgreSQL keeps it: microseconds.
+/// A timestamp in PostgreSQL's resolution: microseconds.
 fn timestamp(row: &Row, column: &str) -> jiff::Timestamp {
     let time: std::time::SystemTime = row.get(column);
     jiff::Timestamp::try_from(time).unwrap_or_default()
 }
 
 fn system_time(timestamp: jiff::Timestamp) -> std::time::SystemTime {
-    timestamp.try_into().expect("both types span the years that tokens live in")
+    timestamp.try_into().expect("both types cover the years in which tokens are valid")
 }
 
 impl From<deadpool_postgres::PoolError> for Error {
@@ -272,16 +272,16 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// What PostgreSQL says, without its detail: that repeats rows, and with them what people wrote.
+/// PostgreSQL's message without its detail, which repeats rows and thus what people wrote.
 fn cause(error: tokio_postgres::Error) -> Box<dyn std::error::Error + Send + Sync> {
     let Some(answer) = error.as_db_error() else { return error.into() };
     let (message, code) = (answer.message(), answer.code().code());
     format!("{}: {message} ({code})", answer.severity()).into()
 }
 
-/// Connection trouble, shutdown and start-up, resources that ran out, a statement cut off by its
-/// timeout, lost races, a schema that is still to be made: worth coming back for. PostgreSQL's
-/// Appendix A names the classes.
+/// Connection errors, shutdown and start-up, exhausted resources, a statement that hit its timeout, lost
+/// races, a schema that has not been created yet: worth trying again. The classes are in PostgreSQL's
+/// Appendix A.
 fn passes_by_itself(code: &SqlState) -> bool {
     let is_unmade = matches!(*code, SqlState::UNDEFINED_TABLE | SqlState::UNDEFINED_FUNCTION);
     let class = code.code().get(..2).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! What users are called: a bounded cache in front of the table `users`, since most messages of a page
-//! are by the same few people, and most pages by the same as the last.
+//! The names of users: a bounded cache in front of the table `users`, because most messages of a page
+//! are by the same few people, and most pages by the same people as the last.
 //!
-//! Used by `messages` alone. A name never changes; that its user was deleted is known within a second.
+//! Used by `messages` alone. A name never changes; that a user was deleted is noticed within a second.
 
 use super::{Store, sql};
 use crate::error::Result;
@@ -40,7 +40,7 @@ impl NameCache {
 }
 
 impl Store {
-    /// The names of all these users; those who are no more are called `deleted-<id>`.
+    /// The names of all these users; deleted users are called `deleted-<id>`.
     pub(super) async fn names(
         &self,
         user_ids: impl Iterator<Item = UserId>,

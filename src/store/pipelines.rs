@@ -1,9 +1,9 @@
-//! Connections on which several pages are read at once: while PostgreSQL works on one, the next are already
-//! on their way to it, so that neither side is woken for each alone.
+//! Pipelining: connections on which several pages are read at once. While PostgreSQL works on one page,
+//! the next requests are already on their way, so neither side has to be woken for each page.
 //!
-//! Used by `messages` for history, the one read that many ask for at once. A connection is taken from the
-//! pool for its first page and given back after its last. For short reads only: they are answered in the
-//! order in which they were asked.
+//! Used by `messages` for history, the one read that many people request at once. A connection is taken
+//! from the pool for its first page and given back after its last. Only for short reads: they are
+//! answered in the order of the requests (head-of-line blocking).
 
 use super::Store;
 use super::pooled::{is_done, see_to_its_end};
@@ -22,24 +22,24 @@ use tokio_postgres::types::ToSql;
 
 pub struct Pipelines {
     pipelines: Mutex<Vec<Pipeline>>,
-    /// Rows that may still be asked for.
+    /// How many more rows may be requested.
     rows: Arc<Semaphore>,
-    /// One opens a connection at a time; who waits for that may find room on it.
+    /// Only one caller opens a connection at a time; those waiting for that may find room on it.
     opening: Semaphore,
 }
 
-/// A connection that has pages under way, and how many.
+/// A connection with pages under way, and how many.
 struct Pipeline {
     connection: Arc<PipelinedClient>,
     pages: usize,
-    /// When it was opened, or last brought a page.
+    /// When it was opened, or last returned a page.
     moved_at: Instant,
 }
 
 struct PipelinedClient {
-    /// Taken only when this is dropped.
+    /// Taken only in `drop`.
     client: Option<Object>,
-    /// An answer did not come in time: the database behind it may hang.
+    /// An answer was too late: the database behind this connection may hang.
     is_late: AtomicBool,
 }
 
@@ -50,12 +50,12 @@ struct PipelineSlot {
     _rows: OwnedSemaphorePermit,
 }
 
-/// Keeps the slot of a page whose reader has left until PostgreSQL is done with it: what is under way stays
-/// bounded, whoever leaves.
+/// If the reader leaves, this keeps the page's slot until PostgreSQL has finished with it, so that the
+/// work under way stays bounded.
 struct PageRead(Option<PipelineSlot>);
 
 impl Store {
-    /// As `rows`, for a page of at most `limit` of them, on a connection on which others may be reading.
+    /// Like `rows`, for a page of at most `limit` rows, on a connection that other readers may share.
     pub(super) async fn page(
         &self,
         limit: i64,
@@ -92,7 +92,7 @@ impl Store {
                 match pipelines.join() {
                     Some(connection) => connection,
                     None if pipelines.is_full() => {
-                        return Err(Error::unavailable("PostgreSQL", "all its connections hang"));
+                        return Err(Error::unavailable("PostgreSQL", "all connections to it hang"));
                     }
                     None => pipelines.open(self.pooled().await?),
                 }
@@ -117,13 +117,14 @@ impl Pipelines {
         self.pipelines.lock().expect("no one panics while holding it")
     }
 
-    /// There may be no more connections, those that hang among them.
+    /// Whether there may be no more connections; those that hang count, too.
     fn is_full(&self) -> bool {
         self.pipelines().len() >= PAGES_CONNECTIONS_MAX
     }
 
-    /// The busiest that has room and moves: the others come to their end and go back. When there may be no
-    /// more of them, the least busy, if possible of those that move.
+    /// The busiest connection that has room and makes progress, so that the others finish and go back
+    /// to the pool. If there may be no more connections, the least busy one, preferably one that makes
+    /// progress.
     fn join(&self) -> Option<Arc<PipelinedClient>> {
         let mut pipelines = self.pipelines();
         let is_full = pipelines.len() >= PAGES_CONNECTIONS_MAX;
@@ -154,7 +155,7 @@ impl Pipelines {
 }
 
 impl PipelineSlot {
-    /// Leaves it with an answer, or without one in the time there is.
+    /// Gives up the slot, with an answer or without one in the time allowed.
     fn end(self, is_answered: bool) {
         if !is_answered {
             self.connection.is_late.store(true, Relaxed);
@@ -182,7 +183,7 @@ impl Drop for PageRead {
 
 impl PipelinedClient {
     fn client(&self) -> &Object {
-        self.client.as_ref().expect("taken only when this is dropped")
+        self.client.as_ref().expect("taken only in drop")
     }
 
     fn is_sound(&self) -> bool {
@@ -190,7 +191,7 @@ impl PipelinedClient {
     }
 }
 
-/// Back to the pool, or thrown away.
+/// Returns the connection to the pool, or discards it.
 impl Drop for PipelinedClient {
     fn drop(&mut self) {
         if let Some(client) = self.client.take()

@@ -1,8 +1,8 @@
-//! A connection of the pool while PostgreSQL is asked something on it, and what becomes of it afterwards.
+//! A pooled connection while PostgreSQL answers a query on it, and what becomes of it afterwards.
 //!
-//! Used by all of `store` but `pipelines`, which does the same for connections with several pages. The
-//! pool gives out the connection that came back last, so none comes back with an answer still to come:
-//! that would hold up whoever is next.
+//! Used by all of `store` except `pipelines`, which does the same for connections with several pages.
+//! The pool hands out the connection that came back last, so a connection must not come back before
+//! its answer has arrived: that would delay its next user.
 
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_TIMEOUT;
@@ -11,7 +11,7 @@ use std::ops::{Deref, DerefMut};
 use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
 
-/// Goes back to the pool when it is answered, or, if whoever asked has left, when PostgreSQL is done.
+/// Goes back to the pool when the answer is here or, if the caller has left, when PostgreSQL is done.
 pub struct Pooled(Option<Object>);
 
 impl Pooled {
@@ -19,8 +19,8 @@ impl Pooled {
         Self(Some(client))
     }
 
-    /// The answer, if it came in time; a connection on which none came is thrown away, since the
-    /// database behind it may hang.
+    /// The answer, if it came in time; otherwise the connection is discarded, because the database
+    /// behind it may hang.
     pub fn answered<T, E: Into<Error>>(
         mut self,
         asked: Result<Result<T, E>, Elapsed>,
@@ -40,13 +40,13 @@ impl Deref for Pooled {
     type Target = Object;
 
     fn deref(&self) -> &Object {
-        self.0.as_ref().expect("taken only at its end")
+        self.0.as_ref().expect("taken only at the end")
     }
 }
 
 impl DerefMut for Pooled {
     fn deref_mut(&mut self) -> &mut Object {
-        self.0.as_mut().expect("taken only at its end")
+        self.0.as_mut().expect("taken only at the end")
     }
 }
 
@@ -56,20 +56,20 @@ impl Drop for Pooled {
         see_to_its_end(async move {
             let done = is_done(&client).await;
             let client = Self(Some(client));
-            // Nobody is there to hear it.
+            // Nobody is left to hear it.
             let _left = client.answered(done);
         });
     }
 }
 
-/// Whether PostgreSQL has answered everything that was asked before, within the time there is for it.
+/// Whether PostgreSQL has answered everything asked so far, within the time allowed.
 pub async fn is_done(client: &Object) -> Result<Result<(), tokio_postgres::Error>, Elapsed> {
     tokio::time::timeout(ANSWER_TIMEOUT, client.batch_execute("")).await
 }
 
-/// Goes on with what its caller has left.
+/// Finishes what a caller that has left began.
 pub fn see_to_its_end(rest: impl Future<Output = ()> + Send + 'static) {
-    // At the end of the process there is no runtime any more, and nobody who asks.
+    // While the process ends, there is neither a runtime nor anybody waiting.
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(rest);
     }

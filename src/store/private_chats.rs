@@ -1,4 +1,4 @@
-//! The table `private_chats`: which pair a private chat belongs to.
+//! The table `private_chats`: which two users a private chat belongs to.
 
 use super::transactions::{changed_in, maybe_in, rows_in};
 use super::{Store, sql};
@@ -7,7 +7,7 @@ use crate::ids::{ChatId, UserId};
 use crate::limits::PRIVATE_CHATS_PER_USER_MAX;
 use tokio_postgres::types::ToSql;
 
-/// The private chat of a pair, and whether this call made it.
+/// The private chat of two users, and whether this call created it.
 pub enum Opened {
     Created(ChatId),
     Exists(ChatId),
@@ -16,8 +16,8 @@ pub enum Opened {
 }
 
 impl Store {
-    /// The private chat of two different users, in either direction; made if there is none. The users'
-    /// rows are locked, so that two who ask at once get one chat.
+    /// The private chat of two different users, in either order; created if there is none. Their rows
+    /// are locked, so that two calls at once lead to one chat.
     pub async fn open_private_chat(&self, viewer: UserId, other: UserId) -> Result<Opened> {
         let (low, high) = (viewer.0.min(other.0), viewer.0.max(other.0));
         if let Some(row) = self.maybe(sql!("private_chats/find"), &[&low, &high]).await? {
@@ -36,7 +36,7 @@ impl Store {
                 return Ok(Opened::LimitReached);
             }
             let row = maybe_in(transaction, sql!("chats/insert"), &[&"private"]).await?;
-            let row = row.ok_or_else(|| Error::broken("a new chat", "no row came back"))?;
+            let row = row.ok_or_else(|| Error::broken("a new chat", "no row was returned"))?;
             let chat_id: i64 = row.get("id");
             let params: [&(dyn ToSql + Sync); 3] = [&chat_id, &low, &high];
             changed_in(transaction, sql!("private_chats/insert"), &params).await?;

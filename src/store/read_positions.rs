@@ -4,7 +4,7 @@ use super::{Store, sql};
 use crate::error::Result;
 use crate::ids::{ChatId, Seq, UserId};
 
-/// That a user has read a chat up to here.
+/// A user has read a chat up to here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HasRead {
     pub user_id: UserId,
@@ -13,8 +13,8 @@ pub struct HasRead {
 }
 
 impl Store {
-    /// Moves positions forward, never past a chat's last number; answers those that moved. Chats out
-    /// of their user's reach are passed over.
+    /// Moves positions forward, never past a chat's last number; returns those that moved. Chats that
+    /// a user cannot see are skipped.
     pub async fn advance_read_positions(&self, reads: &[HasRead]) -> Result<Vec<HasRead>> {
         let users: Vec<i64> = reads.iter().map(|read| read.user_id.0).collect();
         let chats: Vec<i64> = reads.iter().map(|read| read.chat_id.0).collect();

@@ -1,4 +1,4 @@
-//! The table `room_members`: who asked to join a room, who was let in, who was not.
+//! The table `room_members`: who asked to join a room, who was let in, and who was not.
 
 use super::transactions::{changed_in, maybe_in};
 use super::{Store, sql, timestamp};
@@ -22,14 +22,14 @@ pub struct Member {
     pub is_creator: bool,
 }
 
-/// Somebody who asked to join, whatever came of it.
+/// A user who asked to join, whatever the outcome.
 pub struct JoinRequest {
     pub user_id: UserId,
     pub username: String,
     pub requested_at: Timestamp,
 }
 
-/// Somebody who waits for the answer of a room's creator.
+/// A user who is waiting for the answer of a room's creator.
 pub struct OpenRequest {
     pub room_id: ChatId,
     pub room_name: String,
@@ -39,7 +39,7 @@ pub struct OpenRequest {
 
 /// What became of a request to join.
 pub enum Requested {
-    /// Pooled now for the first time.
+    /// Asked for the first time.
     New,
     /// Already in the table, in this state.
     Standing(MemberState),
@@ -50,7 +50,7 @@ pub enum Requested {
 pub enum Decided {
     /// The state changed from this one; the chat's last number at that moment.
     From(MemberState, Seq),
-    /// It already was so.
+    /// There was nothing to change.
     Already,
     NobodyAsked,
     LimitReached,
@@ -70,13 +70,13 @@ impl MemberState {
             "pending" => Ok(Self::Pending),
             "approved" => Ok(Self::Approved),
             "denied" => Ok(Self::Denied),
-            other => Err(Error::broken("an unknown state of a member", other)),
+            other => Err(Error::broken("an unknown membership state", other)),
         }
     }
 }
 
 impl Store {
-    /// Members after this id; none for whoever is not a member.
+    /// Members after this id; empty if the viewer is not a member.
     pub async fn members(
         &self,
         viewer: UserId,
@@ -119,7 +119,7 @@ impl Store {
         Ok(rows.iter().map(request).collect())
     }
 
-    /// Open requests to all rooms of their creator, those to `first` before the others, then the oldest.
+    /// Open requests to all rooms of their creator: those to `first` come first, then the oldest.
     pub async fn open_requests(
         &self,
         creator: UserId,
@@ -138,13 +138,13 @@ impl Store {
         Ok(rows.iter().map(request).collect())
     }
 
-    /// How a user stands with a room; `None` for who never asked.
+    /// A user's membership state in a room; `None` if they never asked to join.
     pub async fn member_state(&self, room_id: ChatId, user: UserId) -> Result<Option<MemberState>> {
         let row = self.maybe(sql!("room_members/state"), &[&room_id.0, &user.0]).await?;
         row.map(|row| MemberState::from_name(row.get("state"))).transpose()
     }
 
-    /// Asks to join; the chat's row is locked, so that the open requests can be counted.
+    /// Asks to join. The chat's row is locked, so that the open requests can be counted.
     pub async fn request_to_join(&self, room_id: ChatId, user: UserId) -> Result<Requested> {
         self.in_transaction(async |transaction| {
             lock_chat(transaction, room_id).await?;
@@ -162,7 +162,7 @@ impl Store {
         .await
     }
 
-    /// Lets a user in. Reading begins at what is there now. The user's row is locked before the
+    /// Lets a user in, who begins to read after what is there now. The user's row is locked before the
     /// chat's, so that their rooms can be counted.
     pub async fn approve(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
         self.in_transaction(async |transaction| {
@@ -185,7 +185,7 @@ impl Store {
         .await
     }
 
-    /// Turns a request down. A member stays one: `From(Approved, _)` then changed nothing.
+    /// Turns a request down. A member stays a member: `From(Approved, _)` means that nothing changed.
     pub async fn deny(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
         self.in_transaction(async |transaction| {
             let last_seq = lock_chat(transaction, room_id).await?;
@@ -203,8 +203,8 @@ impl Store {
         .await
     }
 
-    /// Ends a membership under the chat's lock, so that no message of theirs slips in after. False
-    /// when they were no member.
+    /// Ends a membership under the chat's lock, so that no message of theirs slips in afterwards.
+    /// False if they were not a member.
     pub async fn remove_member(&self, room_id: ChatId, user: UserId) -> Result<bool> {
         self.in_transaction(async |transaction| {
             lock_chat(transaction, room_id).await?;

@@ -7,26 +7,26 @@ use crate::limits::PURGE_ROWS_MAX;
 use crate::message::SessionId;
 use jiff::Timestamp;
 
-/// A session that lives, and whose it is.
+/// A session that is alive, and whose it is.
 pub struct Session {
     pub user_id: UserId,
     pub username: String,
 }
 
-/// A sign-in that begins now.
+/// A new sign-in.
 pub struct NewSession<'a> {
     pub id: SessionId,
     pub user_id: UserId,
     pub expires_at: Timestamp,
     pub user_agent: Option<&'a str>,
-    /// From where, as a number.
+    /// The subnet it comes from, as a number.
     pub subnet: Option<i64>,
-    /// The password hash that the user's password was compared with.
+    /// The hash that the user's password was checked against.
     pub shown: Option<&'a str>,
 }
 
 impl Store {
-    /// False when the user's password hash is no longer `shown`, if that is given.
+    /// False if `shown` is given but is no longer the user's password hash.
     pub async fn insert_session(&self, session: NewSession<'_>) -> Result<bool> {
         let NewSession { id, user_id, expires_at, user_agent, subnet, shown } = session;
         let expires_at = super::system_time(expires_at);
@@ -39,7 +39,7 @@ impl Store {
         Ok(inserted == 1)
     }
 
-    /// `None` when it is unknown, revoked or expired.
+    /// `None` if it is unknown, revoked or expired.
     pub async fn find_session(&self, session: SessionId) -> Result<Option<Session>> {
         let row = self.maybe(sql!("sessions/find"), &[&session.text()]).await?;
         Ok(row.map(|row| Session {
@@ -48,7 +48,7 @@ impl Store {
         }))
     }
 
-    /// False when the session has ended meanwhile.
+    /// False if the session has ended in the meantime.
     pub async fn extend_session(&self, session: SessionId, expires_at: Timestamp) -> Result<bool> {
         let expires_at = super::system_time(expires_at);
         let changed =
@@ -61,14 +61,14 @@ impl Store {
         Ok(())
     }
 
-    /// Those of these sessions that are neither revoked nor expired, and whose users are still there.
+    /// Those of these sessions that are neither revoked nor expired, and whose users still exist.
     pub async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
         let ids: Vec<String> = sessions.iter().map(|session| session.text()).collect();
         let rows = self.rows(sql!("sessions/living"), &[&ids]).await?;
         Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
     }
 
-    /// Forgets what ended long ago, part by part; the number of rows that went.
+    /// Deletes sessions that ended long ago, in portions; returns the number of rows deleted.
     pub async fn purge_sessions(&self) -> Result<u64> {
         let mut gone = 0;
         loop {

@@ -1,9 +1,9 @@
-//! What PostgreSQL must be set to for "stored before seen" to survive a power cut.
+//! How PostgreSQL must be configured for "stored before seen" to survive a power cut.
 
 use super::Store;
 use crate::error::Result;
 
-/// A setting that lets an acknowledged message be lost.
+/// A setting with which an acknowledged message can be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsafe {
     pub name: String,
@@ -14,8 +14,8 @@ const SAFETY: &str = "select name, setting from pg_settings \
      where name in ('fsync', 'full_page_writes', 'synchronous_commit') order by name";
 
 impl Store {
-    /// The settings that are not as they must be. `synchronous_commit` is what this session has, which
-    /// asks for `on`; the stricter `remote_apply` is as good.
+    /// The settings that are not what they must be. `synchronous_commit` is checked as this session
+    /// has it, which asks for `on`; the stricter `remote_apply` is fine, too.
     pub async fn unsafe_settings(&self) -> Result<Vec<Unsafe>> {
         let rows = self.rows(SAFETY, &[]).await?;
         let settings = rows

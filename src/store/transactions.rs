@@ -1,7 +1,7 @@
 //! Changes of several statements: one transaction, one deadline.
 //!
-//! Used by the files of the tables whose rules need a lock before a look. Messages are not written
-//! here: the lane has a connection of its own.
+//! Used by the tables whose rules need a lock before a read. Messages are not written here: the lane has
+//! its own connection.
 
 use super::Store;
 use crate::error::{Error, Result};
@@ -11,8 +11,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 impl Store {
-    /// Commits what `call` did when it answers, rolls it back when it fails. A connection on which
-    /// no answer came in time is thrown away, and what became of the change is not known.
+    /// Commits what `call` did if it succeeds, and rolls it back if it fails. If no answer comes in
+    /// time, the connection is discarded, and it is unknown whether the change was made.
     pub(super) async fn in_transaction<T>(
         &self,
         call: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,

@@ -23,10 +23,10 @@ pub struct UserAndHash {
     pub password_hash: String,
 }
 
-/// The account that somebody wants to log in to.
+/// The account that a person wants to log in to.
 pub struct LoginRecord {
     pub account: UserAndHash,
-    /// Somebody signed in to it from the same subnet within 30 days.
+    /// Whether its user signed in from the same subnet within 30 days.
     pub is_familiar: bool,
 }
 
@@ -36,7 +36,7 @@ pub struct NewUser<'a> {
     pub password_hash: &'a str,
 }
 
-/// A new password of a user, who keeps one session.
+/// A new password for a user, who keeps one session.
 pub struct PasswordChange<'a> {
     pub user_id: UserId,
     pub old_hash: &'a str,
@@ -45,7 +45,7 @@ pub struct PasswordChange<'a> {
 }
 
 impl Store {
-    /// `None` when the name or the address is taken, also by somebody who signs up at the same time.
+    /// `None` if the name or the address is taken, even by somebody signing up at the same moment.
     pub async fn insert_user(&self, user: NewUser<'_>) -> Result<Option<UserId>> {
         let row = self
             .maybe(sql!("users/insert"), &[&user.username, &user.email, &user.password_hash])
@@ -60,7 +60,7 @@ impl Store {
     }
 
     pub async fn user_at_login(&self, username: &str, subnet: i64) -> Result<Option<LoginRecord>> {
-        // PostgreSQL has no texts with NUL, and so no names.
+        // PostgreSQL cannot store NUL in text, so no name contains it.
         if username.contains('\0') {
             return Ok(None);
         }
@@ -91,7 +91,7 @@ impl Store {
         Ok(rows.iter().map(user).collect())
     }
 
-    /// The other sessions of the user, which this ended; `None` when the password was changed since
+    /// The user's other sessions, which this ended; `None` if the password was changed after
     /// `old_hash` was read.
     pub async fn change_password(
         &self,
