@@ -17,14 +17,14 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A new account, its values within the rules.
+/// A new account, its values already checked against the rules.
 pub struct Signup {
     pub username: String,
     pub password: String,
     pub email: String,
 }
 
-/// What somebody logs in with.
+/// What a person logs in with.
 pub struct Credentials {
     pub username: String,
     pub password: String,
@@ -32,7 +32,7 @@ pub struct Credentials {
     pub from: Subnet,
 }
 
-/// A signed token and its session's user.
+/// A signed token, and the user of its session.
 #[derive(Debug)]
 pub struct Token {
     pub access_token: String,
@@ -41,12 +41,13 @@ pub struct Token {
 }
 
 const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
-const TOO_MANY_SIGNUPS: &str = "Too many accounts were made from your address; try again later.";
+const TOO_MANY_SIGNUPS: &str = "Too many accounts were created from your address; try again later.";
 
 impl Rules {
     /// Looks for a taken name before it spends time on hashing.
     pub async fn sign_up(self: &Arc<Self>, signup: Signup, from: Subnet) -> Result<UserId> {
-        // Before anything is said about addresses: whoever asks on and on must not learn who is here.
+        // Before anything is said about addresses, so that nobody can find out by trying who has an
+        // account.
         self.limiter.take(Key::Signups(from), SIGNUPS_PER_ADDRESS, TOO_MANY_SIGNUPS)?;
         self.refuse_taken(&signup).await?;
         let Signup { username, password, email } = signup;
@@ -56,7 +57,10 @@ impl Rules {
             Some(user_id) => Ok(user_id),
             None => {
                 self.refuse_taken(&Signup { username, password, email }).await?;
-                Err(Error::broken("a new account", "refused as taken, which it is not"))
+                Err(Error::broken(
+                    "a new account",
+                    "refused as taken, but neither name nor address is",
+                ))
             }
         }
     }
@@ -74,13 +78,14 @@ impl Rules {
         }
     }
 
-    /// The same answer after the same time whether or not the user exists.
+    /// The same answer after the same time, whether or not the user exists.
     pub async fn log_in(self: &Arc<Self>, credentials: Credentials) -> Result<Token> {
         let Credentials { username, password, user_agent, from } = credentials;
         let pair = self.limiter.login_key(&username, from);
         let address = Key::LoginFailures(from);
         self.limiter.check(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
-        // Counted before it is tried: passwords that come at once are tried no oftener than others.
+        // Counted before the password is checked, so that parallel attempts are not more frequent than
+        // others.
         self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
         let found = self.user_by_password(&username, password, from).await;
         if !matches!(found, Ok(None)) {
@@ -96,8 +101,9 @@ impl Rules {
         token.ok_or_else(bad_credentials)
     }
 
-    /// As slow without such a user as with a wrong password. Where nobody signed in lately, all who try
-    /// share one allowance for the account, whether or not it exists: its owner, elsewhere, does not.
+    /// Takes as long for an unknown user as for a wrong password. From subnets without a recent
+    /// sign-in, all attempts share one allowance per account, whether or not it exists; its owner's
+    /// own subnet does not.
     async fn user_by_password(
         &self,
         username: &str,
@@ -136,7 +142,7 @@ impl Rules {
         token.ok_or_else(Error::unauthenticated)
     }
 
-    /// `None` when the password was changed since this hash of it was `shown`.
+    /// `None` if the password was changed after its hash was `shown`.
     async fn insert_session(
         &self,
         user_id: UserId,
@@ -174,7 +180,7 @@ impl Rules {
         Ok(Token { access_token, expires_in, user_id })
     }
 
-    /// A new token of the same session, with the full lifetime.
+    /// A new token for the same session, with the full lifetime.
     pub async fn renew(&self, viewer: &Viewer) -> Result<Token> {
         let now = Timestamp::now();
         let expires_at = now + self.terms.token_lifetime;
@@ -185,15 +191,15 @@ impl Rules {
         self.token(viewer.user_id, viewer.session, now, expires_at)
     }
 
-    /// Ends the viewer's session, and then its sockets, so that whoever loses one finds the session over;
-    /// the sockets also when PostgreSQL is away.
+    /// Ends the viewer's session, and then its sockets, so that a client that loses its socket finds the
+    /// session over. Ends the sockets even if PostgreSQL is unavailable.
     pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
         let rules = Arc::clone(self);
         to_the_end(async move {
             let revoked = patiently(|| rules.store.revoke_session(viewer.session)).await;
             match revoked {
                 Ok(()) => rules.end_session(viewer.user_id, viewer.session),
-                // It may live on, and whoever ends it again must be let in for that.
+                // The session may still be alive, and the user must be let in to end it again.
                 Err(_) => rules.registry.end_session(viewer.user_id, viewer.session),
             }
             revoked
@@ -201,7 +207,7 @@ impl Rules {
         .await
     }
 
-    /// A new password; all other sessions of the user end. Failures count like failed logins.
+    /// Sets a new password and ends all other sessions of the user. Failures count like failed logins.
     pub async fn change_password(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
@@ -217,7 +223,7 @@ impl Rules {
             self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
         }
         if !fits? {
-            let fault = Fault::new("current_password", "This is not your present password.");
+            let fault = Fault::new("current_password", "This is not your current password.");
             return Err(Error::invalid(vec![fault]));
         }
         let hash = self.hasher.hash(new).await?;
@@ -232,7 +238,7 @@ impl Rules {
             let ended = rules.store.change_password(change).await?.ok_or_else(|| {
                 Error::conflict(
                     "password_changed",
-                    "The password was changed elsewhere meanwhile; try again.",
+                    "The password has just been changed elsewhere; try again.",
                 )
             })?;
             for session in ended {
@@ -272,12 +278,12 @@ fn bad_credentials() -> Error {
     Error::refused(
         crate::error::Because::Unauthenticated,
         "bad_credentials",
-        "This name and password do not belong together.",
+        "This name and password do not match.",
     )
 }
 
 impl Authenticated {
-    /// Whether two tokens, or a token and a cookie, stand for the same user.
+    /// Whether two tokens, or a token and a cookie, belong to the same user.
     pub fn is_same_user(&self, other: &Self) -> bool {
         self.viewer.user_id == other.viewer.user_id
     }

@@ -1,7 +1,7 @@
-//! Batches of drafts: which go together, what they become, who is told what. Pure but for the names
-//! that drafts get.
+//! Batches of drafts: which belong together, what they become, and who is told what. Pure, except for
+//! the keys that it generates.
 //!
-//! Used by `lane` alone, which does everything that waits.
+//! Used only by `lane`, which does all the waiting.
 
 use super::Posted;
 use crate::error::{Because, Error, Refusal};
@@ -22,16 +22,16 @@ pub enum Reply {
     Caller(oneshot::Sender<Result<Posted, Error>>),
 }
 
-/// A draft that waits to be stored.
+/// A draft that is waiting to be stored.
 pub struct QueuedDraft {
     pub draft: Draft,
-    /// By which the database recognises it.
+    /// The key by which the database recognises it.
     pub key: String,
     pub reply: Reply,
 }
 
-/// Names drafts for the database: `c` and the client's own name, or `s` and one that no other draft of
-/// any process has.
+/// Generates the keys of drafts: `c` and the client's own id, or `s` and one that no other draft of any
+/// process has.
 pub struct Keys {
     process: u64,
     next: AtomicU64,
@@ -60,7 +60,7 @@ pub fn unavailable() -> Refusal {
     )
 }
 
-/// As many drafts as one transaction takes; of two with the same key the second waits for the next.
+/// As many drafts as fit into one transaction; of two with the same key, the second waits for the next.
 pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
     let mut keys: FxHashSet<(ChatId, UserId, String)> = FxHashSet::default();
     let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
@@ -69,7 +69,7 @@ pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
         let QueuedDraft { draft, key, .. } = &entry;
         let is_repeated = draft.client_id.is_some()
             && !keys.insert((draft.chat_id, draft.sender.user_id, key.clone()));
-        // Whatever follows a draft that waits must not overtake it.
+        // Nothing may overtake a draft that has to wait.
         if is_repeated || bytes >= BATCH_BYTES_MAX || !later.is_empty() {
             later.push(entry);
         } else {
@@ -87,7 +87,7 @@ pub fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, Error> {
         Outcome::Known(stored) => Ok(Posted::Known(message(draft, stored))),
         Outcome::KeyReused => Err(Error::conflict(
             "client_id_reused",
-            "This client_id belongs to a message with other content; choose a new one.",
+            "This client_id belongs to a message with different content; choose a new one.",
         )),
         Outcome::Unreachable => Err(Error::not_found()),
     }
@@ -108,7 +108,7 @@ fn message(draft: &Draft, stored: Stored) -> Message {
     }
 }
 
-/// What the sending socket is told: nothing when it is stored and had no `client_id`.
+/// What the sending socket is told: nothing if the draft was stored and had no `client_id`.
 pub fn answer(draft: &Draft, posted: &Result<Posted, Error>) -> Option<bytes::Bytes> {
     match posted {
         Ok(Posted::New(message) | Posted::Known(message)) => {
@@ -130,7 +130,7 @@ pub fn answer(draft: &Draft, posted: &Result<Posted, Error>) -> Option<bytes::By
     }
 }
 
-/// The messages of each chat in order, as runs without a hole.
+/// The messages of each chat in order, as runs without gaps.
 pub fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
     let mut runs = Vec::with_capacity(messages.len());
     for mut messages in messages.into_values() {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_key_and_all_behind_it_wait_for_the_next_batch() {
+    fn a_repeated_key_and_everything_after_it_wait_for_the_next_batch() {
         let mut waiting =
             vec![entry("a", Some("1")), entry("b", None), entry("c", Some("1")), entry("d", None)];
         assert_eq!(contents(&next(&mut waiting)), ["a", "b"]);
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_together_is_bounded_in_bytes() {
+    fn a_batch_is_limited_in_bytes() {
         let longest = "😀".repeat(CONTENT_CHARS_MAX);
         let all = BATCH_BYTES_MAX / longest.len() * 2;
         let mut waiting: Vec<_> = (0..all).map(|_| entry(&longest, None)).collect();
         let mut batches = 0;
         while !waiting.is_empty() {
             let bytes = contents(&next(&mut waiting)).iter().map(|text| text.len()).sum::<usize>();
-            // The draft that reaches the bound is the last.
+            // The draft that reaches the limit is the last.
             assert!(bytes > 0 && bytes < BATCH_BYTES_MAX + longest.len(), "{bytes}");
             batches += 1;
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_in_order_and_without_holes() {
+    fn runs_are_in_order_and_without_gaps() {
         let stored = |seq| Stored {
             id: MessageId(seq),
             seq: Seq(seq),
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_our_own_never_repeat() {
+    fn generated_keys_never_repeat() {
         let keys = Keys::new();
         assert_ne!(keys.of(None), keys.of(None));
         assert_eq!(keys.of(Some("x")), "cx");

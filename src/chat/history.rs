@@ -1,4 +1,4 @@
-//! Pages of a chat's past, for its viewer.
+//! Pages of a chat's history, for its viewer.
 
 use super::Rules;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ pub struct History {
 }
 
 impl Rules {
-    /// Refused alike when the chat does not exist, is of another kind, or is out of reach.
+    /// Refused in the same way if the chat does not exist, is of another kind, or is out of reach.
     pub async fn history(
         &self,
         viewer: &Viewer,

@@ -1,9 +1,9 @@
 //! The lane: the one place where messages are committed and published, in that order.
 //!
-//! Drafts queue up while the last batch commits; whatever is there then is the next batch (group
-//! commit without a timer). A batch whose outcome is unknown is run again on a fresh connection, once
-//! the old one's server process is gone: the keys make that safe. One draft never fails its
-//! neighbours.
+//! Drafts queue up while a batch commits; whatever has queued up by then is the next batch (group commit
+//! without a timer). A batch whose outcome is unknown is run again on a fresh connection, once the old
+//! connection's server process is gone; the drafts' keys make that safe. One bad draft never takes its
+//! neighbours down.
 
 use super::Posted;
 use super::batch::{self, Keys, QueuedDraft, Reply};
@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// Takes drafts for the lane's worker.
+/// Queues drafts for the lane's worker.
 pub struct Lane {
     drafts: Mutex<Option<mpsc::Sender<QueuedDraft>>>,
     worker: Mutex<Option<tokio::task::JoinHandle<()>>>,
@@ -33,17 +33,17 @@ pub struct Lane {
     state: Arc<LaneState>,
 }
 
-/// What a watchdog wants to know: whether work that is there is being done.
+/// What the watchdog asks: whether work is getting done.
 #[derive(Default)]
 pub struct LaneState {
-    /// Counts each turn of the worker, and each draft that is settled by itself.
+    /// Counts each turn of the worker, and each draft that is settled individually.
     pub turns: AtomicU64,
-    /// Drafts that wait or are being written, and the bytes of their content.
+    /// Drafts that are waiting or being written, and the bytes of their contents.
     pub waiting: AtomicU64,
     pub waiting_bytes: AtomicU64,
 }
 
-/// There is no room in the queue, or the lane is closed.
+/// The queue is full, or the lane is closed.
 pub struct Refused;
 
 impl Lane {
@@ -83,7 +83,7 @@ impl Lane {
             return Err(Refused);
         }
         let place = drafts.try_reserve().map_err(|_| Refused)?;
-        // Counted before the worker can have it, so that the counts never fall below nothing.
+        // Counted before the worker can take it, so that the counts never drop below zero.
         self.state.waiting.fetch_add(1, Relaxed);
         self.state.waiting_bytes.fetch_add(bytes, Relaxed);
         place.send(QueuedDraft { draft, key, reply });
@@ -94,14 +94,14 @@ impl Lane {
         Arc::clone(&self.state)
     }
 
-    /// Takes no more drafts and waits until those that are there are settled.
+    /// Accepts no more drafts and waits until the queued ones are settled.
     pub async fn close(&self) {
         self.drafts.lock().expect("no one panics while holding it").take();
         let worker = self.worker.lock().expect("no one panics while holding it").take();
         if let Some(worker) = worker
             && let Err(error) = worker.await
         {
-            tracing::error!(%error, "the lane ended before its time");
+            tracing::error!(%error, "the lane ended too early");
         }
     }
 }
@@ -113,10 +113,10 @@ struct LaneWorker {
     metrics: Arc<Metrics>,
     state: Arc<LaneState>,
     connection: WriterState,
-    /// The last attempt to connect failed: the next drafts do not wait for as many.
+    /// Whether the last attempt to connect failed: then the next drafts are tried fewer times.
     is_away: bool,
-    /// Chats of batches that were given up though they may have been stored: at most a batch's for each
-    /// loss of a connection.
+    /// Chats of batches that were given up although they may have been stored: at most one batch's for
+    /// each lost connection.
     doubted: FxHashSet<ChatId>,
 }
 
@@ -124,9 +124,9 @@ struct LaneWorker {
 enum WriterState {
     Never,
     Up(Box<Writer>),
-    /// The outcome of its last batch is not known.
+    /// The outcome of its last batch is unknown.
     Doubtful(Backend),
-    /// There is none, and nothing in doubt.
+    /// There is none, and nothing is in doubt.
     Down,
 }
 
@@ -165,8 +165,8 @@ impl LaneWorker {
         }
     }
 
-    /// Answers every draft of the batch: stored, refused, or (past the deadline, which counts from when
-    /// the whole batch `began`) not known.
+    /// Answers every draft of the batch: stored, refused, or (after the deadline, which counts from
+    /// when the whole batch `began`) unknown.
     async fn settle(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
         let drafts: Vec<(Draft, String)> =
             batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
@@ -186,7 +186,7 @@ impl LaneWorker {
                     return self.fail(batch, error);
                 }
                 Err(WriteError::Failed(error)) => {
-                    tracing::warn!(%error, drafts = batch.len(), "a batch failed; one by one now");
+                    tracing::warn!(%error, drafts = batch.len(), "storing a failed batch one by one");
                     return Box::pin(self.settle_one_by_one(batch, began)).await;
                 }
                 Err(WriteError::Unknown(error)) => {
@@ -200,13 +200,13 @@ impl LaneWorker {
         }
     }
 
-    /// Within the deadline of the batch: one that is refused late, as where somebody holds its chat, would
-    /// make all others wait once more.
+    /// Within the batch's deadline: otherwise one draft that is refused late, because somebody holds a
+    /// lock on its chat, would make all the others wait once more.
     async fn settle_one_by_one(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
         let mut entries = batch.into_iter();
         while let Some(entry) = entries.next() {
             if began.elapsed() >= SETTLE_TIMEOUT {
-                let late = Error::unavailable("PostgreSQL", "drafts are settled too slowly");
+                let late = Error::unavailable("PostgreSQL", "the drafts took too long");
                 return self.fail(std::iter::once(entry).chain(entries).collect(), late);
             }
             self.settle(vec![entry], began).await;
@@ -214,7 +214,7 @@ impl LaneWorker {
         }
     }
 
-    /// One attempt at the batch, on the connection there is or a new one.
+    /// One attempt at the batch, on the present connection or a new one.
     async fn write(&mut self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
         let writer = match std::mem::replace(&mut self.connection, WriterState::Down) {
             WriterState::Up(writer) => writer,
@@ -224,7 +224,7 @@ impl LaneWorker {
         self.connection = match &written {
             Ok(_) | Err(WriteError::Failed(_)) => WriterState::Up(writer),
             Err(WriteError::Unknown(error)) => {
-                tracing::warn!(%error, "the outcome of a batch is not known; it is run again");
+                tracing::warn!(%error, "the outcome of a batch is unknown; running it again");
                 self.doubted.extend(drafts.iter().map(|(draft, _)| draft.chat_id));
                 WriterState::Doubtful(writer.backend())
             }
@@ -232,14 +232,16 @@ impl LaneWorker {
         written
     }
 
-    /// A new connection; one in doubt is ended first, so that what it did can no longer change.
+    /// A new connection. One in doubt is terminated first, so that what it did can no longer change.
     async fn connect(&mut self, before: WriterState) -> Result<Box<Writer>, Error> {
         let is_first = matches!(before, WriterState::Never);
         let connected = self.try_connect(before).await;
         let was_away = std::mem::replace(&mut self.is_away, connected.is_err());
         match &connected {
             Ok(_) if !is_first => tracing::info!("messages can be stored again"),
-            Err(error) if !was_away => tracing::warn!(%error, "messages cannot be stored for now"),
+            Err(error) if !was_away => {
+                tracing::warn!(%error, "messages cannot be stored at present")
+            }
             Ok(_) | Err(_) => {}
         }
         connected
@@ -255,8 +257,8 @@ impl LaneWorker {
         Ok(Box::new(Writer::connect(&self.store).await?))
     }
 
-    /// What was given up may have been stored, and then nobody has seen it: followers of those chats
-    /// read it. Only when the old connection is gone can it no longer change.
+    /// Batches that were given up may have been stored without anybody having seen them: followers of
+    /// those chats read them now. Only once the old connection is gone can that no longer change.
     async fn settle_doubts(&mut self) {
         match std::mem::replace(&mut self.connection, WriterState::Down) {
             WriterState::Up(writer) => self.connection = WriterState::Up(writer),
@@ -273,13 +275,13 @@ impl LaneWorker {
                     self.registry.hear(chat_id, last_seq);
                 }
             }
-            Err(error) => tracing::debug!(%error, "what was stored is not known yet"),
+            Err(error) => tracing::debug!(%error, "cannot find out yet what was stored"),
         }
     }
 
-    /// After the commit, and only then: followers see the messages, senders their answers. What is
-    /// found already stored is published too, since the try that stored it may not have come so far;
-    /// followers that have it pass it over.
+    /// Called after the commit, and only then: followers see the messages, senders get their answers.
+    /// Messages that were stored by an earlier attempt are published, too, because that attempt may
+    /// not have got this far; followers that have them ignore them.
     async fn publish(&self, batch: Vec<QueuedDraft>, outcomes: Vec<Outcome>) {
         let mut messages: FxHashMap<ChatId, Vec<Message>> = FxHashMap::default();
         let mut answers = Vec::with_capacity(batch.len());
@@ -307,26 +309,27 @@ impl LaneWorker {
         }
         self.registry.publish(batch::runs(messages), answers).await;
         for (caller, posted) in callers {
-            // Whoever asked may have left; the message is stored all the same.
+            // The caller may have left; the message is stored all the same.
             let _left = caller.send(posted);
         }
     }
 
-    /// Nothing is known to be stored: sockets hear `unavailable`, callers too, or that something broke.
+    /// Nothing is known to be stored: sockets and callers are told `unavailable`, or that something
+    /// broke.
     fn fail(&self, batch: Vec<QueuedDraft>, error: Error) {
         let mut error = Some(error);
         for QueuedDraft { draft, reply, .. } in batch {
             match reply {
                 Reply::Connection(to) => {
                     if let Some(broken @ Error::Broken(_)) = error.take() {
-                        tracing::error!(error = %broken, "a draft could not be stored");
+                        tracing::error!(error = %broken, "cannot store a draft");
                     }
                     let client_id = draft.client_id.as_deref();
                     let frame = error_frame(&batch::unavailable(), client_id, Some(draft.chat_id));
                     self.registry.answer(to, Some(frame));
                 }
                 Reply::Caller(caller) => {
-                    let unknown = || Error::unavailable("PostgreSQL", "the outcome is not known");
+                    let unknown = || Error::unavailable("PostgreSQL", "the outcome is unknown");
                     let _left = caller.send(Err(error.take().unwrap_or_else(unknown)));
                 }
             }
@@ -342,9 +345,9 @@ mod tests {
     use crate::message::{SessionId, Viewer};
     use crate::registry::ConnectionId;
 
-    /// On one thread and without an await, the worker has no turn: all that is taken waits.
+    /// On one thread and without an await, the worker gets no turn, so everything queued keeps waiting.
     #[tokio::test]
-    async fn what_waits_is_bounded_in_bytes() {
+    async fn the_queue_is_limited_in_bytes() {
         let store = Store::new(tokio_postgres::Config::new());
         let metrics = Arc::new(Metrics::new().expect("nothing is counted twice"));
         let lane = Lane::begin(store, Registry::new(Vec::new()), Arc::default(), metrics);

@@ -1,5 +1,5 @@
-//! How often somebody may do something: one bounded map of keys, each with the time at which its
-//! allowance will be whole again (the generic cell rate algorithm, ITU-T I.371).
+//! Rate limits (token buckets): one bounded map of keys, each with the time at which its allowance
+//! will be full again (the generic cell rate algorithm, ITU-T I.371).
 
 use crate::error::{Error, Result};
 use crate::ids::UserId;
@@ -10,20 +10,20 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Whose doings are counted together.
+/// What is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
     Messages(UserId),
     Invites(UserId),
     Signups(Subnet),
     LoginFailures(Subnet),
-    /// An account, by the hash of its name, from an address.
+    /// An account, by the hash of its name, from one subnet.
     LoginFailuresOf(u64, Subnet),
-    /// The same from anywhere that it is not known to be signed in to from.
+    /// The same account, from all subnets without a recent sign-in to it.
     LoginFailuresFromAfar(u64),
 }
 
-/// What one customer has: an IPv4 address, or an IPv6 /64.
+/// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Subnet(u64);
 
@@ -37,7 +37,7 @@ impl From<IpAddr> for Subnet {
 }
 
 impl Subnet {
-    /// As the database keeps it.
+    /// The form that the database stores.
     pub fn number(self) -> i64 {
         self.0.cast_signed()
     }
@@ -54,12 +54,12 @@ impl Limiter {
         Self { on, whole_at: Mutex::default(), names: RandomState::new() }
     }
 
-    /// The key of failed logins to an account, known or not.
+    /// The key for failed logins to an account, whether or not it exists.
     pub fn login_key(&self, username: &str, subnet: Subnet) -> Key {
         Key::LoginFailuresOf(self.hash(username), subnet)
     }
 
-    /// The key of failed logins to an account, known or not, from everywhere.
+    /// The key for failed logins to an account from everywhere, whether or not it exists.
     pub fn afar_key(&self, username: &str) -> Key {
         Key::LoginFailuresFromAfar(self.hash(username))
     }
@@ -68,12 +68,12 @@ impl Limiter {
         self.names.hash_one(username.to_ascii_lowercase())
     }
 
-    /// Counts one; refused when there is nothing left.
+    /// Counts one; refused if nothing is left.
     pub fn take(&self, key: Key, rate: Rate, refusal: &'static str) -> Result<()> {
         self.at(key, rate, true, Instant::now()).map_err(|wait| Error::too_many(refusal, wait))
     }
 
-    /// Undoes a `take` of what turned out not to count.
+    /// Undoes a `take` that turned out not to count.
     pub fn give_back(&self, key: Key, rate: Rate) {
         let mut whole_at = self.whole_at.lock().expect("no one panics while holding it");
         if let Some(then) = whole_at.get_mut(&key) {
@@ -81,7 +81,7 @@ impl Limiter {
         }
     }
 
-    /// Refused when nothing is left, but counts nothing.
+    /// Refused if nothing is left, but counts nothing.
     pub fn check(&self, key: Key, rate: Rate, refusal: &'static str) -> Result<()> {
         self.at(key, rate, false, Instant::now()).map_err(|wait| Error::too_many(refusal, wait))
     }
@@ -114,7 +114,7 @@ mod tests {
     use crate::limits::MESSAGE_RATE;
 
     #[test]
-    fn a_burst_is_allowed_and_then_the_pace() {
+    fn a_burst_is_allowed_and_then_a_steady_rate() {
         let limiter = Limiter::new(true);
         let (key, start) = (Key::Messages(UserId(1)), Instant::now());
         for _ in 0..MESSAGE_RATE.burst {

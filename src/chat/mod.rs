@@ -1,7 +1,7 @@
 //! The rules: what people can do, and what follows. One file per subject.
 //!
-//! Called by both edges with values that are already parsed; calls `store` and `registry`. Whatever
-//! commits and then tells somebody runs to its end, even when the client who asked has left.
+//! Called by both edges with values that have already been parsed; calls `store` and `registry`. A call
+//! that commits something and then tells somebody runs to its end, even if its client has left.
 
 mod accounts;
 mod batch;
@@ -30,7 +30,7 @@ pub use private::PrivateChat;
 pub use resume::{Greeting, Replay};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
-// What the edges ask for and are answered with.
+// What the edges ask for and receive.
 pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState};
 
 use crate::error::{Error, Result};
@@ -42,16 +42,16 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What the rules need to know of the configuration.
+/// What the rules need from the configuration.
 pub struct Terms {
     pub jwt_secret: Vec<u8>,
     pub token_lifetime: Duration,
     pub rate_limits: bool,
-    /// Threads that may hash passwords at once.
+    /// How many threads may hash passwords at once.
     pub hashers: usize,
 }
 
-/// The rules and what they work on.
+/// The rules, and what they work on.
 pub struct Rules {
     store: Store,
     pub registry: Registry,
@@ -64,7 +64,7 @@ pub struct Rules {
     limiter: limiter::Limiter,
     reads: read_positions::Reads,
     resumes: tokio::sync::Semaphore,
-    /// Places for those who are to be told of a chat later.
+    /// Permits for users who are to be told about a chat later.
     untold: Arc<tokio::sync::Semaphore>,
     standings: Arc<resume::Standings>,
     epoch: Mutex<Option<(Arc<str>, Instant)>>,
@@ -72,7 +72,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Begins the lane and the writing of read positions, which live as long as the returned value.
+    /// Starts the lane and the writing of read positions, which live as long as the returned value.
     pub fn new(store: Store, registry: Registry, metrics: Arc<Metrics>, terms: Terms) -> Arc<Self> {
         let standings = Arc::<resume::Standings>::default();
         let lane = Lane::begin(
@@ -102,7 +102,7 @@ impl Rules {
         rules
     }
 
-    /// The present epoch of the history; at most a second old.
+    /// The current epoch of the history; at most a second old.
     pub async fn epoch(&self) -> Result<Arc<str>> {
         if let Some(epoch) = self.recent_epoch() {
             return Ok(epoch);
@@ -113,7 +113,7 @@ impl Rules {
         Ok(epoch)
     }
 
-    /// The epoch, if it was read in the last second.
+    /// The epoch, if it was read within the last second.
     pub fn recent_epoch(&self) -> Option<Arc<str>> {
         let cached = self.epoch.lock().expect("no one panics while holding it");
         let (epoch, read_at) = cached.as_ref()?;
@@ -129,7 +129,7 @@ impl Rules {
         self.store.pool_state()
     }
 
-    /// Passwords that are being hashed or wait for it.
+    /// How many passwords are being hashed or waiting to be.
     pub fn hashings(&self) -> usize {
         self.hasher.waiting()
     }
@@ -138,31 +138,31 @@ impl Rules {
         self.lane.state()
     }
 
-    /// Writes what is still to be written; nothing may be posted after. Within `limit`.
+    /// Writes what is still to be written, within `limit`; nothing may be posted afterwards.
     pub async fn finish(&self, limit: Duration) {
         let finishing = async {
             self.lane.close().await;
             self.reads.flush(self).await;
         };
         if tokio::time::timeout(limit, finishing).await.is_err() {
-            tracing::warn!("some drafts could not be settled before the end");
+            tracing::warn!("some drafts were not settled before the end");
         }
     }
 }
 
-/// Runs a call to its end, whether or not its caller waits for it; none waits for ever.
+/// Runs a call to its end, whether or not its caller waits for it; but none runs forever.
 async fn to_the_end<T: Send + 'static>(
     call: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     match tokio::time::timeout(CHANGE_TIMEOUT, tokio::spawn(call)).await {
         Ok(Ok(result)) => result,
-        Ok(Err(error)) => Err(Error::broken("a call ended before its time", error)),
+        Ok(Err(error)) => Err(Error::broken("a call ended too early", error)),
         Err(late) => Err(Error::unavailable("PostgreSQL", late)),
     }
 }
 
-/// Makes a change that may be made twice, again and again while PostgreSQL is away or its answers are
-/// lost, for a bounded time. Called within `to_the_end`, since nobody waits for as long.
+/// Retries an idempotent change while PostgreSQL is unavailable or its answers are lost, for a limited
+/// time. Called within `to_the_end`, because no client waits that long.
 async fn patiently<T, F: Future<Output = Result<T>>>(mut change: impl FnMut() -> F) -> Result<T> {
     let began = Instant::now();
     let mut pause = RECONNECT_PAUSE_MIN;

@@ -1,4 +1,4 @@
-//! What a user takes part in: the list of chats, a page at a time.
+//! What a user takes part in: the list of chats, one page at a time.
 
 use super::Rules;
 use crate::error::Result;
@@ -8,10 +8,10 @@ use crate::store::ChatRow;
 use crate::wire::{ChatJson, MessageJson};
 use std::sync::Arc;
 
-/// A page of the viewer's chats, latest activity first.
+/// A page of the viewer's chats, most recent activity first.
 pub struct Overview {
     pub chats: Vec<ChatJson>,
-    /// Where the next page begins, if there is one.
+    /// Where the next page starts, if there is one.
     pub next: Option<ChatId>,
     pub epoch: Arc<str>,
 }

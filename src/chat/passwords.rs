@@ -1,5 +1,5 @@
-//! Hashing passwords: argon2id on the blocking pool, as many at once as there are cores, and a bounded
-//! queue in front, so that a flood of logins costs nobody else their messages.
+//! Password hashing: argon2id on the blocking pool, as many at once as there are cores, with a bounded
+//! queue in front, so that a flood of logins does not hold up anybody's messages.
 
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 pub struct Hasher {
     cores: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
-    /// What a login of an unknown user is compared with, so that it takes the same time.
+    /// A hash to compare an unknown user's login with, so that it takes the same time.
     dummy: String,
 }
 
@@ -23,7 +23,7 @@ impl Hasher {
         Self { cores: Arc::new(Semaphore::new(cores)), waiting: Arc::default(), dummy }
     }
 
-    /// Hashings that run or wait.
+    /// Hashings that are running or waiting.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
     }
@@ -33,7 +33,7 @@ impl Hasher {
         self.run(move || hash(&password)).await?
     }
 
-    /// Whether the password belongs to the hash; takes as long, and says no, without a hash.
+    /// Whether the password matches the hash; without a hash, it takes as long and says no.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.dummy.clone());
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_password_fits_its_own_hash_only() {
+    async fn a_password_matches_only_its_own_hash() {
         let hasher = Hasher::new(1);
         let hash = hasher.hash("correct horse".into()).await.expect("a hash");
         assert!(hash.starts_with("$argon2id$v=19$m=12288,t=3,p=1$"), "{hash}");

@@ -7,7 +7,7 @@ use crate::limits::{MESSAGE_RATE, RETRY_AT_ONCE};
 use crate::message::{Draft, Message, Viewer};
 use crate::registry::ConnectionId;
 
-/// A message that is stored, now or by an earlier try.
+/// A message that has been stored, now or by an earlier attempt.
 pub enum Posted {
     New(Message),
     Known(Message),
@@ -16,7 +16,7 @@ pub enum Posted {
 const TOO_FAST: &str = "You are writing faster than others can read; slow down.";
 
 impl Rules {
-    /// Stores a draft and answers after its commit.
+    /// Stores a draft and answers after the commit.
     pub async fn post(&self, draft: Draft) -> Result<Posted> {
         self.pace(&draft.sender)?;
         let (reply, answer) = tokio::sync::oneshot::channel();
@@ -24,7 +24,7 @@ impl Rules {
         answer.await.map_err(|_| Error::stopping())?
     }
 
-    /// Hands a draft of a socket to the lane, which answers that socket.
+    /// Hands a socket's draft to the lane, which answers that socket.
     pub fn post_from(&self, connection: ConnectionId, draft: Draft) -> Result<(), Refusal> {
         let refused = match self.pace(&draft.sender) {
             Ok(()) => self.lane.push(draft, Reply::Connection(connection)).map_err(|_| lane_full()),
@@ -33,9 +33,11 @@ impl Rules {
         match refused {
             Ok(()) => Ok(()),
             Err(Error::Refused(refusal)) => Err(*refusal),
-            Err(Error::Unavailable(_) | Error::Broken(_)) => {
-                Err(Refusal::new(Because::Busy, "unavailable", "Send it again in a moment."))
-            }
+            Err(Error::Unavailable(_) | Error::Broken(_)) => Err(Refusal::new(
+                Because::Busy,
+                "unavailable",
+                "The server is busy; send it again in a moment.",
+            )),
         }
     }
 

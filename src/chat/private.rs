@@ -7,7 +7,7 @@ use crate::message::Viewer;
 use crate::store::Opened;
 use std::sync::Arc;
 
-/// The private chat of a pair, and whether it is new.
+/// The private chat of two users, and whether it is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrivateChat {
     Created(ChatId),
@@ -15,15 +15,15 @@ pub enum PrivateChat {
 }
 
 impl Rules {
-    /// Opens the chat with another user and tells both sides, also when it is there already: the answer
-    /// of the call that made it may have been lost, and with it the news.
+    /// Opens the chat with another user and tells both, even if it existed already: the answer of the
+    /// call that created it may have been lost, and with it the events.
     pub async fn open_private_chat(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
         other: UserId,
     ) -> Result<PrivateChat> {
         if other == viewer.user_id {
-            let fault = Fault::new("receiver_id", "Choose somebody else than yourself.");
+            let fault = Fault::new("receiver_id", "Choose somebody other than yourself.");
             return Err(Error::invalid(vec![fault]));
         }
         let rules = Arc::clone(self);
@@ -44,7 +44,7 @@ impl Rules {
                 )),
                 Opened::LimitReached => Err(Error::conflict(
                     "limit_reached",
-                    "One of you has 1,000 private chats already.",
+                    "One of you already has 1,000 private chats.",
                 )),
             }
         })

@@ -1,8 +1,8 @@
-//! Which chats are within a user's reach: asking for one, finding the general chat, and telling a user's
-//! sockets when it changes.
+//! Which chats are within a user's reach: asking about one, finding the general chat, and telling a
+//! user's sockets when it changes.
 //!
 //! Called by both edges before a socket or a page shows a chat, and by the rules after a change of
-//! membership. A change whose outcome is unknown is told as soon as the database can be asked.
+//! membership. A change whose outcome is unknown is announced as soon as the database can be asked.
 
 use super::Rules;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ impl Rules {
         self.general.get_or_try_init(|| self.store.general_chat()).await.copied()
     }
 
-    /// Where the viewer stands in the one chat of a single-chat socket, if they may have it and it is
+    /// The viewer's standing in the one chat of a single-chat socket, if the chat is within reach and
     /// of this kind.
     pub async fn reach(
         &self,
@@ -30,8 +30,8 @@ impl Rules {
         standing.filter(|standing| standing.chat_type == chat_type).ok_or_else(Error::not_found)
     }
 
-    /// Tells a user's sockets whether they take part in this chat; those that know pass it over. When
-    /// that cannot be read now it is told later.
+    /// Tells a user's sockets whether they take part in this chat; those that already know ignore it.
+    /// If that cannot be read at present, they are told later.
     pub(super) async fn tell_reach(self: &Arc<Self>, user_id: UserId, chat_id: ChatId) {
         match self.store.chat(user_id, chat_id).await {
             Ok(row) => self.tell_row(user_id, chat_id, row),
@@ -39,18 +39,17 @@ impl Rules {
         }
     }
 
-    /// After a change that failed: where its outcome is not known, the user's sockets are told what
-    /// came of it.
+    /// After a change that failed: if its outcome is unknown, finds out and tells the user's sockets.
     pub(super) fn settle_reach(self: &Arc<Self>, error: &Error, user_id: UserId, chat_id: ChatId) {
         if matches!(error, Error::Unavailable(_)) {
             self.tell_reach_later(user_id, chat_id);
         }
     }
 
-    /// As soon as the database answers, if that is soon enough: else the next `welcome` tells.
+    /// As soon as the database answers, within a limit; after that, the next `welcome` will tell.
     fn tell_reach_later(self: &Arc<Self>, user_id: UserId, chat_id: ChatId) {
         let Ok(place) = Arc::clone(&self.untold).try_acquire_owned() else {
-            return tracing::warn!(chat.id = %chat_id, "too many wait to be told of a chat");
+            return tracing::warn!(chat.id = %chat_id, "too many users are waiting to be told about a chat");
         };
         let rules = Arc::clone(self);
         tokio::spawn(async move {
@@ -58,7 +57,7 @@ impl Rules {
             match rules.read_patiently(|| rules.store.chat(user_id, chat_id)).await {
                 Ok(row) => rules.tell_row(user_id, chat_id, row),
                 Err(error) => {
-                    tracing::warn!(%error, chat.id = %chat_id, "nobody was told of a chat");
+                    tracing::warn!(%error, chat.id = %chat_id, "cannot tell a user about a chat");
                 }
             }
         });

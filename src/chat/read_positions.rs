@@ -1,5 +1,5 @@
-//! How far people have read: news from sockets is gathered and written at most once a second per user
-//! and chat, then told to the user's other sockets.
+//! How far people have read. Positions from sockets are gathered (debounced) and written at most once a
+//! second per user and chat, then sent to the user's other sockets.
 
 use super::{Rules, to_the_end};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ impl Reads {
         self.news.notify_one();
     }
 
-    /// Writes all that is pending; what could not be written stays so.
+    /// Writes everything pending; what could not be written stays pending.
     pub async fn flush(&self, rules: &Rules) {
         let taken =
             std::mem::take(&mut *self.pending.lock().expect("no one panics while holding it"));
@@ -59,7 +59,7 @@ impl Reads {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "read positions wait");
+                    tracing::debug!(%error, "cannot write read positions; will try again");
                     for ((user_id, chat_id), (seq, from)) in part.iter().chain(parts.flatten()) {
                         self.note(*user_id, *chat_id, *seq, *from);
                     }
@@ -70,7 +70,7 @@ impl Reads {
     }
 }
 
-/// Writes read positions as they come, with a pause between, for as long as the rules live.
+/// Writes read positions as they arrive, with pauses in between, for as long as the rules exist.
 pub async fn write(rules: Weak<Rules>) {
     loop {
         let Some(strong) = rules.upgrade() else { return };
@@ -84,12 +84,12 @@ pub async fn write(rules: Weak<Rules>) {
 }
 
 impl Rules {
-    /// A `read` frame: written soon. The chat is one that the connection follows.
+    /// A `read` frame: written soon. The connection must follow the chat.
     pub fn note_read(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq, from: ConnectionId) {
         self.reads.note(viewer.user_id, chat_id, seq, from);
     }
 
-    /// Written when this returns.
+    /// Returns once the position is written.
     pub async fn mark_read(
         self: &Arc<Self>,
         viewer: &Viewer,

@@ -1,5 +1,5 @@
-//! What sockets read from the database: their chats for `welcome`, and what a chat has beyond a
-//! position. A few at a time; a database that is away is waited for.
+//! What sockets read from the database: their chats for `welcome`, and what a chat has after a position.
+//! A few at a time; an unavailable database is waited for.
 
 use super::Rules;
 use crate::error::{Error, Result};
@@ -17,20 +17,20 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// What `welcome` tells.
+/// What `welcome` contains.
 pub struct Greeting {
     pub standings: Vec<Standing>,
     pub epoch: Arc<str>,
 }
 
-/// What comes after a position, as much as is sent at once, and where the chat stood.
+/// What follows a position, as much as is sent at once, and the chat's last number.
 pub struct Replay {
     pub run: Option<Run>,
     pub last_seq: Seq,
 }
 
 impl Rules {
-    /// The chats of a connection; a single chat is missing when it is out of reach.
+    /// The chats of a connection; a single chat is missing if it is out of reach.
     pub async fn greet(&self, viewer: &Viewer, scope: Scope) -> Result<Greeting> {
         self.read_patiently(async || {
             let standings = match scope {
@@ -51,7 +51,7 @@ impl Rules {
         .await
     }
 
-    /// `None` when the chat is out of the viewer's reach.
+    /// `None` if the chat is out of the viewer's reach.
     pub async fn replay(
         &self,
         viewer: &Viewer,
@@ -70,12 +70,12 @@ impl Rules {
         .await
     }
 
-    /// Where the viewer stood in the general chat at most a second ago, if that was read.
+    /// The viewer's standing in the general chat, if it was read at most a second ago.
     pub fn recent_standing(&self, viewer: &Viewer) -> Option<Standing> {
         self.standings.get(viewer.user_id)
     }
 
-    /// Tries again, with growing pauses, while PostgreSQL is away.
+    /// Tries again, with growing pauses (exponential back-off), while PostgreSQL is unavailable.
     pub(super) async fn read_patiently<T, F: Future<Output = Result<T>>>(
         &self,
         read: impl Fn() -> F,
@@ -96,8 +96,8 @@ impl Rules {
     }
 }
 
-/// Where users stood in the general chat when that was last read for them, or moved: many sockets of a
-/// user that open at once need one read.
+/// The users' standings in the general chat, as last read or moved: if a user opens many sockets at
+/// once, one read is enough.
 #[derive(Default)]
 pub struct Standings {
     entries: Mutex<FxHashMap<UserId, (Standing, Instant)>>,
@@ -110,15 +110,15 @@ impl Standings {
         (read_at.elapsed() < STANDING_CACHE_AGE).then_some(*standing)
     }
 
-    /// The user's position has moved to this message of the general chat.
+    /// The user has read up to this message of the general chat.
     pub fn moved(&self, user_id: UserId, chat_id: ChatId, seq: Seq) {
         let chat_type = ChatType::General;
         let standing = Standing { chat_id, chat_type, last_seq: seq, read_seq: seq };
         self.put(user_id, standing, Instant::now());
     }
 
-    /// What was read, or moved, at that time. Positions only grow, so that of two which may have
-    /// crossed the larger holds.
+    /// A standing that was read, or moved, at that time. Positions only grow, so if two of them cross,
+    /// the larger one is right.
     fn put(&self, user_id: UserId, standing: Standing, read_at: Instant) {
         let mut entries = self.entries.lock().expect("no one panics while holding it");
         if let Some((known, known_at)) = entries.get_mut(&user_id)
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_position_that_moved_while_it_was_read_is_the_one_that_holds() {
+    fn a_position_that_moved_during_a_read_wins() {
         let (standings, user_id, chat_id) = (Standings::default(), UserId(1), ChatId(1));
         let position = || standings.get(user_id).map(|standing| standing.read_seq.0);
         let read_at = Instant::now();

@@ -1,4 +1,4 @@
-//! Rooms: making them, inviting by link, asking to join, the creator's answer, leaving.
+//! Rooms: creating them, inviting by link, asking to join, the creator's answer, leaving.
 
 use super::limiter::Key;
 use super::{Rules, patiently, to_the_end};
@@ -17,21 +17,21 @@ use base64::Engine;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// What asking to join led to.
+/// The result of asking to join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Join {
     Pending,
     Member,
 }
 
-/// A page of a list, and the id after which the next one begins.
+/// A page of a list, and the id after which the next page starts.
 pub struct Listed<T> {
     pub rows: Vec<T>,
     pub next: Option<UserId>,
 }
 
 impl<T> Listed<T> {
-    /// From one row more than the limit, if there is one.
+    /// Made from up to one row more than the limit.
     fn of(mut rows: Vec<T>, limit: i64, id: impl Fn(&T) -> UserId) -> Self {
         let has_more = rows.len() as i64 > limit;
         rows.truncate(limit as usize);
@@ -43,7 +43,7 @@ impl<T> Listed<T> {
 const TOO_MANY_TRIES: &str = "Too many wrong invite links; wait a moment and try again.";
 
 impl Rules {
-    /// The new room and the path of its invite link.
+    /// The new room, and the path of its invite link.
     pub async fn create_room(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
@@ -56,7 +56,7 @@ impl Rules {
             let link = |room_id| text::invite_path(room_id, &code);
             let made = rules.store.insert_room(viewer.user_id, &name, &description, link).await?;
             let (room_id, path) = made.ok_or_else(|| {
-                Error::conflict("limit_reached", "You have as many rooms as one may have.")
+                Error::conflict("limit_reached", "You already have as many rooms as allowed.")
             })?;
             rules.tell_reach(viewer.user_id, room_id).await;
             Ok((room_id, path))
@@ -78,7 +78,7 @@ impl Rules {
     ) -> Result<Listed<Member>> {
         let rows = self.store.members(viewer.user_id, room_id, after, limit + 1).await?;
         if rows.is_empty() {
-            // An empty page of a member, or somebody who is none.
+            // Either an empty page of a member, or the viewer is not a member.
             self.room(viewer, room_id).await?;
         }
         Ok(Listed::of(rows, limit, |member| member.user_id))
@@ -101,7 +101,7 @@ impl Rules {
         }
     }
 
-    /// Asks to join with the code of the room's invite link; tells the creator of a new request.
+    /// Asks to join with the code of the room's invite link; tells the creator about a new request.
     pub async fn ask_to_join(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
@@ -124,18 +124,18 @@ impl Rules {
                     Ok(Join::Member)
                 }
                 Requested::Standing(MemberState::Denied) => {
-                    Err(Error::forbidden("denied", "The creator of this room said no."))
+                    Err(Error::forbidden("denied", "The creator of this room turned you down."))
                 }
                 Requested::LimitReached => Err(Error::conflict(
                     "limit_reached",
-                    "This room has 500 open requests; try again when some are decided.",
+                    "This room has 500 open requests; try again when some of them have been answered.",
                 )),
             }
         })
         .await
     }
 
-    /// How the viewer's own request stands; refused for who never asked.
+    /// The state of the viewer's own request; refused if they never asked.
     pub async fn join_status(&self, viewer: &Viewer, room_id: ChatId) -> Result<MemberState> {
         let state = self.store.member_state(room_id, viewer.user_id).await?;
         state.ok_or_else(Error::not_found)
@@ -152,7 +152,7 @@ impl Rules {
         }
     }
 
-    /// Who asked and was not yet answered, or (`Denied`) was turned down.
+    /// The users who asked and have not been answered yet, or (`Denied`) who were turned down.
     pub async fn requests(
         &self,
         viewer: &Viewer,
@@ -166,8 +166,8 @@ impl Rules {
         Ok(Listed::of(rows, limit, |request| request.user_id))
     }
 
-    /// Who waits for the viewer's answer, in any of their rooms: those of the room `first` before the
-    /// others, then the oldest, as many as a page shows at once.
+    /// The users who are waiting for the viewer's answer, in any of their rooms: those of the room
+    /// `first` come first, then the oldest, as many as a page shows at once.
     pub async fn open_requests(
         &self,
         viewer: &Viewer,
@@ -176,7 +176,7 @@ impl Rules {
         self.store.open_requests(viewer.user_id, first, OPEN_REQUESTS_SHOWN).await
     }
 
-    /// Lets somebody in who asked, also one who was denied before.
+    /// Lets in a user who asked, even one who was denied before.
     pub async fn approve(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
@@ -193,7 +193,7 @@ impl Rules {
                 Decided::LimitReached => {
                     return Err(Error::conflict(
                         "limit_reached",
-                        "They are in 1,000 rooms already.",
+                        "They are already in 1,000 rooms.",
                     ));
                 }
             }
@@ -214,7 +214,7 @@ impl Rules {
             match rules.store.deny(room_id, user).await? {
                 Decided::From(MemberState::Approved, _) => Err(Error::conflict(
                     "already_member",
-                    "They are a member already; remove them instead.",
+                    "They are already a member; remove them instead.",
                 )),
                 Decided::From(MemberState::Pending | MemberState::Denied, _) => {
                     let frame = text_frame(&ServerFrame::JoinDenied { room_id });
@@ -228,7 +228,7 @@ impl Rules {
         .await
     }
 
-    /// The creator removes a member, or a member leaves; their sockets of this room close.
+    /// The creator removes a member, or a member leaves; their sockets in this room are closed.
     pub async fn remove_member(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
@@ -254,7 +254,7 @@ impl Rules {
                 rules.store.remove_member(room_id, user)
             };
             let removed = patiently(removing).await;
-            // One who is found gone after an answer that was lost was removed by that try.
+            // If the answer was lost and the user is now found gone, that attempt removed them.
             if !removed.inspect_err(|error| rules.settle_reach(error, user, room_id))? && tries == 1
             {
                 return Err(Error::not_found());
@@ -266,7 +266,7 @@ impl Rules {
         .await
     }
 
-    /// Refused as unknown to who is no member, as `not_creator` to another member.
+    /// Refused as not found to those who are not members, and as `not_creator` to other members.
     async fn require_creator(&self, viewer: &Viewer, room_id: ChatId) -> Result<()> {
         match self.store.room_creator(viewer.user_id, room_id).await? {
             Some(creator) if creator == viewer.user_id => Ok(()),

@@ -1,5 +1,5 @@
-//! Which session lives: a bounded cache in front of the table, none of whose answers is older than a
-//! second; and the end of those that do not.
+//! Which sessions are alive: a bounded cache in front of the table, whose answers are never older than a
+//! second; and the end of those that are not.
 
 use super::Rules;
 use super::tokens::Read;
@@ -21,7 +21,7 @@ enum CachedSession {
         viewer: Arc<Viewer>,
         read_at: Instant,
     },
-    /// Over, though a look-up that began before may not say so.
+    /// Ended, although a look-up that began earlier may say otherwise.
     Ended,
 }
 
@@ -31,7 +31,7 @@ impl CachedSession {
     }
 }
 
-/// Who a valid token stands for, and until when.
+/// The user that a valid token stands for, and until when.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     pub viewer: Arc<Viewer>,
@@ -40,7 +40,7 @@ pub struct Authenticated {
 }
 
 impl SessionCache {
-    /// `None` when it must be looked up; refused when it is over.
+    /// `None` if it must be looked up; refused if it has ended.
     fn get(&self, session: SessionId) -> Result<Option<Arc<Viewer>>> {
         let entries = self.entries.lock().expect("no one panics while holding it");
         match entries.get(&session) {
@@ -52,8 +52,8 @@ impl SessionCache {
         }
     }
 
-    /// Keeps the viewer that is already shared, where it is the same; refused when the session ended
-    /// meanwhile.
+    /// Keeps the viewer that is already shared, if it is the same; refused if the session has ended in
+    /// the meantime.
     fn put(&self, viewer: Viewer, read_at: Instant) -> Result<Arc<Viewer>> {
         let session = viewer.session;
         let mut entries = self.entries.lock().expect("no one panics while holding it");
@@ -69,7 +69,7 @@ impl SessionCache {
         Ok(viewer)
     }
 
-    /// From now on nobody is let in by this session.
+    /// From now on this session lets nobody in.
     pub fn end(&self, session: SessionId) {
         let mut entries = self.entries.lock().expect("no one panics while holding it");
         make_room(&mut entries);
@@ -87,7 +87,7 @@ fn make_room(entries: &mut FxHashMap<SessionId, CachedSession>) {
 }
 
 impl Rules {
-    /// Who a token stands for; refused alike whatever is wrong with it.
+    /// The user that a token stands for; refused in the same way whatever is wrong with it.
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated> {
         let Read { user_id, session, expires_at } =
             self.tokens.read(token).ok_or_else(Error::unauthenticated)?;
@@ -101,8 +101,8 @@ impl Rules {
         Ok(Authenticated { viewer, expires_at })
     }
 
-    /// Closes the sockets of those of these sessions that ended without our doing: by another process,
-    /// or with their user.
+    /// Closes the sockets of those sessions that ended without us: by another process, or together
+    /// with their user.
     pub async fn end_dead_sessions(&self, sessions: &[(UserId, SessionId)]) -> Result<()> {
         for part in sessions.chunks(SESSIONS_ASKED_MAX) {
             let ids: Vec<SessionId> = part.iter().map(|(_, session)| *session).collect();
@@ -115,7 +115,7 @@ impl Rules {
         Ok(())
     }
 
-    /// From now on nobody is let in by this session, and its sockets close.
+    /// From now on this session lets nobody in, and its sockets are closed.
     pub(super) fn end_session(&self, user_id: UserId, session: SessionId) {
         self.sessions.end(session);
         self.registry.end_session(user_id, session);

@@ -1,8 +1,8 @@
-//! Tokens: JWTs signed with HS256, each naming a session. Nothing here knows whether that session
-//! still lives.
+//! Tokens: JWTs signed with HS256, each naming a session. Nothing here knows whether that session is
+//! still alive.
 //!
-//! jsonwebtoken takes its cryptography from a provider; ours knows HS256 and nothing else, so that no
-//! other algorithm can be asked for.
+//! jsonwebtoken gets its cryptography from a provider; ours supports only HS256, so that no other
+//! algorithm can be requested.
 
 use crate::ids::UserId;
 use crate::limits::TOKEN_LEEWAY_SECS;
@@ -21,14 +21,14 @@ pub struct Tokens {
     validation: Validation,
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Claims {
     sub: String,
     sid: String,
     iat: u64,
     exp: u64,
-    /// Makes each token a new one, also within a second (RFC 7519, 4.1.7); nobody reads it.
+    /// Makes each token unique, even within a second (RFC 7519, 4.1.7); nobody reads it.
     #[serde(skip_deserializing)]
     jti: String,
 }
@@ -44,7 +44,7 @@ pub struct NewToken {
     pub nonce: u64,
 }
 
-/// A token whose signature and times are right.
+/// A token whose signature and times are valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
     pub user_id: UserId,
@@ -55,7 +55,7 @@ pub struct Read {
 
 impl Tokens {
     pub fn new(secret: &[u8]) -> Self {
-        // The process may have one already, from an earlier instance: it is the same.
+        // The process may have one already, from an earlier instance; it is the same one.
         let _installed = PROVIDER.install_default();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = TOKEN_LEEWAY_SECS;
@@ -67,7 +67,7 @@ impl Tokens {
         }
     }
 
-    /// Signs a token that no other equals.
+    /// Signs a token that no other token equals.
     pub fn sign(&self, new: &NewToken) -> Result<String, Error> {
         let claims = Claims {
             sub: new.user_id.to_string(),
@@ -79,7 +79,7 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
 
-    /// `None` for anything but a token that we signed and whose time has not come.
+    /// `None` for anything but a token that we signed and that has not expired.
     pub fn read(&self, token: &str) -> Option<Read> {
         let claims =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).ok()?;
@@ -147,7 +147,7 @@ mod tests {
         jiff::Timestamp::now().as_second()
     }
 
-    /// A token of this header and these claims, rightly signed.
+    /// A token with this header and these claims, correctly signed.
     fn forged(header: &str, claims: &str) -> String {
         let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = Hs256(mac(SECRET).expect("a key")).sign(text.as_bytes());
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_signed_is_read() {
+    fn a_signed_token_can_be_read() {
         let tokens = Tokens::new(SECRET);
         let (issued_at, expires_at) = (now(), now() + 60);
         let new =
@@ -164,7 +164,7 @@ mod tests {
         let read = tokens.read(&token).expect("a valid token");
         assert_eq!((read.user_id, read.session), (UserId(5), SESSION));
         assert!(Tokens::new(b"another key, but as long as it has to be").read(&token).is_none());
-        assert!(tokens.read(&token[..token.len() - 1]).is_none(), "a trimmed signature");
+        assert!(tokens.read(&token[..token.len() - 1]).is_none(), "a truncated signature");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::ids::{ChatId, Seq, Whole};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::text;
 
-/// A frame that keeps the rules.
+/// A frame that follows the rules.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Meaning {
     Message {
@@ -19,7 +19,7 @@ pub enum Meaning {
     },
     /// Asks for `welcome` again.
     Welcome,
-    /// Takes a chat back to this position.
+    /// Rewinds a chat to this position.
     Back {
         chat_id: Option<ChatId>,
         after: Seq,
@@ -27,14 +27,14 @@ pub enum Meaning {
     Ping,
 }
 
-/// What a frame named itself by, as far as that can be made out: refusals carry it.
+/// The names that a frame gave itself, as far as they can be read: refusals repeat them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FrameNames {
     pub client_id: Option<String>,
     pub chat_id: Option<ChatId>,
 }
 
-/// The members of every type of frame; those we do not know are passed over.
+/// The members of all types of frame; unknown members are ignored.
 #[derive(serde::Deserialize)]
 struct Members {
     #[serde(rename = "type")]
@@ -65,16 +65,18 @@ fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal
     match members.kind.as_deref().unwrap_or("message") {
         "message" => message(members, chat_id),
         "read" => {
-            let seq = position(members.seq, "A read frame needs seq, a whole number from 0.")?;
+            let seq =
+                position(members.seq, "A read frame needs seq, a whole number of 0 or more.")?;
             Ok(Meaning::Read { chat_id, seq })
         }
         "join" if members.chat_id.is_none() && members.after.is_none() => Ok(Meaning::Welcome),
         "join" => {
-            let after = position(members.after, "To take a chat back, name chat_id and after.")?;
+            let after =
+                position(members.after, "A join frame that rewinds needs chat_id and after.")?;
             Ok(Meaning::Back { chat_id, after })
         }
         "ping" => Ok(Meaning::Ping),
-        _ => Err(bad_frame("The type of a frame is message, read, join or ping.")),
+        _ => Err(bad_frame("The type of a frame must be message, read, join or ping.")),
     }
 }
 
@@ -82,7 +84,7 @@ fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal
     if members.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
         return Err(Refusal::new(Because::Invalid, "bad_client_id", text::CLIENT_ID_RULE));
     }
-    let content = members.content.ok_or_else(|| bad_frame("A message needs content, a text."))?;
+    let content = members.content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
     let content = text::content(&content)
         .map_err(|fault| Refusal::new(Because::Invalid, fault.code(), fault.detail()))?;
     Ok(Meaning::Message {
@@ -99,27 +101,27 @@ fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, Refusal> {
 
 fn members(frame: &str) -> Result<Members, Refusal> {
     if text::json_depth(frame.as_bytes()) > JSON_DEPTH_MAX {
-        return Err(bad_frame("The frame nests too deep."));
+        return Err(bad_frame("The frame is nested too deeply."));
     }
     match serde_json::from_str::<Members>(frame) {
         Ok(members) if is_object(frame) => Ok(members),
-        Ok(_) => Err(bad_frame("A frame is one JSON object.")),
-        Err(error) if error.is_data() => {
-            Err(bad_frame("A member of the frame has a wrong type, or the frame is no object."))
-        }
+        Ok(_) => Err(bad_frame("A frame must be one JSON object.")),
+        Err(error) if error.is_data() => Err(bad_frame(
+            "A member of the frame has the wrong type, or the frame is not an object.",
+        )),
         Err(_) => Err(Refusal::new(Because::Malformed, "bad_json", "The frame is not valid JSON.")),
     }
 }
 
-/// What a frame that cannot be read as one named itself by. Other members are passed over, however
-/// deep they nest.
+/// The names of a frame that cannot be parsed as one. Other members are ignored, however deeply they
+/// are nested.
 fn names(frame: &str) -> FrameNames {
     #[derive(serde::Deserialize, Default)]
     struct Named {
         client_id: Option<Lax<String>>,
         chat_id: Option<Lax<Whole>>,
     }
-    /// What has the right type, or anything else.
+    /// A value of the right type, or anything else.
     #[derive(serde::Deserialize)]
     #[serde(untagged)]
     enum Lax<T> {
@@ -142,7 +144,7 @@ fn names(frame: &str) -> FrameNames {
     }
 }
 
-/// A derived struct would also be read from an array.
+/// A derived struct would also accept an array.
 fn is_object(frame: &str) -> bool {
     frame.trim_start().starts_with('{')
 }
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_code() {
+    fn each_mistake_has_its_code() {
         for (frame, expected) in [
             ("", "bad_json"),
             ("hello", "bad_json"),
@@ -219,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_carries_what_the_frame_named_itself_by() {
+    fn a_refusal_repeats_the_names_that_the_frame_gave_itself() {
         let names = |client_id: &str| FrameNames {
             client_id: Some(client_id.to_owned()),
             chat_id: Some(ChatId(9)),

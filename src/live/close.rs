@@ -1,10 +1,10 @@
-//! Why a socket is closed: the codes of the contract and the one word that goes with each.
+//! Why a socket is closed: the protocol's close codes, and the reason that goes with each.
 
 /// Come back with jitter and `after`: `GoingAway`, `Unavailable`, `TooSlow`, `Silent`. Do not come back:
 /// the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Close {
-    /// The server stops.
+    /// The server is stopping.
     GoingAway,
     ProtocolError,
     /// A binary frame.
@@ -16,9 +16,9 @@ pub enum Close {
     Unavailable,
     /// The reader does not keep up. Said for no other reason.
     TooSlow,
-    /// No answer to pings, or a message that was not completed.
+    /// The peer did not answer pings, or did not complete a message.
     Silent,
-    /// Logout, revocation, the token's `exp`.
+    /// Logout, revocation, or the token's `exp`.
     SessionEnded,
     NotMember,
     /// The client closed first, with this code.

@@ -1,8 +1,8 @@
 //! One open socket: the only code that reads from it and writes to it.
 //!
-//! Idle, it holds no buffer: reads go through the worker's scratch, writes go straight to the kernel,
-//! and only what the kernel would not take, or what is not a whole frame yet, is kept. What frames
-//! mean and who gets them is the worker's business.
+//! When idle it holds no buffer: reads go through the worker's scratch buffer, writes go straight to
+//! the kernel, and only what the kernel would not take, or an incomplete frame, is kept. What frames
+//! mean and who receives them is up to the worker.
 
 use super::close::Close;
 use super::follow::Follow;
@@ -26,14 +26,14 @@ pub struct Connection {
     stream: TcpStream,
     pub viewer: Arc<Viewer>,
     pub scope: Scope,
-    /// By chat id.
+    /// Sorted by chat id.
     pub follows: SmallVec<[Follow; 1]>,
     outbox: Option<Box<Outbox>>,
     pub input: Option<Box<Input>>,
-    /// Gone once it has been welcomed.
+    /// None once it has been welcomed.
     pub arriving: Option<Box<Arriving>>,
     pub stage: Stage,
-    /// Seconds on the shard's clock.
+    /// When the clock looks at it next, in seconds of the shard's clock.
     pub look_at: u32,
     heard_at: u32,
     pinged_at: Option<u32>,
@@ -43,11 +43,11 @@ pub struct Connection {
     control: (u32, u16),
     pub drafts: u16,
     pub offences: u8,
-    /// A read of the database for this connection is under way.
+    /// Whether a database read for this connection is under way.
     pub is_reading: bool,
-    /// What it takes part in changed meanwhile: the answer may be older than that.
+    /// Whether the user's chats have changed during the read, so that its answer may be outdated.
     pub is_outdated: bool,
-    /// It asked for `welcome` again.
+    /// Whether it asked for `welcome` again.
     pub wants_greeting: bool,
     pub is_dirty: bool,
     _seat: Seat,
@@ -55,20 +55,20 @@ pub struct Connection {
 
 /// What a connection needs until it has been welcomed.
 pub struct Arriving {
-    /// From where the client wants to go on.
+    /// Where the client wants to resume.
     pub resume: Resume,
-    /// What it is told meanwhile: the `welcome` may be older than that.
+    /// Events that arrive before the welcome, which may be older than they are.
     pub told: Vec<UserEvent>,
-    /// The poll said that there is something to read, or the end, which it does not say twice.
+    /// The poll reported that there is something to read, or the end; it does not report that twice.
     pub is_readable: bool,
 }
 
-/// What has been received and not yet understood.
+/// What has been received but not yet parsed.
 #[derive(Default)]
 pub struct Input {
-    /// The beginning of a frame.
+    /// An incomplete frame.
     pub tail: Vec<u8>,
-    /// The beginning of a message.
+    /// An incomplete message.
     pub fragments: Option<Box<Fragments>>,
     /// When that began, in seconds of the shard's clock.
     pub begun_at: u32,
@@ -76,10 +76,10 @@ pub struct Input {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Nothing is read from it before it has been welcomed.
+    /// It is not read before it has been welcomed.
     Greeting,
     Open,
-    /// Our close frame is on its way, or sent; whatever comes is thrown away.
+    /// Our close frame is queued or sent; whatever arrives is discarded.
     Closing {
         until: u32,
     },
@@ -88,7 +88,7 @@ pub enum Stage {
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
-    /// On its way, or waiting.
+    /// Written, or queued.
     Fine,
     TooSlow,
     Gone,
@@ -96,19 +96,19 @@ pub enum Sent {
 
 /// What became of a read.
 pub enum Received {
-    /// So many bytes; there may be more when the buffer is full.
+    /// This many bytes; if the buffer is full, there may be more.
     Bytes(usize),
-    /// For now.
+    /// Nothing at present.
     Nothing,
     Gone,
 }
 
-/// What a look at the clock led to.
+/// The result of a look at the clock.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
     Nothing,
     Close(Close),
-    /// Cut: it had its time.
+    /// Cut off: its time was up.
     Gone,
 }
 
@@ -192,13 +192,14 @@ impl Connection {
         self.outbox.as_ref().map_or(0, |outbox| outbox.bytes())
     }
 
-    /// Puts the 101 before everything else; it leaves with the first frame.
+    /// Puts the 101 before everything else; it is sent together with the first frame.
     pub fn answer(&mut self, answer: Bytes) {
         self.outbox = Some(Box::new(Outbox::answering(answer)));
         self.is_dirty = true;
     }
 
-    /// Sends whole frames: to the kernel at once when nothing waits, else behind what waits.
+    /// Sends whole frames: straight to the kernel if nothing is waiting, otherwise after what is
+    /// waiting.
     pub fn send(&mut self, frames: Bytes, now: u32) -> Sent {
         if self.is_closing() {
             return Sent::Fine;
@@ -207,7 +208,7 @@ impl Connection {
             None => self.send_now(frames, now),
             Some(outbox) => match outbox.push(frames) {
                 Ok(()) => Sent::Fine,
-                // It may have been filled by us rather than left by the reader.
+                // It may be full because of us, not because the reader is slow.
                 Err(Full) => match self.flush(now) {
                     Sent::Fine if self.overflows() => Sent::TooSlow,
                     sent => sent,
@@ -216,7 +217,7 @@ impl Connection {
         }
     }
 
-    /// Puts whole frames behind what waits; `flush` sends them with everything else.
+    /// Queues whole frames after what is waiting; `flush` sends everything.
     pub fn queue(&mut self, frames: Bytes, now: u32) -> Sent {
         if self.outbox.is_none() {
             self.outbox = Some(Box::default());
@@ -247,7 +248,7 @@ impl Connection {
         Sent::Fine
     }
 
-    /// Writes what waits, as much as the kernel takes.
+    /// Writes as much of what is waiting as the kernel takes.
     pub fn flush(&mut self, now: u32) -> Sent {
         let Some(outbox) = &mut self.outbox else { return Sent::Fine };
         while !outbox.is_empty() {
@@ -269,14 +270,14 @@ impl Connection {
         self.stalled_at = None;
         if let Stage::Closing { until } = &mut self.stage {
             *until = now + CLOSE_DRAIN_SECS + 1;
-            // The peer may be gone already; then there is nothing left to end.
+            // If the peer is already gone, there is nothing left to end.
             let _gone = self.stream.shutdown(Shutdown::Write);
         }
         Sent::Fine
     }
 
-    /// Sends a close frame behind the frame in progress; all else that the kernel does not take now is
-    /// dropped.
+    /// Sends a close frame after the frame in progress; everything else that the kernel does not take
+    /// now is dropped.
     pub fn close(&mut self, close: Close, now: u32) -> Sent {
         if self.is_closing() {
             return Sent::Fine;
@@ -286,7 +287,7 @@ impl Connection {
         }
         let mut outbox = self.outbox.take().unwrap_or_default();
         outbox.keep_begun();
-        // One short frame behind at most one other always fits.
+        // One short frame after at most one other always fits.
         let _fits = outbox.push(close_frame(close.code(), close.reason()));
         self.outbox = Some(outbox);
         self.input = None;
@@ -306,7 +307,7 @@ impl Connection {
         }
     }
 
-    /// It is welcomed now, and read from now on.
+    /// It has been welcomed and is read from now on.
     pub fn open(&mut self, now: u32) {
         self.stage = Stage::Open;
         self.heard_at = now;
@@ -315,13 +316,13 @@ impl Connection {
         }
     }
 
-    /// Something came: the peer lives.
+    /// Something arrived, so the peer is alive.
     pub fn hear(&mut self, now: u32) {
         self.heard_at = now;
         self.pinged_at = None;
     }
 
-    /// Counts a control frame; how many there were in this second.
+    /// Counts a control frame; returns how many there were in this second.
     pub fn count_control(&mut self, now: u32) -> u16 {
         let (second, count) = &mut self.control;
         if *second != now {
@@ -331,7 +332,7 @@ impl Connection {
         *count
     }
 
-    /// What the clock asks for; pings a connection that has been silent.
+    /// Does what the clock demands; pings a connection that has been silent.
     pub fn look(&mut self, now: u32) -> Due {
         if let Stage::Closing { until } = self.stage {
             return if now >= until { Due::Gone } else { Due::Nothing };
@@ -363,7 +364,7 @@ impl Connection {
         }
     }
 
-    /// The next second in which the clock may ask for something.
+    /// The next second in which the clock may demand something.
     pub fn next_look(&self) -> u32 {
         if let Stage::Closing { until } = self.stage {
             return until;
@@ -378,7 +379,8 @@ impl Connection {
         dues.fold(self.expires_at, u32::min)
     }
 
-    /// None before the welcome: the peer is not read, so that neither its pongs nor its message can come.
+    /// None before the welcome: the peer is not read until then, so neither a pong nor the rest of its
+    /// message could arrive.
     fn message_due(&self) -> Option<u32> {
         let input = self.input.as_ref().filter(|_| self.stage != Stage::Greeting)?;
         Some(input.begun_at + MESSAGE_READ_SECS_MAX)

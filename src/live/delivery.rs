@@ -1,5 +1,5 @@
-//! How messages reach a worker's connections: what was committed just now, straight on; what was missed,
-//! read from the database at each connection's own pace.
+//! How messages reach a worker's connections: new ones are passed straight on; missed ones are read from
+//! the database, at each connection's own pace.
 
 use super::connection::{Connection, Sent, Stage};
 use super::follow::{Follow, Passing, Phase};
@@ -10,7 +10,7 @@ use crate::registry::{ConnectionId, ReplayPiece};
 use crate::wire::{Run, ServerFrame, text_frame};
 
 impl ShardWorker {
-    /// Messages that were committed just now, to all who follow their chat.
+    /// Messages that have just been committed, for everybody who follows their chat.
     pub(super) async fn publish(&mut self, run: &Run, gather: bool) {
         let Some(chat) = self.shard.chat(run.chat_id) else { return };
         chat.heard(run.last());
@@ -67,7 +67,7 @@ impl ShardWorker {
         }
     }
 
-    /// A piece of a replay. When the connection is level with the chat it is live from here.
+    /// A page of a replay. If the connection is level with the chat now, it is live from here on.
     pub(super) fn replay(&mut self, to: ConnectionId, piece: &ReplayPiece) {
         let Some(index) = self.find_open(to) else { return };
         if self.errand_done(index) {
@@ -80,11 +80,11 @@ impl ShardWorker {
         self.read_on(index);
     }
 
-    /// The database has gone back, as when a backup is restored: followers that are beyond its end count
-    /// from there.
+    /// The database has gone back in time, as when a backup is restored: followers that are beyond its
+    /// end count from there.
     fn go_back(&mut self, chat_id: ChatId, last_seq: Seq) {
         let Some(chat) = self.shard.chat(chat_id) else { return };
-        tracing::warn!(chat.id = %chat_id, %last_seq, "a chat ends before what was told of it");
+        tracing::warn!(chat.id = %chat_id, %last_seq, "a chat ends before its last published message");
         chat.gone_back(last_seq);
         for index in chat.followers.clone() {
             let Some(connection) = self.connections.get(index) else { continue };
@@ -129,7 +129,7 @@ impl ShardWorker {
         }
     }
 
-    /// Reads what the connection waits for, once what it was given before is (nearly) written.
+    /// Reads what the connection is waiting for, once its previous page is (nearly) written.
     pub(super) fn read_on(&mut self, index: u32) {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return };
@@ -148,8 +148,8 @@ impl ShardWorker {
     }
 }
 
-/// Gives a connection what it has not had of a run, in parts as long as each is written at once; the
-/// rest it then reads from the database at its own pace.
+/// Gives a connection the part of a run that it does not have yet, as long as each piece is written at
+/// once; it then reads the rest from the database at its own pace.
 fn hand_over(connection: &mut Connection, run: &Run, gather: bool, now: u32) -> Sent {
     loop {
         let Some(follow) = connection.follow(run.chat_id) else { return Sent::Fine };

@@ -1,4 +1,4 @@
-//! What a worker has fetched from the database: each errand is a task of its own and ends with one
+//! Errands: what a worker has fetched from the database. Each is a task of its own and ends with one
 //! event in the shard's inbox. A connection has at most one under way.
 
 use super::follow::Follow;
@@ -34,7 +34,7 @@ impl Errands {
         });
     }
 
-    /// What a chat that goes up to `head` has after the follower's position.
+    /// What a chat that reaches up to `head` has after the follower's position.
     pub fn replay(&self, to: ConnectionId, viewer: &Arc<Viewer>, follow: Follow, head: Seq) {
         let (rules, viewer) = (Arc::clone(&self.rules), Arc::clone(viewer));
         let Follow { chat_id, chat_type, seq: from, .. } = follow;
@@ -54,9 +54,9 @@ impl Errands {
         tokio::spawn(async move {
             let event = errand.await.unwrap_or_else(|error| {
                 match &error {
-                    Error::Broken(_) => tracing::error!(%error, "a socket's chats"),
+                    Error::Broken(_) => tracing::error!(%error, "cannot read a socket's chats"),
                     Error::Unavailable(_) | Error::Refused(_) => {
-                        tracing::debug!(%error, "a socket's chats");
+                        tracing::debug!(%error, "cannot read a socket's chats");
                     }
                 }
                 Event::GaveUp { to }
@@ -66,7 +66,7 @@ impl Errands {
     }
 }
 
-/// Whatever becomes of an errand, the connection that waits for it is told.
+/// However an errand ends, the connection that is waiting for it is told.
 struct ErrandEnd {
     registry: Registry,
     to: ConnectionId,
@@ -92,7 +92,7 @@ mod tests {
     use crate::registry::Inbox;
 
     #[test]
-    fn an_errand_that_ends_before_its_time_is_given_up() {
+    fn an_errand_that_panics_is_reported_as_given_up() {
         let inbox = Arc::<Inbox>::default();
         let registry = Registry::new(vec![Arc::clone(&inbox)]);
         let to = ConnectionId { shard: 0, index: 7, generation: 0 };

@@ -1,4 +1,4 @@
-//! What a worker does with the event in its inbox: arrivals, answers, messages, replays, partings.
+//! What a worker does with an event from its inbox: arrivals, answers, messages, replays, departures.
 
 use super::close::Close;
 use super::connection::Connection;
@@ -14,7 +14,7 @@ use mio::net::TcpStream;
 use std::sync::Arc;
 
 impl ShardWorker {
-    /// `gather` when more messages come right behind: they are written together at the end.
+    /// `gather` if more messages follow immediately: they are written together at the end.
     pub(super) async fn hear_of(&mut self, event: Event, gather: bool) {
         match event {
             Event::Arrived(arrival) => self.arrive(*arrival),
@@ -58,13 +58,14 @@ impl ShardWorker {
         }
     }
 
-    /// A new socket: it follows its one chat at once, is welcomed when its chats are known, and is not
-    /// read before.
+    /// A new socket. It follows its one chat at once, is welcomed when its chats are known, and is not
+    /// read before that.
     fn arrive(&mut self, arrival: Arrival) {
         let Arrival { stream, answer, early, admitted } = arrival;
         let Admitted { viewer, expires_at, scope, standing, resume, seat } = admitted;
         let has_ended = self.ended.contains_key(&viewer.session);
-        // Whoever has left since their upgrade was under way must not have the chat; they may be back.
+        // If the user left the chat while the upgrade was under way, they must not have it, unless
+        // they are back: read it to be certain.
         let is_certain = match scope {
             Scope::One(chat_id) => !self.left.contains_key(&(viewer.user_id, chat_id)),
             Scope::All => true,
@@ -93,8 +94,8 @@ impl ShardWorker {
         }
     }
 
-    /// A standing brought up to what this shard knows of its chat, so that nothing need be read; `None`
-    /// when nobody here has followed the chat long enough to know.
+    /// A standing, updated with what this shard knows of its chat, so that nothing has to be read;
+    /// `None` if nobody here has followed the chat long enough.
     fn known(&mut self, standing: Standing) -> Option<(Standing, Arc<str>)> {
         let last_seq = self.shard.chat(standing.chat_id)?.last_seq()?;
         let epoch = self.errands.rules.recent_epoch()?;
@@ -109,7 +110,7 @@ impl ShardWorker {
         self.errands.greet(id, &connection.viewer, connection.scope);
     }
 
-    /// The first frame of a socket, or one that it asked for again.
+    /// The first frame of a socket, or a repeated one that it asked for.
     fn welcome(&mut self, to: ConnectionId, standings: &[Standing], epoch: &str) {
         let now = self.now();
         let Some(index) = self.find_open(to) else { return };
@@ -147,7 +148,7 @@ impl ShardWorker {
         self.read_on(index);
     }
 
-    /// From where each chat goes on: where the client says, or from now.
+    /// Where each chat resumes: at the client's position, or now.
     fn begin_to_follow(
         &mut self,
         index: u32,
@@ -186,8 +187,8 @@ impl ShardWorker {
         }
     }
 
-    /// What this `welcome` of `/ws` shows and nobody told of is followed from now on; what it no longer
-    /// shows is parted from.
+    /// Follows the chats that this `welcome` of `/ws` shows and no event has announced, and leaves
+    /// those that it no longer shows.
     fn follow_anew(&mut self, index: u32, standings: &[Standing]) {
         let Some(connection) = self.connections.get(index) else { return };
         let followed: Vec<ChatId> =
@@ -216,7 +217,7 @@ impl ShardWorker {
         self.errands.confirm(id, &connection.viewer);
     }
 
-    /// The chat of a single-chat socket was followed before it was read: no second look is needed.
+    /// A single-chat socket followed its chat before that was read, so it needs no second read.
     fn begin_one(&mut self, index: u32, standing: Standing, seq: Seq, phase: Phase) {
         let Standing { chat_id, chat_type, last_seq, .. } = standing;
         let Some(chat) = self.shard.chat(chat_id) else { return };
@@ -229,8 +230,8 @@ impl ShardWorker {
         }
     }
 
-    /// The second look at the chats of `/ws`, begun after they were followed: what was committed in
-    /// between is read, what is out of reach by now is parted from.
+    /// The second read of the chats of `/ws`, begun after they were followed: what was committed in
+    /// between is read, and chats that are out of reach by now are left.
     fn confirm(&mut self, to: ConnectionId, standings: &[Standing]) {
         let Some(index) = self.find_open(to) else { return };
         if !self.errand_done(index) {
@@ -255,14 +256,14 @@ impl ShardWorker {
         self.read_on(index);
     }
 
-    /// Whether what was read can be relied on: no event since may be newer.
+    /// Whether the answer is reliable: no event since may be newer.
     pub(super) fn errand_done(&mut self, index: u32) -> bool {
         let Some(connection) = self.connections.get(index) else { return false };
         connection.is_reading = false;
         !std::mem::take(&mut connection.is_outdated)
     }
 
-    /// A connection that still lives and is not about to end.
+    /// A connection that is still alive and not about to end.
     pub(super) fn find_open(&mut self, id: ConnectionId) -> Option<u32> {
         let index = self.connections.find(id)?;
         let connection = self.connections.get(index)?;
@@ -280,7 +281,7 @@ impl ShardWorker {
         connection.follows.insert(at, Follow { chat_id, seq, place, chat_type, phase });
     }
 
-    /// The chat is out of this connection's reach from now on; nothing of it comes after.
+    /// The chat is out of this connection's reach from now on; nothing more of it follows.
     fn part(&mut self, index: u32, chat_id: ChatId, frame: Option<&Bytes>) {
         let Some(connection) = self.connections.get(index) else { return };
         if connection.scope == Scope::One(chat_id) {
@@ -297,7 +298,7 @@ impl ShardWorker {
         );
     }
 
-    // ---- answers and what concerns one user ----
+    // ---- answers, and what concerns one user ----
 
     fn answer(&mut self, to: ConnectionId, frame: Option<Bytes>) {
         let Some(index) = self.connections.find(to) else { return };

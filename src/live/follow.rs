@@ -1,4 +1,4 @@
-//! Where one connection is in one chat. Seam, double and hole are one comparison of numbers. Pure.
+//! Where one connection is in one chat. Next, duplicate or gap: one comparison of numbers. Pure.
 
 use crate::ids::{ChatId, Seq};
 use crate::limits::REPLAY_MESSAGES_MAX;
@@ -8,9 +8,9 @@ use crate::message::ChatType;
 #[derive(Debug, Clone, Copy)]
 pub struct Follow {
     pub chat_id: ChatId,
-    /// The last message that the connection has, or has been told to count from.
+    /// The last message that the connection has, or the number it was told to count from.
     pub seq: Seq,
-    /// Its place among the chat's followers.
+    /// Its index among the chat's followers.
     pub place: u32,
     pub chat_type: ChatType,
     pub phase: Phase,
@@ -19,25 +19,26 @@ pub struct Follow {
 /// How a chat reaches its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// What is committed is passed on at once.
+    /// New messages are passed on at once.
     Live,
     /// Nothing is passed on until it is certain that nothing was missed before we followed.
     Joining,
-    /// What comes after `seq` is read from the database; what is committed meanwhile will be read too.
+    /// Messages after `seq` are read from the database; those committed in the meantime will be read,
+    /// too.
     Replaying {
-        /// Whether the client asked for it, and so is told when it is level.
+        /// Whether the client asked for it, in which case it is told when it is level.
         announce: bool,
         /// Whether its length has been checked.
         begun: bool,
     },
 }
 
-/// What to do with messages that were committed just now.
+/// What to do with messages that have just been committed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Passing {
     /// Pass on those after `seq`.
     On,
-    /// The connection has them already, or will read them.
+    /// Skip them: the connection has them already, or will read them.
     By,
     /// Some before them are missing: read them.
     Hole,
@@ -54,7 +55,8 @@ impl Follow {
         }
     }
 
-    /// Whether a replay from here to `last_seq` is refused: it would be too long, or begins beyond the end.
+    /// Whether a replay from here to `last_seq` is refused, because it is too long or begins after the
+    /// end.
     pub fn is_out_of_range(&self, last_seq: Seq) -> bool {
         self.seq > last_seq || last_seq.0 - self.seq.0 > REPLAY_MESSAGES_MAX
     }
@@ -63,7 +65,7 @@ impl Follow {
         self.phase = Phase::Replaying { announce, begun: false };
     }
 
-    /// After a silent check: live when nothing was missed up to `head`, else what was missed is read.
+    /// After a silent check: live if nothing was missed up to `head`; otherwise the missed part is read.
     pub fn settle(&mut self, head: Seq) {
         if head > self.seq {
             self.phase = Phase::Replaying { announce: false, begun: true };
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn one_comparison_tells_seam_double_and_hole() {
+    fn one_comparison_tells_next_duplicate_and_gap() {
         let live = follow(5, Phase::Live);
         assert_eq!(live.passing(Seq(6), Seq(8)), Passing::On);
         assert_eq!(live.passing(Seq(4), Seq(6)), Passing::On);
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_bounded() {
+    fn a_replay_is_limited() {
         assert!(!follow(0, Phase::Live).is_out_of_range(Seq(1_000)));
         assert!(follow(0, Phase::Live).is_out_of_range(Seq(1_001)));
         assert!(follow(5, Phase::Live).is_out_of_range(Seq(4)));

@@ -1,7 +1,7 @@
-//! Reading frames: bytes of a client into whole messages, in place, with RFC 6455's rules.
+//! Parses frames: turns a client's bytes into whole messages, in place, by the rules of RFC 6455.
 //!
-//! Pure. A frame that lies whole in the buffer is unmasked there and lent out; only the fragments of
-//! an unfinished message are kept. What breaks a rule is named by the code that closes the socket.
+//! Pure. A frame that is complete in the buffer is unmasked there and lent out; only the fragments of an
+//! unfinished message are copied. A violation is named by the code that closes the socket.
 
 use super::close::Close;
 use crate::limits::{BODY_BYTES_MAX, MESSAGE_FRAGMENTS_MAX};
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{CloseCode, Control, Data, OpCode},
 };
 
-/// What a client said.
+/// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Incoming<'a> {
     Text(Text<'a>),
@@ -19,11 +19,11 @@ pub enum Incoming<'a> {
     Pong,
     /// The client closes, with this code.
     Close(u16),
-    /// A fragment; more follows.
+    /// A fragment; more will follow.
     Part,
 }
 
-/// A whole text message: where it lay, or put together from fragments.
+/// A whole text message: in place, or assembled from fragments.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Text<'a> {
     Whole(&'a str),
@@ -39,7 +39,7 @@ impl Text<'_> {
     }
 }
 
-/// The beginning of a message whose end has not come.
+/// An incomplete message.
 #[derive(Debug, Default)]
 pub struct Fragments {
     text: Vec<u8>,
@@ -49,7 +49,7 @@ pub struct Fragments {
 /// One step through a buffer.
 #[derive(Debug)]
 pub enum Step<'a> {
-    /// The frame is not whole yet.
+    /// The frame is incomplete.
     Incomplete,
     Frame {
         incoming: Incoming<'a>,
@@ -57,7 +57,7 @@ pub enum Step<'a> {
     },
 }
 
-/// Reads the first frame of the buffer.
+/// Parses the first frame in the buffer.
 pub fn next<'a>(
     buffer: &'a mut [u8],
     fragments: &mut Option<Box<Fragments>>,
@@ -82,7 +82,7 @@ pub fn next<'a>(
     Ok(Step::Frame { incoming, bytes: end })
 }
 
-/// All that can be said from the header, before the payload has come.
+/// Checks everything that the header reveals, before the payload has arrived.
 fn check(header: &FrameHeader, length: u64, begun: Option<&Fragments>) -> Result<(), Close> {
     if header.rsv1 || header.rsv2 || header.rsv3 || header.mask.is_none() {
         return Err(Close::ProtocolError);
@@ -134,7 +134,7 @@ fn data<'a>(
     Ok(Incoming::Part)
 }
 
-/// The code that a close frame answers with: the client's own, or 1000 when it gave none.
+/// The code for answering a close frame: the client's own, or 1000 if it gave none.
 fn close_code(payload: &[u8]) -> Result<u16, Close> {
     let (code, reason) = match payload {
         [] => return Ok(1000),
@@ -184,7 +184,7 @@ mod tests {
         frame
     }
 
-    /// What a sequence of frames comes to: the texts, or what closed the socket.
+    /// The result of a sequence of frames: the texts, or what closed the socket.
     fn read(frames: &[Vec<u8>]) -> Result<Vec<String>, Close> {
         let mut buffer = frames.concat();
         let (mut fragments, mut texts, mut at) = (None, Vec::new(), 0);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_wherever_it_is_cut() {
+    fn a_text_is_read_wherever_the_bytes_are_split() {
         let whole = frame(0x81, "grüß dich".as_bytes());
         assert_eq!(read(std::slice::from_ref(&whole)).expect("text"), ["grüß dich"]);
         for cut in 0..whole.len() {
@@ -214,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn fragments_join_with_pings_between() {
+    fn fragments_are_joined_even_with_pings_in_between() {
         let frames =
             [frame(0x01, b"gr\xc3"), frame(0x89, b"?"), frame(0x00, b"\xbc"), frame(0x80, b"n")];
         assert_eq!(read(&frames).expect("text"), ["grün"]);
     }
 
     #[test]
-    fn what_breaks_the_protocol_is_1002() {
+    fn a_protocol_violation_is_1002() {
         let unmasked = vec![0x81, 1, b'x'];
         let long_ping = frame(0x89, &[0; 126]);
         for frames in [
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_is_1007() {
+    fn invalid_utf_8_is_1007() {
         assert_eq!(read(&[frame(0x81, b"\xff")]), Err(Close::NotUtf8));
         assert_eq!(read(&[frame(0x01, b"a\xc3"), frame(0x00, b"\x28")]), Err(Close::NotUtf8));
         assert_eq!(read(&[frame(0x01, b"a\xc3"), frame(0x80, b"")]), Err(Close::NotUtf8));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_big_is_refused_at_its_header() {
+    fn a_frame_that_is_too_big_is_refused_at_its_header() {
         let big = frame(0x81, &vec![b'x'; BODY_BYTES_MAX + 1]);
         assert_eq!(next(&mut big[..14].to_vec(), &mut None).err(), Some(Close::TooBig));
         let half = frame(0x01, &vec![b'x'; BODY_BYTES_MAX]);

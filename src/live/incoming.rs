@@ -1,4 +1,4 @@
-//! What a worker hears from a socket: bytes become frames, frames become drafts, read positions,
+//! What a worker receives from a socket: bytes become frames, and frames become drafts, read positions,
 //! replays and pongs, or refusals.
 
 use super::client_frames::{self, FrameNames, Meaning};
@@ -15,9 +15,9 @@ use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use std::sync::Arc;
 
 impl ShardWorker {
-    /// Reads once, or before the welcome takes note that there is something; a connection that fills the
-    /// scratch gets its next turn after the others.
-    /// `is_at_end` when the peer has ended the stream: it is read until that end.
+    /// Reads once, or before the welcome only notes that there is something to read. A connection that
+    /// fills the scratch buffer gets its next turn after the others. `is_at_end` if the peer has ended
+    /// the stream, which is then read to its end.
     pub(super) fn receive(&mut self, index: u32, is_at_end: bool) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
@@ -34,7 +34,8 @@ impl ShardWorker {
             Received::Gone => self.remove(index),
             Received::Bytes(count) => {
                 connection.hear(now);
-                // A full buffer may leave more behind, and the end of a stream is told only once.
+                // If the buffer is full, more may be left, and the end of a stream is reported only
+                // once.
                 if count == scratch.len() || is_at_end {
                     self.unread.push(index);
                 }
@@ -46,7 +47,7 @@ impl ShardWorker {
         self.scratch = scratch;
     }
 
-    /// What came right behind the handshake is kept until the connection has been welcomed.
+    /// Bytes that arrived together with the handshake are kept until the connection has been welcomed.
     pub(super) fn keep_early(&mut self, index: u32, early: &[u8]) {
         let begun_at = self.now();
         if !early.is_empty()
@@ -57,8 +58,8 @@ impl ShardWorker {
         }
     }
 
-    /// What came before the welcome: with the handshake, and what the poll told of since. What it has not
-    /// told of yet, it will.
+    /// Handles what arrived before the welcome: together with the handshake, or reported by the poll
+    /// since. Anything that the poll has not reported yet, it will.
     pub(super) fn hear_early(&mut self, index: u32, is_readable: bool) {
         if self.connections.get(index).is_some_and(|connection| connection.input.is_some()) {
             self.understand(index, &mut []);
@@ -68,7 +69,7 @@ impl ShardWorker {
         }
     }
 
-    /// Frames in what was kept and what was received; the last may be incomplete and is kept.
+    /// Handles the frames in what was kept and what was received; an incomplete last frame is kept.
     pub(super) fn understand(&mut self, index: u32, received: &mut [u8]) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
@@ -102,7 +103,7 @@ impl ShardWorker {
             }
         }
         if at < buffer.len() || fragments.is_some() {
-            // What was kept stays where it is while it grows, however small the pieces are.
+            // What was kept is not moved while it grows, however small the pieces are.
             let tail = if at == 0 && is_kept { tail } else { buffer[at..].to_vec() };
             let input = Input { tail, fragments, begun_at };
             if let Some(connection) = self.connections.get(index) {
@@ -131,7 +132,7 @@ impl ShardWorker {
         }
     }
 
-    /// Refused when there are more control frames than anyone needs.
+    /// Refused if there are more control frames than anyone needs.
     fn allow_control(&mut self, index: u32) -> Result<(), Refusal> {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
@@ -154,14 +155,14 @@ impl ShardWorker {
         self.judge(index, &names, heeded);
     }
 
-    /// What makes sense makes up for what did not.
+    /// A valid frame makes up for an invalid one.
     fn forgive(&mut self, index: u32) {
         if let Some(connection) = self.connections.get(index) {
             connection.offences = connection.offences.saturating_sub(1);
         }
     }
 
-    /// Refuses what is not to be carried out; who persists is sent away.
+    /// Sends a refusal for a frame that was not carried out; a client that persists is disconnected.
     fn judge(&mut self, index: u32, names: &FrameNames, heeded: Result<(), Refusal>) {
         let Some(connection) = self.connections.get(index) else { return };
         if let Err(refusal) = heeded {
@@ -221,8 +222,7 @@ impl ShardWorker {
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         let chat_id = chat_of(connection.scope, chat_id)?;
         if connection.drafts >= SOCKET_DRAFTS_MAX {
-            let detail =
-                "Too many messages of this socket wait to be stored; wait for their answers.";
+            let detail = "Too many messages from this socket are waiting to be stored; wait for their answers.";
             return Err(Refusal::too_many(detail, RETRY_AT_ONCE));
         }
         let sender = Arc::clone(&connection.viewer);
@@ -234,7 +234,7 @@ impl ShardWorker {
         Ok(())
     }
 
-    /// The chat that a frame means, if this connection follows it.
+    /// The chat that a frame refers to, if this connection follows it.
     fn followed(
         &mut self,
         index: u32,
@@ -250,14 +250,15 @@ impl ShardWorker {
     }
 }
 
-/// On a single-chat socket the chat may be named and must then be that one; on `/ws` it must be named.
+/// On a single-chat socket, a frame may name the chat, which must then be that one; on `/ws` it must
+/// name one.
 fn chat_of(scope: Scope, named: Option<ChatId>) -> Result<ChatId, Refusal> {
     match (scope, named) {
         (Scope::All, Some(chat_id)) => Ok(chat_id),
         (Scope::One(own), None) => Ok(own),
         (Scope::One(own), Some(chat_id)) if own == chat_id => Ok(own),
         (Scope::All, None) => {
-            Err(Refusal::new(Because::Invalid, "bad_frame", "On /ws a frame names its chat_id."))
+            Err(Refusal::new(Because::Invalid, "bad_frame", "On /ws, a frame must have a chat_id."))
         }
         (Scope::One(_), Some(_)) => {
             Err(Refusal::new(Because::Invalid, "bad_frame", "This socket is for another chat."))

@@ -1,7 +1,7 @@
 //! The edge for sockets: from the upgrade to the close frame.
 //!
-//! `upgrade` answers the handshake and hands the bare socket to a shard; from then on that shard's
-//! worker, one task with one poll, is the only code that touches it. `client_frames` says what frames
+//! `upgrade` answers the handshake and hands the bare socket to a shard; from then on, that shard's
+//! worker (one task with one poll) is the only code that touches it. `client_frames` says what frames
 //! mean, `follow` where a connection is in a chat. Rules and database are reached through `chat`.
 
 mod client_frames;

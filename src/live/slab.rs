@@ -1,14 +1,15 @@
-//! The connections of one shard, each under an index that is used again, with a generation that is not.
+//! The connections of one shard. Each has an index, which is reused, and a generation, which is not.
 //!
-//! They lie side by side in large chunks: one allocation each would leave a long-lived crumb on every
-//! page that the buffers of its handshake came from (measured: 3.2 KB a socket instead of 0.6).
+//! They are stored side by side in large chunks: separate allocations would each leave a long-lived
+//! crumb on every page that its handshake's buffers came from (measured: 3.2 KB a socket instead of
+//! 0.6).
 
 use super::connection::Connection;
 use crate::registry::ConnectionId;
 
 pub struct Slab {
     shard: u16,
-    /// Each is allocated whole and then filled; only the last may have room.
+    /// Each chunk is allocated whole and then filled; only the last may have room.
     chunks: Vec<Vec<Slot>>,
     free: Vec<u32>,
 }
@@ -18,7 +19,7 @@ struct Slot {
     connection: Option<Connection>,
 }
 
-/// Slots of a chunk: large enough that chunks do not lie between other things.
+/// Slots per chunk: enough that a chunk is not placed in between other allocations.
 const CHUNK: usize = 1_024;
 
 impl Slab {
@@ -60,13 +61,13 @@ impl Slab {
         self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
     }
 
-    /// The connection's name, by which answers find it as long as it lives.
+    /// The connection's id, with which answers find it for as long as it lives.
     pub fn id(&self, index: u32) -> ConnectionId {
         let generation = self.peek(index).map_or(0, |slot| slot.generation);
         ConnectionId { shard: self.shard, index, generation }
     }
 
-    /// The index of a connection that still lives.
+    /// The index of a connection that is still alive.
     pub fn find(&self, id: ConnectionId) -> Option<u32> {
         let slot = self.peek(id.index)?;
         (slot.generation == id.generation && slot.connection.is_some()).then_some(id.index)

@@ -1,7 +1,8 @@
-//! The handshake: what a request must have to become a socket, and from where it wants to go on.
+//! The handshake: what a request needs to become a socket, and where it wants to resume.
 //!
-//! Answered in HTTP before any 101; who may have which socket is decided by `http`. Whoever is admitted
-//! is left in the connection's ticket, with which `server` hands the bare socket to its shard.
+//! Errors are answered in HTTP, before any 101. `http` decides who may have which socket. An admitted
+//! request leaves a note in its connection's ticket, with which `server` hands the bare socket to its
+//! shard.
 
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ChatId, Seq};
@@ -15,7 +16,7 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// Where the request of an HTTP connection leaves what its task does after the 101.
+/// Where a request leaves word for its HTTP connection about what to do after the 101.
 #[derive(Clone, Default)]
 pub struct Ticket(Arc<Mutex<Option<Admitted>>>);
 
@@ -24,8 +25,8 @@ impl Ticket {
         *self.0.lock().expect("no one panics while holding it") = Some(admitted);
     }
 
-    /// Hands the socket to its shard, if one was admitted, with the 101 that is still to be sent and what
-    /// the client sent early.
+    /// Hands the socket to its shard, if one was admitted, together with the unsent 101 and the bytes
+    /// that the client sent early.
     pub fn use_up(&self, registry: &Registry, stream: TcpStream, answer: Bytes, early: Bytes) {
         let admitted = self.0.lock().expect("no one panics while holding it").take();
         if let Some(admitted) = admitted {
@@ -38,7 +39,7 @@ impl Ticket {
     }
 }
 
-/// The `Sec-WebSocket-Accept` of a proper handshake (RFC 6455, 4.2.1).
+/// The `Sec-WebSocket-Accept` for a valid handshake (RFC 6455, 4.2.1).
 pub fn handshake(version: Version, headers: &HeaderMap) -> Result<String> {
     if version != Version::HTTP_11 {
         return Err(Error::malformed("bad_handshake", "A socket needs HTTP/1.1."));
@@ -46,13 +47,13 @@ pub fn handshake(version: Version, headers: &HeaderMap) -> Result<String> {
     let is_upgrade = has_token(headers, &header::UPGRADE, "websocket")
         && has_token(headers, &header::CONNECTION, "upgrade");
     if !is_upgrade {
-        return Err(upgrade_required("This is a WebSocket: ask for an upgrade."));
+        return Err(upgrade_required("This is a WebSocket endpoint: request an upgrade."));
     }
     if one(headers, &header::SEC_WEBSOCKET_VERSION) != Some("13") {
-        return Err(upgrade_required("Only version 13 of the protocol is spoken here."));
+        return Err(upgrade_required("Only version 13 of the WebSocket protocol is supported."));
     }
     let bad_key =
-        || Error::malformed("bad_handshake", "Sec-WebSocket-Key is not 16 bytes in base64.");
+        || Error::malformed("bad_handshake", "Sec-WebSocket-Key must be 16 bytes in base64.");
     let key = one(headers, &header::SEC_WEBSOCKET_KEY).ok_or_else(bad_key)?;
     let decoded = base64::engine::general_purpose::STANDARD.decode(key).map_err(|_| bad_key())?;
     if decoded.len() != 16 {
@@ -65,7 +66,7 @@ fn upgrade_required(detail: &'static str) -> Error {
     Error::refused(Because::UpgradeRequired, "upgrade_required", detail)
 }
 
-/// The value of a header that is there exactly once.
+/// The value of a header that is present exactly once.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -78,7 +79,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
 }
 
-/// From where the client wants to go on: `after` and `epoch` of the query.
+/// Where the client wants to resume: `after` and `epoch` in the query.
 pub fn resume(scope: Scope, query: &[(String, String)]) -> Result<Resume> {
     let mut resume = Resume::default();
     for (name, value) in query {
@@ -95,13 +96,14 @@ fn after(scope: Scope, text: &str) -> Result<Vec<(ChatId, Seq)>> {
     match scope {
         Scope::One(chat_id) => {
             let seq = Seq::parse(text)
-                .ok_or_else(|| bad_after("The number of the last message that you have."))?;
+                .ok_or_else(|| bad_after("Give the number of the last message that you have."))?;
             Ok(vec![(chat_id, seq)])
         }
         Scope::All => {
             let pairs: Option<Vec<_>> =
                 text.split(',').filter(|pair| !pair.is_empty()).map(pair).collect();
-            let pairs = pairs.ok_or_else(|| bad_after("Pairs like 7:812, with commas between."))?;
+            let pairs =
+                pairs.ok_or_else(|| bad_after("Write pairs like 7:812, separated by commas."))?;
             if pairs.len() > RESUME_PAIRS_MAX {
                 return Err(bad_after("At most 100 pairs; resume the others with join frames."));
             }
@@ -136,14 +138,14 @@ mod tests {
     ];
 
     #[test]
-    fn a_proper_handshake_is_accepted() {
+    fn a_valid_handshake_is_accepted() {
         // The example of RFC 6455, 1.3.
         let accept = handshake(Version::HTTP_11, &headers(&PROPER)).expect("accepted");
         assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn an_improper_one_is_told_what_it_lacks() {
+    fn an_invalid_handshake_is_told_what_is_wrong() {
         let because = |version, pairs: &[_]| match handshake(version, &headers(pairs)) {
             Err(Error::Refused(refusal)) => refusal.because,
             other => panic!("not refused: {other:?}"),

@@ -1,9 +1,9 @@
-//! A shard's worker: one task, one poll, the only code that touches the shard's sockets and maps.
+//! A shard's worker: one task, one poll, and the only code that touches the shard's sockets and maps.
 //!
-//! It waits for sockets, its inbox and the clock, and for nothing else: what needs the database goes out
-//! as an errand and comes back as an event. With much to write it stands aside now and then, so that a
-//! message to thousands does not hold up everybody else on its core. What events mean is in `events`, what
-//! frames mean in `incoming`.
+//! It waits for sockets, its inbox and the clock, and for nothing else: whatever needs the database goes
+//! out as an errand and comes back as an event. When there is much to write it yields from time to time,
+//! so that a message to thousands does not hold up everybody else on its core. What events mean is in
+//! `events`, what frames mean in `incoming`.
 
 use super::close::Close;
 use super::connection::{Connection, Due, Sent};
@@ -26,12 +26,12 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
-/// The clock's step.
+/// The clock's resolution.
 const TICK: Duration = Duration::from_secs(1);
-/// How often some are sent away at a stop.
+/// How often some connections are closed while stopping.
 const STOP_STEP: Duration = Duration::from_millis(20);
 
-/// Starts a worker per shard. They end after `Registry::stop`, once everybody has been sent away.
+/// Starts a worker per shard. They end after `Registry::stop`, once everybody has been disconnected.
 pub fn begin(inboxes: &[Arc<Inbox>], rules: &Arc<Rules>) -> io::Result<Vec<JoinHandle<()>>> {
     let begin = |(number, inbox): (usize, &Arc<Inbox>)| {
         let poll = Poll::new()?;
@@ -42,7 +42,7 @@ pub fn begin(inboxes: &[Arc<Inbox>], rules: &Arc<Rules>) -> io::Result<Vec<JoinH
     inboxes.iter().enumerate().map(begin).collect()
 }
 
-/// A shard that is gone would leave its sockets hanging: better no process than half of one.
+/// A dead shard would leave its sockets hanging: no process is better than half a process.
 async fn live_or_die(worker: ShardWorker) {
     let ended = tokio::spawn(worker.run()).await;
     if ended.is_err_and(|error| error.is_panic()) {
@@ -58,23 +58,24 @@ pub(super) struct ShardWorker {
     pub(super) connections: Slab,
     wheel: Wheel,
     pub(super) scratch: Box<[u8]>,
-    /// Connections from which there may be more to read than one turn takes.
+    /// Connections with more to read than fits into one turn.
     pub(super) unread: Vec<u32>,
     /// Connections with something queued in this turn.
     pub(super) dirty: Vec<u32>,
-    /// Sessions that ended, and until when that is remembered.
+    /// Sessions that have ended, and how long to remember that.
     pub(super) ended: FxHashMap<SessionId, u32>,
-    /// Who left which chat, and until when that is remembered.
+    /// Who left which chat, and how long to remember that.
     pub(super) left: FxHashMap<(UserId, ChatId), u32>,
     began: Instant,
     stopping: Option<Instant>,
-    /// Sockets read and written since it last stood aside.
+    /// Sockets read and written since it last yielded.
     done: u32,
 }
 
 impl ShardWorker {
     fn new(number: u16, poll: Poll, inbox: Arc<Inbox>, errands: Errands) -> Self {
-        // The clock's seconds begin when the world's do, so that a token ends when it says.
+        // The clock's seconds begin when those of the system clock do, so that a token ends exactly at
+        // its `exp`.
         let unix = jiff::Timestamp::now();
         let since_second = Duration::from_nanos(unix.subsec_nanosecond().unsigned_abs().into());
         Self {
@@ -125,12 +126,12 @@ impl ShardWorker {
         }
     }
 
-    /// Waits until there is something to do; `events` are those of sockets, if it is about them.
+    /// Waits until there is something to do. `events` holds the sockets' events, if it is about those.
     async fn wait(&mut self, events: &mut Events, mut clock: Pin<&mut Sleep>) {
         events.clear();
         if clock.is_elapsed() || self.is_stopping() {
             let next = (Instant::now() + self.until_tick()).into();
-            // The steps of a stop are shorter, and none is put off.
+            // The steps of a stop are shorter, and none may be postponed.
             if clock.is_elapsed() || clock.deadline() > next {
                 clock.as_mut().reset(next);
             }
@@ -146,7 +147,8 @@ impl ShardWorker {
         }
     }
 
-    /// How long the clock may wait: there is something to do in each whole second, more often at a stop.
+    /// How long the clock may wait: there is something to do every second, and more often while
+    /// stopping.
     fn until_tick(&self) -> Duration {
         match self.stopping {
             Some(_) => STOP_STEP,
@@ -154,8 +156,8 @@ impl ShardWorker {
         }
     }
 
-    /// To be called with every socket that is read or written: others have a turn now and then. Whether
-    /// they had one now.
+    /// Call this with every socket that is read or written: it yields from time to time, so that
+    /// others get a turn. Returns whether it did.
     pub(super) async fn stand_aside(&mut self) -> bool {
         self.done += 1;
         let is_due = self.done >= SHARD_TURN;
@@ -167,10 +169,10 @@ impl ShardWorker {
         is_due
     }
 
-    /// Takes up what lies in the inbox; answers its list for the next time.
+    /// Handles what is in the inbox; returns its empty list for the next time.
     async fn take_news(&mut self, spare: Vec<Event>) -> Vec<Event> {
         let mut news = self.inbox.take(spare);
-        // Several runs at once are gathered and written together, one alone at once.
+        // Several runs at once are gathered and written together; a single one is written at once.
         let runs = news.iter().filter(|event| matches!(event, Event::Published(_))).count();
         for event in news.drain(..) {
             self.hear_of(event, runs > 1).await;
@@ -186,7 +188,7 @@ impl ShardWorker {
         self.began.elapsed().as_secs() as u32
     }
 
-    /// A time in seconds since 1970, on the worker's clock.
+    /// A Unix time, on the worker's clock.
     pub(super) fn second_of(&self, unix: i64) -> u32 {
         wheel::second_of(unix, jiff::Timestamp::now(), self.began.elapsed())
     }
@@ -217,7 +219,7 @@ impl ShardWorker {
         self.schedule(index, true);
     }
 
-    /// Sees to it that the clock looks at the connection in time.
+    /// Makes sure that the clock looks at the connection in time.
     pub(super) fn schedule(&mut self, index: u32, is_new: bool) {
         let Some(connection) = self.connections.get(index) else { return };
         let next = connection.next_look();
@@ -235,7 +237,7 @@ impl ShardWorker {
         self.sent(index, sent);
     }
 
-    /// Queues frames that leave with everything else of this turn.
+    /// Queues frames that are sent together with everything else of this turn.
     pub(super) fn queue(&mut self, index: u32, frames: Bytes) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
@@ -288,7 +290,7 @@ impl ShardWorker {
         let index = self.connections.insert(connection);
         let stream = self.connections.get(index)?.stream();
         if let Err(error) = self.poll.add(stream, index) {
-            tracing::warn!(%error, "a socket cannot be polled");
+            tracing::warn!(%error, "cannot poll a socket");
             self.connections.remove(index);
             return None;
         }
@@ -298,7 +300,7 @@ impl ShardWorker {
         Some(index)
     }
 
-    /// Says why, and takes the connection off all lists; it is removed when that has been read.
+    /// Says why, and takes the connection off all lists; it is removed once that has been read.
     pub(super) fn close(&mut self, index: u32, close: Close) {
         let now = self.now();
         self.unfollow_all(index);
@@ -332,7 +334,7 @@ impl ShardWorker {
         }
     }
 
-    /// Takes a follower's place; whoever moved there is told.
+    /// Frees a follower's index, and updates the follower that moved there.
     pub(super) fn unfollow_at(&mut self, chat_id: ChatId, place: u32) {
         if let Some(moved) = self.shard.unfollow(chat_id, place)
             && let Some(connection) = self.connections.get(moved)
@@ -363,8 +365,8 @@ impl ShardWorker {
         })
     }
 
-    /// A part of those who are still here, so that not all return to the next process at once. Who
-    /// waits for a commit is spared as long as there is time.
+    /// Closes some of the remaining connections, so that not all return to the next process at once.
+    /// Those waiting for a commit are spared for as long as there is time.
     async fn send_some_away(&mut self) {
         let Some(since) = self.stopping else { return };
         let is_late = since.elapsed() > STOP_PATIENCE;

@@ -68,7 +68,7 @@ test("after the login, people are on the page they came for", async () => {
   await field(page, "Username").fill("cyd");
   await page.getByLabel("Password").fill("not the password");
   await page.getByRole("button", { name: "Log in" }).click();
-  await page.getByRole("alert").filter({ hasText: "do not belong together" }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "do not match" }).waitFor();
   assert.equal(await field(page, "Username").inputValue(), "cyd");
   assert.equal(await focused(page), "password");
   await page.getByLabel("Password").fill(PASSWORD);
@@ -135,7 +135,7 @@ test("a changed password ends the other sessions", async () => {
   await page.getByLabel("Current password").fill("not mine");
   await page.getByLabel("New password").fill("a better password");
   await page.getByRole("button", { name: "Change password" }).click();
-  await page.getByText("This is not your present password.").waitFor();
+  await page.getByText("This is not your current password.").waitFor();
   await page.getByLabel("Current password").fill(PASSWORD);
   await page.getByLabel("New password").fill("a better password");
   await page.getByRole("button", { name: "Change password" }).click();

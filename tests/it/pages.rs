@@ -127,7 +127,7 @@ async fn a_name_that_nobody_can_have_is_no_more_than_a_wrong_one() {
     for name in ["a\0", "", "a b", "x".repeat(5_000).as_str()] {
         let answer = browser.log_in(name, "/").await;
         assert_page(&answer, 401);
-        assert!(answer.text.contains("do not belong together"), "{name:?}");
+        assert!(answer.text.contains("do not match"), "{name:?}");
     }
     let body = serde_json::json!({"username": "a\0", "password": PASSWORD});
     browser.nobody.post("/auth/login", body).await.refused(401, "bad_credentials");

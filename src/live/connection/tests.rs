@@ -1,4 +1,4 @@
-//! A connection over a real pair of sockets: what it holds when idle, and at the most.
+//! A connection over a real pair of sockets: what it holds when idle, and at most.
 
 use super::*;
 use crate::ids::UserId;
@@ -7,7 +7,7 @@ use crate::message::SessionId;
 use crate::registry::{SeatLimits, Seats};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
-/// A new connection, and its peer's end.
+/// A new connection, and its peer.
 fn pair() -> (Connection, std::net::TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -31,7 +31,7 @@ fn holds_nothing(connection: &Connection) -> bool {
     connection.outbox.is_none() && connection.input.is_none() && connection.waiting_bytes() == 0
 }
 
-/// Sends pieces until something waits that the kernel would not take.
+/// Sends pieces until the kernel takes no more and something is waiting.
 fn fill(connection: &mut Connection) {
     let frame = Bytes::from(vec![0x81; 16 * 1024]);
     while connection.waiting_bytes() == 0 {
@@ -52,23 +52,23 @@ fn an_idle_connection_holds_no_buffer() {
 }
 
 #[test]
-fn what_waited_leaves_nothing_behind() {
+fn a_drained_outbox_leaves_nothing_behind() {
     let (mut connection, mut peer) = pair();
     fill(&mut connection);
     peer.set_nonblocking(true).expect("an option");
     let mut scratch = vec![0; 1024 * 1024];
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while connection.waiting_bytes() > 0 {
-        // Nothing there yet is no fault: the kernel is at it.
+        // If nothing is there yet, that is fine: the kernel is still at it.
         let _read = peer.read(&mut scratch);
         assert_eq!(connection.flush(0), Sent::Fine);
-        assert!(std::time::Instant::now() < deadline, "the peer reads and nothing leaves");
+        assert!(std::time::Instant::now() < deadline, "the peer reads but nothing is sent");
     }
     assert!(holds_nothing(&connection));
 }
 
 #[test]
-fn what_waits_for_a_reader_is_bounded_in_bytes() {
+fn the_bytes_waiting_for_a_reader_are_limited() {
     let (mut connection, _peer) = pair();
     fill(&mut connection);
     let frame = Bytes::from(vec![0x81; 16 * 1024]);
@@ -86,12 +86,12 @@ fn what_waits_for_a_reader_is_bounded_in_bytes() {
     let most = frame.len() + 64;
     assert!(
         connection.waiting_bytes() <= most,
-        "only the frame in progress and the close frame stay"
+        "only the frame in progress and the close frame remain"
     );
 }
 
 #[test]
-fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
+fn events_before_the_welcome_are_kept_up_to_a_limit() {
     let mut arriving = Arriving { resume: Resume::default(), told: Vec::new(), is_readable: false };
     let read = |chat_id: i64| {
         let frame = Bytes::from_static(b"read");
@@ -112,13 +112,13 @@ fn what_is_told_before_the_welcome_is_kept_within_a_bound() {
 }
 
 #[test]
-fn the_clock_of_a_peer_that_is_not_read_yet_stands_still() {
+fn the_clock_of_a_peer_that_is_not_read_yet_does_not_run() {
     let (mut connection, _peer) = pair();
     connection.stage = Stage::Greeting;
     let early = Input { tail: vec![0x81], fragments: None, begun_at: 0 };
     connection.input = Some(Box::new(early));
     assert_eq!(connection.look(50), Due::Nothing);
-    assert_eq!(connection.next_look(), u32::MAX, "only its token ends");
+    assert_eq!(connection.next_look(), u32::MAX, "only its token can expire");
     connection.open(50);
     assert_eq!(connection.next_look(), 50 + MESSAGE_READ_SECS_MAX);
     assert_eq!(connection.look(59), Due::Nothing);
@@ -131,7 +131,7 @@ fn the_clock_of_a_peer_that_is_not_read_yet_stands_still() {
 }
 
 #[test]
-fn control_frames_are_counted_without_end() {
+fn the_count_of_control_frames_never_overflows() {
     let (mut connection, _peer) = pair();
     let counts = (0..70_000).map(|_| connection.count_control(7));
     assert_eq!(counts.last(), Some(u16::MAX));
