@@ -192,7 +192,7 @@ pub fn beginning(text: &str, chars_max: usize) -> &str {
     &text[..end.unwrap_or(bound)]
 }
 
-/// How deep the arrays and objects of this JSON text nest; strings are passed over.
+/// How deeply this JSON text nests arrays and objects; strings are skipped.
 pub fn json_depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0usize, 0, false, false);
     for &b in json {

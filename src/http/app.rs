@@ -1,4 +1,4 @@
-//! What every handler can reach: the rules, who is connected, the pages, a few settings.
+//! What every handler can reach: the rules, the connected users, the pages, and a few settings.
 
 use crate::chat::Rules;
 use crate::http::form::FormKey;
@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// What this edge needs to know of the settings.
+/// What this edge needs from the settings.
 pub struct HttpTerms {
-    /// `None`: the request's `Host` tells.
+    /// `None`: taken from the request's `Host`.
     pub public_url: Option<PublicUrl>,
-    /// Only from these do forwarding headers count.
+    /// Forwarding headers count only from these.
     pub trusted_proxies: Vec<IpNet>,
-    /// The bearer that opens `/metrics` to others than the machine itself.
+    /// The bearer token that lets callers from other machines read `/metrics`.
     pub metrics_token: Option<Box<str>>,
     pub token_lifetime: Duration,
 }
@@ -31,7 +31,7 @@ pub struct App {
     pub docs: Docs,
     pub form_key: FormKey,
     pub stopping: AtomicBool,
-    /// Numbers the requests of the process.
+    /// Numbers the requests of this process.
     pub requests: AtomicU64,
 }
 

@@ -1,15 +1,16 @@
-//! The stylesheets, scripts and icons that pages load, compressed at build time and held in the binary.
+//! The stylesheets, scripts and icons that pages load, compressed at build time and embedded in the
+//! binary.
 //!
-//! `render` makes their addresses, the router looks them up. An address holds the fingerprint of all
-//! of them, so an answer may be kept for ever; what was deployed before is not kept: an old address
-//! is not found, and the page that asks for it is reloaded by its reader.
+//! `render` generates their URLs, the router looks them up. A URL contains the fingerprint of all of
+//! them, so an answer may be cached forever. Earlier versions are not kept: an old URL is not found,
+//! and reloading the page helps.
 
 include!(concat!(env!("OUT_DIR"), "/assets/table.rs"));
 
-/// For as long as HTTP allows one to say: the address changes with the content.
+/// The longest caching that HTTP allows: the URL changes with the content.
 pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
-/// One file, in the codings in which it is smaller than plain.
+/// One file, in those encodings in which it is smaller than plain.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
     pub path: &'static str,
@@ -20,7 +21,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// The bytes to send for this `Accept-Encoding`, and the `Content-Encoding` that names their coding.
+    /// The bytes to send for this `Accept-Encoding`, and their `Content-Encoding`.
     pub fn encoded(&self, accept_encoding: &str) -> (&'static [u8], Option<&'static str>) {
         if let (Some(bytes), true) = (self.brotli, accepts(accept_encoding, "br")) {
             (bytes, Some("br"))
@@ -32,13 +33,13 @@ impl Asset {
     }
 }
 
-/// The asset at what follows `/assets/` in the address, if its fingerprint is the present one.
+/// The asset for what follows `/assets/` in a URL, if the fingerprint is the current one.
 pub fn find(fingerprinted: &str) -> Option<&'static Asset> {
     let (fingerprint, path) = fingerprinted.split_once('/')?;
     (fingerprint == FINGERPRINT).then(|| by_path(path)).flatten()
 }
 
-/// The address of an asset, or `None` where there is none by that path.
+/// The URL of an asset, or `None` if there is no asset with that path.
 pub fn address(path: &str) -> Option<String> {
     by_path(path).map(|asset| format!("/assets/{FINGERPRINT}/{}", asset.path))
 }
@@ -47,7 +48,7 @@ fn by_path(path: &str) -> Option<&'static Asset> {
     ASSETS.binary_search_by_key(&path, |asset| asset.path).ok().map(|at| &ASSETS[at])
 }
 
-/// Whether a header such as `gzip;q=0.8, br` takes this coding; `q=0` refuses it.
+/// Whether a header such as `gzip;q=0.8, br` accepts this encoding; `q=0` refuses it.
 pub fn accepts(accept_encoding: &str, coding: &str) -> bool {
     accept_encoding.split(',').any(|item| {
         let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_asset_is_found_by_its_address_only() {
+    fn an_asset_is_found_only_by_its_url() {
         let address = address("css/pages.css").expect("there is a stylesheet");
         let asset = find(address.strip_prefix("/assets/").unwrap()).unwrap();
         assert_eq!(asset.path, "css/pages.css");
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_accepted_coding_is_sent() {
+    fn the_smallest_accepted_encoding_is_sent() {
         let asset = by_path("css/pages.css").unwrap();
         assert_eq!(asset.encoded("gzip, deflate, br, zstd").1, Some("br"));
         assert_eq!(asset.encoded("gzip;q=1.0, br;q=0").1, Some("gzip"));

@@ -1,7 +1,7 @@
-//! What comes with a request, read within bounds: the body, its members, the query.
+//! What comes with a request, read within limits: the body, its members, the query.
 //!
-//! Members are asked for by name and type; what is missing or wrong is gathered, so that one answer
-//! names all fields at fault.
+//! Members are requested by name and type. What is missing or wrong is collected, so that one answer
+//! names all the fields at fault.
 
 use super::route::Body as Kind;
 use crate::error::{Because, Error, Fault, Result};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
-/// What this kind of body needs is there, and the body itself.
+/// Reads what this kind of body needs, and the body itself.
 pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes> {
     let is_json = is_type(headers, "application/json");
     match kind {
@@ -31,7 +31,7 @@ pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<B
         }
         Kind::OptionalJson if !is_json && incoming.is_end_stream() => return Ok(Bytes::new()),
         Kind::OptionalJson if !is_json => {
-            return Err(unsupported("Send the body as application/json, or none."));
+            return Err(unsupported("Send the body as application/json, or send none."));
         }
         Kind::Form if !is_type(headers, "application/x-www-form-urlencoded") => {
             return Err(unsupported("Send the form as application/x-www-form-urlencoded."));
@@ -43,8 +43,9 @@ pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<B
 
 /// The whole body, at most 64 KiB, within ten seconds.
 async fn read(body: Incoming) -> Result<Bytes> {
-    let too_large = || Error::refused(Because::TooLarge, "too_large", "A body has at most 64 KiB.");
-    // What is announced too large is not waited for.
+    let too_large =
+        || Error::refused(Because::TooLarge, "too_large", "A body may have at most 64 KiB.");
+    // A body that is announced as too large is not waited for.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
@@ -52,12 +53,12 @@ async fn read(body: Incoming) -> Result<Bytes> {
     match tokio::time::timeout(REQUEST_READ_TIMEOUT, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Error::malformed("bad_body", "The body ended before its time.")),
+        Ok(Err(_)) => Err(Error::malformed("bad_body", "The body ended too early.")),
         Err(_) => Err(Error::refused(Because::TooSlow, "too_slow", "The body took too long.")),
     }
 }
 
-/// Whether the body is of this media type, parameters aside; UTF-8 is the only character set.
+/// Whether the body has this media type, ignoring parameters; UTF-8 is the only character set.
 pub fn is_type(headers: &HeaderMap, media_type: &str) -> bool {
     let Some(value) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
     else {
@@ -86,7 +87,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Refused when it is no JSON (400) or no object (422).
+    /// Refused if it is not JSON (400) or not an object (422).
     pub fn of_json(body: &[u8]) -> Result<Self> {
         let bad = || Error::malformed("bad_json", "The body is not valid JSON in UTF-8.");
         if text::json_depth(body) > JSON_DEPTH_MAX {
@@ -105,7 +106,7 @@ impl Fields {
         Self { members, faults: Vec::new() }
     }
 
-    /// A text that must be there.
+    /// A string that must be there.
     pub fn text(&mut self, name: &'static str) -> String {
         let text = self.optional_text(name);
         if text.is_none() && !self.faults.iter().any(|fault| fault.field == name) {
@@ -114,13 +115,13 @@ impl Fields {
         text.unwrap_or_default()
     }
 
-    /// A text, or nothing when it is absent or null.
+    /// A string, or nothing if it is absent or null.
     pub fn optional_text(&mut self, name: &'static str) -> Option<String> {
         match self.members.remove(name) {
             Some(Value::String(text)) => Some(text),
             None | Some(Value::Null) => None,
             Some(_) => {
-                self.fault(name, "This must be a text.");
+                self.fault(name, "This must be a string.");
                 None
             }
         }
@@ -157,7 +158,7 @@ impl Fields {
         }
     }
 
-    /// Applies a rule for text to a value that was read; the first fault of a field stands.
+    /// Applies a rule for text to a value that was read; the first fault of a field counts.
     pub fn check<T>(&mut self, name: &'static str, rule: Result<T, &'static str>) {
         if let Err(detail) = rule
             && !self.faults.iter().any(|fault| fault.field == name)
@@ -170,7 +171,7 @@ impl Fields {
         self.faults.push(Fault::new(name, detail));
     }
 
-    /// Refused with all that was found wrong.
+    /// Refused with everything that was found wrong.
     pub fn finish(self) -> Result<()> {
         if self.faults.is_empty() { Ok(()) } else { Err(Error::invalid(self.faults)) }
     }
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_faults_are_gathered() {
+    fn all_faults_are_collected() {
         let mut fields = Fields::of_json(br#"{"a":1,"b":"x","d":null}"#).expect("an object");
         let (_, b) = (fields.text("a"), fields.text("b"));
         assert_eq!(b, "x");
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_from_what_is_no_object() {
+    fn invalid_json_and_json_without_an_object_are_refused_differently() {
         let because = |body: &[u8]| match Fields::of_json(body) {
             Err(Error::Refused(refusal)) => Some(refusal.because),
             _ => None,
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_is_told_with_its_parameters() {
+    fn a_media_type_may_have_parameters() {
         let with = |text: &str| {
             HeaderMap::from_iter([(header::CONTENT_TYPE, text.parse().expect("a value"))])
         };

@@ -1,6 +1,6 @@
 //! Cookies: how they are found in a request, and how ours are set.
 //!
-//! What is in them is the matter of those who call this: `guard` (the session), `pages` (the door, the theme).
+//! What they contain is up to the callers: `guard` (the session) and `pages` (form tokens, the theme).
 
 use super::respond::Answer;
 use crate::http::public_url::Scheme;
@@ -9,7 +9,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 /// The cookie that carries a token.
 const SESSION: &str = "snug_session";
 
-/// The token that a browser shows.
+/// The token that a browser presents.
 pub fn session(headers: &HeaderMap) -> Option<&str> {
     named(headers, SESSION)
 }
@@ -24,13 +24,13 @@ pub fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-/// A cookie that carries the token, or one that takes it away.
+/// A cookie that carries the token, or one that removes it.
 pub fn of_session(token: Option<(&str, u64)>, scheme: Scheme) -> String {
     let (token, max_age) = token.unwrap_or(("", 0));
     format!("{SESSION}={token}; Max-Age={max_age}; {}", attributes(scheme))
 }
 
-/// Of every cookie that only we read.
+/// The attributes of every cookie that only the server reads.
 pub fn attributes(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Https => "Path=/; HttpOnly; SameSite=Lax; Secure",

@@ -1,7 +1,9 @@
-//! Forms of our own pages: their fields, and the token that shows that a page of ours sent them.
+//! Forms of our own pages: their fields, and the token that proves that one of our pages sent them
+//! (against cross-site request forgery).
 //!
-//! A token belongs to one session or, before there is one, to one browser. It is masked anew for each
-//! page: pages are compressed together with what others wrote, and their length must not tell it.
+//! A token belongs to one session or, before there is one, to one browser. It is masked differently
+//! for each page, because pages are compressed together with what other people wrote, and the
+//! compressed length must not reveal it (BREACH).
 
 use crate::error::{Error, Result};
 use crate::ids::ID_MAX;
@@ -13,17 +15,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// Enough that nobody guesses one.
+/// Enough that nobody can guess one.
 const TOKEN_BYTES: usize = 16;
 
 /// The name of the field in every form.
 const FIELD: &str = "form_token";
 
-/// What a token is good for.
+/// Whom a token belongs to.
 #[derive(Debug, Clone, Copy)]
 pub enum TokenHolder<'a> {
     Session(SessionId),
-    /// The value of the door's cookie.
+    /// The value of the cookie that a browser has before the login.
     Door(&'a str),
 }
 
@@ -31,7 +33,7 @@ pub enum TokenHolder<'a> {
 pub struct FormKey(Hmac<Sha256>);
 
 impl FormKey {
-    /// Of the key that signs tokens of sessions, but good for nothing else.
+    /// Derived from the key that signs session tokens, but useless for anything else.
     pub fn new(secret: &[u8]) -> Self {
         let derived = mac(secret).chain_update(b"snug: tokens of forms").finalize().into_bytes();
         Self(mac(&derived))
@@ -75,7 +77,7 @@ fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
-/// A name that nobody guesses: for a browser at the door, or for a draft.
+/// A name that nobody can guess: for a browser before the login, or for a draft.
 pub fn fresh_name() -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(random::bits()?))
 }
@@ -84,14 +86,14 @@ pub fn fresh_name() -> Result<String> {
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Refused when no page of ours, shown to this holder, sent it.
+    /// Refused unless one of our pages, shown to this holder, sent it.
     pub fn of(body: &[u8], key: &FormKey, holder: Option<TokenHolder<'_>>) -> Result<Self> {
         let form = Self(form_urlencoded::parse(body).into_owned().collect());
         match holder {
             Some(holder) if key.fits(holder, form.get(FIELD)) => Ok(form),
             Some(_) | None => Err(Error::forbidden(
                 "bad_form_token",
-                "This page was open for too long, or cookies are off. Go back, reload it, and try again.",
+                "This page was open for too long, or cookies are off. Go back, reload it and try again.",
             )),
         }
     }
@@ -100,7 +102,7 @@ impl Form {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
-    /// A field as it was typed; forms send line ends as CRLF.
+    /// A field as it was typed; forms send line breaks as CRLF.
     pub fn text(&self, name: &str) -> String {
         self.get(name).replace("\r\n", "\n")
     }
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_fits_its_holder_only_and_never_looks_the_same() {
+    fn a_token_is_valid_only_for_its_holder_and_never_looks_the_same() {
         let key = FormKey::new(b"0123456789abcdef0123456789abcdef");
         let session = TokenHolder::Session(SessionId([7; 16]));
         let token = key.token(session).expect("randomness");

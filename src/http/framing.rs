@@ -1,15 +1,15 @@
 //! How a connection's bytes divide into requests: heads, bodies, chunks.
 //!
-//! hyper forgives what others in front of us may read otherwise: line breaks without a carriage
-//! return, a length told twice or beside a coding, codings before `chunked`. From such differences
-//! requests are smuggled. `server` shows the bytes here on their way to hyper; where a head is
-//! ambiguous its line is spoilt, so that hyper answers 400 and closes. Nothing else is changed, and
-//! nothing is decided about what a proper request means. Pure.
+//! hyper tolerates what a proxy in front of us may read differently: line breaks without a carriage
+//! return, a length given twice or beside a transfer coding, codings before `chunked`. Such
+//! differences allow request smuggling. `server` passes the bytes through here on their way to hyper;
+//! an ambiguous line is spoilt with a NUL, so that hyper answers 400 and closes. Nothing else is
+//! changed, and nothing is decided about the meaning of a proper request. Pure.
 
-/// The names and values that matter are shorter; of longer lines only the beginning is kept.
+/// The names and values that matter are shorter; only the beginning of longer lines is kept.
 const LINE_BYTES_KEPT: usize = 32;
 
-/// Where in the stream of requests we are.
+/// The position in the stream of requests.
 pub struct Framing {
     stage: RequestStage,
     line: HeadLine,
@@ -19,25 +19,25 @@ pub struct Framing {
 #[derive(Clone, Copy)]
 enum RequestStage {
     Lines(LineKind),
-    /// So many bytes of a body are left.
+    /// This many bytes of a body are left.
     Body(u64),
-    /// So many of a chunk and its line break.
+    /// This many bytes of a chunk and its line break are left.
     Chunk(u64),
-    /// Frames of a socket, or what hyper refuses by itself.
+    /// Not watched: frames of a socket, or something that hyper refuses by itself.
     Unwatched,
 }
 
 /// What a line is part of.
 #[derive(Clone, Copy)]
 enum LineKind {
-    /// Before the request line, where empty lines are passed over.
+    /// Before the request line, where empty lines are skipped.
     Before,
     Head,
     ChunkSize,
     Trailer,
 }
 
-/// The line that is being read.
+/// The line being read.
 #[derive(Default)]
 struct HeadLine {
     start: [u8; LINE_BYTES_KEPT],
@@ -64,7 +64,7 @@ impl Default for Framing {
 }
 
 impl Framing {
-    /// Follows what came in, in place.
+    /// Follows incoming bytes, in place.
     pub fn watch(&mut self, mut bytes: &mut [u8]) {
         while !bytes.is_empty() {
             let taken = match self.stage {
@@ -99,7 +99,7 @@ impl Framing {
         taken as usize
     }
 
-    /// Up to the end of the line, or all there is.
+    /// Reads up to the end of the line, or everything there is.
     fn read(&mut self, place: LineKind, bytes: &mut [u8]) -> usize {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             self.line.push(bytes);
@@ -110,7 +110,7 @@ impl Framing {
         self.stage = match line.ends_in_cr.then(|| self.next(place, &line)).flatten() {
             Some(stage) => stage,
             None => {
-                // NUL may stand in no head and in no chunk's size: hyper refuses it.
+                // No head and no chunk size may contain NUL: hyper refuses it.
                 bytes[end] = 0;
                 RequestStage::Unwatched
             }
@@ -118,7 +118,7 @@ impl Framing {
         end + 1
     }
 
-    /// What comes after this line; `None` where the line is ambiguous.
+    /// What comes after this line; `None` if the line is ambiguous.
     fn next(&mut self, place: LineKind, line: &HeadLine) -> Option<RequestStage> {
         let is_empty = line.length == 1;
         match place {
@@ -163,7 +163,7 @@ impl HeadLine {
         self.whole()?.split_once(':').map(|(_, value)| value.trim_matches([' ', '\t']))
     }
 
-    /// The hexadecimal number before the extensions, if there are any.
+    /// The hexadecimal number before any extensions.
     fn chunk_size(&self) -> Option<u64> {
         let end = self.start.iter().position(|byte| matches!(byte, b'\r' | b';' | b' ' | b'\t'))?;
         let digits = std::str::from_utf8(&self.start[..end]).ok()?;
@@ -173,7 +173,7 @@ impl HeadLine {
 }
 
 impl Head {
-    /// Takes up a header; false when it contradicts another, or others may read it otherwise.
+    /// Notes a header; false if it contradicts another, or if a proxy may read it differently.
     fn read(&mut self, line: &HeadLine) -> bool {
         if line.is_named("content-length") {
             let digits = line.value().filter(|value| value.bytes().all(|b| b.is_ascii_digit()));
@@ -205,7 +205,7 @@ impl Head {
 mod tests {
     use super::*;
 
-    /// What comes of these bytes when they arrive in pieces of this size.
+    /// What these bytes become when they arrive in pieces of this size.
     fn watched(bytes: &str, piece: usize) -> String {
         let (mut framing, mut bytes) = (Framing::default(), bytes.as_bytes().to_vec());
         bytes.chunks_mut(piece).for_each(|piece| framing.watch(piece));
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ambiguous_line_is_spoilt_at_its_end() {
+    fn an_ambiguous_line_is_spoilt_with_a_nul_at_its_end() {
         let post = |headers: &str| format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n");
         for (bad, at) in [
             ("GET / HTTP/1.1\nHost: x\r\n\r\n".to_owned(), 14),

@@ -1,6 +1,6 @@
-//! Who asks, from where, and whether they may: address, origin, token, cookie.
+//! Who sends a request, from where, and whether they may: address, origin, token, cookie.
 //!
-//! Called once per request, before any handler. What the answer says never tells a bad token from an
+//! Called once per request, before any handler. The answers never distinguish a bad token from an
 //! expired one.
 
 use super::cookies;
@@ -14,7 +14,7 @@ use std::net::IpAddr;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-/// What proxies add: any of these tells of one.
+/// Headers that proxies add: any of them means that there was a proxy.
 const OF_PROXIES: [HeaderName; 6] = [
     FORWARDED_FOR,
     FORWARDED_PROTO,
@@ -29,16 +29,16 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub address: IpAddr,
-    /// The request passed a proxy, trusted or not.
+    /// Whether the request came through a proxy, trusted or not.
     pub is_forwarded: bool,
     pub scheme: Scheme,
-    /// Scheme and host by which the caller reaches us, as a browser writes an origin.
+    /// The scheme and host by which the caller reaches us, written like a browser's origin.
     pub origin: String,
 }
 
 impl Caller {
-    /// Refused when there is not exactly one proper `Host`. Forwarding headers count only when they
-    /// come from a proxy that the operator trusts.
+    /// Refused unless there is exactly one valid `Host`. Forwarding headers count only if they come
+    /// from a proxy that the operator trusts.
     pub fn of(
         app: &App,
         peer: IpAddr,
@@ -72,7 +72,7 @@ impl Caller {
         self.address.into()
     }
 
-    /// Whether a browser made the request from one of our own pages.
+    /// Whether a browser sent the request from one of our own pages.
     pub fn is_same_origin(&self, headers: &HeaderMap) -> bool {
         let names_us = |value: &header::HeaderValue| {
             value.as_bytes().eq_ignore_ascii_case(self.origin.as_bytes())
@@ -81,7 +81,7 @@ impl Caller {
             || headers.get(FETCH_SITE).is_some_and(|value| value == "same-origin")
     }
 
-    /// Whether a browser made the request from a page of somebody else's.
+    /// Whether a browser sent the request from another site's page.
     pub fn is_cross_origin(&self, headers: &HeaderMap) -> bool {
         let says = headers.contains_key(header::ORIGIN)
             || headers.get(FETCH_SITE).is_some_and(|value| value == "cross-site");
@@ -89,7 +89,8 @@ impl Caller {
     }
 }
 
-/// The nearest address that is no proxy of ours: what stands left of it anyone may have written.
+/// The nearest address that is not one of our proxies: anyone may have written what is to the left of
+/// it.
 fn forwarded_address(headers: &HeaderMap, trusts: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
     let values = headers.get_all(FORWARDED_FOR).iter();
     let chain: Vec<&str> =
@@ -106,7 +107,7 @@ fn forwarded_address(headers: &HeaderMap, trusts: impl Fn(&IpAddr) -> bool) -> O
 }
 
 fn host<'a>(headers: &'a HeaderMap, authority: Option<&str>) -> Result<&'a str> {
-    let bad = || Error::malformed("bad_host", "A request needs exactly one Host.");
+    let bad = || Error::malformed("bad_host", "A request needs exactly one valid Host.");
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).ok_or_else(bad)?;
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
@@ -125,14 +126,14 @@ fn origin(scheme: Scheme, host: &str) -> String {
     format!("{}://{}", scheme.as_str(), host.to_ascii_lowercase())
 }
 
-/// How somebody showed who they are.
+/// How the user proved who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     Token,
     Cookie,
 }
 
-/// The user behind the request. `query` is the token of a socket's query string.
+/// The user behind the request. `query` is the token in a socket's query string.
 pub async fn authenticate(
     app: &App,
     headers: &HeaderMap,
@@ -148,7 +149,7 @@ pub async fn authenticate(
             match app.rules.authenticate(cookie).await {
                 Ok(by_cookie) if !by_token.is_same_user(&by_cookie) => Err(Error::malformed(
                     "two_users",
-                    "The token and the cookie belong to different users; send one of them.",
+                    "The token and the cookie belong to different users; send only one of them.",
                 )),
                 Ok(_) | Err(Error::Refused(_)) => Ok((by_token, By::Token)),
                 Err(error) => Err(error),
@@ -158,7 +159,7 @@ pub async fn authenticate(
     }
 }
 
-/// With the cookie, whatever changes something must come from our own pages.
+/// With the cookie, requests that change something must come from our own pages.
 pub fn refuse_foreign(caller: &Caller, headers: &HeaderMap, by: By) -> Result<()> {
     match by {
         By::Cookie if !caller.is_same_origin(headers) => Err(foreign_origin()),
@@ -166,8 +167,8 @@ pub fn refuse_foreign(caller: &Caller, headers: &HeaderMap, by: By) -> Result<()
     }
 }
 
-/// A form that a browser says comes from elsewhere. From our own pages, which send no referrer, the
-/// origin may be `null`: then the form's token has the word.
+/// Refuses a form if the browser says that it comes from another site. Our own pages send no referrer,
+/// so their origin may be `null`: then the form's token decides.
 pub fn refuse_foreign_form(caller: &Caller, headers: &HeaderMap) -> Result<()> {
     let named = headers.get(header::ORIGIN).is_some_and(|origin| origin != "null");
     let site = headers.get(FETCH_SITE);
@@ -179,10 +180,10 @@ pub fn refuse_foreign_form(caller: &Caller, headers: &HeaderMap) -> Result<()> {
 }
 
 pub fn foreign_origin() -> Error {
-    Error::forbidden("foreign_origin", "This must be asked for from this server's own pages.")
+    Error::forbidden("foreign_origin", "This can only be requested from this server's own pages.")
 }
 
-/// Another scheme than Bearer is refused like a bad token.
+/// Schemes other than Bearer are refused like a bad token.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(|text| {
@@ -192,7 +193,8 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     token.map(Some).ok_or_else(Error::unauthenticated)
 }
 
-/// The machine itself, not through a proxy, or whoever has the token; to all others it is not there.
+/// For callers on this machine that did not come through a proxy, and for those with the token; to
+/// everybody else it does not exist.
 pub fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
     use subtle::ConstantTimeEq;
     let is_local = caller.address.is_loopback() && !caller.is_forwarded;

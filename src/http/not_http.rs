@@ -1,8 +1,8 @@
-//! What is no HTTP: hyper refuses it before there is a request, with a status and nothing else.
+//! Bytes that are not HTTP: hyper refuses them before there is a request, with a bare status.
 //!
-//! `server` shows here each answer on its way out; what comes of hyper's own is sent instead, with a
-//! problem as its body and the headers that all answers have. Such requests have no route, and so are
-//! neither counted nor logged.
+//! `server` passes the start of each answer through here on its way out; hyper's own answers are
+//! replaced by one with a problem as its body and the headers that all answers have. Such requests
+//! have no route, so they are neither counted nor logged.
 
 use super::respond;
 use crate::http::public_url::Scheme;
@@ -10,21 +10,21 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 
-/// What is said instead of this answer, if it is hyper's own. `head` begins an answer.
+/// The answer to send in place of this one, if this is hyper's own. `head` is the start of an answer.
 pub fn instead(head: &[u8]) -> Option<Bytes> {
     let after_version = head.strip_prefix(b"HTTP/1.1 ")?;
     let (status, code, detail) = match std::str::from_utf8(after_version.get(..3)?).ok()? {
-        "400" => (StatusCode::BAD_REQUEST, "bad_request", "This is not HTTP as it should be."),
-        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "The address is too long."),
+        "400" => (StatusCode::BAD_REQUEST, "bad_request", "This is not valid HTTP."),
+        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "The URL is too long."),
         "431" => (
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers_too_large",
-            "A request line and headers have at most 16 KiB, in at most 64 headers.",
+            "The request line and headers may have at most 16 KiB, and at most 64 headers.",
         ),
         _ => return None,
     };
     let head = std::str::from_utf8(head).ok()?;
-    // All of ours have a number.
+    // All of our own answers have a request id.
     if head.contains(respond::REQUEST_ID) {
         return None;
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_hypers_own_refusals_are_said_otherwise() {
+    fn only_hypers_own_refusals_are_replaced() {
         let of_hyper = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\
             content-length: 0\r\ndate: x\r\n\r\n";
         let said = instead(of_hyper.as_bytes()).expect("another answer");

@@ -1,4 +1,4 @@
-//! Test: `/openapi.json`, which is kept by hand, against the routes.
+//! Tests that `/openapi.json`, which is maintained by hand, agrees with the routes.
 
 use super::pages::docs::OPENAPI;
 use super::route::{Access, Body, NoRoute, Route};
@@ -6,16 +6,16 @@ use hyper::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Described, since links to it are handed out, but a page like others.
+/// A page, but described, because links to it are handed out.
 const INVITE: &str = "/chats/room/{room_id}/invite";
 
-/// What OpenAPI has no words for: sockets; and what is for browsers.
+/// What OpenAPI cannot express (sockets), and what is only for browsers.
 const NOT_DESCRIBED: [&str; 3] = ["Socket", "Asset", "Page"];
 
-/// A call as it is described.
+/// A call as described.
 struct Described {
     method: Method,
-    /// The path's pattern.
+    /// The pattern of its path.
     path: String,
     call: Value,
 }
@@ -34,7 +34,7 @@ fn described() -> Vec<Described> {
     calls.collect()
 }
 
-/// The path with an id wherever the pattern has one.
+/// The path with an id in place of each parameter.
 fn with_ids(pattern: &str) -> String {
     let segments = pattern.split('/').map(|segment| match segment {
         "{chat_id}" | "{room_id}" | "{user_id}" => "7",
@@ -43,13 +43,13 @@ fn with_ids(pattern: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// The variant's name.
+/// The name of the variant.
 fn variant(debug: &str) -> String {
     debug.split('(').next().unwrap_or_default().to_owned()
 }
 
 #[test]
-fn every_call_that_is_described_has_its_route() {
+fn every_described_call_has_a_route() {
     for Described { method, path, call } in described() {
         let filled = with_ids(&path);
         let route = Route::parse(&method, &filled).unwrap_or_else(|_| panic!("{method} {path}"));
@@ -60,7 +60,7 @@ fn every_call_that_is_described_has_its_route() {
         assert_eq!(call["security"].is_null(), access == Access::User, "{method} {path}");
         let takes = |media_type: &str| !call["requestBody"]["content"][media_type].is_null();
         let (json, form) = (takes("application/json"), takes("application/x-www-form-urlencoded"));
-        // The body that a GET may have is of no meaning to OpenAPI.
+        // OpenAPI ignores the body that a GET may have.
         assert_eq!(json, matches!(route.body(), Body::Json | Body::JsonOrForm), "{method} {path}");
         assert_eq!(form, route.body() == Body::JsonOrForm, "{method} {path}");
     }
@@ -82,12 +82,12 @@ fn every_route_is_described() {
     for line in variants.filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase())) {
         let name = variant(line.trim_end_matches(','));
         let is_exempt = NOT_DESCRIBED.contains(&name.as_str());
-        assert_ne!(known.contains(&name), is_exempt, "{name} belongs into assets/openapi.json");
+        assert_ne!(known.contains(&name), is_exempt, "{name} belongs in assets/openapi.json");
     }
 }
 
 #[test]
-fn a_described_path_knows_no_other_methods() {
+fn a_described_path_has_no_other_methods() {
     let calls = described();
     for Described { path, .. } in &calls {
         let filled = with_ids(path);

@@ -1,6 +1,6 @@
 //! How browsers reach this server: the scheme, and the host of its pages.
 //!
-//! Made by the settings, used wherever an origin is compared or a link is written. Pure.
+//! Created from the settings; used wherever an origin is compared or a link is written. Pure.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ pub enum Scheme {
     Https,
 }
 
-/// How browsers reach us. `Display` is exactly what they send as `Origin`.
+/// How browsers reach us. `Display` gives exactly what they send as `Origin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     pub scheme: Scheme,
-    /// Host and, where it is not the scheme's own, port; in lower case.
+    /// The host, and the port unless it is the scheme's default; in lower case.
     pub authority: String,
 }
 

@@ -1,8 +1,8 @@
-//! Turns a page struct of `views` into HTML with the templates that are held in the binary.
+//! Renders a page struct of `views` as HTML, with the templates that are embedded in the binary.
 //!
-//! Called by `http::pages`, whose `reader` shows the error pages too. Every template escapes, whatever
-//! its name, and an undefined value is an error. Debug builds read the templates from the source tree
-//! for each page, so that a change shows on reload.
+//! Called by `http::pages`, whose `reader` also shows the error pages. Every template escapes,
+//! whatever its name, and an undefined value is an error. Debug builds read the templates from the
+//! source tree for each page, so that a change shows on reload.
 
 use crate::error::{Error, Fatal, Result};
 use crate::http::assets;
@@ -21,7 +21,7 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    /// Parses every template, so that a broken one is known at the start.
+    /// Parses every template, so that a broken one is noticed at start.
     pub fn new() -> Result<Self, Fatal> {
         let templates = environment();
         for name in Templates::iter() {
@@ -84,7 +84,7 @@ fn asset(path: &str) -> Result<Value, minijinja::Error> {
     })
 }
 
-/// The address of every script of the shell, so that a page asks for them all at once.
+/// The URLs of all scripts of the shell, so that a page can request them at once.
 fn modules() -> Vec<Value> {
     let is_of_shell = |path: &str| path.starts_with("js/") && path != "js/door.js";
     let scripts = assets::ASSETS.iter().filter(|asset| is_of_shell(asset.path));

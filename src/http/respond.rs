@@ -1,6 +1,6 @@
 //! Answers: JSON, pages, files, and every error, each with the headers that all answers have.
 //!
-//! The one place that gives refusals their status and logs what is not a refusal, once.
+//! The one place that maps refusals to a status and logs everything that is not a refusal, once.
 
 use crate::error::{Because, Error, Fault, Refusal};
 use crate::http::public_url::Scheme;
@@ -18,7 +18,7 @@ pub type Answer = Response<Full<Bytes>>;
 pub const PROBLEM: &str = "application/problem+json";
 pub const REQUEST_ID: &str = "x-request-id";
 
-/// What a page may load and do: from our own address only, nothing inline, text only as text.
+/// What a page may load and do: only from our own address, nothing inline, and text only as text.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
@@ -27,7 +27,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     json_of(status, value, 128)
 }
 
-/// Of about so many `bytes`, so that a long answer need not be moved again and again as it grows.
+/// About this many `bytes`, so that a long answer is not moved repeatedly while it grows.
 pub fn json_of(status: StatusCode, value: &impl Serialize, bytes: usize) -> Answer {
     let mut body = Vec::with_capacity(bytes);
     serde_json::to_writer(&mut body, value).expect("our own answers have string keys only");
@@ -63,7 +63,7 @@ pub fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<B
     answer
 }
 
-/// A redirect that is followed with GET. `to` is one of our own paths.
+/// A redirect that is followed with GET. `to` must be one of our own paths.
 pub fn see_other(to: &str) -> Answer {
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::SEE_OTHER;
@@ -101,7 +101,7 @@ pub fn shown(error: &Error) -> Refusal {
     match error {
         Error::Refused(refusal) => Refusal::clone(refusal),
         Error::Unavailable(_) => {
-            let detail = "The database is away for a moment; try again.";
+            let detail = "The database is unavailable at the moment; try again soon.";
             let mut refusal = Refusal::new(Because::Busy, "unavailable", detail);
             refusal.retry_after = Some(RETRY_SOON);
             refusal
@@ -109,18 +109,18 @@ pub fn shown(error: &Error) -> Refusal {
         Error::Broken(_) => Refusal::new(
             Because::Broken,
             "internal",
-            "Something broke on our side; it is logged, and trying again may help.",
+            "Something went wrong on our side and has been logged; trying again may help.",
         ),
     }
 }
 
-/// The request's line comes after it; both have its number, which the page for a fault shows.
+/// Comes before the request's own log line; both have the request's id, which the error page shows.
 pub fn log(error: &Error, request_id: &str) {
     match error {
         Error::Refused(refusal) => {
             tracing::debug!(request.id = request_id, code = refusal.code, "refused");
         }
-        // The store has said so, once, when it began.
+        // The store logged that when it began.
         Error::Unavailable(_) => tracing::debug!(request.id = request_id, %error, "unavailable"),
         Error::Broken(_) => tracing::error!(request.id = request_id, %error, "broken"),
     }
@@ -145,7 +145,7 @@ pub fn status(because: Because) -> StatusCode {
     }
 }
 
-/// The headers that tell a client what to do about a refusal.
+/// The headers that tell a client how to respond to a refusal.
 pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
     match refusal.because {
         Because::Unauthenticated => {
@@ -164,7 +164,7 @@ pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
                 headers.insert(header::ALLOW, methods);
             }
         }
-        // What is left of the body is not read: the connection is of no more use.
+        // The rest of the body is not read, so the connection cannot be used again.
         Because::TooLarge | Because::TooSlow => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -178,7 +178,7 @@ pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
     }
 }
 
-/// What every answer has.
+/// The headers that every answer has.
 pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: Option<&str>) {
     let fixed = HeaderValue::from_static;
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));

@@ -1,4 +1,4 @@
-//! Requests for sockets: everything that is answered in HTTP before a 101, in the contract's order.
+//! Requests for sockets: everything that is answered in HTTP before a 101, in the protocol's order.
 
 use super::Peer;
 use super::body::Query;
@@ -47,7 +47,7 @@ pub async fn upgrade(
     Ok(switching(&accept))
 }
 
-/// The chats that the socket is for, if the viewer may have them, and where they stand in a single one.
+/// The chats that the socket is for, if the viewer may see them, and their standing in a single chat.
 async fn reach(
     peer: &Peer,
     route: SocketRoute,
@@ -69,7 +69,9 @@ async fn reach(
 
 fn no_seat(no_seat: NoSeat) -> Error {
     match no_seat {
-        NoSeat::Total => Error::busy("All places are taken; come back soon.", RETRY_SEAT),
+        NoSeat::Total => {
+            Error::busy("The server has no room for another socket; try again soon.", RETRY_SEAT)
+        }
         NoSeat::User => Error::too_many("You have too many open sockets; close one.", RETRY_SEAT),
         NoSeat::Address => {
             Error::too_many("Your address has too many open sockets; close one.", RETRY_SEAT)

@@ -1,8 +1,8 @@
 //! What each page shows, as a struct for its template.
 //!
-//! Filled by `http::pages` from what `chat` answers, rendered by `http::render`. Pure: no look-ups,
-//! no clock. The words stand in the templates; what is here has no text for people except what
-//! people wrote and the sentences of refusals.
+//! Filled by `http::pages` from what `chat` returns, rendered by `http::render`. Pure: no look-ups, no
+//! clock. The wording is in the templates; the only text for people here is what people wrote and the
+//! sentences of refusals.
 
 mod chats;
 mod messages;
@@ -16,17 +16,17 @@ pub use spans::Span;
 
 use serde::Serialize;
 
-/// A page with a template of its own.
+/// A page with its own template.
 pub trait Page: Serialize {
     const TEMPLATE: &'static str;
 }
 
-/// What every page needs: the theme that was chosen and the token that its forms carry.
+/// What every page needs: the chosen theme and the token for its forms.
 #[derive(Debug, Clone, Serialize)]
 pub struct Base {
     pub theme: Theme,
-    /// Goes into every form as the hidden field `form_token`; masked anew for each page, since pages
-    /// are compressed together with what others wrote.
+    /// Every form contains it as the hidden field `form_token`. It is masked differently for each
+    /// page, because pages are compressed together with what other people wrote.
     pub form_token: String,
 }
 
@@ -41,7 +41,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    /// What the cookie and the form say; anything else is the system's choice.
+    /// What the cookie and the form contain; anything else means the system's theme.
     pub fn from_name(name: &str) -> Self {
         match name {
             "light" => Self::Light,
@@ -59,11 +59,11 @@ impl Theme {
     }
 }
 
-/// `GET /login` and a login that was refused.
+/// `GET /login`, and a login that was refused.
 #[derive(Debug, Serialize)]
 pub struct LoginPage {
     pub base: Base,
-    /// The path to go to afterwards; a path of ours, never another host.
+    /// The path to go to afterwards; always one of our own, never another host.
     pub next: String,
     pub username: String,
     /// Why the login was refused.
@@ -76,7 +76,7 @@ impl Page for LoginPage {
     const TEMPLATE: &'static str = "login.html";
 }
 
-/// `GET /signup` and a signup that was refused.
+/// `GET /signup`, and a signup that was refused.
 #[derive(Debug, Serialize)]
 pub struct SignupPage {
     pub base: Base,
@@ -87,7 +87,7 @@ pub struct SignupPage {
     pub login_href: String,
 }
 
-/// The sentence for each field at fault; `form` is for what concerns no field.
+/// One sentence per field at fault; `form` is for anything that concerns no single field.
 #[derive(Debug, Default, Serialize)]
 pub struct SignupFaults {
     pub form: Option<String>,
@@ -100,7 +100,7 @@ impl Page for SignupPage {
     const TEMPLATE: &'static str = "signup.html";
 }
 
-/// The address of `/login` or `/signup` that leads to `next` afterwards.
+/// The URL of `/login` or `/signup` that leads to `next` afterwards.
 pub fn door(path: &str, next: &str) -> String {
     if next == "/" {
         return path.to_owned();
@@ -109,26 +109,26 @@ pub fn door(path: &str, next: &str) -> String {
     format!("{path}?next={next}")
 }
 
-/// What surrounds every page of a signed-in user: who they are, their chats, who asks for them.
+/// What surrounds every page of a signed-in user: who they are, their chats, open requests.
 #[derive(Debug, Serialize)]
 pub struct Shell {
     pub viewer: Person,
-    /// The path of this page, to which its small forms come back.
+    /// The path of this page, to which its small forms return.
     pub here: String,
     /// The chat in the middle.
     pub current: Option<i64>,
     pub general: ChatLine,
     pub private_chats: Vec<ChatLine>,
     pub rooms: Vec<ChatLine>,
-    /// Open requests to the viewer's own rooms, the oldest first.
+    /// Open requests to the viewer's own rooms, oldest first.
     pub requests: Vec<JoinRequestView>,
-    /// The history's epoch, by which the page's socket resumes.
+    /// The history's epoch, with which the page's socket resumes.
     pub epoch: String,
-    /// After so long the page renews its session.
+    /// How long until the page renews its session.
     pub renew_seconds: u64,
 }
 
-/// Somebody asks to join a room of the viewer's.
+/// A user who asks to join one of the viewer's rooms.
 #[derive(Debug, Serialize)]
 pub struct JoinRequestView {
     pub room_id: i64,
@@ -158,7 +158,7 @@ pub struct PeopleSearch {
     pub fault: Option<String>,
 }
 
-/// `POST /rooms`, as it was written.
+/// `POST /rooms`, as it was filled in.
 #[derive(Debug, Default, Serialize)]
 pub struct RoomForm {
     pub name: String,
@@ -167,7 +167,7 @@ pub struct RoomForm {
     pub description_fault: Option<String>,
 }
 
-/// `POST /join`, as it was written.
+/// `POST /join`, as it was filled in.
 #[derive(Debug, Default, Serialize)]
 pub struct JoinForm {
     pub invite_link: String,
@@ -182,7 +182,7 @@ pub struct ChatPage {
     pub chat: ChatLine,
     pub history: HistoryView,
     pub composer: Composer,
-    /// The room's panel; `None` for the other kinds.
+    /// The room's panel; `None` for other kinds of chat.
     pub panel: Option<RoomPanel>,
 }
 
@@ -193,7 +193,7 @@ impl Page for ChatPage {
 /// The form that sends a message.
 #[derive(Debug, Default, Serialize)]
 pub struct Composer {
-    /// A fresh name for the draft, so that a form sent twice is stored once.
+    /// A fresh id for the draft, so that a form sent twice is stored once.
     pub client_id: String,
     pub content: String,
     pub fault: Option<String>,
@@ -213,7 +213,7 @@ pub struct InvitePage {
     pub standing: InviteStanding,
 }
 
-/// How the viewer stands to the room that they are invited to.
+/// The viewer's state in the room that they are invited to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InviteStanding {
@@ -227,7 +227,7 @@ impl Page for InvitePage {
     const TEMPLATE: &'static str = "invite.html";
 }
 
-/// `GET /settings`, and a change of password that was refused or done.
+/// `GET /settings`, and a change of password that was refused or made.
 #[derive(Debug, Serialize)]
 pub struct SettingsPage {
     pub base: Base,
@@ -242,14 +242,14 @@ impl Page for SettingsPage {
     const TEMPLATE: &'static str = "settings.html";
 }
 
-/// An answer that is not the page that was asked for: 404, 403, 429, 500, 503 and their like.
+/// An answer that is not the requested page: 404, 403, 429, 500, 503 and the like.
 #[derive(Debug, Serialize)]
 pub struct FailurePage {
     pub theme: Theme,
     pub status: u16,
-    /// One sentence of the refusal; never a cause.
+    /// The refusal's sentence; never a cause.
     pub detail: Option<String>,
-    /// By which the operator finds the log line.
+    /// The id by which the operator finds the log line.
     pub request_id: Option<String>,
 }
 
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_theme_is_read_back_as_it_was_named() {
+    fn a_theme_can_be_read_back_from_its_name() {
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
             assert_eq!(Theme::from_name(theme.name()), theme);
         }

@@ -103,7 +103,7 @@ test("a text is cut between what one sees as characters", () => {
   assert.equal(beginning(`e${"\u0301".repeat(4000)}`, 5).length, 5);
 });
 
-test("the script paints the avatar that the server paints", async () => {
+test("script and server paint the same avatar", async () => {
   const dee = await here.person("dee.van-Hall");
   const avatar = dee.page.locator(".sidebar-foot .avatar");
   assert.equal(await avatar.textContent(), initialsOf("dee.van-Hall"));

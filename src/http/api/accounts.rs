@@ -31,7 +31,7 @@ pub async fn log_in(call: Call) -> Result<Answer> {
     };
     let (username, password) = (fields.text("username"), fields.text("password"));
     if !password.is_empty() {
-        // A longer one fits no account, and would only be hashed for nothing.
+        // A longer one fits no account and would only waste a hashing.
         fields.check("password", text::given_password(&password));
     }
     fields.finish()?;

@@ -1,4 +1,4 @@
-//! `/chats/…/history`: pages of a chat's past.
+//! `/chats/…/history`: pages of a chat's history.
 
 use crate::chat::{PageQuery, PageStart};
 use crate::error::{Error, Fault, Result};
@@ -32,7 +32,7 @@ struct HistoryJson<'a> {
     epoch: &'a str,
 }
 
-/// A message without its content, roughly.
+/// The approximate size of a message without its content.
 const MEMBERS_BYTES: usize = 224;
 
 async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
@@ -50,8 +50,8 @@ async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Ans
     Ok(respond::json_of(StatusCode::OK, &json, bytes))
 }
 
-/// The query's word; where it has no limit, the body's limit and offset. A body's offset is one position
-/// too many beside the query's `before` or `after`.
+/// The query decides; if it has no limit, the body's limit and offset count. An offset in the body
+/// together with `before` or `after` in the query is one position too many.
 fn page_query(query: &Query, body: &[u8]) -> Result<PageQuery> {
     let mut limit = query.integer("limit", 1..=PAGE_ROWS_MAX)?;
     let mut offset = query.integer("offset", 0..=ID_MAX)?;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_asked_for_by_one_position() {
+    fn a_page_has_only_one_position() {
         let page = |limit, from| Some(PageQuery { limit, from });
         assert_eq!(of("", ""), page(50, PageStart::Offset(0)));
         assert_eq!(of("limit=2&offset=3", ""), page(2, PageStart::Offset(3)));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_counts_where_the_query_says_nothing() {
+    fn the_body_counts_if_the_query_says_nothing() {
         let page = |limit, from| Some(PageQuery { limit, from });
         assert_eq!(of("", r#"{"limit":5,"offset":1}"#), page(5, PageStart::Offset(1)));
         assert_eq!(of("limit=2", r#"{"limit":5}"#), page(2, PageStart::Offset(0)));

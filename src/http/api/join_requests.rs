@@ -15,7 +15,7 @@ pub async fn ask(call: Call, room_id: ChatId) -> Result<Answer> {
     let mut fields = call.fields()?;
     let link = fields.text("invite_link");
     fields.finish()?;
-    // The link is read, never followed; one to another room is as good as none.
+    // The link is parsed, never followed; a link to another room counts as none.
     let code = text::invite_code(&link, room_id).ok_or_else(Error::not_found)?;
     let join = call.app.rules.ask_to_join(call.viewer()?, room_id, &code).await?;
     Ok(match join {
@@ -41,7 +41,7 @@ pub async fn list(call: Call, room_id: ChatId) -> Result<Answer> {
         None | Some("pending") => MemberState::Pending,
         Some("denied") => MemberState::Denied,
         Some(_) => {
-            let rule = "The state is pending or denied.";
+            let rule = "The state must be pending or denied.";
             return Err(Error::invalid(vec![Fault::new("state", rule)]));
         }
     };

@@ -7,12 +7,12 @@ use crate::http::respond::{self, Answer};
 use crate::metrics::Gauges;
 use hyper::StatusCode;
 
-/// While the process runs.
+/// 200 for as long as the process runs.
 pub fn healthz() -> Answer {
     respond::text(StatusCode::OK, "ok\n")
 }
 
-/// While PostgreSQL answers and nobody has asked us to stop.
+/// 200 for as long as PostgreSQL answers and nobody has told us to stop.
 pub async fn readyz(call: Call) -> Result<Answer> {
     if call.app.is_stopping() {
         return Err(Error::stopping());

@@ -1,4 +1,4 @@
-//! The JSON API: one file per resource. Handlers read the request, call a rule, and shape the answer.
+//! The JSON API: one file per resource. Handlers parse the request, call a rule, and shape the answer.
 
 pub mod accounts;
 pub mod chats;

@@ -35,7 +35,7 @@ async fn page(
     let from = before.map_or(PageStart::Offset(0), PageStart::Before);
     let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
     let href = views::href(place.chat_type(), chat_id);
-    // Out of reach, nothing else is asked for.
+    // If the chat is out of reach, nothing else is read.
     let history = call.app.rules.history(&viewer, chat_id, place.chat_type(), query).await?.page;
     let (mut shell, panel) = tokio::try_join!(
         call.shell(&viewer, href.clone(), Some(chat_id)),
@@ -45,7 +45,7 @@ async fn page(
         std::iter::once(&mut shell.general).chain(&mut shell.private_chats).chain(&mut shell.rooms);
     let line = lines.into_iter().find(|line| line.chat_id == chat_id.0);
     let line = line.ok_or_else(Error::not_found)?;
-    // The page's socket goes on from here: from what is shown, not from what came a moment later.
+    // The page's socket resumes from what is shown, not from what came a moment later.
     line.last_seq = history.last_seq.0;
     line.unread = (line.last_seq - line.read_seq).max(0);
     let chat = line.clone();
@@ -111,7 +111,7 @@ async fn refused(
     client_id: String,
     content: String,
 ) -> Result<Answer> {
-    // A name that belongs to another message would be refused again.
+    // A client_id that belongs to another message would be refused again.
     let client_id = match refusal.because {
         Because::Conflict => fresh_name()?,
         _ => client_id,

@@ -13,7 +13,7 @@ use crate::message::ChatType;
 use crate::text;
 use hyper::StatusCode;
 
-/// What stands in the page's forms.
+/// What is filled into the page's forms.
 #[derive(Default)]
 struct Forms {
     people: PeopleSearch,
@@ -39,7 +39,7 @@ async fn page(call: &Call, status: StatusCode, forms: Forms) -> Result<Answer> {
     )
 }
 
-/// The page again, with what was refused.
+/// The page again, with the refusal.
 async fn refused(call: &Call, refusal: &Refusal, forms: Forms) -> Result<Answer> {
     let mut answer = page(call, respond::status(refusal.because), forms).await?;
     respond::put_hints(refusal, answer.headers_mut());
@@ -96,7 +96,7 @@ pub async fn create_room(call: &Call, form: Form) -> Result<Answer> {
     }
 }
 
-/// Leads to the invitation, which says how the request stands.
+/// Redirects to the invitation, which shows the state of the request.
 pub async fn join(call: &Call, form: Form) -> Result<Answer> {
     let invite_link = form.text("invite_link");
     let no_link =

@@ -1,9 +1,9 @@
-//! The page at `/docs`: the OpenAPI description, told to people.
+//! The page at `/docs`: the OpenAPI description, made readable for people.
 //!
-//! `Docs` is what the template needs and nothing else; it is built at the start from the description that
-//! is compiled in, so that programs and people read the same document. The sockets, which OpenAPI
-//! cannot describe, stand in the template. Whether the routes agree with the description is a
-//! matter for the tests, not for this page.
+//! `Docs` is what the template needs and nothing else. It is built at start from the embedded
+//! description, so programs and people read the same document. The sockets, which OpenAPI cannot
+//! describe, are in the template. Whether the routes agree with the description is checked by tests,
+//! not by this page.
 
 use crate::ids::ID_MAX;
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct Docs {
     pub shapes: Vec<ShapeDoc>,
 }
 
-/// The calls under one tag.
+/// The calls with one tag.
 #[derive(Debug, Serialize)]
 pub struct GroupDoc {
     pub slug: String,
@@ -61,7 +61,7 @@ pub struct BodyDoc {
     pub example: Option<String>,
 }
 
-/// What may come back under one status; `codes` only where the description names them all.
+/// What may be returned with one status; `codes` only if the description names them all.
 #[derive(Debug, Serialize)]
 pub struct AnswerDoc {
     pub status: String,
@@ -81,14 +81,14 @@ pub struct ShapeDoc {
     pub choices: Vec<String>,
 }
 
-/// A type in words, with the name of the shape to follow, if there is one.
+/// A type in words, and the name of the shape to follow, if there is one.
 #[derive(Debug, Serialize)]
 pub struct KindDoc {
     pub words: String,
     pub shape: Option<String>,
 }
 
-/// Text in which backticks have become code.
+/// Text in which backticks have been turned into code.
 pub type Prose = Vec<ProseSpan>;
 
 #[derive(Debug, Serialize)]
@@ -98,7 +98,7 @@ pub struct ProseSpan {
 }
 
 impl Docs {
-    /// Reads the description that is compiled in.
+    /// Reads the embedded description.
     pub fn embedded() -> Self {
         let document = serde_json::from_str(OPENAPI)
             .expect("the embedded description is JSON: a test reads it");
@@ -262,7 +262,7 @@ fn words(schema: &Value) -> String {
 }
 
 fn range(from: &Value, to: &Value) -> Option<String> {
-    // It reads better as a power than as sixteen digits.
+    // A power is easier to read than sixteen digits.
     let number = |value: &Value| match value.as_i64() {
         Some(ID_MAX) => Some("2⁵³ − 1".to_owned()),
         other => other.map(|n| n.to_string()),
@@ -283,7 +283,7 @@ fn access(security: Option<&Value>) -> &'static str {
     }
 }
 
-/// Whether people find more behind the name of a schema than a scalar's bounds.
+/// Whether a schema's name leads people to more than a scalar's limits.
 fn is_shape(schema: &Value) -> bool {
     ["properties", "oneOf", "allOf"].iter().any(|key| schema.get(key).is_some())
 }

@@ -1,4 +1,4 @@
-//! An invitation to a room: who invites, and how the viewer's request stands.
+//! An invitation to a room: who invites, and the state of the viewer's request.
 
 use super::refusal;
 use crate::chat::MemberState;
@@ -37,7 +37,7 @@ pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
     call.page(StatusCode::OK, &page)
 }
 
-/// Leads back to the invitation, which says how the request stands, also after a denial.
+/// Redirects back to the invitation, which shows the state of the request, even after a denial.
 pub async fn ask(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
     let code = form.text("code");
     if let Err(error) = call.app.rules.ask_to_join(call.viewer()?, room_id, &code).await {

@@ -1,8 +1,8 @@
 //! Pages for people, one file per resource, and the files that they load.
 //!
-//! Every change comes as a form whose token is checked here, before any of the handlers. What a rule
-//! refuses is shown beside what was typed; after what succeeded the browser is led to a page. One route
-//! answers the pages' script with JSON: what the socket does not repeat.
+//! Every change arrives as a form, whose token is checked here, before any handler. A refusal is shown
+//! beside what was typed; after a success the browser is redirected to a page. One route answers the
+//! pages' script with JSON: what the socket does not replay.
 
 mod chat;
 mod dashboard;
@@ -31,7 +31,7 @@ impl Call {
         reader::page(&self.app, reader::takes_gzip(&self.headers), status, page)
     }
 
-    /// What was filled in, if a page of ours that was shown to the caller sent it.
+    /// The form's fields, if one of our pages that was shown to the caller sent it.
     fn form(&self) -> Result<Form> {
         let holder = match &self.viewer {
             Some(viewer) => Some(TokenHolder::Session(viewer.session)),
@@ -69,7 +69,7 @@ pub(super) async fn dispatch(route: PageRoute, call: Call) -> Result<Answer> {
     }
 }
 
-/// A refusal to show beside what was typed; what is away, broken or not there has a page of its own.
+/// A refusal to show beside what was typed; anything unavailable, broken or not found has its own page.
 fn refusal(error: Error) -> Result<Refusal> {
     match error {
         Error::Refused(refusal) if refusal.code != "not_found" => Ok(*refusal),
@@ -77,7 +77,7 @@ fn refusal(error: Error) -> Result<Refusal> {
     }
 }
 
-/// Where a form leads that says where it stood; anything but a page of ours is passed over.
+/// The page that the form says it was on; anything but one of our pages is ignored.
 fn next(form: &Form) -> Option<String> {
     let next = form.text("next");
     PageRoute::at(&next).map(|_| next)
@@ -92,7 +92,7 @@ pub(super) fn show_docs(call: &Call) -> Result<Answer> {
     call.page(StatusCode::OK, &call.app.docs)
 }
 
-/// A stylesheet, script or icon, in the smallest coding that the browser takes.
+/// A stylesheet, script or icon, in the smallest encoding that the browser accepts.
 pub(super) fn asset(call: &Call, path: &str) -> Result<Answer> {
     let asset = assets::find(path).ok_or_else(Error::not_found)?;
     let accepted = call.headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());

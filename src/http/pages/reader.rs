@@ -18,14 +18,14 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use std::io::Write;
 
-/// Half a millisecond for a page of 50 messages, and within a hundredth of the best.
+/// Half a millisecond for a page of 50 messages, and within a hundredth of the best compression.
 const LEVEL: Compression = Compression::new(6);
 
 pub struct Reader {
     theme: Theme,
     takes_gzip: bool,
     sees_pages: bool,
-    /// Where those who are not signed in are led.
+    /// Where users who are not signed in are redirected.
     login: Option<String>,
 }
 
@@ -46,7 +46,8 @@ impl Reader {
         }
     }
 
-    /// An error as a page where pages are seen, else as a problem; logged once unless it is a refusal.
+    /// An error as a page for readers of pages, otherwise as a problem; logged once unless it is a
+    /// refusal.
     pub fn refusal(&self, app: &App, error: &Error, request_id: &str) -> Answer {
         if !self.sees_pages {
             return respond::problem(error, request_id);
@@ -76,7 +77,7 @@ impl Reader {
     }
 }
 
-/// The login page, and back: to the page itself, or from a form to the page that it stands on.
+/// The login page with a way back: to the page itself, or from a form to the page that contains it.
 fn login(method: &Method, uri: &Uri) -> String {
     let address = match uri.path_and_query() {
         Some(address) if matches!(*method, Method::GET | Method::HEAD) => address.as_str(),
@@ -91,7 +92,7 @@ pub fn takes_gzip(headers: &HeaderMap) -> bool {
     assets::accepts(accepted.unwrap_or_default(), "gzip")
 }
 
-/// Browsers name HTML before all; programs name JSON, or nothing.
+/// Browsers name HTML first; programs name JSON, or nothing.
 fn prefers_html(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let (mut html, mut json) = (0.0, 0.0);
@@ -108,7 +109,7 @@ fn prefers_html(headers: &HeaderMap) -> bool {
     html > json
 }
 
-/// A page, compressed where that is worth it.
+/// A page, compressed if that is worth it.
 pub fn page<P: Page>(app: &App, takes_gzip: bool, status: StatusCode, page: &P) -> Result<Answer> {
     let html = app.renderer.page(page)?;
     if !takes_gzip || html.len() < COMPRESSED_BYTES_MIN {
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_login_one_is_where_one_was() {
+    fn after_the_login_people_are_back_where_they_were() {
         let login = |method, uri: &str| login(&method, &uri.parse().expect("an address"));
         assert_eq!(login(Method::GET, "/"), "/login");
         assert_eq!(login(Method::GET, "/room/9?before=5"), "/login?next=%2Froom%2F9%3Fbefore%3D5");

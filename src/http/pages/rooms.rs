@@ -46,7 +46,7 @@ pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<Room
     })
 }
 
-/// Who waits for the viewer's answer, as the list above each page shows them.
+/// The users who are waiting for the viewer's answer, as the list above each page shows them.
 pub async fn open_requests(call: &Call) -> Result<Answer> {
     let requests = call.app.rules.open_requests(&*call.viewer()?, None).await?;
     let requests: Vec<_> = requests

@@ -1,13 +1,13 @@
 //! Every route of a page on one screen, as `http::route` has those of the API. Pure.
 //!
-//! A page answers in HTML, also when it refuses; whoever is not signed in is led to the login page.
+//! A page answers in HTML, even when it refuses; a user who is not signed in is redirected to the login.
 
 use crate::http::route::{Access, Body, NoRoute};
 use crate::ids::ChatId;
 use crate::message::ChatType;
 use hyper::Method;
 
-/// What is asked for: a page, or what a form on one of them sends.
+/// What is requested: a page, or an action that one of its forms sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageRoute {
     SignupForm,
@@ -29,7 +29,7 @@ pub enum PageRoute {
     Remove(ChatId),
     Rotate(ChatId),
     Leave(ChatId),
-    /// For the script of a page, which has missed what came while it had no line: JSON, no page.
+    /// For a page's script, which missed requests while it was disconnected: JSON, not a page.
     Requests,
     Settings,
     SetTheme,
@@ -100,8 +100,8 @@ impl PageRoute {
         }))
     }
 
-    /// The page at this address of ours, if it is one to which somebody may be led: never another
-    /// host, never a door.
+    /// The page at this URL of ours, if people may be redirected to it: never another host, never the
+    /// login or signup page.
     pub fn at(address: &str) -> Option<Self> {
         let path = address.split(['?', '#']).next().unwrap_or_default();
         let plain = address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
@@ -135,7 +135,7 @@ impl PageRoute {
         }
     }
 
-    /// A form, wherever something is changed.
+    /// A form for everything that changes something.
     pub fn body(self) -> Body {
         match self {
             Self::SignupForm
@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_led_anywhere_but_to_a_page_of_ours() {
+    fn redirects_lead_only_to_our_own_pages() {
         let invite = "/chats/room/9/invite?code=x%26y";
         for ours in ["/", "/general", "/room/9?before=50", "/settings", invite] {
             assert!(PageRoute::at(ours).is_some(), "{ours}");
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_changes_something_is_a_form() {
+    fn every_change_is_a_form() {
         for path in ["signup", "login", "logout", "general", "people", "rooms", "join"] {
             let route = PageRoute::parse(&Method::POST, &[path]).expect("a form");
             assert_eq!(route.body(), Body::Form, "{path}");

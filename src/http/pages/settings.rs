@@ -10,10 +10,10 @@ use crate::http::{Call, cookies};
 use crate::text;
 use hyper::StatusCode;
 
-/// Browsers keep a cookie for 400 days at the most (RFC 6265bis).
+/// Browsers keep a cookie for at most 400 days (RFC 6265bis).
 const THEME_SECS: u32 = 400 * 24 * 60 * 60;
 
-/// What became of a change of password.
+/// The outcome of a change of password.
 #[derive(Default)]
 struct Changed {
     current_fault: Option<String>,

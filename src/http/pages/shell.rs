@@ -1,4 +1,4 @@
-//! What every page of a signed-in user has around it, and what every page at all begins with.
+//! What surrounds every page of a signed-in user, and what every page begins with.
 
 use crate::error::{Error, Result};
 use crate::http::form::{FormKey, TokenHolder};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub const THEME_COOKIE: &str = "theme";
 
-/// A session is renewed long before it ends, but not with every page.
+/// A session is renewed long before it ends, but not on every page.
 const RENEWALS_PER_LIFETIME: u32 = 4;
 const RENEW_AFTER_MIN: Duration = Duration::from_secs(60);
 

@@ -1,7 +1,7 @@
 //! Signing up, logging in, logging out.
 //!
-//! Before there is a session, forms belong to the browser, by a cookie of no other use: nobody can be
-//! logged in from elsewhere.
+//! Before there is a session, forms belong to the browser, by means of a cookie that has no other use:
+//! another site cannot log anybody in (login CSRF).
 
 use super::route::PageRoute;
 use super::{next, refusal, shell};
@@ -16,7 +16,7 @@ use hyper::StatusCode;
 
 pub const COOKIE: &str = "snug_door";
 
-/// Nobody guesses one, and we make them of this length.
+/// Too long to guess; all that we create have this length.
 const COOKIE_CHARS: usize = 22;
 
 pub fn show_login(call: &Call) -> Result<Answer> {
@@ -36,13 +36,13 @@ pub fn show_signup(call: &Call) -> Result<Answer> {
     signup(call, StatusCode::OK, next, username, email, SignupFaults::default())
 }
 
-/// The page to go to afterwards.
+/// The page to redirect to afterwards.
 fn asked_next(call: &Call) -> String {
     let next = call.query.get("next").unwrap_or_default();
     PageRoute::at(next).map_or("/", |_| next).to_owned()
 }
 
-/// A form at the door is the browser's, also when somebody has signed in meanwhile in another tab.
+/// The browser's form, even if somebody has signed in in another tab in the meantime.
 pub fn form(call: &Call) -> Result<Form> {
     let holder = cookies::named(&call.headers, COOKIE).map(TokenHolder::Door);
     Form::of(&call.body, &call.app.form_key, holder)
@@ -151,8 +151,8 @@ fn signup(
     })
 }
 
-/// A page whose forms belong to this browser. What it was known by stays, so that two open pages do
-/// not spoil each other.
+/// A page whose forms belong to this browser. An existing cookie is kept, so that two open pages do not
+/// invalidate each other's forms.
 fn at_the_door(
     call: &Call,
     page: impl FnOnce(crate::http::views::Base) -> Result<Answer>,

@@ -1,5 +1,5 @@
-//! Every page with sample and hostile values. With `SNUG_PREVIEW` set to a folder, the pages are
-//! written there, to be looked at in a browser.
+//! Every page with sample and hostile values. If `SNUG_PREVIEW` is set to a folder, the pages are
+//! written there, to look at in a browser.
 
 use super::*;
 use crate::http::views::*;
@@ -302,11 +302,11 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn what_people_wrote_is_text_on_every_page() {
+fn what_people_wrote_is_only_text_on_every_page() {
     for (name, html) in every_page(Theme::Dark) {
-        assert!(!html.contains("<img"), "{name} has markup that somebody wrote");
+        assert!(!html.contains("<img"), "{name} contains markup that somebody wrote");
         assert!(!html.contains("49"), "{name} ran what somebody wrote");
-        assert!(html.contains("data-theme=\"dark\""), "{name} has not the chosen theme");
+        assert!(html.contains("data-theme=\"dark\""), "{name} does not have the chosen theme");
     }
 }
 
@@ -344,7 +344,7 @@ fn gzip(text: &str) -> usize {
 }
 
 #[test]
-fn pages_can_be_written_for_looking_at() {
+fn pages_can_be_written_to_a_folder() {
     let Ok(folder) = std::env::var("SNUG_PREVIEW") else { return };
     for theme in [Theme::Light, Theme::Dark] {
         for (name, html) in every_page(theme) {

@@ -6,18 +6,18 @@ use crate::message::{ChatType, Standing};
 use crate::text;
 use serde::Serialize;
 
-/// How much of the last message a line carries; it shows less.
+/// How much of the last message a line contains; less of it is shown.
 const LAST_LINE_CHARS_MAX: usize = 100;
 
-/// A chat in the list at the left, and the head of the chat in the middle.
+/// A chat in the list on the left, and the head of the chat in the middle.
 #[derive(Debug, Clone, Serialize)]
 pub struct ChatLine {
     pub chat_id: i64,
     pub chat_type: ChatType,
-    /// Empty for the general chat, whose name stands in the template.
+    /// Empty for the general chat, whose name is in the template.
     pub name: String,
     pub href: String,
-    /// The other's, in a private chat.
+    /// The other user's, in a private chat.
     pub avatar: Option<Avatar>,
     pub last_seq: i64,
     pub read_seq: i64,
@@ -25,7 +25,7 @@ pub struct ChatLine {
     pub last: Option<LastLine>,
 }
 
-/// The beginning of a chat's last message, on one line.
+/// The start of a chat's last message, on one line.
 #[derive(Debug, Clone, Serialize)]
 pub struct LastLine {
     pub username: String,
@@ -34,7 +34,7 @@ pub struct LastLine {
 }
 
 impl ChatLine {
-    /// `name` is the other's in a private chat, the room's own in a room, and nothing in general.
+    /// `name` is the other user's in a private chat, the room's own in a room, and empty in general.
     pub fn new(standing: Standing, name: &str, last: Option<LastLine>) -> Self {
         let Standing { chat_id, chat_type, last_seq, read_seq } = standing;
         Self {
@@ -68,17 +68,17 @@ impl LastLine {
     }
 }
 
-/// What stands beside a room's messages.
+/// What is shown beside a room's messages.
 #[derive(Debug, Serialize)]
 pub struct RoomPanel {
     pub room_id: i64,
     pub description: String,
-    /// Whether the viewer made the room; only then are there requests, removals and a link.
+    /// Whether the viewer created the room; only then are there requests, removals and a link.
     pub is_creator: bool,
     pub members: Vec<PanelMember>,
-    /// The full number, where not all are listed.
+    /// The full number, in case not all are listed.
     pub members_count: i64,
-    /// Whom the creator denied, and may still approve.
+    /// The users whom the creator denied and may still approve.
     pub denied: Vec<Person>,
     pub invite_link: Option<String>,
 }

@@ -1,7 +1,7 @@
-//! Messages as pages show them: cut into spans, grouped by author, parted by days.
+//! Messages as pages show them: divided into spans, grouped by author, separated by days.
 //!
-//! Days and times are in UTC here, since the server does not know the reader's zone; the page's
-//! script writes them anew in local time.
+//! Days and times are in UTC here, because the server does not know the reader's time zone; the page's
+//! script rewrites them in local time.
 
 use super::people::Person;
 use super::spans::{Span, mentions, spans};
@@ -10,16 +10,16 @@ use crate::message;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-/// Messages of one author within so long of each other share one head; `log.js` has the same.
+/// Messages of one author within this time share one head; `arrange.js` has the same value.
 const GROUP_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The messages of one page, oldest first.
 #[derive(Debug, Default, Serialize)]
 pub struct HistoryView {
     pub messages: Vec<MessageView>,
-    /// The page before this one; `None` at the chat's beginning.
+    /// The page before this one; `None` at the beginning of the chat.
     pub older: Option<String>,
-    /// Back to the end, where this page is not the end.
+    /// The end of the chat, if this page is not the end.
     pub latest: Option<String>,
     pub last_seq: i64,
     pub read_seq: i64,
@@ -39,15 +39,15 @@ pub struct MessageView {
     pub clock: String,
     /// `19 September 2024, 10:00 UTC`
     pub moment: String,
-    /// `Thursday, 19 September 2024`, where a day begins with this message.
+    /// `Thursday, 19 September 2024`, if a day begins with this message.
     pub day: Option<String>,
-    /// Shares the head of the message above it.
+    /// Whether it shares the head of the message above it.
     pub continues: bool,
-    /// The first that the viewer has not read.
+    /// Whether it is the first that the viewer has not read.
     pub first_unread: bool,
 }
 
-/// The views of these messages, which follow one another; `read_seq` is how far the viewer had read.
+/// The views of consecutive messages; `read_seq` is how far the viewer had read.
 pub fn messages(
     stored: &[message::Message],
     viewer: &message::Viewer,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How many colours avatars have; `components.css` and `avatar.js` know the same number.
+/// How many colours avatars have; `components.css` and `avatar.js` use the same number.
 const HUES: u32 = 12;
 
 #[derive(Debug, Clone, Serialize)]
@@ -26,7 +26,7 @@ pub struct Avatar {
 }
 
 impl Avatar {
-    /// `js/avatar.js` computes the same for people whom only the script sees.
+    /// `js/avatar.js` computes the same for people whom only the script shows.
     pub fn of(username: &str) -> Self {
         let words = username.split(['_', '.', '-']).filter(|word| !word.is_empty());
         let initials = words.filter_map(|word| word.chars().next()).take(2);
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_avatar_follows_from_the_name_without_regard_to_case() {
+    fn an_avatar_depends_on_the_name_but_not_its_case() {
         assert_eq!(Avatar::of("ada.lovelace").initials, "AL");
         assert_eq!(Avatar::of("bo").initials, "B");
         assert_eq!(Avatar::of("__").initials, "");

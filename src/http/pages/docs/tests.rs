@@ -1,4 +1,4 @@
-//! The description is complete and consistent in itself, and the page shows all of it.
+//! The description is complete and consistent, and the page shows all of it.
 
 use super::*;
 use minijinja::value::Serde;
@@ -51,7 +51,7 @@ fn every_operation_has_a_name_a_summary_a_tag_and_a_success() {
         let tag = &operation["tags"][0];
         assert!(list(&document["tags"]).iter().any(|t| t["name"] == *tag), "{call}: tag {tag}");
         let success = entries(&operation["responses"]).any(|(s, _)| s.starts_with('2'));
-        assert!(success, "{call}: no success");
+        assert!(success, "{call}: no success status");
     }
     assert!(names.len() > 25);
 }
@@ -116,7 +116,7 @@ fn every_parameter_of_a_path_is_described() {
 fn the_page_shows_every_call_and_every_shape() {
     let page = render();
     let document = document();
-    // What the template escapes in a path.
+    // How the template escapes a path.
     let escaped = |path: &str| path.replace('/', "&#x2f;");
     for (path, _) in entries(&document["paths"]) {
         assert!(page.contains(path) || page.contains(&escaped(path)), "{path}");
@@ -137,7 +137,7 @@ fn the_page_has_no_script_and_no_inline_style() {
 }
 
 #[test]
-fn a_kind_is_told_in_words() {
+fn a_type_is_described_in_words() {
     let document = document();
     let schemas = &document["components"]["schemas"];
     assert_eq!(words(&schemas["Username"]), "text, 3–32 characters");
