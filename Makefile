@@ -28,7 +28,7 @@ lint: need-rust
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# How large is this machine? To measure a running snug, and for everything else: make load ARGS="--help"
+# How many people does this machine bear? For other measurements, see: make load ARGS="--help"
 load: ARGS = --start $(TARGET)/release/snug size
 load: build
 	@.ci/need postgresql
@@ -41,14 +41,14 @@ figures: build
 	cargo build --release --locked --package snug-load
 	@TARGET=$(TARGET) tests/load/figures
 
-# The small parts: frames, JSON, publishing, a page of history.
+# Times the small parts: frames, JSON, publishing, a page of history. FILTER=frames picks some.
 bench: need-rust
 	@.ci/need cc postgresql
 	cargo bench --locked --bench parts -- $(FILTER)
 
 # As root, after `make`: installs the account, the program, the unit, and a settings file if there is none.
 install:
-	@test -x $(TARGET)/release/snug || { echo "snug: nothing to install yet; run make as yourself first" >&2; exit 1; }
+	@test -x $(TARGET)/release/snug || { echo "snug: there is nothing to install yet; run make first, not as root" >&2; exit 1; }
 	install -D -m 755 $(TARGET)/release/snug "$(DESTDIR)$(PREFIX)/bin/snug"
 	install -D -m 644 systemd/snug.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.service"
 	install -D -m 644 systemd/snug.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.socket"
@@ -58,8 +58,8 @@ ifeq ($(DESTDIR),)
 	@.ci/need postgresql
 	getent passwd snug >/dev/null || useradd --system --home-dir /var/lib/snug --shell /usr/sbin/nologin snug
 	test ! -d /run/systemd/system || systemctl daemon-reload
-	@echo "snug: installed; start it with: systemctl enable --now snug"
+	@echo "snug: installed; to start it, run: systemctl enable --now snug"
 endif
 
 need-rust:
-	@command -v cargo >/dev/null || { echo "snug: cargo is missing; get Rust from https://rustup.rs" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "snug: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }
