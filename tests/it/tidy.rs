@@ -25,15 +25,34 @@ pub(crate) fn files(under: &str, ending: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The source without its tests.
-fn code(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or_default()
+/// The source without its tests: of each item that is there for tests only, the lines are left empty, so
+/// that all others keep their numbers. Sources are formatted, so that an item ends on the first line that
+/// is indented as its attribute is and closes something.
+fn code(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() == "#[cfg(test)]" {
+            let indent = line.len() - line.trim_start().len();
+            let ends = |line: &str| {
+                line.len() - line.trim_start().len() == indent && line.ends_with([';', '}', ','])
+            };
+            let item = lines.by_ref().position(ends).expect("an item after #[cfg(test)]");
+            code.push_str(&"\n".repeat(item + 2));
+        } else {
+            code.push_str(line);
+            code.push('\n');
+        }
+    }
+    code
 }
 
-/// Sources outside `allowed` folders in which one of the words stands.
+/// Lines of sources outside `allowed` folders in which one of the words stands.
 fn strays(words: &[&str], allowed: &[&str]) -> Vec<String> {
     let is_free = |name: &str| {
-        !name.ends_with("/tests.rs") && !allowed.iter().any(|place| name.starts_with(place))
+        !name.ends_with("/tests.rs")
+            && !name.ends_with("_tests.rs")
+            && !allowed.iter().any(|place| name.starts_with(place))
     };
     let mut strays = Vec::new();
     for (name, text) in files("src", ".rs").iter().filter(|(name, _)| is_free(name)) {
@@ -45,6 +64,56 @@ fn strays(words: &[&str], allowed: &[&str]) -> Vec<String> {
         }
     }
     strays
+}
+
+#[test]
+fn of_a_source_only_what_is_there_for_tests_is_passed_over() {
+    let source = "\
+mod before;
+#[cfg(test)]
+mod some_tests;
+mod after;
+
+struct Shard {
+    at: u32,
+    #[cfg(test)]
+    looks: Vec<(u32, u32)>,
+    of: u32,
+}
+
+#[cfg(test)]
+#[allow(dead_code)]
+fn only_in_tests(
+    at: u32,
+) -> u32 {
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_tests() {
+        todo!();
+    }
+}
+
+fn last() {}
+";
+    let code = code(source);
+    let left: Vec<(usize, &str)> =
+        code.lines().enumerate().filter(|(_, line)| !line.is_empty()).collect();
+    let expected = [
+        (0, "mod before;"),
+        (3, "mod after;"),
+        (5, "struct Shard {"),
+        (6, "    at: u32,"),
+        (9, "    of: u32,"),
+        (10, "}"),
+        (29, "fn last() {}"),
+    ];
+    assert_eq!(left, expected);
+    assert_eq!(code.lines().count(), source.lines().count(), "lines keep their numbers");
 }
 
 #[test]
