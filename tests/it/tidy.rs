@@ -3,6 +3,7 @@
 mod docs;
 
 use crate::support::Database;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -273,4 +274,26 @@ fn each_type_name_has_one_meaning() {
     }
     homes.retain(|_, files| files.len() > 1);
     assert!(homes.is_empty(), "{homes:#?}");
+}
+
+/// A migration that has landed has been applied somewhere, and is never changed again, not even in a
+/// comment. A new one gets its line here.
+#[test]
+fn a_migration_that_has_landed_never_changes() {
+    const LANDED: [(&str, &str); 3] = [
+        ("0001_begin", "9aab7a67d2af7d5111cf34ad0772500e2445ccbdc2bbdec029d78d70f4e305b5"),
+        ("0002_subnets", "7bc9002a389a8ce4d6ae1e827e302bb60b24fe43a4e484ff2ca6744d3f4c33a8"),
+        ("0003_store_messages", "c267a8c0f5cab9d34815829282b8911c6d48087934e76c1e056ca35100414606"),
+    ];
+    let mut found: Vec<(String, String)> = files("sql/migrations", ".sql")
+        .iter()
+        .map(|(name, text)| {
+            let name = name.trim_start_matches("sql/migrations/").trim_end_matches(".sql");
+            let hash = Sha256::digest(text.as_bytes());
+            (name.to_owned(), hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        })
+        .collect();
+    found.sort();
+    let landed = LANDED.map(|(name, hash)| (name.to_owned(), hash.to_owned()));
+    assert_eq!(found, landed);
 }
