@@ -67,6 +67,10 @@ impl Writer {
     pub async fn connect(store: &Store) -> Result<Self> {
         let mut config = store.config.clone();
         add_options(&mut config, "-c enable_seqscan=off");
+        // So that it can be told from the others in PostgreSQL's own lists.
+        let name = config.get_application_name().unwrap_or_default();
+        let name = format!("{name} lane");
+        config.application_name(name);
         let connecting = async {
             let (client, _serving) = connect(&config).await?;
             let statement = client.prepare(sql!("messages/store")).await?;

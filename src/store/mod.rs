@@ -91,8 +91,10 @@ impl Store {
             STATEMENT_TIMEOUT.as_millis()
         );
         add_options(&mut config, &ours);
+        if config.get_application_name().is_none() {
+            config.application_name("snug");
+        }
         config
-            .application_name("snug")
             .connect_timeout(DATABASE_CONNECT_TIMEOUT)
             .keepalives_idle(DATABASE_KEEPALIVE)
             .tcp_user_timeout(DATABASE_KEEPALIVE);

@@ -126,7 +126,7 @@ async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
     let mut reader = bob.socket("/ws/general").await;
     let mut writer = ada.socket("/ws/general").await;
     proxy.refuse(true);
-    end_backends(&server.database, "state = 'idle' and query not like '-- Stores a batch%'").await;
+    end_backends(&server.database, "state = 'idle' and application_name = 'snug'").await;
     proxy.doom(Fate::AnswerLost);
     writer.send(json!({"content": "second", "client_id": "second"})).await;
     let error = writer.expect("error").await;
@@ -151,7 +151,7 @@ async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
 pub(crate) async fn end_backends(database: &Database, which: &str) -> i64 {
     let end = format!(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity
-         where datname = current_database() and application_name = 'snug' and {which}"
+         where datname = current_database() and application_name in ('snug', 'snug lane') and {which}"
     );
     database.client().await.query_one(&end, &[]).await.unwrap().get(0)
 }
@@ -161,7 +161,7 @@ async fn backends_that_are_ended_under_load_lose_and_double_nothing() {
     let server = Server::start().await;
     under_load(&server, async |signals| {
         for round in 0..9 {
-            let which = if round % 3 == 0 { "true" } else { "query like '-- Stores a batch%'" };
+            let which = if round % 3 == 0 { "true" } else { "application_name = 'snug lane'" };
             end_backends(&server.database, which).await;
             wait_for(signals, 10).await;
         }
@@ -229,7 +229,7 @@ async fn a_stopped_backend_of_the_lane_is_not_doubled_by_its_successor() {
     socket.expect("ack").await;
     let client = server.database.client().await;
     let query = "select pid from pg_stat_activity where datname = current_database()
-        and application_name = 'snug' and query like '-- Stores a batch%'";
+        and application_name = 'snug lane'";
     let pid: i32 = client.query_one(query, &[]).await.unwrap().get(0);
     let pid = nix::unistd::Pid::from_raw(pid);
     kill(pid, Signal::SIGSTOP).unwrap();

@@ -100,6 +100,25 @@ async fn options_in_the_url_of_a_database_are_kept() {
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
+/// Unless the URL says otherwise, they are snug's; the one that stores messages can be told from the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_the_database_have_names() {
+    for (given, expected) in
+        [("", ["snug", "snug lane"]), ("&application_name=tea", ["tea", "tea lane"])]
+    {
+        let database = Database::new().await;
+        let client = database.client().await;
+        let url = format!("{}{given}", database.url());
+        let server = Server::on(database, &[("SNUG_DATABASE_URL", &url)]).await;
+        server.person("ada").await.say(1, "hello").await;
+        let names = "select distinct application_name from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() order by 1";
+        let names = client.query(names, &[]).await.unwrap();
+        let names: Vec<&str> = names.iter().map(|row| row.get(0)).collect();
+        assert_eq!(names, expected);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_of_an_older_program_is_brought_up_to_date() {
     let database = Database::new().await;

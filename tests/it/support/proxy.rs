@@ -121,12 +121,14 @@ const SYNC: &[u8] = b"S\0\0\0\x04";
 /// "ReadyForQuery" with no transaction open: the commit was carried out.
 const IDLE: &[u8] = b"Z\0\0\0\x05I";
 
-/// The name under which the lane's statement is prepared here: "s" and a number, right before its text.
-fn storing_statement(bytes: &[u8]) -> Option<Vec<u8>> {
-    let text = b"\0-- Stores a batch of drafts";
-    let end = bytes.windows(text.len()).position(|window| window == text)?;
-    let begin = bytes[..end].iter().rposition(|byte| *byte == b's')?;
-    Some(bytes[begin..end].to_vec())
+/// What a connection says at its start, if it is the lane's.
+const LANE: &[u8] = b"\0application_name\0snug lane\0";
+
+/// The name under which a statement is prepared here ("Parse"). The lane's first is the one that stores.
+fn prepared(bytes: &[u8]) -> Option<Vec<u8>> {
+    let name = bytes.strip_prefix(b"P")?.get(4..)?;
+    let end = name.iter().position(|byte| *byte == 0)?;
+    Some(name[..end].to_vec())
 }
 
 /// Where a commit begins: the message that says so, or what ends the lane's statement, which is a
@@ -151,7 +153,7 @@ impl Wire {
         let doomed = AtomicBool::new(false);
         let asking = async {
             let mut buffer = vec![0; 64 * 1024];
-            let mut storing = None;
+            let (mut is_lane, mut storing) = (None, None);
             loop {
                 let count = from_client.read(&mut buffer).await.unwrap_or(0);
                 if count == 0 {
@@ -159,7 +161,10 @@ impl Wire {
                 }
                 self.unclogged().await;
                 let bytes = &buffer[..count];
-                storing = storing.or_else(|| storing_statement(bytes));
+                let first = || bytes.windows(LANE.len()).any(|window| window == LANE);
+                if *is_lane.get_or_insert_with(first) {
+                    storing = storing.or_else(|| prepared(bytes));
+                }
                 let commit = commit(bytes, storing.as_deref());
                 let fate = match self.fate.load(Relaxed) {
                     fate if commit.is_some() && fate != Fate::UpdateAnswerLost as u8 => {
