@@ -16,7 +16,7 @@
 //! - `server`: accepting connections; `listener`, `connection_limits` (how many at once),
 //!   `http_stream` (the stream below hyper)
 //! - `http`: requests
-//!   - `route` (every route of the API on one screen), `pages::route` (those of pages)
+//!   - `routes` (every route, a line each), `route` (what a route is, and how it is found)
 //!   - `guard` (who asks), `public_url`, `body`, `cookies`, `form` (forms and their tokens),
 //!     `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
@@ -88,7 +88,7 @@
 //! 4. An await while a lock is held; a guard that leaves its module.
 //! 5. A queue, body, list, retry or wait without a bound. Every bound is in `limits`.
 //! 6. Global state: everything hangs off `App`.
-//! 7. A route without a declared access: the matches in `http::route` are exhaustive.
+//! 7. A route without a declared access: each line of `http::routes` has one.
 //! 8. A second step after a commit inside a future that a leaving client can drop: the rules run
 //!    such calls to their end.
 //! 9. Inline script or style in HTML; text for people or a path in a script.

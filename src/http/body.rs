@@ -3,7 +3,7 @@
 //! Members are requested by name and type. What is missing or wrong is collected, so that one answer
 //! names all the fields at fault.
 
-use super::route::Body as Kind;
+use super::route::Kind;
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ID_MAX, Whole};
 use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, REQUEST_READ_TIMEOUT};
@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
-/// Reads what this kind of body needs, and the body itself.
+/// Reads the body of a route of this kind, and checks the headers that it needs.
 pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes> {
     let is_json = is_type(headers, "application/json");
     match kind {
-        Kind::None => return Ok(Bytes::new()),
+        Kind::Empty | Kind::Page | Kind::PageData | Kind::Socket => return Ok(Bytes::new()),
         Kind::Json if !is_json => {
             return Err(unsupported("Send the body as application/json."));
         }

@@ -1,8 +1,8 @@
 //! The edge for requests: what a request means, who may make it, and what it is answered with.
 //!
-//! `serve` is called by `server` once per request. It knows every route; the handlers are in `api`
-//! (JSON, one file per resource) and `pages` (HTML, likewise). None of them talks to the database: they call
-//! the rules in `chat`.
+//! `serve` is called by `server` once per request. The table of routes (`routes`) says who may ask
+//! and what is called; the handlers are in `api` (JSON, one file per resource) and `pages` (HTML,
+//! likewise). None of them talks to the database: they call the rules in `chat`.
 
 mod api;
 mod app;
@@ -13,13 +13,12 @@ pub mod form;
 pub mod framing;
 mod guard;
 pub mod not_http;
-#[cfg(test)]
-mod openapi_tests;
 pub mod pages;
 pub mod public_url;
 pub mod render;
 mod respond;
 mod route;
+mod routes;
 mod sockets;
 pub mod views;
 
@@ -36,7 +35,7 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode};
 use public_url::Scheme;
 use respond::Answer;
-use route::{Access, NoRoute, Route};
+use route::{Access, Handler, Kind, NoRoute, Parameters, Route};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -87,12 +86,12 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let id = format!("{:x}", peer.app.requests.fetch_add(1, Relaxed));
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let parsed = Route::parse(&method, &path);
-    let name = parsed.as_ref().map_or("(none)", |route| route.name());
+    let found = Route::find(&method, &path);
+    let name = found.as_ref().map_or("(none)", |(route, _)| route.pattern);
     let asks_upgrade = request.headers().contains_key(header::UPGRADE);
-    let reader = pages::reader::Reader::of(&request, &parsed);
+    let reader = pages::reader::Reader::of(&request, found.as_ref().ok().map(|(route, _)| *route));
     let mut seen = Seen { scheme: Scheme::Http, user: None };
-    let mut answer = match answer(&peer, request, parsed, &mut seen).await {
+    let mut answer = match answer(&peer, request, found, &mut seen).await {
         Ok(answer) => answer,
         Err(error) => reader.refusal(&peer.app, &error, &id),
     };
@@ -129,7 +128,7 @@ struct Seen {
 async fn answer(
     peer: &Peer,
     request: Request<Incoming>,
-    route: Result<Route<'_>, NoRoute>,
+    found: Result<(&'static Route, Parameters<'_>), NoRoute>,
     seen: &mut Seen,
 ) -> Result<Answer> {
     let app = &peer.app;
@@ -138,15 +137,15 @@ async fn answer(
     let authority = parts.uri.authority().map(|authority| authority.as_str());
     let caller = Caller::of(app, peer.address, &headers, authority)?;
     seen.scheme = caller.scheme;
-    let route = route.map_err(no_route)?;
+    let (route, mut path) = found.map_err(no_route)?;
     let query = Query::of(parts.uri.query());
-    if let Route::Socket(route) = route {
+    if let Handler::Socket(socket_path) = route.handler {
         let request = sockets::Handshake { version: parts.version, headers, query, caller };
-        return sockets::upgrade(peer, route, request, &mut seen.user).await;
+        return sockets::upgrade(peer, socket_path(&mut path), request, &mut seen.user).await;
     }
     let is_change = !matches!(parts.method, Method::GET | Method::HEAD);
-    let is_form = is_change && matches!(route, Route::Page(_));
-    let viewer = match route.access() {
+    let is_form = route.kind == Kind::Form;
+    let viewer = match route.access {
         Access::User => {
             let (user, by) = guard::authenticate(app, &headers, None).await?;
             seen.user = Some(Arc::clone(&user.viewer));
@@ -157,7 +156,7 @@ async fn answer(
             }
             Some(user.viewer)
         }
-        Access::Door => {
+        Access::OptionalUser => {
             if is_form {
                 guard::refuse_foreign_form(&caller, &headers)?;
             }
@@ -178,48 +177,13 @@ async fn answer(
             None
         }
     };
-    let body = body::of(route.body(), &headers, body).await?;
+    let body = body::of(route.kind, &headers, body).await?;
     let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
-    // In a box of its own, or the many requests for sockets would carry what the largest handler needs.
-    Box::pin(dispatch(route, call)).await
-}
-
-async fn dispatch(route: Route<'_>, call: Call) -> Result<Answer> {
-    use api::{accounts, chats, history, join_requests, machines, private, rooms, users};
-    match route {
-        Route::Signup => accounts::sign_up(call).await,
-        Route::Login => accounts::log_in(call).await,
-        Route::Logout => accounts::log_out(call).await,
-        Route::Renew => accounts::renew(call).await,
-        Route::Password => accounts::change_password(call).await,
-        Route::Me => accounts::me(call).await,
-        Route::Users => users::search(call).await,
-        Route::Chats => chats::list(call).await,
-        Route::PostMessage(chat_id) => chats::post(call, chat_id).await,
-        Route::PostRead(chat_id) => chats::read(call, chat_id).await,
-        Route::GeneralHistory => history::general(call).await,
-        Route::CreatePrivate => private::create(call).await,
-        Route::PrivateHistory(chat_id) => history::private(call, chat_id).await,
-        Route::CreateRoom => rooms::create(call).await,
-        Route::Room(room_id) => rooms::show(call, room_id).await,
-        Route::Members(room_id) => rooms::members(call, room_id).await,
-        Route::RemoveMember(room_id, user_id) => rooms::remove(call, room_id, user_id).await,
-        Route::Rotate(room_id) => rooms::rotate(call, room_id).await,
-        Route::Join(room_id) => join_requests::ask(call, room_id).await,
-        Route::JoinStatus(room_id) => join_requests::status(call, room_id).await,
-        Route::Pending(room_id) => join_requests::list(call, room_id).await,
-        Route::Approve(room_id) => join_requests::approve(call, room_id).await,
-        Route::Deny(room_id) => join_requests::deny(call, room_id).await,
-        Route::RoomHistory(room_id) => history::room(call, room_id).await,
-        Route::Healthz => Ok(machines::healthz()),
-        Route::Readyz => machines::readyz(call).await,
-        Route::Metrics => machines::metrics(call),
-        Route::OpenApi => Ok(machines::openapi()),
-        Route::Docs => pages::show_docs(&call),
-        Route::Asset(path) => pages::asset(&call, path),
-        Route::Page(page) => pages::dispatch(page, call).await,
+    match route.handler {
+        Handler::Call(run) => run(&call, &mut path).await,
+        Handler::Form(run) => run(&call, call.form(route.access)?, &mut path).await,
         // Upgraded before.
-        Route::Socket(_) => Err(Error::not_found()),
+        Handler::Socket(_) => Err(Error::not_found()),
     }
 }
 

@@ -1,331 +1,352 @@
-//! Every route of the API on one screen (those of pages: `pages::route`): what a method and a path mean,
-//! who may ask, what the body is. Pure.
-//!
-//! Matches are exhaustive: a route without a declared access does not compile.
+//! What a route is, and which one a request asks for. The routes themselves stand in `routes`. Pure.
 
-use super::pages::route::PageRoute;
+use super::Call;
+use super::form::Form;
+use super::respond::Answer;
+use super::routes::ROUTES;
+use super::sockets::SocketPath;
+use crate::error::Result;
 use crate::ids::{ChatId, UserId};
 use hyper::Method;
+use std::pin::Pin;
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route<'a> {
-    Signup,
-    Login,
-    Logout,
-    Renew,
-    Password,
-    Me,
-    Users,
-    Chats,
-    PostMessage(ChatId),
-    PostRead(ChatId),
-    GeneralHistory,
-    CreatePrivate,
-    PrivateHistory(ChatId),
-    CreateRoom,
-    Room(ChatId),
-    Members(ChatId),
-    RemoveMember(ChatId, UserId),
-    Rotate(ChatId),
-    Join(ChatId),
-    JoinStatus(ChatId),
-    Pending(ChatId),
-    Approve(ChatId),
-    Deny(ChatId),
-    RoomHistory(ChatId),
-    Socket(SocketRoute),
-    Healthz,
-    Readyz,
-    Metrics,
-    OpenApi,
-    Docs,
-    Asset(&'a str),
-    Page(PageRoute),
-}
-
-/// What a socket is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SocketRoute {
-    All,
-    General,
-    Private(ChatId),
-    Room(ChatId),
+/// A line of the table.
+pub(super) struct Route {
+    pub method: Method,
+    /// The path, with a name in braces for each parameter: what logs and metrics call the route.
+    pub pattern: &'static str,
+    pub access: Access,
+    pub kind: Kind,
+    pub handler: Handler,
 }
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Anyone,
+    /// Anyone, and those who are signed in are known.
+    OptionalUser,
     User,
-    /// Anyone, but who is signed in is known.
-    Door,
-    /// Who holds a token for it, or asks from the machine itself.
+    /// Those who hold a token for it, or ask from the machine itself.
     Operator,
 }
 
-/// What comes along.
+impl Access {
+    /// Whether those who are not signed in are to sign in first.
+    pub fn needs_user(self) -> bool {
+        match self {
+            Self::User => true,
+            Self::Anyone | Self::OptionalUser | Self::Operator => false,
+        }
+    }
+}
+
+/// What is sent, and how it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Body {
-    None,
+pub enum Kind {
+    Empty,
     Json,
     /// JSON, or the OAuth2 password form.
     JsonOrForm,
-    /// What a page's form sends.
-    Form,
     /// JSON, which may also be absent.
     OptionalJson,
+    /// A handshake; what follows are frames.
+    Socket,
+    /// Nothing is sent; the answer is HTML, even if it is a refusal. A user who is not signed in is
+    /// redirected to the login page.
+    Page,
+    /// What the form of a page sends, with its token; answered as `Page`.
+    Form,
+    /// Nothing is sent; the answer is JSON for a page's script, but a refusal is that of a `Page`.
+    PageData,
 }
 
-/// Why a request is no route.
+impl Kind {
+    /// Whether those who ask see pages.
+    pub fn is_of_pages(self) -> bool {
+        match self {
+            Self::Page | Self::Form | Self::PageData => true,
+            Self::Empty | Self::Json | Self::JsonOrForm | Self::OptionalJson | Self::Socket => {
+                false
+            }
+        }
+    }
+}
+
+/// What is called.
+pub(super) enum Handler {
+    Call(for<'a> fn(&'a Call, &mut Parameters<'a>) -> Answering<'a>),
+    /// Only with a form whose token was found good.
+    Form(for<'a> fn(&'a Call, Form, &mut Parameters<'a>) -> Answering<'a>),
+    /// What the socket is for.
+    Socket(fn(&mut Parameters<'_>) -> SocketPath),
+}
+
+/// In a box of its own, or the many requests for sockets would carry what the largest handler needs.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
+
+/// The table: `(call, form)`, the names by which the last column speaks of the two, and a line for each
+/// route: `METHOD /path/{parameter}, Access, Kind, handler;`.
+macro_rules! routes {
+    (
+        ($call:ident, $form:ident)
+        $(
+            $method:ident
+            $(/ $($literal:ident $(. $ending:ident)?)? $({ $parameter:ident })?)+,
+            $access:ident, $kind:ident, $handler:expr;
+        )+
+    ) => {
+        pub(super) static ROUTES: &[$crate::http::route::Route] = &[$($crate::http::route::Route {
+            method: hyper::Method::$method,
+            pattern: concat!($(
+                "/",
+                $(stringify!($literal), $(".", stringify!($ending),)?)?
+                $("{", stringify!($parameter), "}",)?
+            )+),
+            access: $crate::http::route::Access::$access,
+            kind: $crate::http::route::Kind::$kind,
+            handler: $crate::http::route::handler!(
+                $kind, ($call, $form), ($($($parameter)?)+), $handler
+            ),
+        }),+];
+    };
+}
+
+/// The last column as a function. Its path has an underscore since some have no parameters.
+macro_rules! handler {
+    (Socket, $names:tt, ($($parameter:ident)*), $path:expr) => {
+        $crate::http::route::Handler::Socket(|_path| {
+            $(let $parameter = _path.take();)*
+            $path
+        })
+    };
+    (Form, ($call:ident, $form:ident), ($($parameter:ident)*), $answer:expr) => {
+        $crate::http::route::Handler::Form(|$call, $form, _path| {
+            $(let $parameter = _path.take();)*
+            Box::pin($answer)
+        })
+    };
+    ($kind:ident, ($call:ident, $form:ident), ($($parameter:ident)*), $answer:expr) => {
+        $crate::http::route::Handler::Call(|$call, _path| {
+            $(let $parameter = _path.take();)*
+            Box::pin($answer)
+        })
+    };
+}
+pub(super) use {handler, routes};
+
+/// Why a request has no route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoRoute {
     UnknownPath,
-    /// The methods that the path knows.
-    OtherMethod(&'static str),
+    /// The methods that the path takes, as `Allow` lists them.
+    OtherMethod(String),
 }
 
-impl<'a> Route<'a> {
-    /// `HEAD` is answered as `GET` without its body. An id that cannot be one becomes 0, which no chat
-    /// and no user has, so that it is answered like any other unknown one.
-    pub fn parse(method: &Method, path: &'a str) -> Result<Self, NoRoute> {
-        use Route::{
-            Approve, Asset, Chats, CreatePrivate, CreateRoom, Deny, Docs, GeneralHistory, Healthz,
-            Join, JoinStatus, Login, Logout, Me, Members, Metrics, OpenApi, Password, Pending,
-            PostMessage, PostRead, PrivateHistory, Readyz, RemoveMember, Renew, Room, RoomHistory,
-            Rotate, Signup, Socket, Users,
-        };
-        let path = path.strip_prefix('/').ok_or(NoRoute::UnknownPath)?;
-        if let Some(asset) = path.strip_prefix("assets/") {
-            return get(method, Asset(asset));
-        }
-        let segments: Vec<&str> = path.split('/').collect();
-        match segments.as_slice() {
-            ["auth", "signup"] => post(method, Signup),
-            ["auth", "login"] => post(method, Login),
-            ["auth", "logout"] => post(method, Logout),
-            ["auth", "renew"] => post(method, Renew),
-            ["auth", "password"] => post(method, Password),
-            ["auth", "me"] => get(method, Me),
-            ["users"] => get(method, Users),
-            ["chats"] => get(method, Chats),
-            ["chats", "general", "history"] => get(method, GeneralHistory),
-            ["chats", "private"] => post(method, CreatePrivate),
-            ["chats", "private", id, "history"] => get(method, PrivateHistory(chat(id))),
-            ["chats", "room"] => post(method, CreateRoom),
-            ["chats", "room", id] => get(method, Room(chat(id))),
-            ["chats", "room", id, "members"] => get(method, Members(chat(id))),
-            ["chats", "room", id, "members", user_id] => {
-                delete(method, RemoveMember(chat(id), user(user_id)))
+impl Route {
+    /// The route that a request asks for, and what stands in its path.
+    pub fn find<'a>(
+        method: &Method,
+        path: &'a str,
+    ) -> Result<(&'static Self, Parameters<'a>), NoRoute> {
+        let fits = |route: &&Self| Parameters { pattern: route.pattern, path }.fit();
+        let first = ROUTES.iter().find(fits).ok_or(NoRoute::UnknownPath)?;
+        let here = ROUTES.iter().filter(|route| route.pattern == first.pattern);
+        match here.clone().find(|route| route.takes(method)) {
+            Some(route) => Ok((route, Parameters { pattern: route.pattern, path })),
+            None => {
+                let methods = here.flat_map(|route| route.methods()).map(Method::as_str);
+                Err(NoRoute::OtherMethod(methods.collect::<Vec<_>>().join(", ")))
             }
-            ["chats", "room", id, "history"] => get(method, RoomHistory(chat(id))),
-            ["chats", "room", id, "join"] => {
-                get_or_post(method, JoinStatus(chat(id)), Join(chat(id)))
-            }
-            ["chats", "room", id, "invite", "rotate"] => post(method, Rotate(chat(id))),
-            ["chats", "room", id, "invite", "pending"] => get(method, Pending(chat(id))),
-            ["chats", "room", id, "invite", "approve"] => post(method, Approve(chat(id))),
-            ["chats", "room", id, "invite", "deny"] => post(method, Deny(chat(id))),
-            ["chats", id, "messages"] => post(method, PostMessage(chat(id))),
-            ["chats", id, "read"] => post(method, PostRead(chat(id))),
-            ["ws"] => get(method, Socket(SocketRoute::All)),
-            ["ws", "general"] => get(method, Socket(SocketRoute::General)),
-            ["ws", "private", id] => get(method, Socket(SocketRoute::Private(chat(id)))),
-            ["ws", "room", id] => get(method, Socket(SocketRoute::Room(chat(id)))),
-            ["healthz"] => get(method, Healthz),
-            ["readyz"] => get(method, Readyz),
-            ["metrics"] => get(method, Metrics),
-            ["openapi.json"] => get(method, OpenApi),
-            ["docs"] => get(method, Docs),
-            _ => PageRoute::parse(method, &segments).map(Self::Page),
         }
     }
 
-    pub fn access(self) -> Access {
-        match self {
-            Self::Signup
-            | Self::Login
-            | Self::Healthz
-            | Self::Readyz
-            | Self::OpenApi
-            | Self::Docs
-            | Self::Asset(_) => Access::Anyone,
-            Self::Page(page) => page.access(),
-            Self::Metrics => Access::Operator,
-            Self::Logout
-            | Self::Renew
-            | Self::Password
-            | Self::Me
-            | Self::Users
-            | Self::Chats
-            | Self::PostMessage(_)
-            | Self::PostRead(_)
-            | Self::GeneralHistory
-            | Self::CreatePrivate
-            | Self::PrivateHistory(_)
-            | Self::CreateRoom
-            | Self::Room(_)
-            | Self::Members(_)
-            | Self::RemoveMember(..)
-            | Self::Rotate(_)
-            | Self::Join(_)
-            | Self::JoinStatus(_)
-            | Self::Pending(_)
-            | Self::Approve(_)
-            | Self::Deny(_)
-            | Self::RoomHistory(_)
-            | Self::Socket(_) => Access::User,
-        }
+    /// As the description of the API calls it: `GET /chats`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.pattern)
     }
 
-    pub fn body(self) -> Body {
-        match self {
-            Self::Login => Body::JsonOrForm,
-            Self::Signup
-            | Self::Password
-            | Self::PostMessage(_)
-            | Self::PostRead(_)
-            | Self::CreatePrivate
-            | Self::CreateRoom
-            | Self::Join(_)
-            | Self::Approve(_)
-            | Self::Deny(_) => Body::Json,
-            Self::GeneralHistory | Self::PrivateHistory(_) | Self::RoomHistory(_) => {
-                Body::OptionalJson
-            }
-            Self::Logout
-            | Self::Renew
-            | Self::Me
-            | Self::Users
-            | Self::Chats
-            | Self::Room(_)
-            | Self::Members(_)
-            | Self::RemoveMember(..)
-            | Self::Rotate(_)
-            | Self::JoinStatus(_)
-            | Self::Pending(_)
-            | Self::Socket(_)
-            | Self::Healthz
-            | Self::Readyz
-            | Self::Metrics
-            | Self::OpenApi
-            | Self::Docs
-            | Self::Asset(_) => Body::None,
-            Self::Page(page) => page.body(),
-        }
+    /// Whether this URL is a page of ours to which people may be redirected: never another host, never
+    /// the login or signup page.
+    pub fn is_page(address: &str) -> bool {
+        let path = address.split(['?', '#']).next().unwrap_or_default();
+        let is_plain = address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        let found = Self::find(&Method::GET, path);
+        is_plain
+            && found.is_ok_and(|(route, _)| route.kind == Kind::Page && route.access.needs_user())
     }
 
-    pub fn is_socket(self) -> bool {
-        matches!(self, Self::Socket(_))
+    /// `HEAD` is answered as `GET` without its body; a socket cannot be had without one.
+    fn methods(&self) -> impl Iterator<Item = &Method> {
+        let has_head = self.method == Method::GET && self.kind != Kind::Socket;
+        std::iter::once(&self.method).chain(has_head.then_some(&Method::HEAD))
     }
 
-    /// The path's pattern, for logs and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Signup => "/auth/signup",
-            Self::Login => "/auth/login",
-            Self::Logout => "/auth/logout",
-            Self::Renew => "/auth/renew",
-            Self::Password => "/auth/password",
-            Self::Me => "/auth/me",
-            Self::Users => "/users",
-            Self::Chats => "/chats",
-            Self::PostMessage(_) => "/chats/{chat_id}/messages",
-            Self::PostRead(_) => "/chats/{chat_id}/read",
-            Self::GeneralHistory => "/chats/general/history",
-            Self::CreatePrivate => "/chats/private",
-            Self::PrivateHistory(_) => "/chats/private/{chat_id}/history",
-            Self::CreateRoom => "/chats/room",
-            Self::Room(_) => "/chats/room/{room_id}",
-            Self::Members(_) => "/chats/room/{room_id}/members",
-            Self::RemoveMember(..) => "/chats/room/{room_id}/members/{user_id}",
-            Self::Rotate(_) => "/chats/room/{room_id}/invite/rotate",
-            Self::Join(_) | Self::JoinStatus(_) => "/chats/room/{room_id}/join",
-            Self::Pending(_) => "/chats/room/{room_id}/invite/pending",
-            Self::Approve(_) => "/chats/room/{room_id}/invite/approve",
-            Self::Deny(_) => "/chats/room/{room_id}/invite/deny",
-            Self::RoomHistory(_) => "/chats/room/{room_id}/history",
-            Self::Socket(SocketRoute::All) => "/ws",
-            Self::Socket(SocketRoute::General) => "/ws/general",
-            Self::Socket(SocketRoute::Private(_)) => "/ws/private/{chat_id}",
-            Self::Socket(SocketRoute::Room(_)) => "/ws/room/{room_id}",
-            Self::Healthz => "/healthz",
-            Self::Readyz => "/readyz",
-            Self::Metrics => "/metrics",
-            Self::OpenApi => "/openapi.json",
-            Self::Docs => "/docs",
-            Self::Asset(_) => "/assets/{asset}",
-            Self::Page(page) => page.name(),
-        }
+    fn takes(&self, method: &Method) -> bool {
+        self.methods().any(|taken| taken == method)
     }
 }
 
-fn get<'a>(method: &Method, route: Route<'a>) -> Result<Route<'a>, NoRoute> {
-    match *method {
-        Method::GET => Ok(route),
-        // A socket cannot be had without a body.
-        Method::HEAD if !route.is_socket() => Ok(route),
-        _ if route.is_socket() => Err(NoRoute::OtherMethod("GET")),
-        _ => Err(NoRoute::OtherMethod("GET, HEAD")),
+/// The one parameter that is all the rest of its path, slashes too.
+const REST: &str = "asset";
+
+/// What stands in a path where its pattern has names in braces, from left to right.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameters<'a> {
+    /// What is left of both.
+    pattern: &'static str,
+    path: &'a str,
+}
+
+impl<'a> Parameters<'a> {
+    pub fn take<T: Parameter<'a>>(&mut self) -> T {
+        T::of(self.segment().unwrap_or_default())
+    }
+
+    /// Whether the path is one of the pattern's.
+    fn fit(mut self) -> bool {
+        while self.segment().is_some() {}
+        self.pattern == self.path
+    }
+
+    /// The next one, if there is one and the path is as the pattern says up to there.
+    fn segment(&mut self) -> Option<&'a str> {
+        let (literal, rest) = self.pattern.split_once('{')?;
+        let (name, pattern) = rest.split_once('}')?;
+        let path = self.path.strip_prefix(literal)?;
+        let end = if name == REST { None } else { path.find('/') };
+        let (segment, path) = path.split_at(end.unwrap_or(path.len()));
+        *self = Self { pattern, path };
+        Some(segment)
     }
 }
 
-fn post<'a>(method: &Method, route: Route<'a>) -> Result<Route<'a>, NoRoute> {
-    if *method == Method::POST { Ok(route) } else { Err(NoRoute::OtherMethod("POST")) }
+/// What a segment of a path can be. What cannot be an id becomes 0, which no chat and no user has,
+/// so that it is answered like any other unknown one.
+pub trait Parameter<'a> {
+    fn of(segment: &'a str) -> Self;
 }
 
-fn delete<'a>(method: &Method, route: Route<'a>) -> Result<Route<'a>, NoRoute> {
-    if *method == Method::DELETE { Ok(route) } else { Err(NoRoute::OtherMethod("DELETE")) }
-}
-
-fn get_or_post<'a>(
-    method: &Method,
-    on_get: Route<'a>,
-    on_post: Route<'a>,
-) -> Result<Route<'a>, NoRoute> {
-    match *method {
-        Method::GET | Method::HEAD => Ok(on_get),
-        Method::POST => Ok(on_post),
-        _ => Err(NoRoute::OtherMethod("GET, HEAD, POST")),
+impl Parameter<'_> for ChatId {
+    fn of(segment: &str) -> Self {
+        Self::parse(segment).unwrap_or(Self(0))
     }
 }
 
-fn chat(segment: &str) -> ChatId {
-    ChatId::parse(segment).unwrap_or(ChatId(0))
+impl Parameter<'_> for UserId {
+    fn of(segment: &str) -> Self {
+        Self::parse(segment).unwrap_or(Self(0))
+    }
 }
 
-fn user(segment: &str) -> UserId {
-    UserId::parse(segment).unwrap_or(UserId(0))
+impl<'a> Parameter<'a> for &'a str {
+    fn of(segment: &'a str) -> Self {
+        segment
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The pattern of the route that is found, and the parameters.
+    fn found<'a>(method: &Method, path: &'a str) -> Result<(&'static str, Vec<&'a str>), NoRoute> {
+        let (route, mut parameters) = Route::find(method, path)?;
+        Ok((route.pattern, std::iter::from_fn(|| parameters.segment()).collect()))
+    }
+
     #[test]
-    fn ids_are_parsed_and_impossible_ones_are_nobodys() {
-        fn parse(path: &str) -> Result<Route<'_>, NoRoute> {
-            Route::parse(&Method::GET, path)
-        }
-        assert_eq!(parse("/chats/room/9/history"), Ok(Route::RoomHistory(ChatId(9))));
-        for odd in ["0", "-1", "1e9", "9223372036854775808", "%31", ".."] {
-            let path = format!("/chats/room/{odd}/history");
-            assert_eq!(parse(&path), Ok(Route::RoomHistory(ChatId(0))), "{odd}");
-        }
-        for unknown in ["", "//", "/chats/", "/chats//history", "/CHATS", "/chats/room/1/../2"] {
-            assert_eq!(parse(unknown), Err(NoRoute::UnknownPath), "{unknown}");
+    fn every_route_is_found_by_its_own_path() {
+        for route in ROUTES {
+            let (other, _) = Route::find(&route.method, route.pattern).expect("a route");
+            assert!(std::ptr::eq(route, other), "{} is never found", route.name());
         }
     }
 
     #[test]
-    fn a_known_path_names_its_methods() {
-        let other = |method, path| Route::parse(&method, path);
-        assert_eq!(other(Method::GET, "/auth/login"), Err(NoRoute::OtherMethod("POST")));
-        assert_eq!(other(Method::POST, "/ws"), Err(NoRoute::OtherMethod("GET")));
-        assert_eq!(
-            other(Method::PUT, "/chats/room/9/join"),
-            Err(NoRoute::OtherMethod("GET, HEAD, POST"))
-        );
-        assert_eq!(other(Method::HEAD, "/chats"), Ok(Route::Chats));
+    fn an_impossible_id_becomes_one_that_nothing_has() {
+        let id =
+            |path: &str| -> ChatId { Route::find(&Method::GET, path).expect("a route").1.take() };
+        assert_eq!(id("/chats/room/9/history"), ChatId(9));
+        for odd in ["0", "-1", "1e9", "9223372036854775808", "%31", "..", "", "{room_id}"] {
+            assert_eq!(id(&format!("/chats/room/{odd}/history")), ChatId(0), "{odd}");
+        }
+        let both = found(&Method::DELETE, "/chats/room/9/members/7").expect("a route");
+        assert_eq!(both, ("/chats/room/{room_id}/members/{user_id}", vec!["9", "7"]));
+    }
+
+    #[test]
+    fn every_other_path_is_unknown() {
+        for unknown in [
+            "",
+            "*",
+            "//",
+            "chats",
+            "/chats/",
+            "/chats//history",
+            "/CHATS",
+            "/chats/room/1/../2",
+            "/chats/{chat_id}",
+            "/assets",
+        ] {
+            assert_eq!(found(&Method::GET, unknown), Err(NoRoute::UnknownPath), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_known_path_lists_its_methods() {
+        let allow = |method, path| match found(&method, path) {
+            Err(NoRoute::OtherMethod(allow)) => allow,
+            other => panic!("{path}: {other:?}"),
+        };
+        assert_eq!(allow(Method::GET, "/auth/login"), "POST");
+        assert_eq!(allow(Method::POST, "/ws"), "GET");
+        assert_eq!(allow(Method::HEAD, "/ws/room/9"), "GET");
+        assert_eq!(allow(Method::POST, "/chats"), "GET, HEAD");
+        assert_eq!(allow(Method::PUT, "/chats/room/9/join"), "GET, HEAD, POST");
+        assert_eq!(allow(Method::POST, "/chats/room/messages"), "GET, HEAD");
+        assert_eq!(found(&Method::HEAD, "/chats"), Ok(("/chats", vec![])));
+    }
+
+    #[test]
+    fn an_asset_is_the_rest_of_its_path() {
+        let asset = |path| found(&Method::GET, path).map(|(_, parameters)| parameters);
+        assert_eq!(asset("/assets/f00/js/app.js"), Ok(vec!["f00/js/app.js"]));
+        assert_eq!(asset("/assets/"), Ok(vec![""]));
+    }
+
+    #[test]
+    fn redirects_lead_only_to_our_own_pages() {
+        let invite = "/chats/room/9/invite?code=x%26y";
+        for ours in ["/", "/general", "/room/9?before=50", "/settings", invite] {
+            assert!(Route::is_page(ours), "{ours}");
+        }
+        for not in [
+            "",
+            "general",
+            "//evil.example/general",
+            "///general",
+            "/\\evil.example",
+            "https://evil.example/",
+            "/general\r\nSet-Cookie: a=b",
+            "/login",
+            "/signup?next=/login",
+            "/logout",
+            "/docs",
+            "/chats",
+            "/requests",
+            "/unknown",
+        ] {
+            assert!(!Route::is_page(not), "{not}");
+        }
+    }
+
+    /// Only a form has its token checked.
+    #[test]
+    fn every_change_on_a_page_is_a_form() {
+        for route in ROUTES.iter().filter(|route| route.kind.is_of_pages()) {
+            let is_form = matches!(route.handler, Handler::Form(_));
+            assert_eq!(is_form, route.method == Method::POST, "{}", route.name());
+        }
     }
 }

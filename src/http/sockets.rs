@@ -4,8 +4,8 @@ use super::Peer;
 use super::body::Query;
 use super::guard::{self, Caller};
 use super::respond::Answer;
-use super::route::SocketRoute;
 use crate::error::{Error, Result};
+use crate::ids::ChatId;
 use crate::limits::RETRY_SEAT;
 use crate::live;
 use crate::message::{ChatType, Standing, Viewer};
@@ -13,6 +13,15 @@ use crate::registry::{Admitted, NoSeat, Scope};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode, Version};
 use std::sync::Arc;
+
+/// What a socket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketPath {
+    All,
+    General,
+    Private(ChatId),
+    Room(ChatId),
+}
 
 pub struct Handshake {
     pub version: Version,
@@ -24,7 +33,7 @@ pub struct Handshake {
 /// Handshake (400, 426), token (401, 400), origin (403), reach (404), query (422), limits (429, 503).
 pub async fn upgrade(
     peer: &Peer,
-    route: SocketRoute,
+    path: SocketPath,
     request: Handshake,
     seen: &mut Option<Arc<Viewer>>,
 ) -> Result<Answer> {
@@ -35,7 +44,7 @@ pub async fn upgrade(
     let (user, by) = guard::authenticate(app, &headers, token).await?;
     *seen = Some(Arc::clone(&user.viewer));
     guard::refuse_foreign(&caller, &headers, by)?;
-    let (scope, standing) = reach(peer, route, &user.viewer).await?;
+    let (scope, standing) = reach(peer, path, &user.viewer).await?;
     let resume = live::resume(scope, query.pairs())?;
     if app.is_stopping() {
         return Err(Error::stopping());
@@ -50,18 +59,18 @@ pub async fn upgrade(
 /// The chats that the socket is for, if the viewer may see them, and their standing in a single chat.
 async fn reach(
     peer: &Peer,
-    route: SocketRoute,
+    path: SocketPath,
     viewer: &Viewer,
 ) -> Result<(Scope, Option<Standing>)> {
     let chat = &peer.app.rules;
-    let (chat_id, chat_type) = match route {
-        SocketRoute::All => return Ok((Scope::All, None)),
-        SocketRoute::General => {
+    let (chat_id, chat_type) = match path {
+        SocketPath::All => return Ok((Scope::All, None)),
+        SocketPath::General => {
             let scope = Scope::One(chat.general_chat().await?);
             return Ok((scope, chat.recent_standing(viewer)));
         }
-        SocketRoute::Private(chat_id) => (chat_id, ChatType::Private),
-        SocketRoute::Room(room_id) => (room_id, ChatType::Room),
+        SocketPath::Private(chat_id) => (chat_id, ChatType::Private),
+        SocketPath::Room(room_id) => (room_id, ChatType::Room),
     };
     let standing = chat.reach(viewer, chat_id, chat_type).await?;
     Ok((Scope::One(chat_id), Some(standing)))

@@ -9,7 +9,7 @@ use crate::text;
 use crate::wire::Micros;
 use serde_json::json;
 
-pub async fn sign_up(call: Call) -> Result<Answer> {
+pub async fn sign_up(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let signup = Signup {
         username: fields.text("username"),
@@ -24,7 +24,7 @@ pub async fn sign_up(call: Call) -> Result<Answer> {
     Ok(respond::created(&json!({"message": "User created", "user_id": user_id})))
 }
 
-pub async fn log_in(call: Call) -> Result<Answer> {
+pub async fn log_in(call: &Call) -> Result<Answer> {
     let mut fields = match body::is_type(&call.headers, "application/json") {
         true => call.fields()?,
         false => Fields::of_form(&call.body),
@@ -42,13 +42,13 @@ pub async fn log_in(call: Call) -> Result<Answer> {
         from: call.caller.subnet(),
     };
     let token = call.app.rules.log_in(credentials).await?;
-    Ok(token_answer(&call, &token))
+    Ok(token_answer(call, &token))
 }
 
-pub async fn renew(call: Call) -> Result<Answer> {
+pub async fn renew(call: &Call) -> Result<Answer> {
     let viewer = call.viewer()?;
     let token = call.app.rules.renew(&viewer).await?;
-    Ok(token_answer(&call, &token))
+    Ok(token_answer(call, &token))
 }
 
 fn token_answer(call: &Call, token: &Token) -> Answer {
@@ -64,7 +64,7 @@ fn token_answer(call: &Call, token: &Token) -> Answer {
     answer
 }
 
-pub async fn log_out(call: Call) -> Result<Answer> {
+pub async fn log_out(call: &Call) -> Result<Answer> {
     let viewer = call.viewer()?;
     call.app.rules.log_out(viewer).await?;
     let mut answer = respond::no_content();
@@ -72,7 +72,7 @@ pub async fn log_out(call: Call) -> Result<Answer> {
     Ok(answer)
 }
 
-pub async fn change_password(call: Call) -> Result<Answer> {
+pub async fn change_password(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let (current, new) = (fields.text("current_password"), fields.text("new_password"));
     fields.check("current_password", text::given_password(&current));
@@ -83,7 +83,7 @@ pub async fn change_password(call: Call) -> Result<Answer> {
     Ok(respond::no_content())
 }
 
-pub async fn me(call: Call) -> Result<Answer> {
+pub async fn me(call: &Call) -> Result<Answer> {
     let user = call.app.rules.user(&*call.viewer()?).await?;
     Ok(respond::ok(&json!({
         "user_id": user.user_id,

@@ -10,7 +10,7 @@ use crate::message::Draft;
 use crate::text;
 use crate::wire::{ChatJson, MessageJson};
 
-pub async fn list(call: Call) -> Result<Answer> {
+pub async fn list(call: &Call) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
     let overview = call.app.rules.overview(&*call.viewer()?, after.map(ChatId), limit).await?;
     #[derive(serde::Serialize)]
@@ -26,7 +26,7 @@ pub async fn list(call: Call) -> Result<Answer> {
     }))
 }
 
-pub async fn post(call: Call, chat_id: ChatId) -> Result<Answer> {
+pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
     let mut fields = call.fields()?;
     let client_id = fields.optional_text("client_id");
     let content = fields.text("content");
@@ -55,7 +55,7 @@ fn invalid(code: &'static str, field: &'static str, detail: &'static str) -> Err
     refusal.into()
 }
 
-pub async fn read(call: Call, chat_id: ChatId) -> Result<Answer> {
+pub async fn read(call: &Call, chat_id: ChatId) -> Result<Answer> {
     let mut fields = call.fields()?;
     let seq = Seq(fields.integer("seq", 0..=ID_MAX));
     fields.finish()?;

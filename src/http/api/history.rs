@@ -11,16 +11,16 @@ use crate::message::ChatType;
 use crate::wire::MessageJson;
 use hyper::StatusCode;
 
-pub async fn general(call: Call) -> Result<Answer> {
+pub async fn general(call: &Call) -> Result<Answer> {
     let chat_id = call.app.rules.general_chat().await?;
     history(call, chat_id, ChatType::General).await
 }
 
-pub async fn private(call: Call, chat_id: ChatId) -> Result<Answer> {
+pub async fn private(call: &Call, chat_id: ChatId) -> Result<Answer> {
     history(call, chat_id, ChatType::Private).await
 }
 
-pub async fn room(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn room(call: &Call, room_id: ChatId) -> Result<Answer> {
     history(call, room_id, ChatType::Room).await
 }
 
@@ -35,7 +35,7 @@ struct HistoryJson<'a> {
 /// The approximate size of a message without its content.
 const MEMBERS_BYTES: usize = 224;
 
-async fn history(call: Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
+async fn history(call: &Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
     let query = page_query(&call.query, &call.body)?;
     let history = call.app.rules.history(&*call.viewer()?, chat_id, chat_type, query).await?;
     let page = history.page;

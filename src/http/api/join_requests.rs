@@ -11,7 +11,7 @@ use crate::wire::Micros;
 use hyper::StatusCode;
 use serde_json::json;
 
-pub async fn ask(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn ask(call: &Call, room_id: ChatId) -> Result<Answer> {
     let mut fields = call.fields()?;
     let link = fields.text("invite_link");
     fields.finish()?;
@@ -26,7 +26,7 @@ pub async fn ask(call: Call, room_id: ChatId) -> Result<Answer> {
     })
 }
 
-pub async fn status(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn status(call: &Call, room_id: ChatId) -> Result<Answer> {
     let status = match call.app.rules.join_status(&*call.viewer()?, room_id).await? {
         MemberState::Pending => "pending_approval",
         MemberState::Approved => "member",
@@ -35,7 +35,7 @@ pub async fn status(call: Call, room_id: ChatId) -> Result<Answer> {
     Ok(respond::ok(&json!({"status": status})))
 }
 
-pub async fn list(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn list(call: &Call, room_id: ChatId) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
     let state = match call.query.get("state") {
         None | Some("pending") => MemberState::Pending,
@@ -65,14 +65,14 @@ pub async fn list(call: Call, room_id: ChatId) -> Result<Answer> {
     Ok(respond::ok(&json!({"pending": pending, "next": listed.next})))
 }
 
-pub async fn approve(call: Call, room_id: ChatId) -> Result<Answer> {
-    let user_id = user_id(&call)?;
+pub async fn approve(call: &Call, room_id: ChatId) -> Result<Answer> {
+    let user_id = user_id(call)?;
     call.app.rules.approve(call.viewer()?, room_id, user_id).await?;
     Ok(respond::ok(&json!({"status": "approved"})))
 }
 
-pub async fn deny(call: Call, room_id: ChatId) -> Result<Answer> {
-    let user_id = user_id(&call)?;
+pub async fn deny(call: &Call, room_id: ChatId) -> Result<Answer> {
+    let user_id = user_id(call)?;
     call.app.rules.deny(call.viewer()?, room_id, user_id).await?;
     Ok(respond::ok(&json!({"status": "denied"})))
 }

@@ -8,12 +8,12 @@ use crate::metrics::Gauges;
 use hyper::StatusCode;
 
 /// 200 for as long as the process runs.
-pub fn healthz() -> Answer {
-    respond::text(StatusCode::OK, "ok\n")
+pub async fn healthz(_: &Call) -> Result<Answer> {
+    Ok(respond::text(StatusCode::OK, "ok\n"))
 }
 
 /// 200 for as long as PostgreSQL answers and nobody has told us to stop.
-pub async fn readyz(call: Call) -> Result<Answer> {
+pub async fn readyz(call: &Call) -> Result<Answer> {
     if call.app.is_stopping() {
         return Err(Error::stopping());
     }
@@ -21,7 +21,7 @@ pub async fn readyz(call: Call) -> Result<Answer> {
     Ok(respond::text(StatusCode::OK, "ready\n"))
 }
 
-pub fn metrics(call: Call) -> Result<Answer> {
+pub async fn metrics(call: &Call) -> Result<Answer> {
     let chat = &call.app.rules;
     let (sockets, users) = chat.registry.online();
     let pool = chat.pool_state();
@@ -35,6 +35,6 @@ pub fn metrics(call: Call) -> Result<Answer> {
     Ok(respond::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 
-pub fn openapi() -> Answer {
-    respond::with_type(StatusCode::OK, "application/json", OPENAPI)
+pub async fn openapi(_: &Call) -> Result<Answer> {
+    Ok(respond::with_type(StatusCode::OK, "application/json", OPENAPI))
 }

@@ -7,7 +7,7 @@ use crate::http::respond::{self, Answer};
 use crate::ids::{ID_MAX, UserId};
 use serde_json::json;
 
-pub async fn create(call: Call) -> Result<Answer> {
+pub async fn create(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let receiver_id = UserId(fields.integer("receiver_id", 1..=ID_MAX));
     fields.finish()?;

@@ -9,7 +9,7 @@ use crate::text;
 use crate::wire::Micros;
 use serde_json::json;
 
-pub async fn create(call: Call) -> Result<Answer> {
+pub async fn create(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let (name, description) = (fields.text("name"), fields.optional_text("description"));
     let description = description.unwrap_or_default();
@@ -18,7 +18,7 @@ pub async fn create(call: Call) -> Result<Answer> {
     fields.finish()?;
     let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
     let (room_id, path) = call.app.rules.create_room(call.viewer()?, name, description).await?;
-    let invite_link = invite_link(&call, &path);
+    let invite_link = invite_link(call, &path);
     Ok(respond::created(&json!({"room_id": room_id, "invite_link": invite_link})))
 }
 
@@ -26,7 +26,7 @@ fn invite_link(call: &Call, path: &str) -> String {
     format!("{}{path}", call.caller.origin)
 }
 
-pub async fn show(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
     let viewer = call.viewer()?;
     let room = call.app.rules.room(&viewer, room_id).await?;
     let mut json = json!({
@@ -38,12 +38,12 @@ pub async fn show(call: Call, room_id: ChatId) -> Result<Answer> {
         "members": room.members,
     });
     if room.creator_id == viewer.user_id {
-        json["invite_link"] = invite_link(&call, &room.invite_link).into();
+        json["invite_link"] = invite_link(call, &room.invite_link).into();
     }
     Ok(respond::ok(&json))
 }
 
-pub async fn members(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn members(call: &Call, room_id: ChatId) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
     let after = UserId(after.unwrap_or(0));
     let listed = call.app.rules.members(&*call.viewer()?, room_id, after, limit).await?;
@@ -65,12 +65,12 @@ pub async fn members(call: Call, room_id: ChatId) -> Result<Answer> {
     Ok(respond::ok(&json!({"members": members, "next": listed.next})))
 }
 
-pub async fn rotate(call: Call, room_id: ChatId) -> Result<Answer> {
+pub async fn rotate(call: &Call, room_id: ChatId) -> Result<Answer> {
     let path = call.app.rules.rotate_invite(&*call.viewer()?, room_id).await?;
-    Ok(respond::ok(&json!({"invite_link": invite_link(&call, &path)})))
+    Ok(respond::ok(&json!({"invite_link": invite_link(call, &path)})))
 }
 
-pub async fn remove(call: Call, room_id: ChatId, user_id: UserId) -> Result<Answer> {
+pub async fn remove(call: &Call, room_id: ChatId, user_id: UserId) -> Result<Answer> {
     call.app.rules.remove_member(call.viewer()?, room_id, user_id).await?;
     Ok(respond::no_content())
 }

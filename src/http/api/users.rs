@@ -8,7 +8,7 @@ use crate::text;
 use crate::wire::UserJson;
 use serde_json::json;
 
-pub async fn search(call: Call) -> Result<Answer> {
+pub async fn search(call: &Call) -> Result<Answer> {
     let part = text::search(call.query.get("q").unwrap_or_default())
         .map_err(|rule| Error::invalid(vec![Fault::new("q", rule)]))?;
     let limit = call.query.integer("limit", 1..=SEARCH_ROWS_MAX)?.unwrap_or(SEARCH_ROWS_DEFAULT);

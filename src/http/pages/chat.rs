@@ -1,7 +1,6 @@
 //! A chat: its history, and the form that sends a message.
 
 use super::refusal;
-use super::route::ChatPath;
 use crate::chat::{HistoryPage, PageQuery, PageStart};
 use crate::error::{Because, Error, Refusal, Result};
 use crate::http::Call;
@@ -10,9 +9,27 @@ use crate::http::respond::{self, Answer};
 use crate::http::views::{self, ChatLine, Composer, HistoryView};
 use crate::ids::{ChatId, Seq};
 use crate::limits::PAGE_ROWS_DEFAULT;
-use crate::message::{Draft, Viewer};
+use crate::message::{ChatType, Draft, Viewer};
 use crate::text;
 use hyper::StatusCode;
+
+/// Which chat a page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatPath {
+    General,
+    Private(ChatId),
+    Room(ChatId),
+}
+
+impl ChatPath {
+    pub fn chat_type(self) -> ChatType {
+        match self {
+            Self::General => ChatType::General,
+            Self::Private(_) => ChatType::Private,
+            Self::Room(_) => ChatType::Room,
+        }
+    }
+}
 
 pub async fn show(call: &Call, place: ChatPath) -> Result<Answer> {
     let before = match call.query.get("before") {

@@ -1,13 +1,12 @@
 //! Who reads an answer: whether they see pages, in which theme, compressed or not; and what a refusal
 //! looks like to them.
 
-use super::route::PageRoute;
 use super::shell;
 use crate::error::{Because, Error, Result};
 use crate::http::App;
 use crate::http::assets;
 use crate::http::respond::{self, Answer};
-use crate::http::route::{Access, NoRoute, Route};
+use crate::http::route::Route;
 use crate::http::views::{FailurePage, Page, Theme, door};
 use crate::limits::COMPRESSED_BYTES_MIN;
 use bytes::Bytes;
@@ -30,19 +29,17 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn of(request: &Request<Incoming>, route: &Result<Route<'_>, NoRoute>) -> Self {
+    /// `route` is none where the request has none.
+    pub fn of(request: &Request<Incoming>, route: Option<&Route>) -> Self {
         let headers = request.headers();
-        let page = match route {
-            Ok(Route::Page(page)) => Some(*page),
-            Ok(_) | Err(_) => None,
-        };
-        let sees_pages = page.is_some() || route.is_err() && prefers_html(headers);
-        let needs_login = page.filter(|page| page.access() == Access::User);
+        let sees_pages =
+            route.map_or_else(|| prefers_html(headers), |route| route.kind.is_of_pages());
+        let needs_login = sees_pages && route.is_some_and(|route| route.access.needs_user());
         Self {
             theme: shell::theme(headers),
             takes_gzip: takes_gzip(headers),
             sees_pages,
-            login: needs_login.map(|_| login(request.method(), request.uri())),
+            login: needs_login.then(|| login(request.method(), request.uri())),
         }
     }
 
@@ -83,7 +80,7 @@ fn login(method: &Method, uri: &Uri) -> String {
         Some(address) if matches!(*method, Method::GET | Method::HEAD) => address.as_str(),
         Some(_) | None => uri.path(),
     };
-    let next = PageRoute::at(address).map_or("/", |_| address);
+    let next = if Route::is_page(address) { address } else { "/" };
     door("/login", next)
 }
 

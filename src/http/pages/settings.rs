@@ -43,7 +43,7 @@ async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answe
     call.page(status, &page)
 }
 
-pub fn set_theme(call: &Call, form: Form) -> Result<Answer> {
+pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
     let theme = Theme::from_name(&form.text("theme")).name();
     let mut answer = respond::see_other("/settings");
     let attributes = call.cookie_attributes();

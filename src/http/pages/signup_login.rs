@@ -3,12 +3,12 @@
 //! Before there is a session, forms belong to the browser, by means of a cookie that has no other use:
 //! another site cannot log anybody in (login CSRF).
 
-use super::route::PageRoute;
 use super::{next, refusal, shell};
 use crate::chat::{self, Credentials, Token};
 use crate::error::Result;
 use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
+use crate::http::route::Route;
 use crate::http::views::{LoginPage, SignupFaults, SignupPage, door};
 use crate::http::{Call, cookies};
 use crate::text;
@@ -19,7 +19,7 @@ pub const COOKIE: &str = "snug_door";
 /// Too long to guess; all that we create have this length.
 const COOKIE_CHARS: usize = 22;
 
-pub fn show_login(call: &Call) -> Result<Answer> {
+pub async fn show_login(call: &Call) -> Result<Answer> {
     let next = asked_next(call);
     if call.viewer.is_some() {
         return Ok(respond::see_other(&next));
@@ -27,7 +27,7 @@ pub fn show_login(call: &Call) -> Result<Answer> {
     login(call, StatusCode::OK, next, String::new(), None)
 }
 
-pub fn show_signup(call: &Call) -> Result<Answer> {
+pub async fn show_signup(call: &Call) -> Result<Answer> {
     let next = asked_next(call);
     if call.viewer.is_some() {
         return Ok(respond::see_other(&next));
@@ -39,13 +39,7 @@ pub fn show_signup(call: &Call) -> Result<Answer> {
 /// The page to redirect to afterwards.
 fn asked_next(call: &Call) -> String {
     let next = call.query.get("next").unwrap_or_default();
-    PageRoute::at(next).map_or("/", |_| next).to_owned()
-}
-
-/// The browser's form, even if somebody has signed in in another tab in the meantime.
-pub fn form(call: &Call) -> Result<Form> {
-    let holder = cookies::named(&call.headers, COOKIE).map(TokenHolder::Door);
-    Form::of(&call.body, &call.app.form_key, holder)
+    if Route::is_page(next) { next.to_owned() } else { "/".to_owned() }
 }
 
 pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {

@@ -1,0 +1,89 @@
+//! Every route, a line each: method, path, who may ask, what is sent and answered, and what is called.
+//!
+//! All else follows from these lines: what a path means and which methods it takes (`route`), who may ask
+//! and what is called (`http`), the names in logs and metrics, where a login may lead. Tests compare the
+//! description of the API and the rows of `tests/it/reach.rs` with them. A name in braces is a value in its
+//! line's last column, of the type that is asked for there. Where two paths fit, the upper line counts.
+
+#[cfg(test)]
+mod openapi_tests;
+
+use super::pages::chat::ChatPath::{General, Private, Room};
+use super::route::routes;
+use super::sockets::SocketPath;
+use super::{api, pages};
+
+routes! {
+    (call, form)
+
+    // The API.
+    POST   /auth/signup,                            Anyone, Json,         api::accounts::sign_up(call);
+    POST   /auth/login,                             Anyone, JsonOrForm,   api::accounts::log_in(call);
+    POST   /auth/logout,                            User,   Empty,        api::accounts::log_out(call);
+    POST   /auth/renew,                             User,   Empty,        api::accounts::renew(call);
+    POST   /auth/password,                          User,   Json,         api::accounts::change_password(call);
+    GET    /auth/me,                                User,   Empty,        api::accounts::me(call);
+    GET    /users,                                  User,   Empty,        api::users::search(call);
+    GET    /chats,                                  User,   Empty,        api::chats::list(call);
+    GET    /chats/general/history,                  User,   OptionalJson, api::history::general(call);
+    POST   /chats/private,                          User,   Json,         api::private::create(call);
+    GET    /chats/private/{chat_id}/history,        User,   OptionalJson, api::history::private(call, chat_id);
+    POST   /chats/room,                             User,   Json,         api::rooms::create(call);
+    GET    /chats/room/{room_id},                   User,   Empty,        api::rooms::show(call, room_id);
+    GET    /chats/room/{room_id}/history,           User,   OptionalJson, api::history::room(call, room_id);
+    GET    /chats/room/{room_id}/members,           User,   Empty,        api::rooms::members(call, room_id);
+    DELETE /chats/room/{room_id}/members/{user_id}, User,   Empty,        api::rooms::remove(call, room_id, user_id);
+    POST   /chats/room/{room_id}/invite/rotate,     User,   Empty,        api::rooms::rotate(call, room_id);
+    GET    /chats/room/{room_id}/invite/pending,    User,   Empty,        api::join_requests::list(call, room_id);
+    POST   /chats/room/{room_id}/invite/approve,    User,   Json,         api::join_requests::approve(call, room_id);
+    POST   /chats/room/{room_id}/invite/deny,       User,   Json,         api::join_requests::deny(call, room_id);
+    GET    /chats/room/{room_id}/join,              User,   Empty,        api::join_requests::status(call, room_id);
+    POST   /chats/room/{room_id}/join,              User,   Json,         api::join_requests::ask(call, room_id);
+    POST   /chats/{chat_id}/messages,               User,   Json,         api::chats::post(call, chat_id);
+    POST   /chats/{chat_id}/read,                   User,   Json,         api::chats::read(call, chat_id);
+
+    // Sockets.
+    GET /ws,                   User, Socket, SocketPath::All;
+    GET /ws/general,           User, Socket, SocketPath::General;
+    GET /ws/private/{chat_id}, User, Socket, SocketPath::Private(chat_id);
+    GET /ws/room/{room_id},    User, Socket, SocketPath::Room(room_id);
+
+    // For machines, and what needs no account.
+    GET /healthz,        Anyone,   Empty, api::machines::healthz(call);
+    GET /readyz,         Anyone,   Empty, api::machines::readyz(call);
+    GET /metrics,        Operator, Empty, api::machines::metrics(call);
+    GET /openapi.json,   Anyone,   Empty, api::machines::openapi(call);
+    GET /docs,           Anyone,   Empty, pages::show_docs(call);
+    GET /assets/{asset}, Anyone,   Empty, pages::asset(call, asset);
+
+    // Pages.
+    GET  /signup,                      OptionalUser, Page,     pages::signup_login::show_signup(call);
+    POST /signup,                      OptionalUser, Form,     pages::signup_login::sign_up(call, form);
+    GET  /login,                       OptionalUser, Page,     pages::signup_login::show_login(call);
+    POST /login,                       OptionalUser, Form,     pages::signup_login::log_in(call, form);
+    POST /logout,                      User,         Form,     pages::signup_login::log_out(call, form);
+    GET  /,                            User,         Page,     pages::dashboard::show(call);
+    POST /people,                      User,         Form,     pages::dashboard::open_private(call, form);
+    POST /rooms,                       User,         Form,     pages::dashboard::create_room(call, form);
+    POST /join,                        User,         Form,     pages::dashboard::join(call, form);
+    GET  /general,                     User,         Page,     pages::chat::show(call, General);
+    POST /general,                     User,         Form,     pages::chat::post(call, General, form);
+    POST /general/read,                User,         Form,     pages::chat::read(call, General, form);
+    GET  /private/{chat_id},           User,         Page,     pages::chat::show(call, Private(chat_id));
+    POST /private/{chat_id},           User,         Form,     pages::chat::post(call, Private(chat_id), form);
+    POST /private/{chat_id}/read,      User,         Form,     pages::chat::read(call, Private(chat_id), form);
+    GET  /room/{room_id},              User,         Page,     pages::chat::show(call, Room(room_id));
+    POST /room/{room_id},              User,         Form,     pages::chat::post(call, Room(room_id), form);
+    POST /room/{room_id}/read,         User,         Form,     pages::chat::read(call, Room(room_id), form);
+    POST /room/{room_id}/approve,      User,         Form,     pages::rooms::approve(call, room_id, form);
+    POST /room/{room_id}/deny,         User,         Form,     pages::rooms::deny(call, room_id, form);
+    POST /room/{room_id}/remove,       User,         Form,     pages::rooms::remove(call, room_id, form);
+    POST /room/{room_id}/rotate,       User,         Form,     pages::rooms::rotate(call, room_id, form);
+    POST /room/{room_id}/leave,        User,         Form,     pages::rooms::leave(call, room_id, form);
+    GET  /chats/room/{room_id}/invite, User,         Page,     pages::invite::show(call, room_id);
+    POST /chats/room/{room_id}/invite, User,         Form,     pages::invite::ask(call, room_id, form);
+    GET  /requests,                    User,         PageData, pages::rooms::open_requests(call);
+    GET  /settings,                    User,         Page,     pages::settings::show(call);
+    POST /settings/theme,              User,         Form,     pages::settings::set_theme(call, form);
+    POST /settings/password,           User,         Form,     pages::settings::set_password(call, form);
+}
