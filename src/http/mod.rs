@@ -80,6 +80,13 @@ impl Call {
     }
 }
 
+/// The names of all routes but those of pages, as `GET /chats/room/{room_id}`: `tests/it/reach.rs`
+/// has a row for each.
+pub fn calls() -> impl Iterator<Item = String> {
+    let calls = routes::ROUTES.iter().filter(|route| !route.kind.is_of_pages());
+    calls.map(Route::name)
+}
+
 /// Answers a request: an error becomes a page or a problem, and every answer is counted and logged.
 pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let began = Instant::now();
