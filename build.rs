@@ -9,10 +9,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 3] = ["css", "icons", "js"];
-/// The layers of the pages' one stylesheet, in their order: a file each to write, one to load.
-const LAYERS: [&str; 5] = ["reset", "tokens", "base", "layout", "components"];
-const STYLESHEET: &str = "css/pages.css";
+const FOLDERS: [&str; 2] = ["icons", "js"];
+/// What a page loads as one stylesheet, and the files of which it is made, in their order.
+const STYLESHEETS: [(&str, &[&str]); 2] = [
+    ("css/docs.css", &["tokens", "docs"]),
+    ("css/pages.css", &["reset", "tokens", "base", "layout", "components"]),
+];
 /// The number on the favicon is a file for each number, drawn from one.
 const COUNTED_ICON: &str = "icons/count.svg";
 const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
@@ -51,20 +53,22 @@ fn main() -> io::Result<()> {
 
 /// Every asset as (path, bytes), sorted by path.
 fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut stylesheet = Vec::new();
-    for layer in LAYERS {
-        stylesheet.extend(fs::read(root.join(layer_path(layer)))?);
+    let mut assets = Vec::new();
+    println!("cargo:rerun-if-changed={}", root.join("css").display());
+    for (path, parts) in STYLESHEETS {
+        let mut stylesheet = Vec::new();
+        for part in parts {
+            stylesheet.extend(fs::read(root.join(format!("css/{part}.css")))?);
+        }
+        assets.push((path.to_owned(), stylesheet));
     }
-    let mut assets = vec![(STYLESHEET.to_owned(), stylesheet)];
     for folder in FOLDERS {
         println!("cargo:rerun-if-changed={}", root.join(folder).display());
         for entry in fs::read_dir(root.join(folder))? {
             let entry = entry?;
             let name = entry.file_name().into_string().map_err(|_| not_text(&entry.path()))?;
             let path = format!("{folder}/{name}");
-            if LAYERS.iter().any(|layer| path == layer_path(layer)) {
-                continue;
-            } else if path == COUNTED_ICON {
+            if path == COUNTED_ICON {
                 let icon = fs::read_to_string(entry.path())?;
                 for count in COUNTS {
                     let drawn = icon.replace("{count}", count).into_bytes();
@@ -77,10 +81,6 @@ fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     }
     assets.sort();
     Ok(assets)
-}
-
-fn layer_path(layer: &str) -> String {
-    format!("css/{layer}.css")
 }
 
 fn not_text(path: &Path) -> io::Error {
