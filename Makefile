@@ -3,11 +3,13 @@
 PREFIX = /usr/local
 DESTDIR =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
+NPM = tests/browser/node_modules/.bin
+FORMATTED = 'assets/css/*' 'assets/js/*'
 
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: build run test lint load figures bench install need-rust
+.PHONY: build run test lint format load figures bench install need-npm need-rust
 
 build: need-rust
 	@.ci/need cc
@@ -24,9 +26,15 @@ test: need-rust
 	tests/schemathesis/run --generation-deterministic
 	tests/browser/run
 
-lint: need-rust
+lint: need-rust need-npm
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(NPM)/prettier --log-level=warn --check $(FORMATTED)
+
+# Templates are formatted by hand: tests/it/templates.rs says what is crooked in them.
+format: need-rust need-npm
+	cargo fmt --all
+	$(NPM)/prettier --log-level=warn --write $(FORMATTED)
 
 # How many people does this machine bear? For other measurements, see: make load ARGS="--help"
 load: ARGS = --start $(TARGET)/release/snug size
@@ -60,6 +68,10 @@ ifeq ($(DESTDIR),)
 	test ! -d /run/systemd/system || systemctl daemon-reload
 	@echo "snug: installed; to start it, run: systemctl enable --now snug"
 endif
+
+need-npm:
+	@.ci/need node
+	@tests/browser/install
 
 need-rust:
 	@command -v cargo >/dev/null || { echo "snug: cargo is missing; install Rust from https://rustup.rs" >&2; exit 1; }

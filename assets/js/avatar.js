@@ -4,7 +4,11 @@ const HUES = 12;
 
 export function initialsOf(username) {
   const words = username.split(/[_.-]/).filter(Boolean);
-  return words.slice(0, 2).map((word) => word[0]).join("").toUpperCase();
+  return words
+    .slice(0, 2)
+    .map((word) => word[0])
+    .join("")
+    .toUpperCase();
 }
 
 export function hueOf(username) {

@@ -58,7 +58,10 @@ export function localise(element) {
 
 function fillContent(element, content, viewer) {
   const parts = spans(content, viewer.username);
-  element.classList.toggle("mentions", parts.some((part) => part.kind === "mention"));
+  element.classList.toggle(
+    "mentions",
+    parts.some((part) => part.kind === "mention"),
+  );
   element.querySelector(".content").replaceChildren(...parts.map(nodeOf));
 }
 

@@ -49,7 +49,7 @@ export class Missed {
   // a chat that is not found by the end is gone.
   async #goThrough() {
     const sought = [...this.#missing.keys()];
-    for (let after = ""; sought.some((chat_id) => this.#missing.has(chat_id)); ) {
+    for (let after = ""; sought.some((chat_id) => this.#missing.has(chat_id));) {
       const { ok, answer } = await call(`${this.chats}?limit=${PAGE}${after}`);
       if (!ok) return false;
       answer.chats.forEach((chat) => this.#find(chat));

@@ -63,7 +63,10 @@ class CopyButton extends HTMLElement {
     const field = document.getElementById(this.dataset.copies);
     field.select();
     const copied = navigator.clipboard
-      ? await navigator.clipboard.writeText(field.value).then(() => true, () => false)
+      ? await navigator.clipboard.writeText(field.value).then(
+          () => true,
+          () => false,
+        )
       : document.execCommand("copy");
     this.querySelector("[role=status]").textContent = copied ? this.dataset.done : "";
     this.button.focus();

@@ -1,6 +1,9 @@
 // Two short, soft tones, synthesised here rather than fetched.
 
-const TONES = [[660, 0], [880, 0.11]];
+const TONES = [
+  [660, 0],
+  [880, 0.11],
+];
 
 // Browsers keep a page silent until the user has interacted with it; a sound delayed that long is stale.
 const LATE_MS = 1_000;

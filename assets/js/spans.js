@@ -2,8 +2,10 @@
 // `src/http/views/spans.rs`; both are held against `tests/browser/spans.json`, and the characters and the
 // bound against each other. Takes time linear in the text, whatever the text. Knows no DOM.
 
-const ENDS_A_LINK = /[\u{0}-\u{20}\u{22}\u{3C}\u{3E}\u{60}\u{7F}-\u{A0}\u{AB}\u{AD}\u{BB}\u{589}\u{5C3}\u{60C}\u{61B}-\u{61F}\u{6D4}\u{964}-\u{965}\u{F0D}-\u{F12}\u{104A}-\u{104B}\u{1361}-\u{1368}\u{1680}\u{17D4}-\u{17D5}\u{180E}\u{2000}-\u{200B}\u{200E}-\u{200F}\u{201C}-\u{201F}\u{2028}-\u{202F}\u{2039}-\u{203A}\u{205F}-\u{206F}\u{3000}-\u{3003}\u{3008}-\u{3011}\u{3014}-\u{301F}\u{FEFF}\u{FF01}-\u{FF02}\u{FF08}-\u{FF09}\u{FF0C}\u{FF0E}\u{FF1A}-\u{FF1C}\u{FF1E}-\u{FF1F}\u{FF3B}\u{FF3D}\u{FF5B}\u{FF5D}\u{FF5F}-\u{FF65}]/gu;
-const TRAILS_A_LINK = /[\u{21}\u{27}\u{2A}\u{2C}\u{2E}\u{3A}-\u{3B}\u{3F}\u{5F}\u{7E}\u{B7}\u{2010}-\u{201B}\u{2022}-\u{2027}\u{203C}-\u{203D}\u{2047}-\u{2049}]/u;
+const ENDS_A_LINK =
+  /[\u{0}-\u{20}\u{22}\u{3C}\u{3E}\u{60}\u{7F}-\u{A0}\u{AB}\u{AD}\u{BB}\u{589}\u{5C3}\u{60C}\u{61B}-\u{61F}\u{6D4}\u{964}-\u{965}\u{F0D}-\u{F12}\u{104A}-\u{104B}\u{1361}-\u{1368}\u{1680}\u{17D4}-\u{17D5}\u{180E}\u{2000}-\u{200B}\u{200E}-\u{200F}\u{201C}-\u{201F}\u{2028}-\u{202F}\u{2039}-\u{203A}\u{205F}-\u{206F}\u{3000}-\u{3003}\u{3008}-\u{3011}\u{3014}-\u{301F}\u{FEFF}\u{FF01}-\u{FF02}\u{FF08}-\u{FF09}\u{FF0C}\u{FF0E}\u{FF1A}-\u{FF1C}\u{FF1E}-\u{FF1F}\u{FF3B}\u{FF3D}\u{FF5B}\u{FF5D}\u{FF5F}-\u{FF65}]/gu;
+const TRAILS_A_LINK =
+  /[\u{21}\u{27}\u{2A}\u{2C}\u{2E}\u{3A}-\u{3B}\u{3F}\u{5F}\u{7E}\u{B7}\u{2010}-\u{201B}\u{2022}-\u{2027}\u{203C}-\u{203D}\u{2047}-\u{2049}]/u;
 const SCHEME = /[Hh][Tt][Tt][Pp][Ss]?:\/\//y;
 const HIDES_A_LINK = /[A-Za-z0-9]/;
 const HIDES_A_MENTION = /[A-Za-z0-9_.\-@/\uFF20]/;

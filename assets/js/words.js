@@ -7,8 +7,7 @@ export function word(name, values = {}) {
   return fill(words.querySelector(`[data-word="${name}"]`).textContent, values);
 }
 
-export const clone = (name) =>
-  document.getElementById(name).content.firstElementChild.cloneNode(true);
+export const clone = (name) => document.getElementById(name).content.firstElementChild.cloneNode(true);
 
 // Fills the braces in a clone's attributes, which hold addresses and ids.
 export function fillAttributes(element, values) {
