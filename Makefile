@@ -9,7 +9,7 @@ FORMATTED = 'assets/css/*' 'assets/js/*'
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: build run test lint format load figures bench install need-npm need-rust
+.PHONY: build run test lint format bundles load figures bench install need-npm need-rust
 
 build: need-rust
 	@.ci/need cc
@@ -30,11 +30,25 @@ lint: need-rust need-npm
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(NPM)/prettier --log-level=warn --check $(FORMATTED)
+	@$(call bundle,$(TARGET)/bundles)
+	@diff -qr assets/bundles $(TARGET)/bundles || { echo "snug: run make bundles" >&2; exit 1; }
 
 # Templates are formatted by hand: tests/it/templates.rs says what is crooked in them.
 format: need-rust need-npm
 	cargo fmt --all
 	$(NPM)/prettier --log-level=warn --write $(FORMATTED)
+
+# The scripts as release builds serve them, one file a page kind. They are checked in, so that a build
+# needs nothing but Rust: make them anew with each change of assets/js. Their first line says what they
+# were made from.
+bundles: need-npm
+	@$(call bundle,assets/bundles)
+
+define bundle
+rm -rf $(1) && made_from=$$(LC_ALL=C sh -c 'cat assets/js/*.js' | sha256sum | head -c 16) && \
+	$(NPM)/esbuild assets/js/app.js assets/js/door.js --outdir=$(1) --bundle --minify --format=esm \
+	--charset=utf8 --log-level=warning --banner:js="// $$made_from, by make bundles"
+endef
 
 # How many people does this machine bear? For other measurements, see: make load ARGS="--help"
 load: ARGS = --start $(TARGET)/release/snug size

@@ -1,7 +1,8 @@
-//! Compresses what the pages load, once, and writes the table that `http::assets` includes.
+//! Compresses what the pages load, once, and writes the tables that `http::assets` includes.
 //!
 //! One fingerprint stands for all of it, as a directory of the URL, so that modules import each other
-//! by relative names. Compressed copies that save nothing are left out.
+//! by relative names. Compressed copies that save nothing are left out. The scripts are there twice:
+//! as modules for debug builds, and as the bundles that `make bundles` has made of them.
 
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -9,7 +10,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 2] = ["icons", "js"];
+const FOLDERS: [&str; 3] = ["bundles", "icons", MODULES];
+const MODULES: &str = "js";
 /// What a page loads as one stylesheet, and the files of which it is made, in their order.
 const STYLESHEETS: [(&str, &[&str]); 2] = [
     ("css/docs.css", &["tokens", "docs"]),
@@ -27,7 +29,7 @@ fn main() -> io::Result<()> {
     fs::create_dir_all(&out)?;
 
     let mut digest = Sha256::new();
-    let mut table = String::from("pub static ASSETS: &[Asset] = &[\n");
+    let (mut rows, mut modules) = (String::new(), String::new());
     for (path, raw) in &assets {
         digest.update((path.len() as u64).to_be_bytes());
         digest.update(path);
@@ -35,7 +37,7 @@ fn main() -> io::Result<()> {
         digest.update(raw);
         let file = out.join(path.replace('/', "_"));
         writeln!(
-            table,
+            if path.starts_with(MODULES) { &mut modules } else { &mut rows },
             "    Asset {{ path: {path:?}, media_type: {:?}, raw: {}, brotli: {}, gzip: {} }},",
             media_type(path),
             include(&file, raw)?,
@@ -46,8 +48,11 @@ fn main() -> io::Result<()> {
     }
     let fingerprint: String =
         digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    writeln!(table, "];\npub const FINGERPRINT: &str = {fingerprint:?};")
-        .map_err(io::Error::other)?;
+    let table = format!(
+        "pub static ASSETS: &[Asset] = &[\n{rows}];\n\
+         pub static MODULES: &[Asset] = &[\n{modules}];\n\
+         pub const FINGERPRINT: &str = {fingerprint:?};\n"
+    );
     fs::write(out.join("table.rs"), table)
 }
 

@@ -3,6 +3,7 @@
 
 import "./chat-list.js";
 import "./composer.js";
+import "./door.js";
 import "./invite.js";
 import "./log.js";
 import "./panel.js";

@@ -4,6 +4,9 @@
 //! `render` generates their URLs, the router looks them up. A URL contains the fingerprint of all of
 //! them, so an answer may be cached forever. Earlier versions are not kept: an old URL is not found,
 //! and reloading the page helps.
+//!
+//! A page has one script. Release builds serve it as one file, debug builds as the modules it was made
+//! from, so that a line in the browser's debugger is a line in `assets/js`.
 
 include!(concat!(env!("OUT_DIR"), "/assets/table.rs"));
 
@@ -44,8 +47,19 @@ pub fn address(path: &str) -> Option<String> {
     by_path(path).map(|asset| format!("/assets/{FINGERPRINT}/{}", asset.path))
 }
 
+/// The URL of the script that a page loads under this name.
+pub fn script(name: &str) -> Option<String> {
+    let folder = if cfg!(debug_assertions) { "js" } else { "bundles" };
+    address(&format!("{folder}/{name}.js"))
+}
+
 fn by_path(path: &str) -> Option<&'static Asset> {
-    ASSETS.binary_search_by_key(&path, |asset| asset.path).ok().map(|at| &ASSETS[at])
+    let tables: &[&'static [Asset]] =
+        if cfg!(debug_assertions) { &[ASSETS, MODULES] } else { &[ASSETS] };
+    tables.iter().find_map(|table| {
+        let at = table.binary_search_by_key(&path, |asset| asset.path).ok()?;
+        table.get(at)
+    })
 }
 
 /// Whether a header such as `gzip;q=0.8, br` accepts this encoding; `q=0` refuses it.
@@ -83,7 +97,29 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_sorted_for_the_search() {
+    fn the_tables_are_sorted_for_the_search() {
         assert!(ASSETS.is_sorted_by_key(|asset| asset.path));
+        assert!(MODULES.is_sorted_by_key(|asset| asset.path));
+    }
+
+    #[test]
+    fn debug_builds_serve_modules_and_release_builds_bundles() {
+        for name in ["app", "door"] {
+            let (module, bundle) = (format!("js/{name}.js"), format!("bundles/{name}.js"));
+            assert!(by_path(&bundle).is_some(), "{bundle}");
+            assert_eq!(by_path(&module).is_some(), cfg!(debug_assertions), "{module}");
+            let path = if cfg!(debug_assertions) { module } else { bundle };
+            assert_eq!(script(name), Some(format!("/assets/{FINGERPRINT}/{path}")));
+        }
+    }
+
+    #[test]
+    fn a_bundle_loads_nothing_else() {
+        for bundle in ASSETS.iter().filter(|asset| asset.path.starts_with("bundles/")) {
+            let text = str::from_utf8(bundle.raw).unwrap();
+            for word in ["import", ".js\"", "sourceMappingURL"] {
+                assert!(!text.contains(word), "{} has {word}", bundle.path);
+            }
+        }
     }
 }

@@ -67,7 +67,7 @@ fn environment() -> Environment<'static> {
             })
     });
     environment.add_function("asset", asset);
-    environment.add_function("modules", modules);
+    environment.add_function("script", script);
     environment.add_global("fingerprint", assets::FINGERPRINT);
     environment
 }
@@ -79,16 +79,18 @@ fn unindented(template: &str) -> String {
 
 /// `asset("css/pages.css")` in a template: its address, which is safe as it stands.
 fn asset(path: &str) -> Result<Value, minijinja::Error> {
-    assets::address(path).map(Value::from_safe_string).ok_or_else(|| {
-        minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset {path}"))
-    })
+    safe(assets::address(path), path)
 }
 
-/// The URLs of all scripts of the shell, so that a page can request them at once.
-fn modules() -> Vec<Value> {
-    let is_of_shell = |path: &str| path.starts_with("js/") && path != "js/door.js";
-    let scripts = assets::ASSETS.iter().filter(|asset| is_of_shell(asset.path));
-    scripts.filter_map(|asset| assets::address(asset.path)).map(Value::from_safe_string).collect()
+/// `script("app")` in a template: the address of what the page runs.
+fn script(name: &str) -> Result<Value, minijinja::Error> {
+    safe(assets::script(name), name)
+}
+
+fn safe(address: Option<String>, name: &str) -> Result<Value, minijinja::Error> {
+    address.map(Value::from_safe_string).ok_or_else(|| {
+        minijinja::Error::new(ErrorKind::InvalidOperation, format!("there is no asset {name}"))
+    })
 }
 
 #[cfg(test)]

@@ -226,6 +226,20 @@ fn pages_hold_no_inline_script_or_style() {
     }
 }
 
+/// Whoever changes a script finds out here, without npm.
+#[test]
+fn the_bundles_are_made_from_the_scripts_there_are() {
+    let mut scripts = files("assets/js", ".js");
+    scripts.sort();
+    let mut digest = Sha256::new();
+    scripts.iter().for_each(|(_, text)| digest.update(text));
+    let digest: String = digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    for (name, text) in files("assets/bundles", ".js") {
+        let first = text.lines().next().unwrap();
+        assert!(first.contains(&digest), "{name} is outdated: run `make bundles`");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_statement_fits_the_schema_and_says_what_it_answers() {
     let database = Database::new().await.client().await;
