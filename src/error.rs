@@ -2,13 +2,16 @@
 //!
 //! `Refused` is an expected "no" with a stable code. `Unavailable` means that PostgreSQL (or another
 //! part that recovers by itself) cannot be reached. Everything else is `Broken`. `http::respond` turns
-//! errors into a status and logs them once; `wire` turns a refusal into an error frame. Nothing here
-//! knows of HTTP.
+//! errors into a status and logs them once; `wire` turns a `FrameRefusal`, which has one of a few codes,
+//! into an error frame. Nothing here knows of HTTP.
 
 use crate::limits::RETRY_SOON;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+/// Said of what does not exist and of what the viewer may not see.
+pub const NOT_FOUND: &str = "There is nothing here that you can see.";
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -28,6 +31,33 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     pub faults: Vec<Fault>,
     pub retry_after: Option<Duration>,
+}
+
+/// An expected "no" to what a socket asks for. HTTP, which may ask for the same, has it as a `Refusal`.
+#[derive(Debug, Clone)]
+pub struct FrameRefusal {
+    pub code: FrameCode,
+    pub detail: Cow<'static, str>,
+    pub retry_after: Option<Duration>,
+}
+
+/// Every code that an error frame can carry.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, strum::IntoStaticStr, strum::EnumIter,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum FrameCode {
+    BadJson,
+    BadFrame,
+    ContentEmpty,
+    ContentTooLong,
+    ContentInvalid,
+    BadClientId,
+    ClientIdReused,
+    NotFound,
+    RateLimited,
+    Unavailable,
 }
 
 /// The class of a refusal; the edges map it to a status.
@@ -84,12 +114,38 @@ impl Refusal {
     ) -> Refusal {
         Refusal { because, code, detail: detail.into(), faults: Vec::new(), retry_after: None }
     }
+}
+
+impl FrameRefusal {
+    pub fn new(code: FrameCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, detail: detail.into(), retry_after: None }
+    }
 
     /// More than is allowed; one more is allowed after `retry_after`.
     pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
-        let mut refusal = Self::new(Because::TooMany, "rate_limited", detail);
-        refusal.retry_after = Some(retry_after);
-        refusal
+        let refusal = Self::new(FrameCode::RateLimited, detail);
+        Self { retry_after: Some(retry_after), ..refusal }
+    }
+}
+
+impl FrameCode {
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    fn because(self) -> Because {
+        match self {
+            Self::BadJson => Because::Malformed,
+            Self::BadFrame
+            | Self::ContentEmpty
+            | Self::ContentTooLong
+            | Self::ContentInvalid
+            | Self::BadClientId => Because::Invalid,
+            Self::ClientIdReused => Because::Conflict,
+            Self::NotFound => Because::NotFound,
+            Self::RateLimited => Because::TooMany,
+            Self::Unavailable => Because::Busy,
+        }
     }
 }
 
@@ -117,7 +173,7 @@ impl Error {
 
     /// The same answer for what does not exist and for what the viewer may not see.
     pub fn not_found() -> Self {
-        Self::refused(Because::NotFound, "not_found", "There is nothing here that you can see.")
+        Self::refused(Because::NotFound, "not_found", NOT_FOUND)
     }
 
     pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -132,7 +188,7 @@ impl Error {
     }
 
     pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after: Duration) -> Self {
-        Refusal::too_many(detail, retry_after).into()
+        FrameRefusal::too_many(detail, retry_after).into()
     }
 
     /// More work than this machine can take on now; the caller may try again after `retry_after`.
@@ -164,6 +220,13 @@ impl Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<FrameRefusal> for Error {
+    fn from(refusal: FrameRefusal) -> Self {
+        let FrameRefusal { code, detail, retry_after } = refusal;
+        Refusal { retry_after, ..Refusal::new(code.because(), code.name(), detail) }.into()
     }
 }
 

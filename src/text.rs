@@ -3,6 +3,7 @@
 //! Pure; called by the edges once for each value. A rule that is broken is one sentence that says how
 //! to write it instead.
 
+use crate::error::FrameCode;
 use crate::ids::ChatId;
 use crate::limits::{
     CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX,
@@ -20,11 +21,11 @@ pub enum ContentFault {
 }
 
 impl ContentFault {
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> FrameCode {
         match self {
-            Self::Empty => "content_empty",
-            Self::TooLong => "content_too_long",
-            Self::Invalid => "content_invalid",
+            Self::Empty => FrameCode::ContentEmpty,
+            Self::TooLong => FrameCode::ContentTooLong,
+            Self::Invalid => FrameCode::ContentInvalid,
         }
     }
 

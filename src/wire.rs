@@ -3,7 +3,7 @@
 //! Pure: encodes values as bytes. Shapes and names follow the protocol. A frame is encoded once, header
 //! included, however many readers it has.
 
-use crate::error::{Fault, Refusal};
+use crate::error::{Fault, FrameCode, FrameRefusal};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::message::{ChatType, Message, Standing};
 use bytes::Bytes;
@@ -17,9 +17,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 /// The version of the socket protocol, sent in `welcome`.
 pub const PROTOCOL: u32 = 1;
 
-/// A text frame from the server, other than a message.
-#[derive(Debug, serde::Serialize)]
+/// Every text frame from the server.
+#[derive(Debug, serde::Serialize, strum::VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum ServerFrame<'a> {
     Welcome {
         protocol: u32,
@@ -28,6 +29,7 @@ pub enum ServerFrame<'a> {
         epoch: &'a str,
         chats: &'a [StandingJson],
     },
+    Message(MessageMembers<'a>),
     Ack {
         client_id: &'a str,
         chat_id: ChatId,
@@ -36,7 +38,7 @@ pub enum ServerFrame<'a> {
         timestamp: Micros,
     },
     Error {
-        code: &'a str,
+        code: FrameCode,
         detail: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         client_id: Option<&'a str>,
@@ -124,48 +126,39 @@ pub struct MessageJson(pub Message);
 
 impl Serialize for MessageJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        message_members(&self.0, None, serializer)
+        MessageMembers(&self.0).serialize(serializer)
     }
 }
 
-/// A message as a frame: `type`, then the same members.
-struct MessageFrame<'a>(&'a Message);
+/// The same, borrowed; in a frame they come after `type`.
+#[derive(Debug)]
+pub struct MessageMembers<'a>(pub &'a Message);
 
-impl Serialize for MessageFrame<'_> {
+impl Serialize for MessageMembers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        message_members(self.0, Some("message"), serializer)
-    }
-}
-
-fn message_members<S: Serializer>(
-    message: &Message,
-    frame_type: Option<&str>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut json = serializer.serialize_struct("Message", 11)?;
-    if let Some(frame_type) = frame_type {
-        json.serialize_field("type", frame_type)?;
-    }
-    json.serialize_field("id", &message.id)?;
-    json.serialize_field("seq", &message.seq)?;
-    json.serialize_field("chat_id", &message.chat_id)?;
-    json.serialize_field("chat_type", &message.chat_type)?;
-    match message.chat_type {
-        ChatType::General => json.serialize_field("user_id", &message.sender_id)?,
-        ChatType::Private => {
-            json.serialize_field("sender_id", &message.sender_id)?;
-            json.serialize_field("receiver_id", &message.receiver_id)?;
+        let Self(message) = self;
+        let mut json = serializer.serialize_struct("Message", 10)?;
+        json.serialize_field("id", &message.id)?;
+        json.serialize_field("seq", &message.seq)?;
+        json.serialize_field("chat_id", &message.chat_id)?;
+        json.serialize_field("chat_type", &message.chat_type)?;
+        match message.chat_type {
+            ChatType::General => json.serialize_field("user_id", &message.sender_id)?,
+            ChatType::Private => {
+                json.serialize_field("sender_id", &message.sender_id)?;
+                json.serialize_field("receiver_id", &message.receiver_id)?;
+            }
+            ChatType::Room => {
+                json.serialize_field("room_id", &message.chat_id)?;
+                json.serialize_field("user_id", &message.sender_id)?;
+            }
         }
-        ChatType::Room => {
-            json.serialize_field("room_id", &message.chat_id)?;
-            json.serialize_field("user_id", &message.sender_id)?;
-        }
+        json.serialize_field("username", &*message.username)?;
+        json.serialize_field("content", &message.content)?;
+        json.serialize_field("timestamp", &Micros(message.timestamp))?;
+        json.serialize_field("client_id", &message.client_id)?;
+        json.end()
     }
-    json.serialize_field("username", &*message.username)?;
-    json.serialize_field("content", &message.content)?;
-    json.serialize_field("timestamp", &Micros(message.timestamp))?;
-    json.serialize_field("client_id", &message.client_id)?;
-    json.end()
 }
 
 /// Messages of one chat with consecutive numbers, encoded as one frame after another.
@@ -191,7 +184,7 @@ impl Run {
         let mut ends = Vec::with_capacity(messages.len());
         for message in messages {
             let before = bytes.len();
-            put_text_frame(&MessageFrame(message), &mut bytes);
+            put_text_frame(&ServerFrame::Message(MessageMembers(message)), &mut bytes);
             if bytes.len() > bytes_max && before > 0 {
                 bytes.truncate(before);
                 break;
@@ -265,8 +258,8 @@ fn control_frame(opcode: Control, payload: &[u8]) -> Bytes {
     bytes.into()
 }
 
-fn put_text_frame<T: Serialize>(json: &T, bytes: &mut Vec<u8>) {
-    let payload = serde_json::to_vec(json).expect("our own frames have string keys only");
+fn put_text_frame(frame: &ServerFrame<'_>, bytes: &mut Vec<u8>) {
+    let payload = serde_json::to_vec(frame).expect("our own frames have string keys only");
     put_header(OpCode::Data(Data::Text), payload.len(), bytes);
     bytes.extend_from_slice(&payload);
 }
@@ -290,7 +283,11 @@ pub struct Problem<'a> {
 }
 
 /// A refusal as an error frame.
-pub fn error_frame(refusal: &Refusal, client_id: Option<&str>, chat_id: Option<ChatId>) -> Bytes {
+pub fn error_frame(
+    refusal: &FrameRefusal,
+    client_id: Option<&str>,
+    chat_id: Option<ChatId>,
+) -> Bytes {
     text_frame(&ServerFrame::Error {
         code: refusal.code,
         detail: &refusal.detail,

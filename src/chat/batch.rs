@@ -4,7 +4,7 @@
 //! Used only by `lane`, which does all the waiting.
 
 use super::Posted;
-use crate::error::{Because, Error, Refusal};
+use crate::error::{Error, FrameCode, FrameRefusal, NOT_FOUND};
 use crate::ids::{ChatId, UserId};
 use crate::limits::BATCH_BYTES_MAX;
 use crate::message::{Draft, Message};
@@ -52,10 +52,9 @@ impl Keys {
     }
 }
 
-pub fn unavailable() -> Refusal {
-    Refusal::new(
-        Because::Busy,
-        "unavailable",
+pub fn unavailable() -> FrameRefusal {
+    FrameRefusal::new(
+        FrameCode::Unavailable,
         "The message may not have been stored; send it again with the same client_id.",
     )
 }
@@ -81,15 +80,15 @@ pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
     batch
 }
 
-pub fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, Error> {
+pub fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, FrameRefusal> {
     match outcome {
         Outcome::Stored(stored) => Ok(Posted::New(message(draft, stored))),
         Outcome::Known(stored) => Ok(Posted::Known(message(draft, stored))),
-        Outcome::KeyReused => Err(Error::conflict(
-            "client_id_reused",
+        Outcome::KeyReused => Err(FrameRefusal::new(
+            FrameCode::ClientIdReused,
             "This client_id belongs to a message with different content; choose a new one.",
         )),
-        Outcome::Unreachable => Err(Error::not_found()),
+        Outcome::Unreachable => Err(FrameRefusal::new(FrameCode::NotFound, NOT_FOUND)),
     }
 }
 
@@ -109,7 +108,7 @@ fn message(draft: &Draft, stored: Stored) -> Message {
 }
 
 /// What the sending socket is told: nothing if the draft was stored and had no `client_id`.
-pub fn answer(draft: &Draft, posted: &Result<Posted, Error>) -> Option<bytes::Bytes> {
+pub fn answer(draft: &Draft, posted: &Result<Posted, FrameRefusal>) -> Option<bytes::Bytes> {
     match posted {
         Ok(Posted::New(message) | Posted::Known(message)) => {
             let client_id = draft.client_id.as_deref()?;
@@ -121,12 +120,7 @@ pub fn answer(draft: &Draft, posted: &Result<Posted, Error>) -> Option<bytes::By
                 timestamp: Micros(message.timestamp),
             }))
         }
-        Err(Error::Refused(refusal)) => {
-            Some(error_frame(refusal, draft.client_id.as_deref(), Some(draft.chat_id)))
-        }
-        Err(Error::Unavailable(_) | Error::Broken(_)) => {
-            Some(error_frame(&unavailable(), draft.client_id.as_deref(), Some(draft.chat_id)))
-        }
+        Err(refusal) => Some(error_frame(refusal, draft.client_id.as_deref(), Some(draft.chat_id))),
     }
 }
 

@@ -304,7 +304,7 @@ impl LaneWorker {
             }
             match reply {
                 Reply::Connection(to) => answers.push((to, batch::answer(&draft, &posted))),
-                Reply::Caller(caller) => callers.push((caller, posted)),
+                Reply::Caller(caller) => callers.push((caller, posted.map_err(Error::from))),
             }
         }
         self.registry.publish(batch::runs(messages), answers).await;

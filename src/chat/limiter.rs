@@ -70,7 +70,12 @@ impl Limiter {
 
     /// Counts one; refused if nothing is left.
     pub fn take(&self, key: Key, rate: Rate, refusal: &'static str) -> Result<()> {
-        self.at(key, rate, true, Instant::now()).map_err(|wait| Error::too_many(refusal, wait))
+        self.try_take(key, rate).map_err(|wait| Error::too_many(refusal, wait))
+    }
+
+    /// As `take`; answers how long to wait.
+    pub fn try_take(&self, key: Key, rate: Rate) -> Result<(), Duration> {
+        self.at(key, rate, true, Instant::now())
     }
 
     /// Undoes a `take` that turned out not to count.

@@ -2,7 +2,7 @@
 
 use super::limiter::Key;
 use super::{Rules, batch::Reply};
-use crate::error::{Because, Error, Refusal, Result};
+use crate::error::{Error, FrameRefusal, Result};
 use crate::limits::{MESSAGE_RATE, RETRY_AT_ONCE};
 use crate::message::{Draft, Message, Viewer};
 use crate::registry::ConnectionId;
@@ -25,27 +25,18 @@ impl Rules {
     }
 
     /// Hands a socket's draft to the lane, which answers that socket.
-    pub fn post_from(&self, connection: ConnectionId, draft: Draft) -> Result<(), Refusal> {
-        let refused = match self.pace(&draft.sender) {
-            Ok(()) => self.lane.push(draft, Reply::Connection(connection)).map_err(|_| lane_full()),
-            Err(error) => Err(error),
-        };
-        match refused {
-            Ok(()) => Ok(()),
-            Err(Error::Refused(refusal)) => Err(*refusal),
-            Err(Error::Unavailable(_) | Error::Broken(_)) => Err(Refusal::new(
-                Because::Busy,
-                "unavailable",
-                "The server is busy; send it again in a moment.",
-            )),
-        }
+    pub fn post_from(&self, connection: ConnectionId, draft: Draft) -> Result<(), FrameRefusal> {
+        self.pace(&draft.sender)?;
+        self.lane.push(draft, Reply::Connection(connection)).map_err(|_| lane_full())
     }
 
-    fn pace(&self, sender: &Viewer) -> Result<()> {
-        self.limiter.take(Key::Messages(sender.user_id), MESSAGE_RATE, TOO_FAST)
+    fn pace(&self, sender: &Viewer) -> Result<(), FrameRefusal> {
+        self.limiter
+            .try_take(Key::Messages(sender.user_id), MESSAGE_RATE)
+            .map_err(|wait| FrameRefusal::too_many(TOO_FAST, wait))
     }
 }
 
-fn lane_full() -> Error {
-    Error::too_many("The server is behind; send it again in a moment.", RETRY_AT_ONCE)
+fn lane_full() -> FrameRefusal {
+    FrameRefusal::too_many("The server is behind; send it again in a moment.", RETRY_AT_ONCE)
 }

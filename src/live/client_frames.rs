@@ -1,6 +1,6 @@
 //! What a client's text frame means. Pure: text in, meaning or refusal out.
 
-use crate::error::{Because, Refusal};
+use crate::error::{FrameCode, FrameRefusal};
 use crate::ids::{ChatId, Seq, Whole};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::text;
@@ -46,7 +46,7 @@ struct Members {
     after: Option<Whole>,
 }
 
-pub fn read(frame: &str) -> (FrameNames, Result<Meaning, Refusal>) {
+pub fn read(frame: &str) -> (FrameNames, Result<Meaning, FrameRefusal>) {
     let members = match members(frame) {
         Ok(members) => members,
         Err(refusal) => return (names(frame), Err(refusal)),
@@ -56,12 +56,12 @@ pub fn read(frame: &str) -> (FrameNames, Result<Meaning, Refusal>) {
     let meaning = match named {
         None => meaning(members, None),
         Some(Some(chat_id)) => meaning(members, Some(chat_id)),
-        Some(None) => Err(Refusal::new(Because::NotFound, "not_found", "There is no such chat.")),
+        Some(None) => Err(FrameRefusal::new(FrameCode::NotFound, "There is no such chat.")),
     };
     (names, meaning)
 }
 
-fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal> {
+fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRefusal> {
     match members.kind.as_deref().unwrap_or("message") {
         "message" => message(members, chat_id),
         "read" => {
@@ -80,13 +80,13 @@ fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal
     }
 }
 
-fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal> {
+fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRefusal> {
     if members.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
-        return Err(Refusal::new(Because::Invalid, "bad_client_id", text::CLIENT_ID_RULE));
+        return Err(FrameRefusal::new(FrameCode::BadClientId, text::CLIENT_ID_RULE));
     }
     let content = members.content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
-    let content = text::content(&content)
-        .map_err(|fault| Refusal::new(Because::Invalid, fault.code(), fault.detail()))?;
+    let content =
+        text::content(&content).map_err(|fault| FrameRefusal::new(fault.code(), fault.detail()))?;
     Ok(Meaning::Message {
         chat_id,
         content: content.into(),
@@ -94,12 +94,12 @@ fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, Refusal
     })
 }
 
-fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, Refusal> {
+fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, FrameRefusal> {
     let in_range = |seq: &Whole| (0..=crate::ids::ID_MAX).contains(&seq.0);
     value.filter(in_range).map(|seq| Seq(seq.0)).ok_or_else(|| bad_frame(rule))
 }
 
-fn members(frame: &str) -> Result<Members, Refusal> {
+fn members(frame: &str) -> Result<Members, FrameRefusal> {
     if text::json_depth(frame.as_bytes()) > JSON_DEPTH_MAX {
         return Err(bad_frame("The frame is nested too deeply."));
     }
@@ -109,7 +109,7 @@ fn members(frame: &str) -> Result<Members, Refusal> {
         Err(error) if error.is_data() => Err(bad_frame(
             "A member of the frame has the wrong type, or the frame is not an object.",
         )),
-        Err(_) => Err(Refusal::new(Because::Malformed, "bad_json", "The frame is not valid JSON.")),
+        Err(_) => Err(FrameRefusal::new(FrameCode::BadJson, "The frame is not valid JSON.")),
     }
 }
 
@@ -149,8 +149,8 @@ fn is_object(frame: &str) -> bool {
     frame.trim_start().starts_with('{')
 }
 
-fn bad_frame(detail: &'static str) -> Refusal {
-    Refusal::new(Because::Invalid, "bad_frame", detail)
+fn bad_frame(detail: &'static str) -> FrameRefusal {
+    FrameRefusal::new(FrameCode::BadFrame, detail)
 }
 
 #[cfg(test)]
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn code(frame: &str) -> &'static str {
-        read(frame).1.expect_err(frame).code
+        read(frame).1.expect_err(frame).code.name()
     }
 
     #[test]

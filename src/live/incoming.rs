@@ -6,7 +6,7 @@ use super::close::Close;
 use super::connection::{Input, Received, Stage};
 use super::frame_parser::{self, Incoming, Step};
 use super::worker::ShardWorker;
-use crate::error::{Because, Refusal};
+use crate::error::{FrameCode, FrameRefusal};
 use crate::ids::ChatId;
 use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, RETRY_AT_ONCE, SOCKET_DRAFTS_MAX};
 use crate::message::Draft;
@@ -133,14 +133,14 @@ impl ShardWorker {
     }
 
     /// Refused if there are more control frames than anyone needs.
-    fn allow_control(&mut self, index: u32) -> Result<(), Refusal> {
+    fn allow_control(&mut self, index: u32) -> Result<(), FrameRefusal> {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         if connection.count_control(now) <= CONTROL_FRAMES_PER_SEC_MAX {
             return Ok(());
         }
         let detail = "More pings and pongs than anyone needs; slow down.";
-        Err(Refusal::too_many(detail, RETRY_AT_ONCE))
+        Err(FrameRefusal::too_many(detail, RETRY_AT_ONCE))
     }
 
     fn heed_text(&mut self, index: u32, text: &str) {
@@ -163,7 +163,7 @@ impl ShardWorker {
     }
 
     /// Sends a refusal for a frame that was not carried out; a client that persists is disconnected.
-    fn judge(&mut self, index: u32, names: &FrameNames, heeded: Result<(), Refusal>) {
+    fn judge(&mut self, index: u32, names: &FrameNames, heeded: Result<(), FrameRefusal>) {
         let Some(connection) = self.connections.get(index) else { return };
         if let Err(refusal) = heeded {
             connection.offences += 1;
@@ -175,7 +175,7 @@ impl ShardWorker {
         }
     }
 
-    fn carry_out(&mut self, index: u32, meaning: Meaning) -> Result<(), Refusal> {
+    fn carry_out(&mut self, index: u32, meaning: Meaning) -> Result<(), FrameRefusal> {
         match meaning {
             Meaning::Message { chat_id, content, client_id } => {
                 self.draft(index, chat_id, content, client_id)
@@ -217,13 +217,13 @@ impl ShardWorker {
         chat_id: Option<ChatId>,
         content: Box<str>,
         client_id: Option<Box<str>>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), FrameRefusal> {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         let chat_id = chat_of(connection.scope, chat_id)?;
         if connection.drafts >= SOCKET_DRAFTS_MAX {
             let detail = "Too many messages from this socket are waiting to be stored; wait for their answers.";
-            return Err(Refusal::too_many(detail, RETRY_AT_ONCE));
+            return Err(FrameRefusal::too_many(detail, RETRY_AT_ONCE));
         }
         let sender = Arc::clone(&connection.viewer);
         let draft = Draft { chat_id, sender, content, client_id };
@@ -239,8 +239,8 @@ impl ShardWorker {
         &mut self,
         index: u32,
         chat_id: Option<ChatId>,
-    ) -> Result<(ChatId, &mut super::connection::Connection), Refusal> {
-        let unknown = || Refusal::new(Because::NotFound, "not_found", "There is no such chat.");
+    ) -> Result<(ChatId, &mut super::connection::Connection), FrameRefusal> {
+        let unknown = || FrameRefusal::new(FrameCode::NotFound, "There is no such chat.");
         let connection = self.connections.get(index).ok_or_else(unknown)?;
         let meant = chat_of(connection.scope, chat_id)?;
         match connection.follow(meant) {
@@ -252,16 +252,16 @@ impl ShardWorker {
 
 /// On a single-chat socket, a frame may name the chat, which must then be that one; on `/ws` it must
 /// name one.
-fn chat_of(scope: Scope, named: Option<ChatId>) -> Result<ChatId, Refusal> {
+fn chat_of(scope: Scope, named: Option<ChatId>) -> Result<ChatId, FrameRefusal> {
     match (scope, named) {
         (Scope::All, Some(chat_id)) => Ok(chat_id),
         (Scope::One(own), None) => Ok(own),
         (Scope::One(own), Some(chat_id)) if own == chat_id => Ok(own),
         (Scope::All, None) => {
-            Err(Refusal::new(Because::Invalid, "bad_frame", "On /ws, a frame must have a chat_id."))
+            Err(FrameRefusal::new(FrameCode::BadFrame, "On /ws, a frame must have a chat_id."))
         }
         (Scope::One(_), Some(_)) => {
-            Err(Refusal::new(Because::Invalid, "bad_frame", "This socket is for another chat."))
+            Err(FrameRefusal::new(FrameCode::BadFrame, "This socket is for another chat."))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::page;
 use crate::chat::Posted;
-use crate::error::{Because, Error, Fault, Refusal, Result};
+use crate::error::{Because, Error, Fault, FrameCode, Refusal, Result};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::ids::{ChatId, ID_MAX, Seq};
@@ -32,7 +32,7 @@ pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
     let content = fields.text("content");
     fields.finish()?;
     if client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
-        return Err(invalid("bad_client_id", "client_id", text::CLIENT_ID_RULE));
+        return Err(invalid(FrameCode::BadClientId, "client_id", text::CLIENT_ID_RULE));
     }
     let content = text::content(&content)
         .map_err(|fault| invalid(fault.code(), "content", fault.detail()))?;
@@ -49,8 +49,8 @@ pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
 }
 
 /// A 422 with the code that an error frame would have.
-fn invalid(code: &'static str, field: &'static str, detail: &'static str) -> Error {
-    let mut refusal = Refusal::new(Because::Invalid, code, detail);
+fn invalid(code: FrameCode, field: &'static str, detail: &'static str) -> Error {
+    let mut refusal = Refusal::new(Because::Invalid, code.name(), detail);
     refusal.faults = vec![Fault::new(field, detail)];
     refusal.into()
 }

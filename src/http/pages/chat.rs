@@ -104,7 +104,7 @@ pub async fn post(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
     let content = match text::content(&typed) {
         Ok(content) => content,
         Err(fault) => {
-            let refusal = Refusal::new(Because::Invalid, fault.code(), fault.detail());
+            let refusal = Refusal::new(Because::Invalid, fault.code().name(), fault.detail());
             return refused(call, place, &refusal, client_id, typed).await;
         }
     };
