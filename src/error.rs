@@ -41,7 +41,7 @@ pub struct FrameRefusal {
     pub retry_after: Option<Duration>,
 }
 
-/// Every code that an error frame can carry.
+/// Every code that an error frame can carry; `assets/protocol.json` says what each means.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, strum::IntoStaticStr, strum::EnumIter,
 )]

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
 /// The version of the socket protocol, sent in `welcome`.
 pub const PROTOCOL: u32 = 1;
 
-/// Every text frame from the server.
+/// Every text frame from the server. `assets/protocol.json` says what each means and when it is sent.
 #[derive(Debug, serde::Serialize, strum::VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

@@ -7,6 +7,7 @@ use crate::text;
 
 /// A frame that follows the rules.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(strum::EnumIter))]
 pub enum Meaning {
     Message {
         chat_id: Option<ChatId>,
@@ -156,6 +157,10 @@ fn bad_frame(detail: &'static str) -> FrameRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+    use std::collections::{BTreeSet, HashSet};
+    use std::mem;
+    use strum::IntoEnumIterator;
 
     fn code(frame: &str) -> &'static str {
         read(frame).1.expect_err(frame).code.name()
@@ -240,6 +245,100 @@ mod tests {
             let (names, meaning) = read(&frame);
             assert!(meaning.is_err());
             assert_eq!(names, expected, "{frame:.60}");
+        }
+    }
+
+    /// The frames of a client, as the list for client authors has them.
+    fn listed() -> Vec<Value> {
+        let list = include_str!("../../assets/protocol.json");
+        let list: Value = serde_json::from_str(list).expect("JSON");
+        list["client"].as_array().expect("frames").clone()
+    }
+
+    #[test]
+    fn every_frame_that_is_listed_is_understood_and_none_is_missing() {
+        let mut meanings = HashSet::new();
+        for frame in listed() {
+            let examples = frame["examples"].as_array().expect("examples");
+            for example in examples {
+                assert_eq!(example["type"], frame["type"]);
+                let (_, meaning) = read(&example.to_string());
+                meanings.insert(mem::discriminant(&meaning.expect("a listed example")));
+            }
+            // Without what may be left out it may mean something else, but something.
+            let mut bare = examples[0].clone();
+            for name in frame["optional"].as_array().expect("names") {
+                bare.as_object_mut().expect("an object").remove(name.as_str().expect("a name"));
+            }
+            meanings.insert(mem::discriminant(&read(&bare.to_string()).1.expect("a bare example")));
+        }
+        for meaning in Meaning::iter() {
+            assert!(
+                meanings.contains(&mem::discriminant(&meaning)),
+                "no frame in assets/protocol.json means {meaning:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_member_that_is_listed_counts_and_none_is_missing() {
+        let mut named = BTreeSet::from(["type".to_owned()]);
+        for frame in listed() {
+            let example = &frame["examples"][0];
+            let whole = read(&example.to_string());
+            for name in frame["members"].as_object().expect("members").keys() {
+                let mut less = example.clone();
+                assert!(less.as_object_mut().expect("an object").remove(name).is_some(), "{name}");
+                let (names, meaning) = read(&less.to_string());
+                let is_same = names == whole.0 && meaning.as_ref().ok() == whole.1.as_ref().ok();
+                assert!(!is_same, "{name} makes no difference in {example}");
+                let is_optional =
+                    frame["optional"].as_array().expect("names").iter().any(|other| other == name);
+                // `join` needs both or none.
+                let is_pair = frame["type"] == "join";
+                assert!(is_pair || meaning.is_ok() == is_optional, "{name} in {example}");
+                named.insert(name.clone());
+            }
+        }
+        let read: BTreeSet<String> = FieldNames::of::<Members>().map(str::to_owned).collect();
+        assert_eq!(named, read, "what assets/protocol.json lists, and what is read");
+    }
+
+    /// Asks a derived `Deserialize` which members it knows, and gives it nothing.
+    struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+    impl FieldNames<'_> {
+        fn of<T: serde::Deserialize<'static>>() -> impl Iterator<Item = &'static str> {
+            let mut names: &'static [&'static str] = &[];
+            let nothing = T::deserialize(FieldNames(&mut names));
+            assert!(nothing.is_err());
+            names.iter().copied()
+        }
+    }
+
+    impl<'de> serde::Deserializer<'de> for FieldNames<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(
+            self,
+            _visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("only structs have members"))
+        }
+
+        fn deserialize_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _name: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            self.deserialize_any(visitor)
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
         }
     }
 }

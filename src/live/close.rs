@@ -1,8 +1,7 @@
 //! Why a socket is closed: the protocol's close codes, and the reason that goes with each.
 
-/// Come back with jitter and `after`: `GoingAway`, `Unavailable`, `TooSlow`, `Silent`. Do not come back:
-/// the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `assets/protocol.json` says what each asks of the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
 pub enum Close {
     /// The server is stopping.
     GoingAway,

@@ -5,7 +5,7 @@
 //! mean, `follow` where a connection is in a chat. Rules and database are reached through `chat`.
 
 mod client_frames;
-mod close;
+pub mod close;
 mod connection;
 mod delivery;
 mod errands;

@@ -26,6 +26,7 @@ mod origins;
 mod pages;
 mod postgres;
 mod process;
+mod protocol;
 mod quotas;
 mod rate_limits;
 mod reach;

@@ -1,9 +1,9 @@
 //! The page at `/docs`: the OpenAPI description, made readable for people.
 //!
 //! `Docs` is what the template needs and nothing else. It is built at start from the embedded
-//! description, so programs and people read the same document. The sockets, which OpenAPI cannot
-//! describe, are in the template. Whether the routes agree with the description is checked by tests,
-//! not by this page.
+//! description, so programs and people read the same document. The frames of sockets, which OpenAPI cannot
+//! describe, are from `assets/protocol.json`, which takes its shapes from there. Whether the routes and
+//! the frames agree with what is described is checked by tests, not by this page.
 
 use crate::ids::ID_MAX;
 use serde::Serialize;
@@ -12,12 +12,19 @@ use serde_json::Value;
 /// What `/openapi.json` answers, byte for byte.
 pub const OPENAPI: &str = include_str!("../../../assets/openapi.json");
 
+/// Every frame, error code and close code of sockets. Bounds aside, `docs/protocol.md` says the same.
+const PROTOCOL: &str = include_str!("../../../assets/protocol.json");
+
 #[derive(Debug, Serialize)]
 pub struct Docs {
     pub title: String,
     pub summary: String,
     pub description: Prose,
     pub groups: Vec<GroupDoc>,
+    pub client_frames: Vec<FrameDoc>,
+    pub server_frames: Vec<FrameDoc>,
+    pub errors: Vec<ErrorDoc>,
+    pub closes: Vec<CloseDoc>,
     pub shapes: Vec<ShapeDoc>,
 }
 
@@ -81,6 +88,31 @@ pub struct ShapeDoc {
     pub choices: Vec<String>,
 }
 
+/// A frame of a socket, from the client or from the server.
+#[derive(Debug, Serialize)]
+pub struct FrameDoc {
+    pub name: String,
+    pub when: Prose,
+    pub members: Vec<MemberDoc>,
+    pub examples: Vec<String>,
+}
+
+/// The code of an error frame.
+#[derive(Debug, Serialize)]
+pub struct ErrorDoc {
+    pub code: String,
+    pub meaning: Prose,
+}
+
+/// The code that a socket is closed with; `then` says what a client does about it.
+#[derive(Debug, Serialize)]
+pub struct CloseDoc {
+    pub code: String,
+    pub meaning: Prose,
+    pub then: String,
+    pub comes_back: bool,
+}
+
 /// A type in words, and the name of the shape to follow, if there is one.
 #[derive(Debug, Serialize)]
 pub struct KindDoc {
@@ -102,10 +134,12 @@ impl Docs {
     pub fn embedded() -> Self {
         let document = serde_json::from_str(OPENAPI)
             .expect("the embedded description is JSON: a test reads it");
-        Self::new(&document)
+        let protocol =
+            serde_json::from_str(PROTOCOL).expect("the embedded list is JSON: a test reads it");
+        Self::new(&document, &protocol)
     }
 
-    pub fn new(document: &Value) -> Self {
+    pub fn new(document: &Value, protocol: &Value) -> Self {
         let reader = OpenApiReader { document };
         let info = &document["info"];
         Self {
@@ -113,6 +147,10 @@ impl Docs {
             summary: text(&info["summary"]),
             description: prose(&info["description"]),
             groups: list(&document["tags"]).iter().map(|tag| reader.group(tag)).collect(),
+            client_frames: reader.frames(&protocol["client"]),
+            server_frames: reader.frames(&protocol["server"]),
+            errors: list(&protocol["errors"]).iter().map(error).collect(),
+            closes: list(&protocol["closes"]).iter().map(close).collect(),
             shapes: reader.shapes(),
         }
     }
@@ -187,6 +225,24 @@ impl<'a> OpenApiReader<'a> {
         }
     }
 
+    fn frames(&self, frames: &'a Value) -> Vec<FrameDoc> {
+        let frame = |frame: &'a Value| FrameDoc {
+            name: text(&frame["type"]),
+            when: prose(&frame["when"]),
+            members: entries(&frame["members"])
+                .map(|(name, member)| MemberDoc {
+                    name: name.to_owned(),
+                    place: String::new(),
+                    required: !list(&frame["optional"]).iter().any(|optional| optional == name),
+                    kind: self.kind(member),
+                    description: prose(&member["description"]),
+                })
+                .collect(),
+            examples: list(&frame["examples"]).iter().map(Value::to_string).collect(),
+        };
+        list(frames).iter().map(frame).collect()
+    }
+
     fn shapes(&self) -> Vec<ShapeDoc> {
         let named = entries(&self.document["components"]["schemas"]);
         let shape = |(name, schema): (&str, &'a Value)| ShapeDoc {
@@ -232,6 +288,20 @@ impl<'a> OpenApiReader<'a> {
     fn follow(&self, value: &'a Value) -> &'a Value {
         let target = value["$ref"].as_str().and_then(|r| r.strip_prefix('#'));
         target.and_then(|pointer| self.document.pointer(pointer)).unwrap_or(value)
+    }
+}
+
+fn error(row: &Value) -> ErrorDoc {
+    ErrorDoc { code: text(&row["code"]), meaning: prose(&row["meaning"]) }
+}
+
+fn close(row: &Value) -> CloseDoc {
+    let then = text(&row["then"]);
+    CloseDoc {
+        code: row["code"].to_string(),
+        meaning: prose(&row["meaning"]),
+        comes_back: then == "come back",
+        then,
     }
 }
 

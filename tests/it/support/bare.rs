@@ -1,5 +1,6 @@
 //! A bare TCP connection that speaks WebSocket by hand, for what no client library would send.
 
+use super::protocol::listed;
 use super::{PATIENCE, Person, Server};
 use serde_json::Value;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub struct Frame {
 
 impl Frame {
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.payload).unwrap()
+        listed(serde_json::from_slice(&self.payload).unwrap())
     }
 }
 

@@ -7,6 +7,7 @@ mod client;
 pub mod crowd;
 mod database;
 mod program;
+pub mod protocol;
 pub mod proxy;
 mod raw;
 mod server;

@@ -1,6 +1,7 @@
 //! An open WebSocket whose frames are waited for, with a deadline.
 
 use super::PATIENCE;
+use super::protocol::listed;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -109,7 +110,7 @@ impl Socket {
             loop {
                 match self.stream.next().await {
                     Some(Ok(Message::Text(text))) => {
-                        return Ok(serde_json::from_str(&text).unwrap());
+                        return Ok(listed(serde_json::from_str(&text).unwrap()));
                     }
                     Some(Ok(Message::Close(frame))) => {
                         return Err(End::Closed(frame.map_or(1005, |frame| frame.code.into())));
