@@ -85,11 +85,15 @@ fn read(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap()
 }
 
-/// By their path in the repository.
-fn documents() -> BTreeMap<PathBuf, Document> {
+fn texts() -> Vec<(String, String)> {
     let mut texts = files("docs", ".md");
     texts.push(("README.md".to_owned(), read("README.md")));
-    texts.into_iter().map(|(name, text)| (name.into(), Document::of(&text))).collect()
+    texts
+}
+
+/// By their path in the repository.
+fn documents() -> BTreeMap<PathBuf, Document> {
+    texts().into_iter().map(|(name, text)| (name.into(), Document::of(&text))).collect()
 }
 
 /// A relative path from the folder of `document`, without its `..`.
@@ -148,6 +152,17 @@ fn every_document_is_linked_from_the_readme() {
     let hidden: Vec<_> =
         documents.keys().filter(|name| name.starts_with("docs") && !is_linked(name)).collect();
     assert!(hidden.is_empty(), "{hidden:?}");
+}
+
+#[test]
+fn no_document_was_left_in_the_middle_of_a_merge() {
+    let is_marker = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
+    let unmerged: Vec<String> = texts()
+        .into_iter()
+        .filter(|(_, text)| text.lines().any(is_marker))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(unmerged.is_empty(), "{unmerged:?}");
 }
 
 /// The map at the top of `src/lib.rs`: a terminal shows its lines, and its modules are there.
