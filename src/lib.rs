@@ -47,7 +47,8 @@
 //! - `postgres`: the PostgreSQL that snug starts itself
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)
-//! - `random`, `readiness` (files that the runtime watches), `metrics`
+//! - `random`, `backoff` (pauses between tries), `readiness` (files that the runtime watches),
+//!   `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (rules for text),
 //! `error`, `limits` (every bound, with its reason).
@@ -95,6 +96,7 @@
 //!
 //! `tests/it/tidy.rs` checks those that a text search can check.
 
+pub mod backoff;
 pub mod chat;
 pub mod error;
 pub mod http;

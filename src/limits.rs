@@ -2,6 +2,20 @@
 
 use std::time::Duration;
 
+/// Between the tries of something that is away: the first pause, and how it grows up to the longest.
+#[derive(Debug, Clone, Copy)]
+pub struct Pauses {
+    pub first: Duration,
+    pub longest: Duration,
+    pub growth: f64,
+}
+
+impl Pauses {
+    pub const fn doubling(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, growth: 2.0 }
+    }
+}
+
 // ---- people and what they write (the contract) ----
 
 /// Characters of a message after trimming trailing white space.
@@ -136,8 +150,8 @@ pub const SOCKET_READS_MAX: usize = 6;
 /// A socket whose chats cannot be read for so long is told to come back later.
 pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
 /// Between two tries to read them.
-pub const SOCKET_READ_PAUSE_MIN: Duration = Duration::from_millis(100);
-pub const SOCKET_READ_PAUSE_MAX: Duration = Duration::from_secs(2);
+pub const SOCKET_READ_PAUSES: Pauses =
+    Pauses::doubling(Duration::from_millis(100), Duration::from_secs(2));
 /// Users who are to be told of a chat that cannot be read yet, about 500 bytes each; whoever is beyond
 /// finds it in the next `welcome`.
 pub const UNTOLD_MAX: usize = 1_000;
@@ -270,8 +284,8 @@ pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables; a deadline of their own.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Between attempts to bring the schema of a database that is away up to date.
-pub const MIGRATE_PAUSE_MIN: Duration = Duration::from_millis(100);
-pub const MIGRATE_PAUSE_MAX: Duration = Duration::from_secs(5);
+pub const MIGRATE_PAUSES: Pauses =
+    Pauses::doubling(Duration::from_millis(100), Duration::from_secs(5));
 
 /// The name of a user who was deleted may be shown for so long.
 pub const NAME_CACHE_AGE: Duration = Duration::from_secs(1);
@@ -298,8 +312,8 @@ pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// takes.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// Between attempts to reach a database that is away.
-pub const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
-pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+pub const RECONNECT_PAUSES: Pauses =
+    Pauses::doubling(Duration::from_millis(50), Duration::from_secs(1));
 
 // ---- settings ----
 
@@ -351,14 +365,15 @@ pub const PG_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub const PG_RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
 /// One question, "do you answer?", including making the database at the first start.
 pub const PG_ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two questions while it starts: short at first, since a start takes 20 ms.
-pub const PG_ASK_PAUSE_MIN: Duration = Duration::from_millis(5);
-pub const PG_ASK_PAUSE_MAX: Duration = Duration::from_millis(250);
+/// Between two questions while it starts: short at first, and longer by a quarter only, since a start takes
+/// 20 ms.
+pub const PG_ASK_PAUSES: Pauses =
+    Pauses { first: Duration::from_millis(5), longest: Duration::from_millis(250), growth: 1.25 };
 /// How often a long recovery is mentioned.
 pub const PG_RECOVERY_LOG_INTERVAL: Duration = Duration::from_secs(5);
 /// Between two attempts to start it: a fault that has passed must be over within 5 s for users too.
-pub const PG_RESTART_PAUSE_MIN: Duration = Duration::from_millis(50);
-pub const PG_RESTART_PAUSE_MAX: Duration = Duration::from_secs(2);
+pub const PG_RESTART_PAUSES: Pauses =
+    Pauses::doubling(Duration::from_millis(50), Duration::from_secs(2));
 /// One that lived as long as this did not end because of its start: the next start is immediate.
 pub const PG_LIFETIME_SOUND: Duration = Duration::from_secs(10);
 /// An adopted postmaster is no child of ours, so that its end can only be polled.

@@ -2,7 +2,7 @@
 
 use super::limiter::{Key, Subnet};
 use super::tokens::NewToken;
-use super::{Authenticated, Rules, patiently, to_the_end};
+use super::{Authenticated, Rules, change_patiently, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{
@@ -196,7 +196,7 @@ impl Rules {
     pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
         let rules = Arc::clone(self);
         to_the_end(async move {
-            let revoked = patiently(|| rules.store.revoke_session(viewer.session)).await;
+            let revoked = change_patiently(|| rules.store.revoke_session(viewer.session)).await;
             match revoked {
                 Ok(()) => rules.end_session(viewer.user_id, viewer.session),
                 // The session may still be alive, and the user must be let in to end it again.

@@ -8,11 +8,11 @@
 use super::Posted;
 use super::batch::{self, Keys, QueuedDraft, Reply};
 use super::resume::Standings;
+use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::ids::ChatId;
 use crate::limits::{
-    BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN,
-    SETTLE_TIMEOUT,
+    BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSES, SETTLE_TIMEOUT,
 };
 use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
@@ -140,7 +140,7 @@ impl LaneWorker {
                 let received = if self.doubted.is_empty() {
                     Ok(receiving.await)
                 } else {
-                    tokio::time::timeout(RECONNECT_PAUSE_MAX, receiving).await
+                    tokio::time::timeout(RECONNECT_PAUSES.longest, receiving).await
                 };
                 match received {
                     Ok(0) => return,
@@ -171,7 +171,7 @@ impl LaneWorker {
         let drafts: Vec<(Draft, String)> =
             batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
         let was_away = self.is_away;
-        let mut pause = RECONNECT_PAUSE_MIN;
+        let mut backoff = Backoff::new(RECONNECT_PAUSES);
         loop {
             match self.write(&drafts).await {
                 Ok(outcomes) => {
@@ -195,8 +195,7 @@ impl LaneWorker {
                     }
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
+            backoff.pause().await;
         }
     }
 

@@ -33,8 +33,9 @@ pub use sessions::Authenticated;
 // What the edges ask for and receive.
 pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState};
 
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
-use crate::limits::{CHANGE_PATIENCE, CHANGE_TIMEOUT, RECONNECT_PAUSE_MAX, RECONNECT_PAUSE_MIN};
+use crate::limits::{CHANGE_PATIENCE, CHANGE_TIMEOUT, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -163,15 +164,25 @@ async fn to_the_end<T: Send + 'static>(
 
 /// Retries an idempotent change while PostgreSQL is unavailable or its answers are lost, for a limited
 /// time. Called within `to_the_end`, because no client waits that long.
-async fn patiently<T, F: Future<Output = Result<T>>>(mut change: impl FnMut() -> F) -> Result<T> {
+async fn change_patiently<T, F: Future<Output = Result<T>>>(
+    change: impl FnMut() -> F,
+) -> Result<T> {
+    patiently(CHANGE_PATIENCE, RECONNECT_PAUSES, change).await
+}
+
+/// Tries again, with growing pauses (exponential backoff), while PostgreSQL is unavailable; the last
+/// attempt begins within `patience`.
+async fn patiently<T, F: Future<Output = Result<T>>>(
+    patience: Duration,
+    pauses: Pauses,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T> {
     let began = Instant::now();
-    let mut pause = RECONNECT_PAUSE_MIN;
+    let mut backoff = Backoff::new(pauses);
     loop {
-        match change().await {
-            Err(Error::Unavailable(_)) if began.elapsed() < CHANGE_PATIENCE => {}
-            made => return made,
+        match attempt().await {
+            Err(Error::Unavailable(_)) if began.elapsed() < patience => backoff.pause().await,
+            result => return result,
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
     }
 }

@@ -1,12 +1,12 @@
 //! What sockets read from the database: their chats for `welcome`, and what a chat has after a position.
 //! A few at a time; an unavailable database is waited for.
 
-use super::Rules;
+use super::{Rules, patiently};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{
-    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, SOCKET_READ_PAUSE_MAX,
-    SOCKET_READ_PAUSE_MIN, STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
+    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, SOCKET_READ_PAUSES,
+    STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
 };
 use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::Scope;
@@ -75,24 +75,18 @@ impl Rules {
         self.standings.get(viewer.user_id)
     }
 
-    /// Tries again, with growing pauses (exponential back-off), while PostgreSQL is unavailable.
+    /// A few reads at a time, each tried again while PostgreSQL is unavailable; those that pause hold up no
+    /// others.
     pub(super) async fn read_patiently<T, F: Future<Output = Result<T>>>(
         &self,
         read: impl Fn() -> F,
     ) -> Result<T> {
-        let began = Instant::now();
-        let mut pause = SOCKET_READ_PAUSE_MIN;
-        loop {
+        patiently(SOCKET_READ_PATIENCE, SOCKET_READ_PAUSES, async || {
             let permit = self.resumes.acquire().await;
-            let permit = permit.map_err(|error| Error::broken("the reads of sockets", error))?;
-            match read().await {
-                Err(Error::Unavailable(_)) if began.elapsed() < SOCKET_READ_PATIENCE => {}
-                result => return result,
-            }
-            drop(permit);
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(SOCKET_READ_PAUSE_MAX);
-        }
+            let _permit = permit.map_err(|error| Error::broken("the reads of sockets", error))?;
+            read().await
+        })
+        .await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rooms: creating them, inviting by link, asking to join, the creator's answer, leaving.
 
 use super::limiter::Key;
-use super::{Rules, patiently, to_the_end};
+use super::{Rules, change_patiently, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
@@ -253,7 +253,7 @@ impl Rules {
                 tries += 1;
                 rules.store.remove_member(room_id, user)
             };
-            let removed = patiently(removing).await;
+            let removed = change_patiently(removing).await;
             // If the answer was lost and the user is now found gone, that attempt removed them.
             if !removed.inspect_err(|error| rules.settle_reach(error, user, room_id))? && tries == 1
             {

@@ -5,13 +5,13 @@
 
 use super::directory::{Directory, Socket};
 use super::postmaster::Postmaster;
+use crate::backoff::Backoff;
 use crate::limits::{
-    PG_ANSWER_TIMEOUT, PG_ASK_PAUSE_MAX, PG_ASK_PAUSE_MIN, PG_ASK_TIMEOUT,
-    PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT,
+    PG_ANSWER_TIMEOUT, PG_ASK_PAUSES, PG_ASK_TIMEOUT, PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT,
 };
 use crate::store::connect::connect;
 use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 
@@ -40,7 +40,7 @@ pub(super) async fn ready(
     let config = connection(&socket);
     let begun = Instant::now();
     let mut told = Duration::ZERO;
-    let mut pause = PG_ASK_PAUSE_MIN;
+    let mut backoff = Backoff::new(PG_ASK_PAUSES);
     loop {
         let answer = tokio::select! {
             how = postmaster.ended() => return Err(Unready::Ended(how)),
@@ -63,7 +63,7 @@ pub(super) async fn ready(
         }
         tokio::select! {
             how = postmaster.ended() => return Err(Unready::Ended(how)),
-            () = sleep(pause) => pause = (pause * 5 / 4).min(PG_ASK_PAUSE_MAX),
+            () = backoff.pause() => {}
         }
     }
 }

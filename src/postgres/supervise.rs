@@ -9,15 +9,15 @@ use super::directory::Directory;
 use super::find::Programs;
 use super::postmaster::{Postmaster, end_orphans};
 use super::ready::{Unready, ready};
+use crate::backoff::Backoff;
 use crate::error::Fatal;
 use crate::limits::{
-    PG_ANSWER_TIMEOUT, PG_LIFETIME_SOUND, PG_LOG_CHECK_INTERVAL, PG_RESTART_PAUSE_MAX,
-    PG_RESTART_PAUSE_MIN,
+    PG_ANSWER_TIMEOUT, PG_LIFETIME_SOUND, PG_LOG_CHECK_INTERVAL, PG_RESTART_PAUSES,
 };
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
 /// How PostgreSQL complains that children of a killed postmaster are still running.
 const ORPHANS: &str = "shared memory block";
@@ -28,7 +28,7 @@ pub(super) async fn start(
     programs: &Programs,
 ) -> Result<Postmaster, Fatal> {
     let begun = Instant::now();
-    let mut pause = PG_RESTART_PAUSE_MIN;
+    let mut backoff = Backoff::new(PG_RESTART_PAUSES);
     loop {
         let log_length = directory.log_length();
         let mut postmaster = match Postmaster::running(directory) {
@@ -55,8 +55,7 @@ pub(super) async fn start(
                 if said.contains(ORPHANS) {
                     end_orphans(&directory.cluster());
                 }
-                sleep(pause).await;
-                pause = longer(pause);
+                backoff.pause().await;
             }
             Err(Unready::Timeout(said)) => {
                 return Err(Fatal::new(format!(
@@ -83,7 +82,7 @@ pub(super) async fn watch(
     mut stop: oneshot::Receiver<()>,
 ) {
     let mut since = Instant::now();
-    let mut pause = Duration::ZERO;
+    let mut backoff = Backoff::new(PG_RESTART_PAUSES);
     let mut check = interval(PG_LOG_CHECK_INTERVAL);
     check.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
@@ -98,9 +97,18 @@ pub(super) async fn watch(
             _ = &mut stop => return postmaster.stop().await,
         };
         tracing::warn!(pid = postmaster.pid(), how, "PostgreSQL ended; starting it again");
-        pause = if since.elapsed() < PG_LIFETIME_SOUND { longer(pause) } else { Duration::ZERO };
+        let was_sound = since.elapsed() >= PG_LIFETIME_SOUND;
+        if was_sound {
+            backoff = Backoff::new(PG_RESTART_PAUSES);
+        }
+        let restarting = async {
+            if !was_sound {
+                backoff.pause().await;
+            }
+            restart(&directory, &programs, &mut backoff).await
+        };
         let restarted = tokio::select! {
-            restarted = restart(&directory, &programs, pause) => Some(restarted),
+            restarted = restarting => Some(restarted),
             _ = &mut stop => None,
         };
         match restarted {
@@ -117,12 +125,14 @@ pub(super) async fn watch(
     }
 }
 
-/// Tries until PostgreSQL answers; the first attempt comes after `pause`.
-async fn restart(directory: &Arc<Directory>, programs: &Programs, pause: Duration) -> Postmaster {
-    let mut pause = pause;
+/// Tries until PostgreSQL answers.
+async fn restart(
+    directory: &Arc<Directory>,
+    programs: &Programs,
+    backoff: &mut Backoff,
+) -> Postmaster {
     let mut said = String::new();
     loop {
-        sleep(pause).await;
         match start(directory, programs).await {
             Ok(mut postmaster) => {
                 postmaster.ours = true;
@@ -134,12 +144,8 @@ async fn restart(directory: &Arc<Directory>, programs: &Programs, pause: Duratio
                 said = fatal.message;
             }
         }
-        pause = longer(pause);
+        backoff.pause().await;
     }
-}
-
-fn longer(pause: Duration) -> Duration {
-    (pause * 2).clamp(PG_RESTART_PAUSE_MIN, PG_RESTART_PAUSE_MAX)
 }
 
 #[cfg(test)]

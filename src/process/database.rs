@@ -4,8 +4,9 @@
 //! Called by `run` and by `commands`. A database that is unavailable is retried; only an error that time
 //! will not fix is fatal.
 
+use crate::backoff::Backoff;
 use crate::error::Fatal;
-use crate::limits::{MIGRATE_PAUSE_MAX, MIGRATE_PAUSE_MIN};
+use crate::limits::MIGRATE_PAUSES;
 use crate::postgres::{Options, Private};
 use crate::process::config::{Config, DatabaseSetting};
 use crate::store::{MigrateError, Store, Unsafe};
@@ -73,7 +74,7 @@ pub async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
 
 /// Keeps trying while the database is unavailable. Returns only an error that time will not fix.
 pub async fn prepare_in_time(store: &Store) -> Fatal {
-    let mut pause = MIGRATE_PAUSE_MIN;
+    let mut backoff = Backoff::new(MIGRATE_PAUSES);
     loop {
         match store.migrate().await {
             Ok(()) => {
@@ -83,8 +84,7 @@ pub async fn prepare_in_time(store: &Store) -> Fatal {
             Err(MigrateError::Unavailable(_)) => {}
             Err(error) => return Fatal::new(error.to_string()),
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(MIGRATE_PAUSE_MAX);
+        backoff.pause().await;
     }
 }
 
