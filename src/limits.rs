@@ -20,6 +20,8 @@ impl Pauses {
 
 /// Characters of a message after trimming trailing white space.
 pub const CONTENT_CHARS_MAX: usize = 4_000;
+/// From here on the page tells how many are left.
+pub const CONTENT_CHARS_NEAR: usize = CONTENT_CHARS_MAX - CONTENT_CHARS_MAX / 20;
 /// Characters of the sender's own name for a draft.
 pub const CLIENT_ID_CHARS_MAX: usize = 64;
 pub const USERNAME_CHARS_MIN: usize = 3;
@@ -32,6 +34,8 @@ pub const EMAIL_CHARS_MAX: usize = 254;
 pub const ROOM_NAME_CHARS_MAX: usize = 80;
 pub const ROOM_DESCRIPTION_CHARS_MAX: usize = 500;
 pub const SEARCH_CHARS_MAX: usize = 32;
+/// An invite link as it is pasted; ours are shorter, and nobody's host is as long.
+pub const INVITE_LINK_CHARS_MAX: usize = 2_048;
 
 // ---- how much of everything a user may own (the contract) ----
 
@@ -56,8 +60,9 @@ pub const OPEN_REQUESTS_SHOWN: i64 = 20;
 /// Members of a room, and those who were denied, in its panel.
 pub const MEMBERS_SHOWN: i64 = 200;
 pub const DENIED_SHOWN: i64 = 50;
-/// People whom a search without scripts lists.
+/// People whom a search without scripts lists, and those that the script suggests.
 pub const PEOPLE_SHOWN: i64 = 20;
+pub const PEOPLE_SUGGESTED: i64 = 8;
 /// Links and mentions that are told apart in one message: an element each, on a page of fifty messages.
 pub const SPECIAL_SPANS_MAX: usize = 200;
 /// A page shorter than this fits into one packet, compressed or not.
@@ -74,7 +79,7 @@ pub const HEADERS_MAX: usize = 64;
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A header or a body that is not complete by then comes from someone who dribbles.
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A reader who in so long takes less of an answer, up to 3 MiB of history, and does not finish it, is
+/// A reader who in so long takes less of an answer, up to some MiB of history, and does not finish it, is
 /// cut: a modem of 56 kbit/s takes twice as much, and a byte now and then would hold the rest for ever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 pub const HTTP_WRITE_BYTES_MIN: usize = 32 * 1024;
@@ -155,8 +160,9 @@ pub const SOCKET_READ_PAUSES: Pauses =
 /// Users who are to be told of a chat that cannot be read yet, about 500 bytes each; whoever is beyond
 /// finds it in the next `welcome`.
 pub const UNTOLD_MAX: usize = 1_000;
-/// UserEvent that is kept for a socket until its `welcome`, a few hundred bytes each; whoever is told more
-/// than this meanwhile is to come back (1012: it is the `welcome` that is late).
+/// UserEvent that is kept for a socket until its `welcome`, a few hundred bytes each, or a longest message
+/// more where a chat is added; whoever is told more than this meanwhile is to come back (1012: it is the
+/// `welcome` that is late).
 pub const TOLD_KEPT_MAX: usize = 100;
 /// A message that has begun must be complete by then.
 pub const MESSAGE_READ_SECS_MAX: u32 = 10;
@@ -259,8 +265,7 @@ pub const PAGES_PER_CONNECTION: usize = 8;
 pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
 /// Connections for pages, so that everything else finds one in the pool.
 pub const PAGES_CONNECTIONS_MAX: usize = 8;
-/// Messages that pages under way ask for: as much memory as a dozen of the longest take, 38 MB if each message
-/// is as long as it may be.
+/// Messages that pages under way ask for: as much memory as a dozen of the longest take.
 pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
 /// Read at once from PostgreSQL: as much as it writes at once, since the room is filled with zeros before.
 pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;
@@ -298,7 +303,7 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 pub const BATCH_DRAFTS_MAX: usize = 512;
 /// Bytes of one transaction's contents. The writing connection has two buffers that hold all of it and
 /// never shrink. They double where what is free at their end is too short: with the last draft, long ones
-/// stay below 64 KiB, and so these below 256 KiB.
+/// stay below 64 KiB (see the end), and so these below 256 KiB.
 pub const BATCH_BYTES_MAX: usize = 44 * 1024;
 /// Drafts that wait for the lane; beyond it senders are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
@@ -399,12 +404,96 @@ pub const PG_REMAINS_MAX: u32 = 100;
 /// Bytes of a Unix socket's path, without the final NUL (`sun_path` has 108).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+// ---- what must fit into what ----
 
-    #[test]
-    fn a_message_of_four_byte_characters_fits_into_a_body() {
-        const { assert!(CONTENT_CHARS_MAX * 4 < BODY_BYTES_MAX) };
-    }
-}
+/// A character in UTF-8.
+const UTF8_BYTES_MAX: usize = 4;
+/// A character of a client that escapes everything: `\ud83d\ude00` in JSON, `%F0%9F%98%80` in a form.
+const ESCAPED_BYTES_MAX: usize = 12;
+/// A character of ASCII that is escaped for no reason: `\u0041`.
+const ASCII_ESCAPED_BYTES_MAX: usize = 6;
+/// A character in our own JSON, which escapes control characters (`\u0001`) and nothing beyond ASCII.
+const WRITTEN_BYTES_MAX: usize = 6;
+/// The rest of a body or a frame: braces, names of members, ids, times, a form's token.
+const ENVELOPE_BYTES: usize = 512;
+/// The longest content as the database takes it.
+pub const CONTENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * UTF8_BYTES_MAX;
+/// The longest message as it is received and as it is sent.
+const MESSAGE_RECEIVED_BYTES_MAX: usize = CONTENT_CHARS_MAX * ESCAPED_BYTES_MAX
+    + CLIENT_ID_CHARS_MAX * ASCII_ESCAPED_BYTES_MAX
+    + ENVELOPE_BYTES;
+const MESSAGE_SENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * WRITTEN_BYTES_MAX
+    + USERNAME_CHARS_MAX
+    + CLIENT_ID_CHARS_MAX * WRITTEN_BYTES_MAX
+    + ENVELOPE_BYTES;
+/// What PostgreSQL takes as one entry of an index: a third of its page.
+const INDEX_ENTRY_BYTES_MAX: usize = 2_704;
+
+const _: () = assert!(
+    MESSAGE_RECEIVED_BYTES_MAX <= BODY_BYTES_MAX,
+    "BODY_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the longest message, twelve bytes a character, fits into a body"
+);
+const _: () = assert!(
+    (ROOM_NAME_CHARS_MAX + ROOM_DESCRIPTION_CHARS_MAX) * ESCAPED_BYTES_MAX + ENVELOPE_BYTES
+        <= BODY_BYTES_MAX,
+    "BODY_BYTES_MAX is in the way of ROOM_DESCRIPTION_CHARS_MAX or ROOM_NAME_CHARS_MAX"
+);
+const _: () = assert!(
+    (USERNAME_CHARS_MAX + EMAIL_CHARS_MAX + 2 * PASSWORD_CHARS_MAX) * ESCAPED_BYTES_MAX
+        + ENVELOPE_BYTES
+        <= BODY_BYTES_MAX,
+    "BODY_BYTES_MAX is in the way of PASSWORD_CHARS_MAX, EMAIL_CHARS_MAX or USERNAME_CHARS_MAX"
+);
+const _: () = assert!(
+    INVITE_LINK_CHARS_MAX * ESCAPED_BYTES_MAX + ENVELOPE_BYTES <= BODY_BYTES_MAX,
+    "BODY_BYTES_MAX is in the way of INVITE_LINK_CHARS_MAX"
+);
+const _: () = assert!(
+    MESSAGE_RECEIVED_BYTES_MAX <= SCRATCH_BYTES,
+    "SCRATCH_BYTES is in the way of CONTENT_CHARS_MAX: the longest message is to be read in one piece"
+);
+const _: () = assert!(
+    MESSAGE_SENT_BYTES_MAX <= REPLAY_PAGE_BYTES_MAX,
+    "REPLAY_PAGE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a page of a replay holds the longest message"
+);
+const _: () = assert!(
+    MESSAGE_SENT_BYTES_MAX <= HANDOVER_BYTES_MAX,
+    "HANDOVER_BYTES_MAX is in the way of CONTENT_CHARS_MAX: what is handed over holds the longest message"
+);
+const _: () = assert!(
+    OUTBOX_LOW_BYTES + REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX
+        && OUTBOX_LOW_BYTES + HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
+    "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: one of them fits behind what is nearly written"
+);
+/// A chat in `welcome` has four members, three of them numbers of at most 16 digits.
+const _: () = assert!(
+    CHATS_SHOWN as usize * 128 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
+    "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX or ROOMS_PER_USER_MAX: a welcome tells all chats"
+);
+const _: () = assert!(
+    TOLD_KEPT_MAX * MESSAGE_SENT_BYTES_MAX <= 4 * 1024 * 1024,
+    "TOLD_KEPT_MAX is in the way of CONTENT_CHARS_MAX: each chat that is added has its last message"
+);
+/// In UTF-8, as they go to PostgreSQL: escapes are long undone. The last draft may be the longest.
+const _: () = assert!(
+    BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= 64 * 1024,
+    "BATCH_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the contents of a batch stay below 64 KiB"
+);
+const _: () = assert!(
+    BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= LANE_BYTES_MAX as usize,
+    "LANE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a whole batch may wait"
+);
+const _: () = assert!(
+    PAGES_ROWS_MAX * CONTENT_BYTES_MAX <= 48 * 1024 * 1024,
+    "PAGES_ROWS_MAX is in the way of CONTENT_CHARS_MAX: pages under way take 48 MiB at the most"
+);
+/// A number has at most 16 digits; the token and the rest of the head take less than half.
+const _: () = assert!(
+    RESUME_PAIRS_MAX * 2 * 17 <= HEADER_BYTES_MAX / 2,
+    "HEADER_BYTES_MAX is in the way of RESUME_PAIRS_MAX: the pairs stand in the request line"
+);
+const _: () = assert!(
+    CLIENT_ID_CHARS_MAX <= INDEX_ENTRY_BYTES_MAX / 2
+        && EMAIL_CHARS_MAX * UTF8_BYTES_MAX <= INDEX_ENTRY_BYTES_MAX / 2,
+    "CLIENT_ID_CHARS_MAX or EMAIL_CHARS_MAX is too long for an index of PostgreSQL"
+);
