@@ -29,16 +29,18 @@ impl ContentFault {
         }
     }
 
-    pub fn detail(self) -> &'static str {
+    pub fn detail(self) -> String {
         match self {
-            Self::Empty => "Write something: a message needs at least one character.",
-            Self::TooLong => "A message has at most 4,000 characters.",
-            Self::Invalid => "A message cannot contain the NUL character.",
+            Self::Empty => "Write something: a message needs at least one character.".into(),
+            Self::TooLong => {
+                format!("A message has at most {} characters.", grouped(CONTENT_CHARS_MAX))
+            }
+            Self::Invalid => "A message cannot contain the NUL character.".into(),
         }
     }
 }
 
-/// The content without trailing white space, 1 to 4,000 characters without NUL.
+/// The content without trailing white space; neither empty nor too long, and without NUL.
 pub fn content(raw: &str) -> Result<&str, ContentFault> {
     let text = raw.trim_end();
     if text.is_empty() {
@@ -52,22 +54,26 @@ pub fn content(raw: &str) -> Result<&str, ContentFault> {
     }
 }
 
-/// 1 to 64 characters of `!`–`~`.
+/// Characters of `!`–`~`, at least one and not too many.
 pub fn is_client_id(text: &str) -> bool {
     (1..=CLIENT_ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
-pub const CLIENT_ID_RULE: &str = "A client_id has 1 to 64 characters from ! to ~.";
+pub fn client_id_rule() -> String {
+    format!("A client_id has 1 to {CLIENT_ID_CHARS_MAX} characters from ! to ~.")
+}
 
-pub fn username(text: &str) -> Result<&str, &'static str> {
+pub fn username(text: &str) -> Result<&str, String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
     if !(USERNAME_CHARS_MIN..=USERNAME_CHARS_MAX).contains(&text.len())
         || !text.bytes().all(allowed)
     {
-        return Err("Use 3 to 32 of the characters A–Z, a–z, 0–9, _ . and -.");
+        return Err(format!(
+            "Use {USERNAME_CHARS_MIN} to {USERNAME_CHARS_MAX} of the characters A–Z, a–z, 0–9, _ . and -."
+        ));
     }
     if is_reserved(text) {
-        return Err("Names like deleted-7 stand for deleted accounts; choose another.");
+        return Err("Names like deleted-7 stand for deleted accounts; choose another.".into());
     }
     Ok(text)
 }
@@ -79,61 +85,65 @@ fn is_reserved(name: &str) -> bool {
         && name[8..].bytes().all(|b| b.is_ascii_digit())
 }
 
-/// 8 to 128 characters, any; neither trimmed nor cut.
-pub fn password(text: &str) -> Result<&str, &'static str> {
+/// Any characters; neither trimmed nor cut.
+pub fn password(text: &str) -> Result<&str, String> {
     let chars = text.chars().take(PASSWORD_CHARS_MAX + 1).count();
     if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
         Ok(text)
     } else {
-        Err("Use 8 to 128 characters.")
+        Err(format!("Use {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters."))
     }
 }
 
 /// A password that a person enters to log in: one that is too long fits no account and would only waste
 /// a hashing.
-pub fn given_password(text: &str) -> Result<(), &'static str> {
+pub fn given_password(text: &str) -> Result<(), String> {
     if longer_than(text, PASSWORD_CHARS_MAX) {
-        return Err("A password has at most 128 characters.");
+        return Err(format!("A password has at most {PASSWORD_CHARS_MAX} characters."));
     }
     Ok(())
 }
 
-pub fn email(text: &str) -> Result<&str, &'static str> {
+pub fn email(text: &str) -> Result<&str, String> {
     let fits = text.len() <= EMAIL_CHARS_MAX && !text.chars().any(char::is_control);
     let options = email_address::Options::default().without_display_text();
     if fits && email_address::EmailAddress::parse_with_options(text, options).is_ok() {
         Ok(text)
     } else {
-        Err("Write an e-mail address like ada@example.org.")
+        Err("Write an e-mail address like ada@example.org.".into())
     }
 }
 
-/// A room's name after trimming: 1 to 80 visible characters in one line.
-pub fn room_name(raw: &str) -> Result<&str, &'static str> {
+/// A room's name after trimming: visible characters in one line.
+pub fn room_name(raw: &str) -> Result<&str, String> {
     let text = raw.trim();
     if text.is_empty() || longer_than(text, ROOM_NAME_CHARS_MAX) {
-        Err("A room's name has 1 to 80 characters.")
+        Err(format!("A room's name has 1 to {ROOM_NAME_CHARS_MAX} characters."))
     } else if text.chars().any(|c| c.is_control() || is_deceptive(c)) {
-        Err("A room's name cannot contain control, invisible or direction-changing characters.")
+        Err("A room's name cannot contain control, invisible or direction-changing characters."
+            .into())
     } else {
         Ok(text)
     }
 }
 
-pub fn room_description(raw: &str) -> Result<&str, &'static str> {
+pub fn room_description(raw: &str) -> Result<&str, String> {
     let text = raw.trim();
     if longer_than(text, ROOM_DESCRIPTION_CHARS_MAX) {
-        Err("A description has at most 500 characters.")
+        Err(format!(
+            "A description has at most {} characters.",
+            grouped(ROOM_DESCRIPTION_CHARS_MAX)
+        ))
     } else if text.contains('\0') {
-        Err("A description cannot contain the NUL character.")
+        Err("A description cannot contain the NUL character.".into())
     } else {
         Ok(text)
     }
 }
 
-pub fn search(text: &str) -> Result<&str, &'static str> {
+pub fn search(text: &str) -> Result<&str, String> {
     if text.is_empty() || longer_than(text, SEARCH_CHARS_MAX) || text.contains('\0') {
-        Err("Search for 1 to 32 characters.")
+        Err(format!("Search for 1 to {SEARCH_CHARS_MAX} characters."))
     } else {
         Ok(text)
     }
@@ -219,6 +229,24 @@ fn is_deceptive(c: char) -> bool {
         | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
+/// A number as people read it: `4,000`.
+pub fn grouped(number: impl std::fmt::Display) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A size as people read it: `64 KiB`.
+pub fn kib(bytes: i64) -> String {
+    format!("{} KiB", bytes / 1024)
+}
+
 fn longer_than(text: &str, chars_max: usize) -> bool {
     text.len() > chars_max && text.chars().nth(chars_max).is_some()
 }
@@ -231,9 +259,9 @@ mod tests {
     fn content_is_trimmed_at_its_end_and_bounded_in_characters() {
         assert_eq!(content("  hi \n\t"), Ok("  hi"));
         assert_eq!(content(" \n"), Err(ContentFault::Empty));
-        let longest = "𝄞".repeat(4_000);
+        let longest = "𝄞".repeat(CONTENT_CHARS_MAX);
         assert_eq!(content(&longest), Ok(longest.as_str()));
-        assert_eq!(content(&"x".repeat(4_001)), Err(ContentFault::TooLong));
+        assert_eq!(content(&"x".repeat(CONTENT_CHARS_MAX + 1)), Err(ContentFault::TooLong));
         assert_eq!(content("a\0b"), Err(ContentFault::Invalid));
     }
 
@@ -242,17 +270,17 @@ mod tests {
         for good in ["ada", "A.b-c_9", "deleted-", "deleted-x"] {
             assert!(username(good).is_ok(), "{good}");
         }
-        for bad in ["ab", "a b c", "adä", "ada\u{202E}", "deleted-7", "Deleted-12", &"x".repeat(33)]
-        {
+        let [short, long] = [USERNAME_CHARS_MIN - 1, USERNAME_CHARS_MAX + 1].map(|n| "x".repeat(n));
+        for bad in ["a b c", "adä", "ada\u{202E}", "deleted-7", "Deleted-12", &short, &long] {
             assert!(username(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn passwords_are_counted_in_characters() {
-        assert!(password("ääääääää").is_ok());
-        assert!(password("short").is_err());
-        assert!(password(&"x".repeat(129)).is_err());
+        let of = |chars| password(&"ä".repeat(chars)).is_ok();
+        assert!(of(PASSWORD_CHARS_MIN) && of(PASSWORD_CHARS_MAX));
+        assert!(!of(PASSWORD_CHARS_MIN - 1) && !of(PASSWORD_CHARS_MAX + 1));
     }
 
     #[test]
@@ -315,6 +343,12 @@ mod tests {
         assert_eq!(beginning("e\u{301}e\u{301}", 3), "e\u{301}");
         let tower = format!("e{}", "\u{301}".repeat(4_000));
         assert_eq!(beginning(&tower, 5).chars().count(), 5, "one that is longer than the bound");
+    }
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        let written = [7, 100, 4_000, 65_536, 1_000_000].map(grouped);
+        assert_eq!(written, ["7", "100", "4,000", "65,536", "1,000,000"]);
     }
 
     #[test]

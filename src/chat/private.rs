@@ -3,8 +3,10 @@
 use super::{Rules, to_the_end};
 use crate::error::{Error, Fault, Result};
 use crate::ids::{ChatId, UserId};
+use crate::limits::PRIVATE_CHATS_PER_USER_MAX;
 use crate::message::Viewer;
 use crate::store::Opened;
+use crate::text;
 use std::sync::Arc;
 
 /// The private chat of two users, and whether it is new.
@@ -44,7 +46,10 @@ impl Rules {
                 )),
                 Opened::LimitReached => Err(Error::conflict(
                     "limit_reached",
-                    "One of you already has 1,000 private chats.",
+                    format!(
+                        "One of you already has {} private chats.",
+                        text::grouped(PRIVATE_CHATS_PER_USER_MAX)
+                    ),
                 )),
             }
         })

@@ -4,7 +4,9 @@ use super::limiter::Key;
 use super::{Rules, change_patiently, to_the_end};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
-use crate::limits::{INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN};
+use crate::limits::{
+    INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX,
+};
 use crate::message::Viewer;
 use crate::random;
 use crate::registry::UserEvent;
@@ -128,7 +130,10 @@ impl Rules {
                 }
                 Requested::LimitReached => Err(Error::conflict(
                     "limit_reached",
-                    "This room has 500 open requests; try again when some of them have been answered.",
+                    format!(
+                        "This room has {} open requests; try again when some of them have been answered.",
+                        text::grouped(REQUESTS_PER_ROOM_MAX)
+                    ),
                 )),
             }
         })
@@ -193,7 +198,7 @@ impl Rules {
                 Decided::LimitReached => {
                     return Err(Error::conflict(
                         "limit_reached",
-                        "They are already in 1,000 rooms.",
+                        format!("They are already in {} rooms.", text::grouped(ROOMS_PER_USER_MAX)),
                     ));
                 }
             }

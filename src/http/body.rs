@@ -41,10 +41,12 @@ pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<B
     read(incoming).await
 }
 
-/// The whole body, at most 64 KiB, within ten seconds.
+/// The whole body, within bounds of size and time.
 async fn read(body: Incoming) -> Result<Bytes> {
-    let too_large =
-        || Error::refused(Because::TooLarge, "too_large", "A body may have at most 64 KiB.");
+    let too_large = || {
+        let detail = format!("A body may have at most {}.", text::kib(BODY_BYTES_MAX as i64));
+        Error::refused(Because::TooLarge, "too_large", detail)
+    };
     // A body that is announced as too large is not waited for.
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
@@ -159,7 +161,7 @@ impl Fields {
     }
 
     /// Applies a rule for text to a value that was read; the first fault of a field counts.
-    pub fn check<T>(&mut self, name: &'static str, rule: Result<T, &'static str>) {
+    pub fn check<T>(&mut self, name: &'static str, rule: Result<T, String>) {
         if let Err(detail) = rule
             && !self.faults.iter().any(|fault| fault.field == name)
         {
@@ -232,7 +234,8 @@ mod tests {
             Err(Error::Refused(refusal)) => Some(refusal.because),
             _ => None,
         };
-        for bad in ["", "{", "\u{FEFF}{}", &format!("{}{}", "[".repeat(17), "]".repeat(17))] {
+        let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(JSON_DEPTH_MAX + 1));
+        for bad in ["", "{", "\u{FEFF}{}", &(open + &close)] {
             assert_eq!(because(bad.as_bytes()), Some(Because::Malformed), "{bad}");
         }
         assert_eq!(because(b"\xff"), Some(Because::Malformed));

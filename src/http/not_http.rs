@@ -6,6 +6,8 @@
 
 use super::respond;
 use crate::http::public_url::Scheme;
+use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX};
+use crate::text;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -14,12 +16,15 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 pub fn instead(head: &[u8]) -> Option<Bytes> {
     let after_version = head.strip_prefix(b"HTTP/1.1 ")?;
     let (status, code, detail) = match std::str::from_utf8(after_version.get(..3)?).ok()? {
-        "400" => (StatusCode::BAD_REQUEST, "bad_request", "This is not valid HTTP."),
-        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "The URL is too long."),
+        "400" => (StatusCode::BAD_REQUEST, "bad_request", "This is not valid HTTP.".to_owned()),
+        "414" => (StatusCode::URI_TOO_LONG, "uri_too_long", "The URL is too long.".to_owned()),
         "431" => (
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "headers_too_large",
-            "The request line and headers may have at most 16 KiB, and at most 64 headers.",
+            format!(
+                "The request line and headers may have at most {}, and at most {HEADERS_MAX} headers.",
+                text::kib(HEADER_BYTES_MAX as i64)
+            ),
         ),
         _ => return None,
     };
@@ -28,7 +33,7 @@ pub fn instead(head: &[u8]) -> Option<Bytes> {
     if head.contains(respond::REQUEST_ID) {
         return None;
     }
-    let body = respond::problem_body(status, code, detail, &[]);
+    let body = respond::problem_body(status, code, &detail, &[]);
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(respond::PROBLEM));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

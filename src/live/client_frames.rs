@@ -83,7 +83,7 @@ fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRe
 
 fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRefusal> {
     if members.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
-        return Err(FrameRefusal::new(FrameCode::BadClientId, text::CLIENT_ID_RULE));
+        return Err(FrameRefusal::new(FrameCode::BadClientId, text::client_id_rule()));
     }
     let content = members.content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
     let content =
@@ -221,7 +221,8 @@ mod tests {
         }
         let long = format!(r#"{{"content":"{}"}}"#, "x".repeat(4_001));
         assert_eq!(code(&long), "content_too_long");
-        let deep = format!(r#"{{"content":"x","deep":{}{}}}"#, "[".repeat(17), "]".repeat(17));
+        let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(JSON_DEPTH_MAX + 1));
+        let deep = format!(r#"{{"content":"x","deep":{open}{close}}}"#);
         assert_eq!(code(&deep), "bad_frame");
     }
 

@@ -1,5 +1,8 @@
 //! Why a socket is closed: the protocol's close codes, and the reason that goes with each.
 
+use crate::limits::BODY_BYTES_MAX;
+use crate::text;
+
 /// `assets/protocol.json` says what each asks of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]
 pub enum Close {
@@ -42,20 +45,21 @@ impl Close {
         }
     }
 
-    pub fn reason(self) -> &'static str {
-        match self {
+    pub fn reason(self) -> String {
+        let reason = match self {
             Self::GoingAway => "the server stops",
             Self::ProtocolError => "protocol error",
             Self::NotText => "text frames only",
             Self::NotUtf8 => "not UTF-8",
             Self::Policy => "too many bad frames",
-            Self::TooBig => "larger than 64 KiB",
+            Self::TooBig => return format!("larger than {}", text::kib(BODY_BYTES_MAX as i64)),
             Self::Unavailable => "the database did not answer",
             Self::TooSlow => "too slow",
             Self::Silent => "no sign of life",
             Self::SessionEnded => "the session ended",
             Self::NotMember => "no longer a member",
             Self::Answered(_) => "",
-        }
+        };
+        reason.to_owned()
     }
 }

@@ -288,7 +288,7 @@ impl Connection {
         let mut outbox = self.outbox.take().unwrap_or_default();
         outbox.keep_begun();
         // One short frame after at most one other always fits.
-        let _fits = outbox.push(close_frame(close.code(), close.reason()));
+        let _fits = outbox.push(close_frame(close.code(), &close.reason()));
         self.outbox = Some(outbox);
         self.input = None;
         self.stage = Stage::Closing { until: now + WRITE_STALL_SECS_MAX };

@@ -105,7 +105,9 @@ fn after(scope: Scope, text: &str) -> Result<Vec<(ChatId, Seq)>> {
             let pairs =
                 pairs.ok_or_else(|| bad_after("Write pairs like 7:812, separated by commas."))?;
             if pairs.len() > RESUME_PAIRS_MAX {
-                return Err(bad_after("At most 100 pairs; resume the others with join frames."));
+                return Err(bad_after(format!(
+                    "At most {RESUME_PAIRS_MAX} pairs; resume the others with join frames."
+                )));
             }
             Ok(pairs)
         }
@@ -117,7 +119,7 @@ fn pair(text: &str) -> Option<(ChatId, Seq)> {
     Some((ChatId::parse(chat_id)?, Seq::parse(seq)?))
 }
 
-fn bad_after(detail: &'static str) -> Error {
+fn bad_after(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::invalid(vec![Fault::new("after", detail)])
 }
 
@@ -174,7 +176,7 @@ mod tests {
         for bad in ["812", "7:-1", "0:1", "7:8:9", "a:b"] {
             assert!(resume(Scope::All, &query(bad)).is_err(), "{bad}");
         }
-        let many = vec!["1:1"; 101].join(",");
+        let many = vec!["1:1"; RESUME_PAIRS_MAX + 1].join(",");
         assert!(resume(Scope::All, &query(&many)).is_err());
         assert!(resume(Scope::One(ChatId(1)), &query("7:812")).is_err());
     }

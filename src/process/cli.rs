@@ -5,6 +5,10 @@
 //! environment.
 
 use crate::error::Fatal;
+use crate::limits::{
+    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, TOKEN_LIFETIME_DEFAULT,
+    USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+};
 use crate::process::config;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
@@ -117,15 +121,15 @@ const FLAGS: [Flag; 15] = [
     Flag { variable: "SNUG_JWT_SECRET_FILE", name: "jwt-secret-file", value: "FILE", heading: SIGNING_IN,
         help: "The key that signs tokens [created at first start, kept in the data directory]" },
     Flag { variable: "SNUG_TOKEN_LIFETIME", name: "token-lifetime", value: "TIME", heading: SIGNING_IN,
-        help: "How long a sign-in lasts, such as 7d or 12h [7d]" },
+        help: "How long a sign-in lasts, such as 7d or 12h [{TOKEN_LIFETIME_DEFAULT}]" },
     Flag { variable: "SNUG_RATE_LIMITS", name: "rate-limits", value: "on|off", heading: LIMITS,
         help: "Off is for load tests only [on]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS", name: "max-connections", value: "N", heading: LIMITS,
         help: "Sockets in total [from the file limit]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS_PER_USER", name: "max-connections-per-user", value: "N", heading: LIMITS,
-        help: "Sockets of one user [50]" },
+        help: "Sockets of one user [{CONNECTIONS_PER_USER_DEFAULT}]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS_PER_ADDRESS", name: "max-connections-per-address", value: "N", heading: LIMITS,
-        help: "Sockets from one address [500]" },
+        help: "Sockets from one address [{CONNECTIONS_PER_ADDRESS_DEFAULT}]" },
     Flag { variable: "SNUG_LOG", name: "log", value: "FILTER", heading: WATCHING,
         help: "What to log, such as warn or info,snug::live=debug [info]" },
     Flag { variable: "SNUG_METRICS_TOKEN_FILE", name: "metrics-token-file", value: "FILE", heading: WATCHING,
@@ -174,7 +178,11 @@ fn command_line() -> clap::Command {
 fn user() -> clap::Command {
     let add = clap::Command::new("add")
         .about("Create an account; asks for the password, or reads it from standard input")
-        .arg(Arg::new("NAME").required(true).help("3 to 32 of A-Z a-z 0-9 _ . -"))
+        .arg(
+            Arg::new("NAME")
+                .required(true)
+                .help(format!("{USERNAME_CHARS_MIN} to {USERNAME_CHARS_MAX} of A-Z a-z 0-9 _ . -")),
+        )
         .arg(Arg::new("EMAIL").required(true).help("Their e-mail address"));
     clap::Command::new("user")
         .about("Create and list accounts")
@@ -218,9 +226,16 @@ fn argument(flag: &Flag) -> Arg {
         .long(flag.name)
         .value_name(flag.value)
         .help_heading(flag.heading)
-        .help(flag.help)
+        .help(with_defaults(flag.help))
         .global(true)
         .action(ArgAction::Set)
+}
+
+/// The help with the defaults for the names of their constants.
+fn with_defaults(help: &str) -> String {
+    help.replace("{TOKEN_LIFETIME_DEFAULT}", TOKEN_LIFETIME_DEFAULT)
+        .replace("{CONNECTIONS_PER_USER_DEFAULT}", &CONNECTIONS_PER_USER_DEFAULT.to_string())
+        .replace("{CONNECTIONS_PER_ADDRESS_DEFAULT}", &CONNECTIONS_PER_ADDRESS_DEFAULT.to_string())
 }
 
 /// clap's error message, which takes several lines, in one line, and what to do.

@@ -32,7 +32,7 @@ pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
     let content = fields.text("content");
     fields.finish()?;
     if client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
-        return Err(invalid(FrameCode::BadClientId, "client_id", text::CLIENT_ID_RULE));
+        return Err(invalid(FrameCode::BadClientId, "client_id", text::client_id_rule()));
     }
     let content = text::content(&content)
         .map_err(|fault| invalid(fault.code(), "content", fault.detail()))?;
@@ -49,8 +49,8 @@ pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
 }
 
 /// A 422 with the code that an error frame would have.
-fn invalid(code: FrameCode, field: &'static str, detail: &'static str) -> Error {
-    let mut refusal = Refusal::new(Because::Invalid, code.name(), detail);
+fn invalid(code: FrameCode, field: &'static str, detail: String) -> Error {
+    let mut refusal = Refusal::new(Because::Invalid, code.name(), detail.clone());
     refusal.faults = vec![Fault::new(field, detail)];
     refusal.into()
 }

@@ -50,7 +50,7 @@ async fn search(call: &Call, typed: &str) -> Result<PeopleSearch> {
     let text = typed.to_owned();
     let part = match text::search(typed) {
         Ok(part) => part,
-        Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault.into()) }),
+        Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault) }),
     };
     let found = call.app.rules.find_people(part, PEOPLE_SHOWN).await?;
     let found = found.into_iter().map(|(id, name)| Person::new(id.0, &name)).collect();
@@ -75,9 +75,8 @@ pub async fn open_private(call: &Call, form: Form) -> Result<Answer> {
 
 pub async fn create_room(call: &Call, form: Form) -> Result<Answer> {
     let (name, description) = (form.text("name"), form.text("description"));
-    let fault = |rule: Result<&str, &'static str>| rule.err().map(str::to_owned);
-    let name_fault = fault(text::room_name(&name));
-    let description_fault = fault(text::room_description(&description));
+    let name_fault = text::room_name(&name).err();
+    let description_fault = text::room_description(&description).err();
     let mut room = RoomForm { name, description, name_fault, description_fault };
     if room.name_fault.is_some() || room.description_fault.is_some() {
         let forms = Forms { room, ..Forms::default() };

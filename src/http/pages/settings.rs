@@ -55,8 +55,8 @@ pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
 pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
     let (current, new) = (form.text("current_password"), form.text("new_password"));
     let mut changed = Changed {
-        current_fault: text::given_password(&current).err().map(str::to_owned),
-        new_fault: text::password(&new).err().map(str::to_owned),
+        current_fault: text::given_password(&current).err(),
+        new_fault: text::password(&new).err(),
         done: false,
     };
     if changed.current_fault.is_some() || changed.new_fault.is_some() {

@@ -46,7 +46,7 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
     let (username, next) = (form.text("username"), next(&form).unwrap_or_else(|| "/".into()));
     let password = form.text("password");
     if let Err(fault) = text::given_password(&password) {
-        return login(call, StatusCode::UNPROCESSABLE_ENTITY, next, username, Some(fault.into()));
+        return login(call, StatusCode::UNPROCESSABLE_ENTITY, next, username, Some(fault));
     }
     let user_agent = call.user_agent();
     let from = call.caller.subnet();
@@ -68,12 +68,11 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     let next = next(&form).unwrap_or_else(|| "/".into());
     let (username, email) = (form.text("username"), form.text("email"));
     let password = form.text("password");
-    let fault = |rule: Result<&str, &'static str>| rule.err().map(str::to_owned);
     let mut faults = SignupFaults {
         form: None,
-        username: fault(text::username(&username)),
-        email: fault(text::email(&email)),
-        password: fault(text::password(&password)),
+        username: text::username(&username).err(),
+        email: text::email(&email).err(),
+        password: text::password(&password).err(),
     };
     if faults.username.is_some() || faults.email.is_some() || faults.password.is_some() {
         let status = StatusCode::UNPROCESSABLE_ENTITY;

@@ -85,7 +85,7 @@ fn is_sample(text: &str) -> bool {
 
 impl Config {
     /// The key that signs tokens: the one from the settings, or the one kept in the data directory,
-    /// which is created (32 random bytes) if it does not exist.
+    /// which is created of random bytes if it does not exist.
     pub fn signing_key(&self) -> Result<Secret, Fatal> {
         if let Some(secret) = self.known_key()? {
             return Ok(secret);

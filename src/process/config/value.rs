@@ -108,9 +108,12 @@ pub fn lifetime(text: &str) -> Value<Duration> {
         total = total.zip(part).and_then(|(total, part)| total.checked_add(part));
         rest = &unit[1..];
     }
-    total
-        .filter(|total| (TOKEN_LIFETIME_MIN..=TOKEN_LIFETIME_MAX).contains(total))
-        .ok_or_else(|| format!("is not between 1s and 400d; {WRITE}"))
+    total.filter(|total| (TOKEN_LIFETIME_MIN..=TOKEN_LIFETIME_MAX).contains(total)).ok_or_else(
+        || {
+            let [min, max] = [TOKEN_LIFETIME_MIN, TOKEN_LIFETIME_MAX].map(spelled);
+            format!("is not between {min} and {max}; {WRITE}")
+        },
+    )
 }
 
 /// The form that `lifetime` reads, largest unit first.
