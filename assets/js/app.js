@@ -14,14 +14,13 @@ import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
 import { Live } from "./live.js";
 import { Outbox } from "./outbox.js";
-import { checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
+import { bounds, checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
 import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
 import { showUnread } from "./title.js";
 import { readFrame } from "./wire.js";
 import { word } from "./words.js";
 
-const PAGE = 50;
 // A connection that is back within this time was barely interrupted.
 const BANNER_MS = 1_500;
 const AGAIN_MS = 2_000;
@@ -30,7 +29,7 @@ const list = document.querySelector("chat-list");
 const log = document.querySelector("message-log");
 const composer = document.querySelector("message-composer");
 const banner = document.querySelector("line-banner");
-const socket = new Socket(socketAddress, epoch, list.positions());
+const socket = new Socket(socketAddress, epoch, list.positions(), bounds.resumePairs);
 const delivery = new Delivery({ outbox: new Outbox(viewer.user_id), socket, log, list, viewer });
 const live = new Live({
   viewer,
@@ -46,6 +45,7 @@ const live = new Live({
     location.reload();
   },
   paths,
+  pageRowsMax: bounds.pageRowsMax,
 });
 
 let bannerTimer = 0;
@@ -102,7 +102,7 @@ function tellRead() {
 
 // Loads the page before this `seq`, unless the log has been started afresh in the meantime.
 async function loadOlder(before) {
-  const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}&before=${before}`);
+  const { ok, answer } = await call(`${log.dataset.history}?limit=${bounds.pageRows}&before=${before}`);
   if (before !== log.first) log.reader.loaded();
   else if (ok) log.prepend(answer.messages, answer.has_more, viewer);
   else setTimeout(() => log.reader.loaded(), AGAIN_MS);
@@ -112,7 +112,7 @@ async function loadOlder(before) {
 async function loadNewest() {
   const asked = (newest += 1);
   for (;;) {
-    const { ok, answer } = await call(`${log.dataset.history}?limit=${PAGE}`);
+    const { ok, answer } = await call(`${log.dataset.history}?limit=${bounds.pageRows}`);
     if (asked !== newest) return;
     if (ok) return log.fill(answer.messages, answer.has_more, viewer);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

@@ -13,11 +13,12 @@ export class Live {
   #stood = new Map();
   #due = new Map();
 
-  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload, paths}.
+  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload, paths, pageRowsMax}.
   constructor(page) {
     Object.assign(this, page);
     this.missed = new Missed({
       ...page.paths,
+      pageRows: page.pageRowsMax,
       found: (chat, message) => this.#meet(chat, message),
       asked: (room_id, room_name, user) => this.#ask(room_id, room_name, user),
     });

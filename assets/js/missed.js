@@ -3,7 +3,6 @@
 
 import { call } from "./api.js";
 
-const PAGE = 200;
 const AGAIN_MS = 2_000;
 // After this many calls without an answer the connection is down again; the next welcome tries anew.
 const TRIES_MAX = 5;
@@ -15,8 +14,8 @@ export class Missed {
   #asked = 0;
 
   // Calls `found` for each chat with what was said since it was read, and `asked` for each open request.
-  constructor({ chats, requests, found, asked }) {
-    Object.assign(this, { chats, requests, found, asked });
+  constructor({ chats, requests, pageRows, found, asked }) {
+    Object.assign(this, { chats, requests, pageRows, found, asked });
   }
 
   chat(chat_id, message = null) {
@@ -50,7 +49,7 @@ export class Missed {
   async #goThrough() {
     const sought = [...this.#missing.keys()];
     for (let after = ""; sought.some((chat_id) => this.#missing.has(chat_id));) {
-      const { ok, answer } = await call(`${this.chats}?limit=${PAGE}${after}`);
+      const { ok, answer } = await call(`${this.chats}?limit=${this.pageRows}${after}`);
       if (!ok) return false;
       answer.chats.forEach((chat) => this.#find(chat));
       if (!answer.next) sought.forEach((chat_id) => this.#missing.delete(chat_id));

@@ -5,7 +5,6 @@ import { paintAvatar } from "./avatar.js";
 import { clone, word } from "./words.js";
 
 const PAUSE_MS = 150;
-const FOUND_MAX = 8;
 
 class PeopleSearch extends HTMLElement {
   #timer = 0;
@@ -34,7 +33,7 @@ class PeopleSearch extends HTMLElement {
     if (!text) return this.#show([], "");
     const running = new AbortController();
     this.#running = running;
-    const query = new URLSearchParams({ q: text, limit: FOUND_MAX });
+    const query = new URLSearchParams({ q: text, limit: this.dataset.suggested });
     const { ok, answer } = await call(`${this.dataset.search}?${query}`, { signal: running.signal });
     if (running.signal.aborted) return;
     if (ok) this.#show(answer.users, answer.users.length ? "" : this.dataset.none);

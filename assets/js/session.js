@@ -11,6 +11,12 @@ const { dataset } = document.querySelector("snug-session");
 export const viewer = { user_id: Number(dataset.user), username: dataset.username };
 export const { epoch } = dataset;
 export const paths = { chats: dataset.chats, requests: dataset.requests };
+// The server's limits: messages on a page, rows on the longest page, pairs in one `after`.
+export const bounds = {
+  pageRows: Number(dataset.pageRows),
+  pageRowsMax: Number(dataset.pageRowsMax),
+  resumePairs: Number(dataset.resumePairs),
+};
 // The full URL, because until 2024 browsers accepted no other for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 

@@ -28,12 +28,13 @@ export class Socket extends EventTarget {
   #sent = 0;
   #resumed = new Set();
 
-  // `positions` maps each chat to the last `seq` that the page has.
-  constructor(address, epoch, positions) {
+  // `positions` maps each chat to the last `seq` that the page has; so many pairs of them go into one address.
+  constructor(address, epoch, positions, pairsMax) {
     super();
     this.address = address;
     this.epoch = epoch;
     this.positions = positions;
+    this.pairsMax = pairsMax;
     this.up = false;
     setInterval(() => this.#check(), CHECK_MS);
   }
@@ -41,8 +42,9 @@ export class Socket extends EventTarget {
   open() {
     clearTimeout(this.#timer);
     this.#drop();
-    this.#resumed = resumedChats(this.positions);
-    const socket = new WebSocket(this.address + resumeQuery(this.positions, this.epoch));
+    this.#resumed = resumedChats(this.positions, this.pairsMax);
+    const query = resumeQuery(this.positions, this.pairsMax, this.epoch);
+    const socket = new WebSocket(this.address + query);
     this.#socket = socket;
     this.#opened = this.#heard = performance.now();
     this.#asked = this.#sent = 0;

@@ -20,17 +20,14 @@ export function parseFrame(text) {
   }
 }
 
-// The protocol's limit on the pairs in one `after`.
-const PAIRS_MAX = 100;
-
-// What to ask for when reconnecting: everything after these positions in this epoch.
-export function resumeQuery(positions, epoch) {
-  const pairs = [...positions].slice(0, PAIRS_MAX).map(([chat, seq]) => `${chat}:${seq}`);
+// What to ask for when reconnecting: everything after these positions in this epoch, at most so many.
+export function resumeQuery(positions, pairsMax, epoch) {
+  const pairs = [...positions].slice(0, pairsMax).map(([chat, seq]) => `${chat}:${seq}`);
   return pairs.length ? `?after=${pairs.join(",")}&epoch=${encodeURIComponent(epoch)}` : "";
 }
 
 // The chats that `resumeQuery` includes; all others start where the welcome says.
-export const resumedChats = (positions) => new Set([...positions.keys()].slice(0, PAIRS_MAX));
+export const resumedChats = (positions, pairsMax) => new Set([...positions.keys()].slice(0, pairsMax));
 
 // A private message names its author as `sender`.
 export const authorOf = (message) => message.user_id ?? message.sender_id;

@@ -27,6 +27,8 @@ pub struct App {
     pub rules: Arc<Rules>,
     pub seats: Arc<Seats>,
     pub renderer: Renderer,
+    /// What `/openapi.json` answers.
+    pub openapi: bytes::Bytes,
     /// What the page about the API shows.
     pub docs: Docs,
     pub form_key: FormKey,

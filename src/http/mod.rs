@@ -8,6 +8,7 @@ mod api;
 mod app;
 pub mod assets;
 mod body;
+mod bounds;
 mod cookies;
 pub mod form;
 pub mod framing;

@@ -5,11 +5,13 @@
 //! source tree for each page, so that a change shows on reload.
 
 use crate::error::{Error, Fatal, Result};
-use crate::http::assets;
 use crate::http::views::Page;
+use crate::http::{assets, bounds};
+use crate::text;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};
+use std::collections::BTreeMap;
 
 #[derive(rust_embed::Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/templates"]
@@ -68,7 +70,12 @@ fn environment() -> Environment<'static> {
     });
     environment.add_function("asset", asset);
     environment.add_function("script", script);
+    environment.add_filter("kib", text::kib);
     environment.add_global("fingerprint", assets::FINGERPRINT);
+    environment.add_global(
+        "limits",
+        Value::from_object(bounds::BOUNDS.iter().copied().collect::<BTreeMap<_, _>>()),
+    );
     environment
 }
 

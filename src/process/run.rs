@@ -8,7 +8,7 @@ use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
 use crate::error::Fatal;
 use crate::http::form::FormKey;
-use crate::http::pages::docs::Docs;
+use crate::http::pages::docs::{self, Docs};
 use crate::http::render::Renderer;
 use crate::http::{App, HttpTerms};
 use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
@@ -77,6 +77,7 @@ async fn serve(
         per_user: config.max_connections_per_user,
         per_address: config.max_connections_per_address,
     });
+    let openapi = docs::openapi();
     let app = Arc::new(App {
         terms: HttpTerms {
             public_url: config.public_url,
@@ -87,7 +88,8 @@ async fn serve(
         rules: Arc::clone(&rules),
         seats,
         renderer: Renderer::new()?,
-        docs: Docs::embedded(),
+        docs: Docs::of(&openapi),
+        openapi: openapi.into(),
         form_key: FormKey::new(secret.expose().as_bytes()),
         stopping: AtomicBool::new(false),
         requests: AtomicU64::new(0),

@@ -4,6 +4,7 @@
 
 mod account_events;
 mod accounts;
+mod bounds;
 mod chats;
 mod commands;
 mod conformance;

@@ -4,22 +4,23 @@
 use crate::support::{Answer, PASSWORD, Person, Server};
 use reqwest::Method;
 use reqwest::header::{COOKIE, HeaderMap};
+use snug::limits::{PAGE_ROWS_DEFAULT, ROOM_NAME_CHARS_MAX};
 
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{7*7}}'\"";
 
 /// A browser without scripts: it keeps cookies, follows nothing, and is asked for HTML.
-struct Browser {
+pub(crate) struct Browser {
     nobody: Person,
     cookies: Vec<(String, String)>,
 }
 
 impl Browser {
-    fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &Server) -> Self {
         Self { nobody: Person::nobody(server), cookies: Vec::new() }
     }
 
     /// Signed in by the page's own form, as somebody who has an account.
-    async fn signed_in(server: &Server, name: &str) -> Self {
+    pub(crate) async fn signed_in(server: &Server, name: &str) -> Self {
         let mut browser = Self::new(server);
         let answer = browser.log_in(name, "/").await;
         assert_eq!(answer.status, 303, "{}", answer.text);
@@ -52,7 +53,7 @@ impl Browser {
         answer
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send(self.request(Method::GET, path)).await
     }
 
@@ -214,7 +215,7 @@ async fn refusals_are_pages_for_people_and_problems_for_programs() {
 async fn what_people_wrote_is_text_on_every_page() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let name: String = HOSTILE.chars().take(80).collect();
+    let name: String = HOSTILE.chars().take(ROOM_NAME_CHARS_MAX).collect();
     let body = serde_json::json!({"name": name, "description": HOSTILE});
     let room = ada.post("/chats/room", body).await.expect(201);
     let room_id = room["room_id"].as_i64().unwrap();
@@ -254,16 +255,19 @@ async fn pages_are_compressed_for_who_takes_it() {
 async fn a_page_goes_on_from_what_it_shows() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    for n in 1..=60 {
+    let last = PAGE_ROWS_DEFAULT + 10;
+    for n in 1..=last {
         ada.say(1, &format!("old {n}")).await;
     }
     let mut browser = Browser::signed_in(&server, "ada").await;
     // Templates escape slashes, too, and break long tags.
     let plain = |page: Answer| page.text.replace("&#x2f;", "/").replace('\n', " ");
     let page = plain(browser.get("/general").await);
-    assert!(page.contains("data-chat=\"1\" data-type=\"general\" data-last-seq=\"60\""));
+    assert!(
+        page.contains(&format!("data-chat=\"1\" data-type=\"general\" data-last-seq=\"{last}\""))
+    );
     assert!(page.contains("href=\"/general?before=11\""));
-    assert!(!page.contains("old 10<"), "50 messages of it");
+    assert!(!page.contains("old 10<"), "as many as a page has");
     let older = plain(browser.get("/general?before=11").await);
     assert!(older.contains("old 10<") && !older.contains("old 11<"));
     assert!(older.contains("data-latest=\"/general\""));

@@ -88,11 +88,12 @@ mod tests {
     #[test]
     fn a_page_has_only_one_position() {
         let page = |limit, from| Some(PageQuery { limit, from });
-        assert_eq!(of("", ""), page(50, PageStart::Offset(0)));
+        assert_eq!(of("", ""), page(PAGE_ROWS_DEFAULT, PageStart::Offset(0)));
         assert_eq!(of("limit=2&offset=3", ""), page(2, PageStart::Offset(3)));
-        assert_eq!(of("before=7", ""), page(50, PageStart::Before(Seq(7))));
-        assert_eq!(of("after=0", ""), page(50, PageStart::After(Seq(0))));
-        for bad in ["before=7&after=3", "offset=0&before=7", "limit=0", "limit=201", "offset=-1"] {
+        assert_eq!(of("before=7", ""), page(PAGE_ROWS_DEFAULT, PageStart::Before(Seq(7))));
+        assert_eq!(of("after=0", ""), page(PAGE_ROWS_DEFAULT, PageStart::After(Seq(0))));
+        let long = format!("limit={}", PAGE_ROWS_MAX + 1);
+        for bad in ["before=7&after=3", "offset=0&before=7", "limit=0", &long, "offset=-1"] {
             assert_eq!(of(bad, ""), None, "{bad}");
         }
     }

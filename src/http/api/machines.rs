@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Result};
 use crate::http::Call;
-use crate::http::pages::docs::OPENAPI;
 use crate::http::respond::{self, Answer};
 use crate::metrics::Gauges;
 use hyper::StatusCode;
@@ -35,6 +34,6 @@ pub async fn metrics(call: &Call) -> Result<Answer> {
     Ok(respond::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 
-pub async fn openapi(_: &Call) -> Result<Answer> {
-    Ok(respond::with_type(StatusCode::OK, "application/json", OPENAPI))
+pub async fn openapi(call: &Call) -> Result<Answer> {
+    Ok(respond::with_type(StatusCode::OK, "application/json", call.app.openapi.clone()))
 }

@@ -5,12 +5,18 @@
 //! describe, are from `assets/protocol.json`, which takes its shapes from there. Whether the routes and
 //! the frames agree with what is described is checked by tests, not by this page.
 
+use crate::http::bounds;
 use crate::ids::ID_MAX;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What `/openapi.json` answers, byte for byte.
-pub const OPENAPI: &str = include_str!("../../../assets/openapi.json");
+/// The description as it is written, with names for the bounds.
+const OPENAPI: &str = include_str!("../../../assets/openapi.json");
+
+/// What `/openapi.json` answers.
+pub fn openapi() -> String {
+    bounds::fill(OPENAPI)
+}
 
 /// Every frame, error code and close code of sockets. Bounds aside, `docs/protocol.md` says the same.
 const PROTOCOL: &str = include_str!("../../../assets/protocol.json");
@@ -130,16 +136,12 @@ pub struct ProseSpan {
 }
 
 impl Docs {
-    /// Reads the embedded description.
-    pub fn embedded() -> Self {
-        let document = serde_json::from_str(OPENAPI)
-            .expect("the embedded description is JSON: a test reads it");
-        let protocol =
-            serde_json::from_str(PROTOCOL).expect("the embedded list is JSON: a test reads it");
-        Self::new(&document, &protocol)
-    }
-
-    pub fn new(document: &Value, protocol: &Value) -> Self {
+    /// Of the description as it is answered, and the embedded list of frames.
+    pub fn of(openapi: &str) -> Self {
+        let [document, protocol] = [openapi, PROTOCOL].map(|text| {
+            serde_json::from_str::<Value>(text).expect("what is embedded is JSON: a test reads it")
+        });
+        let document = &document;
         let reader = OpenApiReader { document };
         let info = &document["info"];
         Self {

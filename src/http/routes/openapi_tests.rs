@@ -1,14 +1,14 @@
 //! Tests that `/openapi.json`, which is maintained by hand, agrees with the table of routes.
 
 use super::ROUTES;
-use crate::http::pages::docs::OPENAPI;
+use crate::http::pages::docs;
 use crate::http::route::{Access, Kind, Route};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The description of each call, by its name: `GET /chats`.
 fn described() -> BTreeMap<String, Value> {
-    let description: Value = serde_json::from_str(OPENAPI).expect("JSON");
+    let description: Value = serde_json::from_str(&docs::openapi()).expect("JSON");
     let mut described = BTreeMap::new();
     for (path, calls) in description["paths"].as_object().expect("paths") {
         for (method, call) in calls.as_object().expect("calls") {

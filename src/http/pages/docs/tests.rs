@@ -1,14 +1,14 @@
 //! The description is complete and consistent, and the page shows all of it.
 
 use super::*;
-use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use crate::http::render::Renderer;
+use crate::limits::{USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
 use std::collections::BTreeSet;
 
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
 fn document() -> Value {
-    serde_json::from_str(OPENAPI).unwrap()
+    serde_json::from_str(&openapi()).unwrap()
 }
 
 fn operations(document: &Value) -> Vec<(String, &Value)> {
@@ -32,12 +32,7 @@ fn walk<'a>(value: &'a Value, visit: &mut impl FnMut(&'a Value)) {
 }
 
 fn render() -> String {
-    let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
-    env.add_function("asset", |name: String| format!("/assets/{name}"));
-    env.add_template("docs.html", include_str!("../../../../assets/templates/docs.html")).unwrap();
-    let page = env.get_template("docs.html").unwrap();
-    page.render(Serde(Docs::embedded())).unwrap()
+    Renderer::new().unwrap().page(&Docs::of(&openapi())).unwrap()
 }
 
 #[test]
@@ -125,7 +120,7 @@ fn the_page_shows_every_call_and_every_shape() {
         let anchor = format!("id=\"{}\"", text(&operation["operationId"]));
         assert!(page.contains(&anchor), "{anchor}");
     }
-    for shape in Docs::embedded().shapes {
+    for shape in Docs::of(&openapi()).shapes {
         assert!(page.contains(&format!("id=\"shape-{}\"", shape.name)), "{}", shape.name);
     }
 }
@@ -140,7 +135,8 @@ fn the_page_has_no_script_and_no_inline_style() {
 fn a_type_is_described_in_words() {
     let document = document();
     let schemas = &document["components"]["schemas"];
-    assert_eq!(words(&schemas["Username"]), "text, 3–32 characters");
+    let username = format!("text, {USERNAME_CHARS_MIN}–{USERNAME_CHARS_MAX} characters");
+    assert_eq!(words(&schemas["Username"]), username);
     assert_eq!(words(&schemas["Id"]), "integer, 1–2⁵³ − 1");
     assert_eq!(words(&schemas["ChatType"]), r#""general" | "private" | "room""#);
     let reader = OpenApiReader { document: &document };

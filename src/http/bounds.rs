@@ -1,0 +1,67 @@
+//! The bounds that pages, their scripts and the description of the API tell, by the names of their constants.
+//!
+//! A template says `limits.CONTENT_CHARS_MAX`, the description `{CONTENT_CHARS_MAX}`: a number stands in
+//! `limits` (or `ids`) alone. Called by `render` and, once at the start, for the description.
+
+use crate::ids::ID_MAX;
+use crate::limits::*;
+use crate::text;
+
+macro_rules! named {
+    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as i64)),*] };
+}
+
+/// Each that something outside of Rust names.
+pub const BOUNDS: &[(&str, i64)] = named![
+    BODY_BYTES_MAX,
+    CLIENT_ID_CHARS_MAX,
+    CONTENT_CHARS_MAX,
+    CONTENT_CHARS_NEAR,
+    EMAIL_CHARS_MAX,
+    ID_MAX,
+    INVITE_LINK_CHARS_MAX,
+    PAGE_ROWS_DEFAULT,
+    PAGE_ROWS_MAX,
+    PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN,
+    PEOPLE_SUGGESTED,
+    PRIVATE_CHATS_PER_USER_MAX,
+    REQUESTS_PER_ROOM_MAX,
+    RESUME_PAIRS_MAX,
+    ROOMS_PER_CREATOR_MAX,
+    ROOMS_PER_USER_MAX,
+    ROOM_DESCRIPTION_CHARS_MAX,
+    ROOM_NAME_CHARS_MAX,
+    SEARCH_CHARS_MAX,
+    SEARCH_ROWS_DEFAULT,
+    SEARCH_ROWS_MAX,
+    USERNAME_CHARS_MAX,
+    USERNAME_CHARS_MIN,
+];
+
+/// The text with the bounds for their names in braces: the number where the name is a whole JSON string,
+/// within a sentence as people read it.
+pub fn fill(text: &str) -> String {
+    BOUNDS.iter().fold(text.to_owned(), |text, (name, bound)| {
+        let number = bound.to_string();
+        let words =
+            if name.contains("_BYTES_") { text::kib(*bound) } else { text::grouped(*bound) };
+        text.replace(&format!("\"{{{name}}}\""), &number).replace(&format!("{{{name}}}"), &words)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_becomes_a_number_or_words() {
+        let filled =
+            fill(r#"{"maximum": "{ID_MAX}", "detail": "At most {BODY_BYTES_MAX}, {chat_id}."}"#);
+        let expected = format!(
+            r#"{{"maximum": {ID_MAX}, "detail": "At most {}, {{chat_id}}."}}"#,
+            text::kib(BODY_BYTES_MAX as i64)
+        );
+        assert_eq!(filled, expected);
+    }
+}
