@@ -300,7 +300,7 @@ pub fn error_frame(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::REPLAY_PAGE_BYTES_MAX;
+    use crate::limits::{CONTENT_CHARS_MAX, REPLAY_PAGE_BYTES_MAX};
 
     fn message(seq: i64, chat_type: ChatType) -> Message {
         Message {
@@ -358,7 +358,7 @@ mod tests {
     #[test]
     fn a_run_is_limited_by_its_bytes_on_the_wire() {
         // Each character is six bytes in JSON.
-        let content: Box<str> = "\u{1}".repeat(4_000).into();
+        let content: Box<str> = "\u{1}".repeat(CONTENT_CHARS_MAX).into();
         let message = |seq| Message { content: content.clone(), ..message(seq, ChatType::General) };
         let messages: Vec<_> = (1..=100).map(message).collect();
         let (mut rest, mut runs) = (&messages[..], 0);
@@ -368,7 +368,8 @@ mod tests {
             rest = &rest[run.ends.len()..];
             runs += 1;
         }
-        assert_eq!((rest.len(), runs), (0, 20));
+        let frame = Run::of(&messages[..1]).expect("a message").bytes.len();
+        assert_eq!((rest.len(), runs), (0, messages.len().div_ceil(REPLAY_PAGE_BYTES_MAX / frame)));
         let one = Run::within(1, &messages).expect("at least one");
         assert_eq!((one.last(), one.bytes.len()), (Seq(1), one.ends[0] as usize));
     }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, said, say, sees, stored, write } from "./lib/browser.js";
+import { connected, contentLimit, said, say, sees, stored, write } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
 
 const here = scene();
@@ -57,17 +57,18 @@ test("a refusal in a chat that is not in view is shown beside that chat", async 
   const [nia, otto] = await Promise.all([here.person("nia"), here.person("otto")]);
   const created = await nia.context.request.post("/chats/private", { data: { receiver_id: otto.id }, headers: { origin: here.url } });
   const { chat_id } = await created.json();
-  await nia.page.evaluate(([user, chat_id]) => {
-    const entry = { client_id: "long", chat_id, content: "x".repeat(4_001), at: Date.now(), order: 1, reason: null };
+  const limit = await contentLimit(nia);
+  await nia.page.evaluate(([user, chat_id, length]) => {
+    const entry = { client_id: "long", chat_id, content: "x".repeat(length), at: Date.now(), order: 1, reason: null };
     localStorage.setItem(`snug.outbox.${user}.long`, JSON.stringify(entry));
-  }, [nia.id, chat_id]);
+  }, [nia.id, chat_id, limit + 1]);
   const page = await nia.open("/settings");
   const line = page.locator(`.chat-line[data-chat="${chat_id}"]`);
   await line.getByText("Not sent.").waitFor();
   await page.reload();
   await line.getByText("Not sent.").waitFor();
   await page.getByRole("link", { name: "otto" }).click();
-  await said(page, "xxx").getByText(/4,000 characters/).waitFor();
+  await said(page, "xxx").getByText(`${limit.toLocaleString("en")} characters`).waitFor();
   await Promise.all([nia.leave(), otto.leave()]);
 });
 

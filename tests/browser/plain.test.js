@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, contents } from "./lib/browser.js";
+import { PASSWORD, contentLimit, contents } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
 
 const here = scene();
@@ -95,10 +95,12 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
 test("refusals are shown, and what was typed is kept", async () => {
   const dee = await signUp("dee", "/general");
   dee.expectsRefusal(422, "/general");
-  await send(dee.page, "x".repeat(4_001));
-  await dee.page.getByRole("alert").filter({ hasText: "at most 4,000 characters" }).waitFor();
+  const limit = await contentLimit(dee);
+  await send(dee.page, "x".repeat(limit + 1));
+  const refusal = `at most ${limit.toLocaleString("en")} characters`;
+  await dee.page.getByRole("alert").filter({ hasText: refusal }).waitFor();
   const field = dee.page.getByRole("textbox", { name: "Message" });
-  assert.equal((await field.inputValue()).length, 4_001);
+  assert.equal((await field.inputValue()).length, limit + 1);
   await field.fill("shorter");
   await press(dee.page, "Send");
   assert.equal((await contents(dee.page)).at(-1), "shorter");

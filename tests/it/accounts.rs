@@ -2,6 +2,10 @@
 
 use crate::support::{Answer, PASSWORD, Person, Server};
 use serde_json::{Value, json};
+use snug::limits::{
+    EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, SEARCH_CHARS_MAX, SEARCH_ROWS_MAX,
+    USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+};
 
 async fn sign_up(server: &Server, name: &str, password: &str, email: &str) -> Answer {
     let body = json!({"username": name, "password": password, "email": email});
@@ -61,10 +65,10 @@ async fn of_those_who_ask_for_one_name_at_once_exactly_one_gets_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_breaks_a_rule_is_named() {
     let server = Server::start().await;
-    let long = "x".repeat(33);
+    let [short, long] = [USERNAME_CHARS_MIN - 1, USERNAME_CHARS_MAX + 1].map(|n| "x".repeat(n));
     for name in [
         "",
-        "ab",
+        &short,
         &long,
         "a b",
         "adä",
@@ -79,12 +83,12 @@ async fn a_value_that_breaks_a_rule_is_named() {
         let faults = sign_up(&server, name, PASSWORD, "a@example.org").await.faults();
         assert_eq!(faults, ["username"], "{name:?}");
     }
-    let long = "x".repeat(129);
-    for password in ["", "1234567", &long] {
+    let [short, long] = [PASSWORD_CHARS_MIN - 1, PASSWORD_CHARS_MAX + 1].map(|n| "x".repeat(n));
+    for password in ["", &short, &long] {
         let faults = sign_up(&server, "ada", password, "a@example.org").await.faults();
         assert_eq!(faults, ["password"], "{password}");
     }
-    let long = format!("{}@example.org", "x".repeat(250));
+    let long = format!("{}@example.org", "x".repeat(EMAIL_CHARS_MAX - "@example.org".len() + 1));
     for email in [
         "",
         "ada",
@@ -100,21 +104,21 @@ async fn a_value_that_breaks_a_rule_is_named() {
         let faults = sign_up(&server, "ada", PASSWORD, email).await.faults();
         assert_eq!(faults, ["email"], "{email:?}");
     }
-    for name in ["abc", &"y".repeat(32), "A.b-9_"] {
+    for name in [&*"x".repeat(USERNAME_CHARS_MIN), &"y".repeat(USERNAME_CHARS_MAX), "A.b-9_"] {
         let email = format!("{name}@example.org");
-        sign_up(&server, name, &"😀".repeat(128), &email).await.expect(201);
+        sign_up(&server, name, &"😀".repeat(PASSWORD_CHARS_MAX), &email).await.expect(201);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_neither_trimmed_nor_cut() {
     let server = Server::start().await;
-    let password = format!(" {}\0é ", "x".repeat(124));
-    assert_eq!(password.chars().count(), 128);
+    let password = format!(" {}\0é ", "x".repeat(PASSWORD_CHARS_MAX - 4));
+    assert_eq!(password.chars().count(), PASSWORD_CHARS_MAX);
     sign_up(&server, "ada", &password, "ada@example.org").await.expect(201);
     let nobody = Person::nobody(&server);
     nobody.log_in("ada", &password).await;
-    let shorter: String = password.chars().take(127).collect();
+    let shorter: String = password.chars().take(PASSWORD_CHARS_MAX - 1).collect();
     for other in
         [password.trim(), &shorter, &password.replace('é', "e"), &password.replace('\0', "")]
     {
@@ -203,14 +207,15 @@ async fn people_are_found_by_prefix_first_and_wildcards_stand_for_themselves() {
         assert!(found(nobody).await.is_empty(), "{nobody}");
     }
     assert_eq!(names(ada.get("/users?q=al&limit=2").await.expect(200)), ["ALBERT", "Alan"]);
-    let long = format!("q={}", "x".repeat(33));
+    let long = format!("q={}", "x".repeat(SEARCH_CHARS_MAX + 1));
+    let many = format!("q=a&limit={}", SEARCH_ROWS_MAX + 1);
     for (query, field) in [
         ("", "q"),
         ("q=", "q"),
         (long.as_str(), "q"),
         ("q=a%00", "q"),
         ("q=a&limit=0", "limit"),
-        ("q=a&limit=51", "limit"),
+        (many.as_str(), "limit"),
         ("q=a&limit=-1", "limit"),
         ("q=a&limit=x", "limit"),
         ("q=a&limit=", "limit"),

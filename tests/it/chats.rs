@@ -2,6 +2,7 @@
 
 use crate::support::{Person, Server};
 use serde_json::{Value, json};
+use snug::limits::{BODY_BYTES_MAX, CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, PAGE_ROWS_MAX};
 
 async fn list(person: &Person, query: &str) -> Value {
     person.get(&format!("/chats{query}")).await.expect(200)
@@ -13,7 +14,7 @@ fn ids(list: &Value) -> Vec<i64> {
 }
 
 async fn chat(person: &Person, chat_id: i64) -> Value {
-    let list = list(person, "?limit=200").await;
+    let list = list(person, &format!("?limit={PAGE_ROWS_MAX}")).await;
     let chats = list["chats"].as_array().unwrap();
     chats.iter().find(|chat| chat["chat_id"] == chat_id).unwrap().clone()
 }
@@ -88,7 +89,7 @@ async fn the_list_comes_in_pages() {
     }
     for (query, field) in [
         ("limit=0", "limit"),
-        ("limit=201", "limit"),
+        (&*format!("limit={}", PAGE_ROWS_MAX + 1), "limit"),
         ("limit=x", "limit"),
         ("after=0", "after"),
         ("after=-1", "after"),
@@ -135,8 +136,8 @@ async fn what_is_posted_is_answered_with_the_message_and_stored_once_per_client_
 async fn a_post_is_refused_with_the_codes_of_error_frames() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let long = "😀".repeat(4_001);
-    let name = "x".repeat(65);
+    let long = "😀".repeat(CONTENT_CHARS_MAX + 1);
+    let name = "x".repeat(CLIENT_ID_CHARS_MAX + 1);
     for (body, code, field) in [
         (json!({"content": ""}), "content_empty", "content"),
         (json!({"content": " \n\t\u{a0}\u{2028}"}), "content_empty", "content"),
@@ -152,12 +153,13 @@ async fn a_post_is_refused_with_the_codes_of_error_frames() {
         let problem = ada.post("/chats/1/messages", body.clone()).await.refused(422, code);
         assert_eq!(problem["errors"][0]["field"], field, "{body}");
     }
-    let huge = json!({"content": "x".repeat(70_000)});
+    let huge = json!({"content": "x".repeat(BODY_BYTES_MAX)});
     ada.post("/chats/1/messages", huge).await.refused(413, "too_large");
     assert_eq!(chat(&ada, 1).await["last_seq"], 0, "nothing was stored");
-    let longest = format!("{}\n  ", "😀".repeat(4_000));
+    let longest = format!("{}\n  ", "😀".repeat(CONTENT_CHARS_MAX));
     ada.post("/chats/1/messages", json!({"content": longest})).await.expect(201);
-    let names = json!({"content": "x", "client_id": format!("!{}~", "x".repeat(62))});
+    let names =
+        json!({"content": "x", "client_id": format!("!{}~", "x".repeat(CLIENT_ID_CHARS_MAX - 2))});
     ada.post("/chats/1/messages", names).await.expect(201);
 }
 

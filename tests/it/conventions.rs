@@ -3,6 +3,8 @@
 use crate::support::{Person, Raw, Server};
 use reqwest::Method;
 use serde_json::json;
+use snug::ids::ID_MAX;
+use snug::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_path_is_404_and_another_method_405_with_what_is_allowed() {
@@ -94,7 +96,8 @@ async fn a_body_is_json_of_the_right_type_and_size() {
         }
         let bare = ada.request(Method::POST, path).body(body);
         ada.send(bare).await.refused(415, "unsupported_media_type");
-        let deep = format!("{}{}", "[".repeat(100_000 / 4), "]".repeat(100_000 / 4));
+        let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(BODY_BYTES_MAX / 4));
+        let deep = open + &close;
         for bad in [
             "",
             "{",
@@ -103,7 +106,11 @@ async fn a_body_is_json_of_the_right_type_and_size() {
             r#"{"content":"\ud800"}"#,
             "NaN",
             "{} {}",
-            &format!("{}1{}", r#"{"a":"#.repeat(17), "}".repeat(17)),
+            &format!(
+                "{}1{}",
+                r#"{"a":"#.repeat(JSON_DEPTH_MAX + 1),
+                "}".repeat(JSON_DEPTH_MAX + 1)
+            ),
             &deep,
         ] {
             let answer = ada.put_in(path, "application/json", bad).await;
@@ -115,7 +122,7 @@ async fn a_body_is_json_of_the_right_type_and_size() {
             assert_eq!(faults, ["body"], "{path} {odd}");
         }
         assert!(!ada.put_in(path, "application/json", "{}").await.faults().is_empty(), "{path}");
-        let long = format!(r#"{{"x":"{}"}}"#, "x".repeat(64 * 1024));
+        let long = format!(r#"{{"x":"{}"}}"#, "x".repeat(BODY_BYTES_MAX));
         let answer = ada.put_in(path, "application/json", long).await;
         answer.refused(413, "too_large");
         assert_eq!(answer.headers["connection"], "close");
@@ -132,7 +139,7 @@ async fn who_asks_before_they_send_is_told_to_go_on_or_not() {
         )
     };
     let mut raw = Raw::open(&server).await;
-    raw.send(head(65_537)).await;
+    raw.send(head(BODY_BYTES_MAX + 1)).await;
     assert!(raw.rest().await.starts_with("HTTP/1.1 413 "));
     let mut raw = Raw::open(&server).await;
     raw.send(head(2)).await;
@@ -150,7 +157,7 @@ async fn members_that_nobody_knows_are_ignored_and_wrong_types_named() {
     let odd = json!({"username": 7, "password": ["x"], "email": null});
     let faults = Person::nobody(&server).post("/auth/signup", odd).await.faults();
     assert_eq!(faults, ["username", "password", "email"]);
-    for seq in [json!("1"), json!(1.5), json!(-1), json!(9_007_199_254_740_992_i64), json!(null)] {
+    for seq in [json!("1"), json!(1.5), json!(-1), json!(ID_MAX + 1), json!(null)] {
         let faults = ada.post("/chats/1/read", json!({"seq": seq})).await.faults();
         assert_eq!(faults, ["seq"], "{seq}");
     }

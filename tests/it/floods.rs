@@ -6,7 +6,10 @@ use crate::support::{Answer, Person, Server, raise_file_limit, until};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use snug::limits::{MESSAGE_RATE, OUTBOX_BYTES_MAX, SEND_BUFFER_BYTES, SHARD_TURN};
+use snug::limits::{
+    CONTENT_BYTES_MAX, CONTENT_CHARS_MAX, MESSAGE_RATE, OUTBOX_BYTES_MAX, SEND_BUFFER_BYTES,
+    SHARD_TURN,
+};
 use std::time::{Duration, Instant};
 
 const BURST: u32 = MESSAGE_RATE.burst;
@@ -102,7 +105,7 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut stalled = Bare::narrow(&server, &bob, "/ws/general").await;
     let mut going_on = ada.socket("/ws/general").await;
-    let content = "🐌".repeat(4_000);
+    let content = "🐌".repeat(CONTENT_CHARS_MAX);
     let mut last = 0;
     // Its outbox is full, or has been waited for too long on a slow machine.
     let is_given_up = async || {
@@ -147,7 +150,7 @@ async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let _stalled = Bare::open(&server, &bob, "/ws/general").await;
     let mut going_on = ada.socket("/ws/general").await;
-    let content = "🐌".repeat(4_000);
+    let content = "🐌".repeat(CONTENT_CHARS_MAX);
     // Linux takes the bound twice, and the reader's own kernel has 128 KiB to begin with.
     let most = OUTBOX_BYTES_MAX + 2 * SEND_BUFFER_BYTES + 256 * 1024;
     let mut said = 0;
@@ -169,7 +172,7 @@ async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
 async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
-    let (content, mut seq) = ("🐌".repeat(4_000), 0);
+    let (content, mut seq) = ("🐌".repeat(CONTENT_CHARS_MAX), 0);
     let is_true = async |line: &str| {
         let metrics = ada.get("/metrics").await.text;
         metrics.lines().any(|other| other == line)
@@ -204,7 +207,7 @@ async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
     assert!(began.elapsed() > Duration::from_secs(9), "{:?}", began.elapsed());
     assert!(is_true("snug_outbox_overflows_total 1").await, "it was the time, not the room");
     let taken = stalled.rest().await as i64;
-    assert!(taken < said * 16_000, "{taken}");
+    assert!(taken < said * CONTENT_BYTES_MAX as i64, "{taken}");
     let mut resumed = bob.socket(&format!("/ws/general?after={}", seq - said)).await;
     for n in seq - said + 1..=seq {
         assert_eq!(resumed.next().await["seq"], n);

@@ -3,6 +3,9 @@
 use crate::support::bare::{Bare, TEXT, frame};
 use crate::support::{Person, Server, Socket};
 use serde_json::{Value, json};
+use snug::limits::{
+    BODY_BYTES_MAX, CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, JSON_DEPTH_MAX, OFFENCES_MAX,
+};
 
 fn code(frame: &Value) -> &str {
     assert_eq!(frame["type"], "error", "{frame}");
@@ -114,10 +117,12 @@ async fn nonsense_is_refused_by_name_and_nothing_is_stored() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
-    let long = format!(r#"{{"chat_id":1,"content":"{}"}}"#, "x".repeat(4_001));
-    let deep = format!(r#"{{"chat_id":1,"content":"x","a":{}{}}}"#, "[".repeat(16), "]".repeat(16));
-    let abyss = format!(r#"{{"chat_id":1,"content":{}"#, "[".repeat(60_000));
-    let long_id = format!(r#"{{"chat_id":1,"content":"x","client_id":"{}"}}"#, "i".repeat(65));
+    let long = format!(r#"{{"chat_id":1,"content":"{}"}}"#, "x".repeat(CONTENT_CHARS_MAX + 1));
+    let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(JSON_DEPTH_MAX));
+    let deep = format!(r#"{{"chat_id":1,"content":"x","a":{open}{close}}}"#);
+    let abyss = format!(r#"{{"chat_id":1,"content":{}"#, "[".repeat(BODY_BYTES_MAX - 100));
+    let long_id = "i".repeat(CLIENT_ID_CHARS_MAX + 1);
+    let long_id = format!(r#"{{"chat_id":1,"content":"x","client_id":"{long_id}"}}"#);
     let frames = [
         ("", "bad_json"),
         ("hello", "bad_json"),
@@ -188,7 +193,7 @@ async fn the_longest_content_is_stored_as_it_was_sent() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws/general").await;
-    let longest = "🎈".repeat(4_000);
+    let longest = "🎈".repeat(CONTENT_CHARS_MAX);
     let odd =
         "  \u{202e}<b>&amp;</b>\u{0}".replace('\0', "") + "\r\n\u{1b}[31m %_\\ \"quoted\" é\u{301}";
     for content in [longest.as_str(), &odd] {
@@ -207,7 +212,7 @@ async fn persisting_nonsense_ends_with_1008() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
-    bare.try_send(frame(TEXT, b"nonsense").repeat(200)).await;
+    bare.try_send(frame(TEXT, b"nonsense").repeat(4 * usize::from(OFFENCES_MAX))).await;
     assert_eq!(bare.closed().await, 1008);
 }
 

@@ -4,6 +4,8 @@ use crate::support::{Database, Person, Server, until, waiting};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use snug::ids::ID_MAX;
+use snug::limits::{BODY_BYTES_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 
 const GENERAL: &str = "/chats/general/history";
 
@@ -19,7 +21,7 @@ fn of(page: &Value) -> (Vec<i64>, bool) {
 }
 
 /// A server with this many messages in the general chat, and somebody who reads them.
-async fn talk(messages: i32) -> (Server, Person) {
+async fn talk(messages: i64) -> (Server, Person) {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let database = server.database.client().await;
@@ -39,8 +41,8 @@ async fn talk(messages: i32) -> (Server, Person) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_by_offset_is_arithmetic_at_any_depth() {
     let (_server, ada) = talk(12).await;
-    for limit in [1, 5, 11, 12, 13, 200] {
-        for offset in [0, 1, 6, 11, 12, 13, 9_007_199_254_740_991_i64] {
+    for limit in [1, 5, 11, 12, 13, PAGE_ROWS_MAX] {
+        for offset in [0, 1, 6, 11, 12, 13, ID_MAX] {
             let end = 12 - offset.min(12);
             let begin = (end - limit + 1).max(1);
             let expected = ((begin..=end).collect::<Vec<_>>(), end > 0 && begin > 1);
@@ -53,8 +55,8 @@ async fn a_page_by_offset_is_arithmetic_at_any_depth() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_by_position_goes_back_with_before_and_forward_with_after() {
     let (_server, ada) = talk(12).await;
-    for limit in [1, 5, 12, 200] {
-        for seq in [0, 1, 2, 7, 12, 13, 14, 9_007_199_254_740_991_i64] {
+    for limit in [1, 5, 12, PAGE_ROWS_MAX] {
+        for seq in [0, 1, 2, 7, 12, 13, 14, ID_MAX] {
             let end = (seq - 1).clamp(0, 12);
             let begin = (end - limit + 1).max(1);
             let expected = ((begin..=end).collect::<Vec<_>>(), end > 0 && begin > 1);
@@ -81,15 +83,20 @@ async fn pages_by_position_do_not_shift_while_people_talk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_messages_are_a_page_unless_one_asks_otherwise() {
-    let (_server, ada) = talk(201).await;
+async fn as_many_messages_as_usual_are_a_page_unless_one_asks_otherwise() {
+    let last = PAGE_ROWS_MAX + 1;
+    let (_server, ada) = talk(last).await;
     let page = ada.get(GENERAL).await.expect(200);
-    assert_eq!(of(&page), ((152..=201).collect(), true));
-    assert_eq!(page["last_seq"], 201);
+    assert_eq!(of(&page), ((last - PAGE_ROWS_DEFAULT + 1..=last).collect(), true));
+    assert_eq!(page["last_seq"], last);
     assert_eq!(page["epoch"], ada.get("/chats").await.expect(200)["epoch"]);
     let first = &page["messages"][0];
-    assert_eq!((&first["content"], &first["client_id"]), (&json!("message 152"), &Value::Null));
-    assert_eq!(of(&ada.get(&format!("{GENERAL}?limit=200")).await.expect(200)).0.len(), 200);
+    assert_eq!(
+        (&first["content"], &first["client_id"]),
+        (&json!(format!("message {}", last - PAGE_ROWS_DEFAULT + 1)), &Value::Null)
+    );
+    let longest = ada.get(&format!("{GENERAL}?limit={PAGE_ROWS_MAX}")).await.expect(200);
+    assert_eq!(of(&longest).0.len() as i64, PAGE_ROWS_MAX);
     let members: Vec<_> = page.as_object().unwrap().keys().collect();
     assert_eq!(members, ["messages", "last_seq", "has_more", "epoch"]);
 }
@@ -108,7 +115,7 @@ async fn a_page_that_cannot_be_is_422() {
     let (_server, ada) = talk(1).await;
     for (query, field) in [
         ("limit=0", "limit"),
-        ("limit=201", "limit"),
+        (&*format!("limit={}", PAGE_ROWS_MAX + 1), "limit"),
         ("limit=-1", "limit"),
         ("limit=", "limit"),
         ("limit=1.0", "limit"),
@@ -148,7 +155,7 @@ async fn a_body_says_the_page_where_the_query_does_not() {
     assert_eq!(seqs("", "").await.len(), 12);
     for (body, field) in [
         (r#"{"limit":0}"#, "limit"),
-        (r#"{"limit":201}"#, "limit"),
+        (&*format!(r#"{{"limit":{}}}"#, PAGE_ROWS_MAX + 1), "limit"),
         (r#"{"limit":"5"}"#, "limit"),
         (r#"{"offset":-1}"#, "offset"),
         ("[]", "body"),
@@ -156,7 +163,7 @@ async fn a_body_says_the_page_where_the_query_does_not() {
         assert_eq!(asks("", json, body).await.faults(), [field], "{body}");
     }
     asks("", json, "{").await.refused(400, "bad_json");
-    asks("", json, &" ".repeat(70_000)).await.refused(413, "too_large");
+    asks("", json, &" ".repeat(BODY_BYTES_MAX + 1)).await.refused(413, "too_large");
     asks("", "text/plain", r#"{"limit":1}"#).await.refused(415, "unsupported_media_type");
     asks("", "text/plain", "").await.expect(200);
 }

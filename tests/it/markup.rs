@@ -2,6 +2,7 @@
 
 use crate::support::{PASSWORD, Person, Server};
 use serde_json::json;
+use snug::limits::ROOM_DESCRIPTION_CHARS_MAX;
 
 const HOSTILE: [&str; 9] = [
     "<script>alert(1)</script>",
@@ -29,7 +30,7 @@ async fn content_and_descriptions_come_back_as_they_were_sent() {
         assert_eq!(page["messages"][0]["content"], text);
         let chats = ada.get("/chats").await.expect(200);
         assert_eq!(chats["chats"][0]["last_message"]["content"], text);
-        if text.chars().count() <= 500 {
+        if text.chars().count() <= ROOM_DESCRIPTION_CHARS_MAX {
             let body = json!({"name": "Tea", "description": text});
             let room = ada.post("/chats/room", body).await.expect(201)["room_id"].clone();
             let room = ada.get(&format!("/chats/room/{room}")).await.expect(200);

@@ -2,6 +2,7 @@
 
 use crate::commands::snug;
 use crate::support::{raise_file_limit, until};
+use snug::limits::{CONTENT_BYTES_MAX, CONTENT_CHARS_MAX};
 use std::fs::{Permissions, set_permissions};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,7 +16,6 @@ const SOCKETS: u64 = 2_000;
 const SOCKET_BYTES_MAX: u64 = 2 * 1024;
 /// Enough for the program to have met everything once that it keeps for good.
 const FIRST: usize = 100;
-const LONG: usize = 4_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_socket_costs_no_buffer_before_and_after_a_long_message() {
@@ -27,9 +27,9 @@ async fn an_idle_socket_costs_no_buffer_before_and_after_a_long_message() {
     let most = before + SOCKETS * SOCKET_BYTES_MAX;
     until("idle sockets hold no buffers", || async { program.memory() <= most }).await;
 
-    sockets[0].write_all(&masked(&"\u{1f4ac}".repeat(LONG))).unwrap();
+    sockets[0].write_all(&masked(&"\u{1f4ac}".repeat(CONTENT_CHARS_MAX))).unwrap();
     for socket in &mut sockets {
-        let mut message = vec![0; LONG * 4];
+        let mut message = vec![0; CONTENT_BYTES_MAX];
         socket.read_exact(&mut message).unwrap();
         assert_eq!(message[0], 0x81);
     }

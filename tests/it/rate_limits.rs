@@ -4,6 +4,10 @@ use crate::support::{Answer, PASSWORD, Person, Server};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
+use snug::limits::{
+    INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_PAIR, MESSAGE_RATE, Rate,
+    SIGNUPS_PER_ADDRESS,
+};
 use std::time::Instant;
 
 async fn limited(settings: &[(&str, &str)]) -> Server {
@@ -31,7 +35,7 @@ async fn five_failures_for_an_account_from_an_address_are_enough_whether_or_not_
     server.person("ada").await;
     let mut last = Vec::new();
     for (name, from) in [("ada", "192.0.2.1"), ("nobody", "192.0.2.2")] {
-        for _ in 0..5 {
+        for _ in 0..LOGIN_FAILURES_PER_PAIR.burst {
             log_in(&server, name, "not the password", from).await.refused(401, "bad_credentials");
         }
         let answer = log_in(&server, name, "not the password", from).await;
@@ -47,7 +51,7 @@ async fn five_failures_for_an_account_from_an_address_are_enough_whether_or_not_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_passwords_that_come_at_once_no_more_than_five_are_even_tried() {
+async fn of_passwords_that_come_at_once_no_more_than_a_burst_is_even_tried() {
     let server = limited(&[]).await;
     let ada = server.person("ada").await;
     let tries = join_all((0..60).map(|_| log_in(&server, "ada", "not the password", "-")));
@@ -64,8 +68,9 @@ async fn of_passwords_that_come_at_once_no_more_than_five_are_even_tried() {
             waiting = waiting => hashed_at_once = hashed_at_once.max(waiting),
         }
     };
-    assert!(hashed_at_once <= 5, "{hashed_at_once} passwords were tried at once");
-    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 5);
+    let burst = LOGIN_FAILURES_PER_PAIR.burst as usize;
+    assert!(hashed_at_once <= burst, "{hashed_at_once} passwords were tried at once");
+    assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), burst);
     answers.iter().filter(|answer| answer.status != 401).for_each(too_many);
     // A change of password is one more way to guess it.
     let body = json!({"current_password": "not this one", "new_password": "a new password"});
@@ -115,7 +120,9 @@ async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
         let mut refused = answers.iter().filter(|answer| answer.status != 401).peekable();
         if refused.peek().is_some() {
             refused.for_each(too_many);
-            let allowed = 101 + began.elapsed().as_millis() as usize / 600;
+            let Rate { burst, period } = LOGIN_FAILURES_FROM_AFAR;
+            let more = began.elapsed().as_millis() / period.as_millis();
+            let allowed = burst as usize + 1 + more as usize;
             assert!(tried <= allowed, "{tried} of {allowed}");
             return tried;
         }
@@ -124,14 +131,14 @@ async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_failures_for_an_account_from_everywhere_are_enough_but_not_for_its_owner() {
+async fn failures_for_an_account_from_everywhere_are_bounded_but_not_for_its_owner() {
     let mut server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
     server.person("ada").await;
     let home = "192.0.2.1";
     log_in(&server, "ada", PASSWORD, home).await.expect(200);
     for name in ["ada", "nobody"] {
         let tried = exhaust(&server, name, "2001:db8").await;
-        assert!(tried >= 100, "{tried}");
+        assert!(tried >= LOGIN_FAILURES_FROM_AFAR.burst as usize, "{tried}");
     }
     // Since then one more may have been allowed, or a few.
     exhaust(&server, "ADA", "2001:db9").await;
@@ -203,27 +210,28 @@ async fn a_trusted_proxy_says_how_browsers_reach_us_and_nobody_else_does() {
 async fn signups_from_one_address_are_limited() {
     let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
     let nobody = Person::nobody(&server);
-    let sign_up = async |n: i32, from: &str| {
+    let sign_up = async |n: u32, from: &str| {
         let email = format!("user{n}@example.org");
         let body = json!({"username": format!("user{n}"), "password": PASSWORD, "email": email});
         let request = nobody.request(Method::POST, "/auth/signup").json(&body);
         nobody.send(request.header("x-forwarded-for", from)).await
     };
-    for n in 0..20 {
+    let burst = SIGNUPS_PER_ADDRESS.burst;
+    for n in 0..burst {
         sign_up(n, "192.0.2.1").await.expect(201);
     }
-    too_many(&sign_up(20, "192.0.2.1").await);
-    sign_up(20, "192.0.2.2").await.expect(201);
+    too_many(&sign_up(burst, "192.0.2.1").await);
+    sign_up(burst, "192.0.2.2").await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invite_links_can_be_guessed_ten_times_a_minute() {
+async fn invite_links_can_be_guessed_a_few_times_a_minute() {
     let server = limited(&[]).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
     let path = format!("/chats/room/{room}/join");
     let guess = format!("/chats/room/{room}/invite?code=guess");
-    for _ in 0..10 {
+    for _ in 0..INVITE_TRIES_PER_USER.burst {
         bob.post(&path, json!({"invite_link": guess})).await.refused(404, "not_found");
     }
     too_many(&bob.post(&path, json!({"invite_link": guess})).await);
@@ -235,10 +243,12 @@ async fn invite_links_can_be_guessed_ten_times_a_minute() {
 async fn messages_by_http_keep_the_pace_of_sockets() {
     let server = limited(&[]).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
-    let posting = (0..60).map(|n| ada.post("/chats/1/messages", json!({"content": n.to_string()})));
+    let (burst, all) = (MESSAGE_RATE.burst as usize, 3 * MESSAGE_RATE.burst as usize);
+    let posting =
+        (0..all).map(|n| ada.post("/chats/1/messages", json!({"content": n.to_string()})));
     let answers = join_all(posting).await;
     let stored = answers.iter().filter(|answer| answer.status == 201).count();
-    assert!((20..60).contains(&stored), "{stored}");
+    assert!((burst..all).contains(&stored), "{stored}");
     answers.iter().filter(|answer| answer.status != 201).for_each(too_many);
     bob.say(1, "nobody else waits").await;
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{Person, Server};
 use serde_json::{Value, json};
+use snug::limits::REPLAY_MESSAGES_MAX;
 
 async fn say_all(person: &Person, chat_id: i64, count: i64) {
     for n in 0..count {
@@ -73,23 +74,24 @@ async fn being_level_is_caught_up_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_messages_are_replayed_and_one_more_is_a_reset() {
+async fn so_many_messages_are_replayed_and_one_more_is_a_reset() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    fill(&server, &ada, 1_001).await;
+    let last = REPLAY_MESSAGES_MAX + 1;
+    fill(&server, &ada, last).await;
     let mut socket = ada.socket("/ws/general?after=1").await;
-    for seq in 2..=1_001 {
+    for seq in 2..=last {
         assert!(is("message", &socket.next().await, 1, seq));
     }
-    assert!(is("caught_up", &socket.next().await, 1, 1_001));
+    assert!(is("caught_up", &socket.next().await, 1, last));
     let mut far = ada.socket("/ws/general?after=0").await;
-    let mut beyond = ada.socket("/ws?after=1:1002").await;
+    let mut beyond = ada.socket(&format!("/ws?after=1:{}", last + 1)).await;
     for socket in [&mut far, &mut beyond] {
-        assert!(is("reset", &socket.next().await, 1, 1_001));
+        assert!(is("reset", &socket.next().await, 1, last));
     }
     ada.say(1, "live").await;
     for socket in [&mut far, &mut beyond, &mut socket] {
-        assert!(is("message", &socket.next().await, 1, 1_002));
+        assert!(is("message", &socket.next().await, 1, last + 1));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::support::{Person, Server, Socket};
 use serde_json::{Value, json};
+use snug::limits::CLIENT_ID_CHARS_MAX;
 
 async fn send(socket: &mut Socket, chat_id: i64, content: &str, client_id: &str) -> Value {
     socket.send(json!({"chat_id": chat_id, "content": content, "client_id": client_id})).await;
@@ -83,7 +84,7 @@ async fn the_name_is_the_senders_own_in_one_chat() {
     assert_eq!(send(&mut hers, private, "hello", "id-1").await["seq"], 1);
     assert_eq!(send(&mut his, private, "something else", "id-1").await["seq"], 2);
     // Names differ by case; the longest and oddest are names too.
-    let longest = "~!".repeat(32);
+    let longest = "~!".repeat(CLIENT_ID_CHARS_MAX / 2);
     assert_eq!(send(&mut hers, 1, "hello", "ID-1").await["seq"], 3);
     assert_eq!(send(&mut hers, 1, "hello", &longest).await["seq"], 4);
     assert_eq!(stored(&ada).await[3]["client_id"], longest);

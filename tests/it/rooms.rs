@@ -2,6 +2,7 @@
 
 use crate::support::{Person, Server};
 use serde_json::{Value, json};
+use snug::limits::{PAGE_ROWS_MAX, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX};
 
 fn path(room: i64, rest: &str) -> String {
     format!("/chats/room/{room}/{rest}")
@@ -45,7 +46,8 @@ async fn a_room_is_shown_to_its_members_and_its_link_to_its_creator() {
 async fn names_and_descriptions_keep_their_bounds() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let (name, description) = ("x".repeat(81), "x".repeat(501));
+    let (name, description) =
+        ("x".repeat(ROOM_NAME_CHARS_MAX + 1), "x".repeat(ROOM_DESCRIPTION_CHARS_MAX + 1));
     for (body, field) in [
         (json!({}), "name"),
         (json!({"name": ""}), "name"),
@@ -63,8 +65,8 @@ async fn names_and_descriptions_keep_their_bounds() {
         assert_eq!(ada.post("/chats/room", body.clone()).await.faults(), [field], "{body}");
     }
     for body in [
-        json!({"name": "😀".repeat(80), "description": "😀".repeat(500)}),
-        json!({"name": format!("  {}  ", "x".repeat(80)), "description": null}),
+        json!({"name": "😀".repeat(ROOM_NAME_CHARS_MAX), "description": "😀".repeat(ROOM_DESCRIPTION_CHARS_MAX)}),
+        json!({"name": format!("  {}  ", "x".repeat(ROOM_NAME_CHARS_MAX)), "description": null}),
         json!({"name": "%_\\' \"<b>", "description": "line\nline"}),
     ] {
         ada.post("/chats/room", body).await.expect(201);
@@ -244,7 +246,8 @@ async fn members_and_requests_come_in_pages() {
             }
             assert_eq!(json!(seen), all[member], "{list}, limit {limit}");
         }
-        for (query, field) in [("limit=0", "limit"), ("limit=201", "limit"), ("after=x", "after")] {
+        let many = format!("limit={}", PAGE_ROWS_MAX + 1);
+        for (query, field) in [("limit=0", "limit"), (&*many, "limit"), ("after=x", "after")] {
             let query = format!("{list}{sign}{query}");
             assert_eq!(ada.get(&path(room, &query)).await.faults(), [field], "{query}");
         }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
+use snug::limits::HEADERS_MAX;
 use snug::store::Store;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -346,7 +347,7 @@ async fn headers_that_are_too_large_are_431() {
         format!("GET /auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {huge}\r\n\r\n");
     raw.try_send(request).await;
     assert!(raw.rest().await.starts_with("HTTP/1.1 431 "));
-    let many = "X-A: b\r\n".repeat(100);
+    let many = "X-A: b\r\n".repeat(HEADERS_MAX + 1);
     let request = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n");
     assert_eq!(Raw::statuses(&server, request).await, [431]);
     let long = "x".repeat(70_000);

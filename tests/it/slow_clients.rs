@@ -1,7 +1,7 @@
 //! Whoever dribbles, or takes nothing, is cut.
 
 use crate::support::{Raw, Server, raise_file_limit};
-use snug::limits::HTTP_CONNECTIONS_MAX;
+use snug::limits::{CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, PAGE_ROWS_MAX};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -58,17 +58,19 @@ async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut() {
     assert!((8..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
 }
 
-/// A request whose answer has 3 MiB.
+/// A request whose answer has some MiB.
 async fn ask_for_much(server: &Server) -> String {
     let ada = server.person("ada").await;
-    let put = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp,
+    let put = format!(
+        "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp,
             draft_key, content_hash)
-         select n, 'general', 1, n, 1, repeat('😀', 4000), now(), 's' || n, ''
-         from generate_series(1, 200) n;
-         update chats set last_seq = 200 where id = 1";
-    server.database.client().await.batch_execute(put).await.unwrap();
+         select n, 'general', 1, n, 1, repeat('😀', {CONTENT_CHARS_MAX}), now(), 's' || n, ''
+         from generate_series(1, {PAGE_ROWS_MAX}) n;
+         update chats set last_seq = {PAGE_ROWS_MAX} where id = 1"
+    );
+    server.database.client().await.batch_execute(&put).await.unwrap();
     format!(
-        "GET /chats/general/history?limit=200 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        "GET /chats/general/history?limit={PAGE_ROWS_MAX} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
         ada.token
     )
 }

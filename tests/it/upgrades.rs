@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use snug::limits::RESUME_PAIRS_MAX;
 use std::time::{Duration, Instant};
 
 /// The status, head and body that a handshake with these headers gets.
@@ -154,7 +155,7 @@ async fn the_first_thing_that_is_wrong_is_what_is_told() {
 async fn a_malformed_position_is_refused_and_named() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let too_many = format!("/ws?after={}", vec!["1:0"; 101].join(","));
+    let too_many = format!("/ws?after={}", vec!["1:0"; RESUME_PAIRS_MAX + 1].join(","));
     for path in ["/ws/general?after=1:0", "/ws/general?after=-1", "/ws?after=7", &too_many] {
         let (status, body) = knock(&server, &ada, path).await;
         let problem: Value = serde_json::from_str(&body).unwrap();

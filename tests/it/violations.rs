@@ -2,16 +2,15 @@
 
 use crate::support::bare::{BINARY, Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, header};
 use crate::support::{Server, until};
+use snug::limits::{BODY_BYTES_MAX, MESSAGE_FRAGMENTS_MAX};
 use std::time::{Duration, Instant};
-
-const MAX: usize = 64 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_violation_has_its_code() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let begun = frame(0x01, b"x");
-    let half = frame(0x01, &vec![b'x'; MAX]);
+    let half = frame(0x01, &vec![b'x'; BODY_BYTES_MAX]);
     let after = |first: &[u8], second: Vec<u8>| [first, &second[..]].concat();
     for (what, bytes, code) in [
         ("unmasked", vec![TEXT, 1, b'x'], 1002),
@@ -32,11 +31,11 @@ async fn each_violation_has_its_code() {
         ("not UTF-8 over fragments", after(&frame(0x01, b"a\xc3"), frame(0x00, b"\x28")), 1007),
         ("cut UTF-8", after(&frame(0x01, b"a\xc3"), frame(CONTINUATION, b"")), 1007),
         ("not UTF-8 in a close", frame(CLOSE, b"\x03\xe8\xff"), 1007),
-        ("too big, announced", header(TEXT, MAX as u64 + 1), 1009),
+        ("too big, announced", header(TEXT, BODY_BYTES_MAX as u64 + 1), 1009),
         ("huge, announced", header(TEXT, 1 << 40), 1009),
         ("too big, summed", after(&half, header(CONTINUATION, 1)), 1009),
         ("binary", frame(BINARY, b"{}"), 1003),
-        ("binary, announced", header(BINARY, 60_000), 1003),
+        ("binary, announced", header(BINARY, BODY_BYTES_MAX as u64), 1003),
     ] {
         let mut bare = Bare::open(&server, &ada, "/ws").await;
         bare.send(bytes).await;
@@ -52,7 +51,7 @@ async fn empty_fragments_without_end_are_cut_off() {
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
     bare.send(frame(0x01, b"")).await;
-    let many = frame(0x00, b"").repeat(2_000);
+    let many = frame(0x00, b"").repeat(2 * MESSAGE_FRAGMENTS_MAX as usize);
     bare.try_send(many).await;
     assert_eq!(bare.closed().await, 1008);
 }

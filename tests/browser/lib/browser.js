@@ -171,4 +171,10 @@ export async function contents(page) {
   return page.locator(".message .content").allTextContents();
 }
 
+// Characters of the longest message, as the server tells them.
+export async function contentLimit({ context }) {
+  const described = await (await context.request.get("/openapi.json")).json();
+  return described.components.schemas.Content.maxLength;
+}
+
 export const focused = (page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent.trim());
