@@ -7,6 +7,9 @@ use crate::cores::Cores;
 use crate::database::{connect, failed};
 use crate::history;
 use crate::ingest;
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION,
+};
 use crate::offsets::Offsets;
 use crate::pace::sleep_until;
 use crate::report::{Quantiles, Report};
@@ -25,13 +28,6 @@ use tokio_postgres::types::ToSql;
 
 const STORE: &str = include_str!("../../../sql/messages/store.sql");
 const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
-/// The most drafts that the server puts into one transaction, and the bytes of their contents.
-const BATCH_DRAFTS_MAX: usize = 512;
-const BATCH_BYTES_MAX: usize = 44 * 1024;
-/// Connections for pages: one per core, but at most this many.
-const READERS_MAX: usize = 8;
-/// Pages under way on each connection, so that some are always waiting for PostgreSQL.
-const PAGES_UNDER_WAY: usize = 8;
 
 /// As many messages as one connection stores in the same time (or in the given number), one at a
 /// time; `None` without a database.
@@ -92,7 +88,7 @@ pub async fn pages(
 ) -> Result<Option<Report>> {
     let Some(config) = &server.database else { return Ok(None) };
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    let count = cores.map_or_else(all, Cores::count).min(READERS_MAX);
+    let count = cores.map_or_else(all, Cores::count).min(PAGES_CONNECTIONS_MAX);
     let mut config = config.clone();
     config.options("-c plan_cache_mode=force_generic_plan -c jit=off");
     let began = Instant::now();
@@ -103,7 +99,7 @@ pub async fn pages(
             seed: u64::from(std::process::id()) + place as u64,
             furthest: last_seq.saturating_sub(args.limit),
             limit: args.limit,
-            pages: args.requests.div_ceil((count * PAGES_UNDER_WAY) as u64),
+            pages: args.requests.div_ceil((count * PAGES_PER_CONNECTION) as u64),
             until: began + Duration::from_secs(args.seconds),
         };
         let cores = cores.copied();
@@ -145,7 +141,7 @@ impl Reader {
         let page = client.prepare(PAGE).await.map_err(failed)?;
         let micros = Rc::new(RefCell::new(histogram()?));
         let mut reading = JoinSet::new();
-        for place in 0..PAGES_UNDER_WAY as u64 {
+        for place in 0..PAGES_PER_CONNECTION as u64 {
             let (client, page, micros) = (Rc::clone(&client), page.clone(), Rc::clone(&micros));
             let mut offsets = Offsets::new(self.seed + place * 1_000, self.furthest);
             let (limit, pages, until) = (self.limit as i64, self.pages, self.until);
@@ -171,21 +167,5 @@ impl Reader {
         }
         let micros = micros.borrow().clone();
         Ok((count, micros))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_batch_has_the_servers_limits() {
-        let limits = include_str!("../../../src/limits.rs");
-        for bound in [
-            format!("pub const BATCH_DRAFTS_MAX: usize = {BATCH_DRAFTS_MAX};"),
-            format!("pub const BATCH_BYTES_MAX: usize = {} * 1024;", BATCH_BYTES_MAX / 1024),
-        ] {
-            assert!(limits.contains(&bound), "{bound}");
-        }
     }
 }

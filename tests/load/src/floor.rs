@@ -5,6 +5,7 @@
 //! it as a separate process and measures it in turns with the server, using the same client. It waits
 //! for a reader that does not read, since a floor that drops messages would measure nothing.
 
+use crate::limits::{BODY_BYTES_MAX, LISTEN_BACKLOG};
 use crate::stop::{Result, Stop};
 use memchr::memmem;
 use nix::errno::Errno;
@@ -21,10 +22,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 /// As much as a socket returns at once when many drafts are waiting.
 const SCRATCH_BYTES: usize = 256 * 1024;
 const EVENTS: usize = 1_024;
-/// The same backlog as the server's.
-const BACKLOG: i32 = 4_096;
-/// A draft of the load client takes a few hundred bytes.
-const FRAME_BYTES_MAX: u64 = 64 * 1024;
 const WELCOME: &str = r#"{"type":"welcome","protocol":1,"user_id":1,"username":"floor","epoch":"0","chats":[{"chat_id":1,"chat_type":"general","last_seq":LAST,"read_seq":0}]}"#;
 
 #[derive(clap::Args)]
@@ -131,7 +128,7 @@ impl Floor {
             let mut cursor = Cursor::new(&bytes[used..]);
             let (mask, opcode, length) = match FrameHeader::parse(&mut cursor) {
                 Ok(Some((FrameHeader { mask: Some(mask), opcode, .. }, length)))
-                    if length <= FRAME_BYTES_MAX =>
+                    if length <= BODY_BYTES_MAX as u64 =>
                 {
                     (mask, opcode, length as usize)
                 }
@@ -173,8 +170,8 @@ impl Floor {
 
 pub fn listen(port: u16) -> Result<TcpListener> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-    // The second call only lengthens the queue that the first one created.
-    let backlog = nix::sys::socket::Backlog::new(BACKLOG).map_err(failed)?;
+    // The second call only lengthens the queue that the first one made.
+    let backlog = nix::sys::socket::Backlog::new(LISTEN_BACKLOG as i32).map_err(failed)?;
     nix::sys::socket::listen(&listener, backlog).map_err(failed)?;
     listener.set_nonblocking(true)?;
     Ok(listener)

@@ -1,6 +1,7 @@
 //! Many open, silent sockets: what does each cost? And does it cost the same after it has talked?
 
 use crate::crowd::{Crowd, Door, doors, rest};
+use crate::limits::CONTENT_CHARS_MAX;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::Result;
@@ -11,8 +12,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The longest message that the contract allows, in characters of four bytes.
-const TALK_CHARS: usize = 4_000;
 const ELSEWHERE: &str = "uWebSockets 570 B (no identity), Node 4.2 kB, nchan 9.4 kB, FastAPI 28.9 kB, \
     axum 138.8 kB";
 
@@ -27,7 +26,7 @@ pub struct Args {
     /// Seconds to hold them; with --after-talk, from the last message to the last measurement
     #[arg(long, default_value_t = 10, value_parser = super::seconds())]
     seconds: u64,
-    /// A room for each socket, in which it sends and receives 4,000 characters of four bytes
+    /// A room for each socket, in which it sends and receives the longest message, of characters of four bytes
     #[arg(long)]
     pub after_talk: bool,
 }
@@ -49,7 +48,7 @@ pub async fn run(
     rest(Duration::from_secs(args.settle), &tally.closed).await;
     let (open, began) = (server.usage(), Instant::now());
     if is_talk {
-        crowd.say_much(TALK_CHARS).await?;
+        crowd.say_much(CONTENT_CHARS_MAX).await?;
         crowd.drain().await;
     }
     rest(Duration::from_secs(args.seconds), &tally.closed).await;

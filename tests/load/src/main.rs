@@ -18,6 +18,10 @@ mod history;
 mod http;
 mod idle;
 mod ingest;
+/// The bounds of the server, from its own source.
+#[allow(dead_code)]
+#[path = "../../../src/limits.rs"]
+mod limits;
 mod offsets;
 mod pace;
 mod report;
@@ -280,7 +284,7 @@ fn settle() -> RangedU64ValueParser<u64> {
 
 /// As many drafts as the server queues.
 fn under_way() -> impl TypedValueParser<Value = usize> {
-    at_most(1, 8_192)
+    at_most(1, limits::LANE_DRAFTS_MAX)
 }
 
 fn window() -> impl TypedValueParser<Value = usize> {
@@ -289,7 +293,7 @@ fn window() -> impl TypedValueParser<Value = usize> {
 
 /// From what the marker needs to what the contract allows.
 fn size() -> impl TypedValueParser<Value = usize> {
-    at_most(1, 4_000)
+    at_most(1, limits::CONTENT_CHARS_MAX)
 }
 
 fn at_most(from: usize, to: usize) -> impl TypedValueParser<Value = usize> {
