@@ -73,6 +73,8 @@ pub enum Because {
     TooLarge,
     UnsupportedMedia,
     Invalid,
+    /// Meant for another server.
+    Misdirected,
     UpgradeRequired,
     TooMany,
     Busy,

@@ -2,6 +2,8 @@
 
 use crate::chat::Rules;
 use crate::http::form::FormKey;
+use crate::http::host::Host;
+use crate::http::notices::Notices;
 use crate::http::pages::docs::Docs;
 use crate::http::public_url::PublicUrl;
 use crate::http::render::Renderer;
@@ -15,6 +17,10 @@ use std::time::Duration;
 pub struct HttpTerms {
     /// `None`: taken from the request's `Host`.
     pub public_url: Option<PublicUrl>,
+    /// What the machine calls itself.
+    pub machine: Vec<Host>,
+    /// Where the pages are without a public URL, for those who came by a foreign name.
+    pub home: String,
     /// Forwarding headers count only from these.
     pub trusted_proxies: Vec<IpNet>,
     /// The bearer token that lets callers from other machines read `/metrics`.
@@ -33,6 +39,7 @@ pub struct App {
     pub docs: Docs,
     pub form_key: FormKey,
     pub stopping: AtomicBool,
+    pub notices: Notices,
     /// Numbers the requests of this process.
     pub requests: AtomicU64,
 }

@@ -2,6 +2,7 @@
 //!
 //! What they contain is up to the callers: `guard` (the session) and `pages` (form tokens, the theme).
 
+use super::header_parts::parts;
 use super::respond::Answer;
 use crate::http::public_url::Scheme;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -16,12 +17,9 @@ pub fn session(headers: &HeaderMap) -> Option<&str> {
 
 /// The value of a cookie by its name.
 pub fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(key, value)| (key.trim(), value.trim()))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value)
+    let pairs = parts(headers, header::COOKIE, b';').flatten();
+    let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| key.trim_end() == name).map(|(_, value)| value.trim_start())
 }
 
 /// A cookie that carries the token, or one that removes it.
@@ -54,5 +52,8 @@ mod tests {
         headers.append(header::COOKIE, "a=1; snug_session=x.y.z".parse().expect("a value"));
         assert_eq!(session(&headers), Some("x.y.z"));
         assert_eq!(named(&headers, "b"), None);
+        let beside = HeaderValue::from_bytes(b"n=\xf6; snug_session=x.y.z").expect("a value");
+        let headers = HeaderMap::from_iter([(header::COOKIE, beside)]);
+        assert_eq!(session(&headers), Some("x.y.z"));
     }
 }

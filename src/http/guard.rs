@@ -4,25 +4,16 @@
 //! expired one.
 
 use super::cookies;
+use super::forwarded::{self, Client};
+use super::host::Host;
 use crate::chat::{Authenticated, Subnet};
-use crate::error::{Error, Result};
+use crate::error::{Because, Error, Result};
 use crate::http::App;
-use crate::http::public_url::Scheme;
+use crate::http::public_url::{PublicUrl, Scheme};
+use hyper::Version;
 use hyper::header::{self, HeaderMap, HeaderName};
 use std::net::IpAddr;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-/// Headers that proxies add: any of them means that there was a proxy.
-const OF_PROXIES: [HeaderName; 6] = [
-    FORWARDED_FOR,
-    FORWARDED_PROTO,
-    FORWARDED,
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-real-ip"),
-    header::VIA,
-];
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where a request comes from.
@@ -34,6 +25,7 @@ pub struct Caller {
     pub scheme: Scheme,
     /// The scheme and host by which the caller reaches us, written like a browser's origin.
     pub origin: String,
+    pub host: Host,
 }
 
 impl Caller {
@@ -44,20 +36,31 @@ impl Caller {
         peer: IpAddr,
         headers: &HeaderMap,
         authority: Option<&str>,
+        probe: Option<Version>,
     ) -> Result<Self> {
         let peer = peer.to_canonical();
-        let trusts = |address: &IpAddr| {
+        let is_trusted = |address: &IpAddr| {
             app.terms.trusted_proxies.iter().any(|network| network.contains(address))
         };
-        let is_forwarded = OF_PROXIES.iter().any(|name| headers.contains_key(name));
+        let is_forwarded = forwarded::is_forwarded(headers);
         let (mut address, mut scheme) = (peer, Scheme::Http);
-        if trusts(&peer) {
-            address = forwarded_address(headers, trusts).unwrap_or(peer);
-            if headers.get(FORWARDED_PROTO).is_some_and(|value| value == "https") {
-                scheme = Scheme::Https;
+        if is_trusted(&peer) {
+            match forwarded::client(headers, is_trusted) {
+                Client::Address(client) => address = client,
+                Client::Untold if probe.is_some() => {}
+                Client::Untold => app.notices.untold_client(peer),
+                Client::Odd(said) => app.notices.odd_client(peer, said.as_deref()),
             }
+            scheme = forwarded::scheme(headers).unwrap_or(scheme);
+        } else if is_forwarded {
+            app.notices.untrusted_proxy(peer);
         }
-        let host = host(headers, authority)?;
+        let host = match host(headers, authority) {
+            Err(_) if probe == Some(Version::HTTP_10) && !headers.contains_key(header::HOST) => {
+                "localhost"
+            }
+            host => host?,
+        };
         let origin = match &app.terms.public_url {
             Some(url) => {
                 scheme = url.scheme;
@@ -65,7 +68,7 @@ impl Caller {
             }
             None => origin(scheme, host),
         };
-        Ok(Self { address, is_forwarded, scheme, origin })
+        Ok(Self { address, is_forwarded, scheme, origin, host: Host::of(host) })
     }
 
     pub fn subnet(&self) -> Subnet {
@@ -87,23 +90,6 @@ impl Caller {
             || headers.get(FETCH_SITE).is_some_and(|value| value == "cross-site");
         says && !self.is_same_origin(headers)
     }
-}
-
-/// The nearest address that is not one of our proxies: anyone may have written what is to the left of
-/// it.
-fn forwarded_address(headers: &HeaderMap, trusts: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
-    let values = headers.get_all(FORWARDED_FOR).iter();
-    let chain: Vec<&str> =
-        values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')).collect();
-    let mut nearest = None;
-    for text in chain.iter().rev() {
-        let address: IpAddr = text.trim().parse().ok()?;
-        nearest = Some(address.to_canonical());
-        if !trusts(&address.to_canonical()) {
-            break;
-        }
-    }
-    nearest
 }
 
 fn host<'a>(headers: &'a HeaderMap, authority: Option<&str>) -> Result<&'a str> {
@@ -160,44 +146,105 @@ pub async fn authenticate(
 }
 
 /// With the cookie, requests that change something must come from our own pages.
-pub fn refuse_foreign(caller: &Caller, headers: &HeaderMap, by: By) -> Result<()> {
+pub fn refuse_foreign(app: &App, caller: &Caller, headers: &HeaderMap, by: By) -> Result<()> {
     match by {
-        By::Cookie if !caller.is_same_origin(headers) => Err(foreign_origin()),
+        By::Cookie if !caller.is_same_origin(headers) => Err(foreign_origin(app, caller, headers)),
         By::Cookie | By::Token => Ok(()),
     }
 }
 
 /// Refuses a form if the browser says that it comes from another site. Our own pages send no referrer,
 /// so their origin may be `null`: then the form's token decides.
-pub fn refuse_foreign_form(caller: &Caller, headers: &HeaderMap) -> Result<()> {
+pub fn refuse_foreign_form(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
+    refuse_wrong_address(app, caller)?;
     let named = headers.get(header::ORIGIN).is_some_and(|origin| origin != "null");
     let site = headers.get(FETCH_SITE);
     let sited = site.is_some_and(|site| site != "same-origin" && site != "none");
     if (named || sited) && !caller.is_same_origin(headers) {
-        return Err(foreign_origin());
+        return Err(foreign_origin(app, caller, headers));
     }
     Ok(())
 }
 
-pub fn foreign_origin() -> Error {
-    Error::forbidden("foreign_origin", "This can only be requested from this server's own pages.")
+/// Says so once in the log, too: where a proxy or an address is set up otherwise than we know, people are
+/// refused what is theirs.
+pub fn foreign_origin(app: &App, caller: &Caller, headers: &HeaderMap) -> Error {
+    let origin =
+        headers.get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
+    if let Some(origin) = origin {
+        app.notices.foreign_origin(&origin, &caller.origin);
+    }
+    match elsewhere(app, caller) {
+        Some(url) => Error::forbidden(
+            "foreign_origin",
+            format!("Open this server by its own address, {url}, and try again there."),
+        ),
+        None => Error::forbidden(
+            "foreign_origin",
+            "This can only be requested from this server's own pages.",
+        ),
+    }
 }
 
-/// Schemes other than Bearer are refused like a bad token.
+/// The public URL, where the caller came by another host.
+fn elsewhere<'a>(app: &'a App, caller: &Caller) -> Option<&'a PublicUrl> {
+    app.terms.public_url.as_ref().filter(|url| url.host() != caller.host)
+}
+
+/// Over https alone does a browser keep our cookies: forms of a page that was opened by another address could
+/// only fail.
+fn refuse_wrong_address(app: &App, caller: &Caller) -> Result<()> {
+    match elsewhere(app, caller) {
+        Some(url) if url.scheme == Scheme::Https => Err(Error::forbidden(
+            "wrong_address",
+            format!(
+                "Forms work at this server's own address only: open {url} and try again there."
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refused when the request is for a name that is not known to be ours.
+pub fn refuse_foreign_host(app: &App, caller: &Caller) -> Result<()> {
+    let terms = &app.terms;
+    if caller.host.is_ours(&terms.machine, terms.public_url.as_ref()) {
+        return Ok(());
+    }
+    app.notices.foreign_host(caller.host.as_str());
+    let detail = match &terms.public_url {
+        Some(url) => format!("This server does not answer by that name. Open {url} instead."),
+        None => format!(
+            "This server does not answer by that name. Open {} instead, or have its operator set SNUG_PUBLIC_URL.",
+            terms.home
+        ),
+    };
+    Err(Error::refused(Because::Misdirected, "foreign_host", detail))
+}
+
+/// Credentials of another scheme are for somebody else, such as a proxy that asks for a password of its own.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    const SCHEME: &[u8] = b"bearer";
+    let values = headers.get_all(header::AUTHORIZATION).iter().map(|value| value.as_bytes());
+    let ours = values.filter_map(|value| {
+        let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
+        let ends = rest.first().is_none_or(|byte| *byte == b' ');
+        (ends && scheme.eq_ignore_ascii_case(SCHEME)).then_some(rest)
     });
-    token.map(Some).ok_or_else(Error::unauthenticated)
+    let token = |rest| std::str::from_utf8(rest).map_err(|_| Error::unauthenticated());
+    let first = ours.map(token).next().transpose()?.map(str::trim);
+    match first {
+        Some("") => Err(Error::unauthenticated()),
+        first => Ok(first),
+    }
 }
 
-/// For callers on this machine that did not come through a proxy, and for those with the token; to
-/// everybody else it does not exist.
+/// The machine itself, while nothing says that a proxy is in between, or those who have the token; for all
+/// others it is not there.
 pub fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
     use subtle::ConstantTimeEq;
-    let is_local = caller.address.is_loopback() && !caller.is_forwarded;
+    let is_direct = !caller.is_forwarded && app.terms.public_url.is_none();
+    let is_local = caller.address.is_loopback() && is_direct && caller.host.is_loopback();
     let token = app.terms.metrics_token.as_ref();
     let shown = bearer(headers).ok().flatten();
     let has_token = token
@@ -214,14 +261,5 @@ mod tests {
     fn an_origin_is_written_as_browsers_write_it() {
         assert_eq!(origin(Scheme::Http, "Example.org:80"), "http://example.org");
         assert_eq!(origin(Scheme::Https, "example.org:8443"), "https://example.org:8443");
-    }
-
-    #[test]
-    fn only_what_a_trusted_proxy_added_counts() {
-        let mut headers = HeaderMap::new();
-        headers.append(FORWARDED_FOR, "6.6.6.6, 1.2.3.4".parse().expect("a value"));
-        headers.append(FORWARDED_FOR, "10.0.0.2".parse().expect("a value"));
-        let trusts = |address: &IpAddr| address.to_string().starts_with("10.");
-        assert_eq!(forwarded_address(&headers, trusts), "1.2.3.4".parse().ok());
     }
 }

@@ -11,9 +11,13 @@ mod body;
 mod bounds;
 mod cookies;
 pub mod form;
+mod forwarded;
 pub mod framing;
 mod guard;
+mod header_parts;
+pub mod host;
 pub mod not_http;
+pub mod notices;
 pub mod pages;
 pub mod public_url;
 pub mod render;
@@ -143,8 +147,13 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
     let authority = parts.uri.authority().map(|authority| authority.as_str());
-    let caller = Caller::of(app, peer.address, &headers, authority)?;
+    let is_probe = matches!(&found, Ok((route, _)) if route.access == Access::Probe);
+    let probe = is_probe.then_some(parts.version);
+    let caller = Caller::of(app, peer.address, &headers, authority, probe)?;
     seen.scheme = caller.scheme;
+    if !is_probe {
+        guard::refuse_foreign_host(app, &caller)?;
+    }
     let (route, mut path) = found.map_err(no_route)?;
     let query = Query::of(parts.uri.query());
     if let Handler::Socket(socket_path) = route.handler {
@@ -158,15 +167,15 @@ async fn answer(
             let (user, by) = guard::authenticate(app, &headers, None).await?;
             seen.user = Some(Arc::clone(&user.viewer));
             if is_form {
-                guard::refuse_foreign_form(&caller, &headers)?;
+                guard::refuse_foreign_form(app, &caller, &headers)?;
             } else if is_change {
-                guard::refuse_foreign(&caller, &headers, by)?;
+                guard::refuse_foreign(app, &caller, &headers, by)?;
             }
             Some(user.viewer)
         }
         Access::OptionalUser => {
             if is_form {
-                guard::refuse_foreign_form(&caller, &headers)?;
+                guard::refuse_foreign_form(app, &caller, &headers)?;
             }
             match guard::authenticate(app, &headers, None).await {
                 Ok((user, _)) => Some(user.viewer),
@@ -174,9 +183,10 @@ async fn answer(
                 Err(error) => return Err(error),
             }
         }
+        Access::Probe => None,
         Access::Anyone => {
             if is_change && caller.is_cross_origin(&headers) {
-                return Err(guard::foreign_origin());
+                return Err(guard::foreign_origin(app, &caller, &headers));
             }
             None
         }

@@ -2,6 +2,7 @@
 //!
 //! Created from the settings; used wherever an origin is compared or a link is written. Pure.
 
+use super::host::Host;
 use std::fmt;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,12 @@ impl Scheme {
             Self::Http => "http",
             Self::Https => "https",
         }
+    }
+}
+
+impl PublicUrl {
+    pub fn host(&self) -> Host {
+        Host::of(&self.authority)
     }
 }
 

@@ -138,6 +138,7 @@ pub fn status(because: Because) -> StatusCode {
         Because::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Because::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Because::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        Because::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         Because::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         Because::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Because::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -173,6 +174,7 @@ pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
         | Because::NotFound
         | Because::Conflict
         | Because::UnsupportedMedia
+        | Because::Misdirected
         | Because::Invalid
         | Because::Broken => {}
     }

@@ -27,6 +27,8 @@ pub enum Access {
     /// Anyone, and those who are signed in are known.
     OptionalUser,
     User,
+    /// A balancer that asks whether we live: anyone, under whatever name of ours.
+    Probe,
     /// Those who hold a token for it, or ask from the machine itself.
     Operator,
 }
@@ -36,7 +38,7 @@ impl Access {
     pub fn needs_user(self) -> bool {
         match self {
             Self::User => true,
-            Self::Anyone | Self::OptionalUser | Self::Operator => false,
+            Self::Anyone | Self::OptionalUser | Self::Probe | Self::Operator => false,
         }
     }
 }

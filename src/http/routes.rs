@@ -49,12 +49,15 @@ routes! {
     GET /ws/room/{room_id},    User, Socket, SocketPath::Room(room_id);
 
     // For machines, and what needs no account.
-    GET /healthz,        Anyone,   Empty, api::machines::healthz(call);
-    GET /readyz,         Anyone,   Empty, api::machines::readyz(call);
-    GET /metrics,        Operator, Empty, api::machines::metrics(call);
-    GET /openapi.json,   Anyone,   Empty, api::machines::openapi(call);
-    GET /docs,           Anyone,   Empty, pages::show_docs(call);
-    GET /assets/{asset}, Anyone,   Empty, pages::asset(call, asset);
+    GET     /healthz,        Probe,    Empty, api::machines::healthz(call);
+    OPTIONS /healthz,        Probe,    Empty, api::machines::healthz(call);
+    GET     /readyz,         Probe,    Empty, api::machines::readyz(call);
+    OPTIONS /readyz,         Probe,    Empty, api::machines::readyz(call);
+    OPTIONS /,               Probe,    Empty, api::machines::healthz(call);
+    GET     /metrics,        Operator, Empty, api::machines::metrics(call);
+    GET     /openapi.json,   Anyone,   Empty, api::machines::openapi(call);
+    GET     /docs,           Anyone,   Empty, pages::show_docs(call);
+    GET     /assets/{asset}, Anyone,   Empty, pages::asset(call, asset);
 
     // Pages.
     GET  /signup,                      OptionalUser, Page,     pages::signup_login::show_signup(call);

@@ -39,11 +39,15 @@ pub async fn upgrade(
 ) -> Result<Answer> {
     let Handshake { version, headers, query, caller } = request;
     let app = &peer.app;
+    if !headers.contains_key(header::UPGRADE) {
+        app.notices.missing_upgrade();
+    }
+    refuse_body(&headers)?;
     let accept = live::handshake(version, &headers)?;
     let token = query.get("token");
     let (user, by) = guard::authenticate(app, &headers, token).await?;
     *seen = Some(Arc::clone(&user.viewer));
-    guard::refuse_foreign(&caller, &headers, by)?;
+    guard::refuse_foreign(app, &caller, &headers, by)?;
     let (scope, standing) = reach(peer, path, &user.viewer).await?;
     let resume = live::resume(scope, query.pairs())?;
     if app.is_stopping() {
@@ -54,6 +58,16 @@ pub async fn upgrade(
     let expires_at = user.expires_at;
     peer.ticket.put(Admitted { viewer, expires_at, scope, standing, resume, seat });
     Ok(switching(&accept))
+}
+
+/// What came as a body would be taken for frames.
+fn refuse_body(headers: &HeaderMap) -> Result<()> {
+    let length = headers.get(header::CONTENT_LENGTH);
+    if headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length != "0")
+    {
+        return Err(Error::malformed("bad_handshake", "A request for a socket has no body."));
+    }
+    Ok(())
 }
 
 /// The chats that the socket is for, if the viewer may see them, and their standing in a single chat.

@@ -74,9 +74,9 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 }
 
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values =
-        headers.get_all(name).iter().filter_map(|value: &http::HeaderValue| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+    let lines = headers.get_all(name).iter().map(|line: &http::HeaderValue| line.as_bytes());
+    let mut parts = lines.flat_map(|line| line.split(|byte| *byte == b','));
+    parts.any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Where the client wants to resume: `after` and `epoch` in the query.

@@ -8,6 +8,8 @@ use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
 use crate::error::Fatal;
 use crate::http::form::FormKey;
+use crate::http::host::Host;
+use crate::http::notices::Notices;
 use crate::http::pages::docs::{self, Docs};
 use crate::http::render::Renderer;
 use crate::http::{App, HttpTerms};
@@ -79,7 +81,10 @@ async fn serve(
     });
     let openapi = docs::openapi();
     let app = Arc::new(App {
+        notices: Notices::default(),
         terms: HttpTerms {
+            machine: machine(),
+            home: home(&listener),
             public_url: config.public_url,
             trusted_proxies: config.trusted_proxies,
             metrics_token: config.metrics_token.map(|token| token.expose().into()),
@@ -127,6 +132,23 @@ async fn serve(
     store.close();
     tracing::info!("stopped");
     ended
+}
+
+/// The names by which the machine knows itself; one without a name has none.
+fn machine() -> Vec<Host> {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    Host::of_machine(&name.to_string_lossy())
+}
+
+/// An address at which the pages are, on the machine itself.
+fn home(listener: &TcpListener) -> String {
+    match listener.local_addr() {
+        Ok(address) if address.ip().is_unspecified() => {
+            format!("http://localhost:{}", address.port())
+        }
+        Ok(address) => format!("http://{address}"),
+        Err(_) => "http://localhost".to_owned(),
+    }
 }
 
 async fn join(workers: Vec<JoinHandle<()>>) {

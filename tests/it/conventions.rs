@@ -20,7 +20,7 @@ async fn an_unknown_path_is_404_and_another_method_405_with_what_is_allowed() {
         (Method::DELETE, "/chats/1/messages", "POST"),
         (Method::POST, "/chats/room/1/members/1", "DELETE"),
         (Method::OPTIONS, "/users", "GET, HEAD"),
-        (Method::from_bytes(b"BREW").unwrap(), "/healthz", "GET, HEAD"),
+        (Method::from_bytes(b"BREW").unwrap(), "/healthz", "GET, HEAD, OPTIONS"),
         (Method::POST, "/ws/general", "GET"),
     ] {
         let answer = nobody.send(nobody.request(method, path)).await;
@@ -134,7 +134,7 @@ async fn who_asks_before_they_send_is_told_to_go_on_or_not() {
     let server = Server::start().await;
     let head = |length: usize| {
         format!(
-            "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+            "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Expect: 100-continue\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
         )
     };

@@ -28,6 +28,7 @@ mod pages;
 mod postgres;
 mod process;
 mod protocol;
+mod proxies;
 mod quotas;
 mod rate_limits;
 mod reach;

@@ -197,11 +197,11 @@ async fn a_trusted_proxy_says_how_browsers_reach_us_and_nobody_else_does() {
     for (server, is_trusted) in [(trusting, true), (Server::start().await, false)] {
         let ada = server.person("ada").await;
         let request = ada.request(Method::POST, "/chats/room").json(&json!({"name": "Tea"}));
-        let request = request.header("x-forwarded-proto", "https").header("host", "chat.example");
+        let request = request.header("x-forwarded-proto", "https,http").header("host", "localhost");
         let answer = ada.send(request).await;
         let link = answer.json()["invite_link"].as_str().unwrap().to_owned();
         let scheme = if is_trusted { "https" } else { "http" };
-        assert!(link.starts_with(&format!("{scheme}://chat.example/")), "{link}");
+        assert!(link.starts_with(&format!("{scheme}://localhost/")), "{link}");
         assert_eq!(answer.headers.contains_key("strict-transport-security"), is_trusted);
     }
 }

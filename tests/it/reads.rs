@@ -53,7 +53,7 @@ async fn a_position_is_told_though_whoever_moved_it_has_left() {
     holder.batch_execute(&hold).await.unwrap();
     let mut raw = Raw::open(&server).await;
     raw.send(format!(
-        "POST /chats/1/read HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+        "POST /chats/1/read HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
          Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{{\"seq\":1}}",
         ada.token
     ))

@@ -344,14 +344,14 @@ async fn headers_that_are_too_large_are_431() {
     let mut raw = Raw::open(&server).await;
     // The server may close before it has read all of it.
     let request =
-        format!("GET /auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {huge}\r\n\r\n");
+        format!("GET /auth/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {huge}\r\n\r\n");
     raw.try_send(request).await;
     assert!(raw.rest().await.starts_with("HTTP/1.1 431 "));
     let many = "X-A: b\r\n".repeat(HEADERS_MAX + 1);
-    let request = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n");
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
     assert_eq!(Raw::statuses(&server, request).await, [431]);
     let long = "x".repeat(70_000);
-    let request = format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let request = format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let statuses = Raw::statuses(&server, request).await;
     assert!(statuses == [414] || statuses == [431], "{statuses:?}");
 }

@@ -15,18 +15,18 @@ async fn whoever_dribbles_is_cut_after_ten_seconds() {
         assert_eq!(statuses, expected, "{begins:?}");
         assert!((8..40).contains(&took.as_secs()), "{begins:?}: {took:?}");
     };
-    let head = "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    let head = "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     let sized = format!("{head}Content-Length: 1000\r\n\r\n{{");
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n3e8\r\n{{");
     tokio::join!(
         ends("", &[]),
         ends("GET /healthz HT", &[]),
-        ends("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ", &[]),
+        ends("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: ", &[]),
         ends(&sized, &[408]),
         ends(&chunked, &[408]),
         async {
             let mut raw = Raw::open(&server).await;
-            raw.send("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: ").await;
+            raw.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: ").await;
             // A byte now and then is no progress.
             assert_cut(&mut raw).await;
         },
@@ -70,7 +70,7 @@ async fn ask_for_much(server: &Server) -> String {
     );
     server.database.client().await.batch_execute(&put).await.unwrap();
     format!(
-        "GET /chats/general/history?limit={PAGE_ROWS_MAX} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        "GET /chats/general/history?limit={PAGE_ROWS_MAX} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
         ada.token
     )
 }
@@ -80,7 +80,8 @@ async fn ask_for_much(server: &Server) -> String {
 async fn an_answer_that_is_read_slowly_is_whole_though_nobody_read_the_request() {
     let server = Server::narrow().await;
     let mut raw = Raw::narrow(&server).await;
-    raw.send("GET /openapi.json HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{").await;
+    raw.send("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
+        .await;
     let mut answer = Vec::new();
     loop {
         let some = raw.some(8_192).await;
@@ -104,7 +105,7 @@ async fn whoever_takes_all_the_places_of_an_address_leaves_some_to_the_others() 
     for _ in 0..HTTP_CONNECTIONS_MAX {
         held.push(Raw::from(&server, Ipv4Addr::new(127, 0, 0, 2)).await);
     }
-    let ask = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     // Silent connections are cut after ten seconds; nobody else has to wait for that.
     let answers = tokio::time::timeout(Duration::from_secs(5), Raw::statuses(&server, ask)).await;
     assert_eq!(answers.expect("at once"), [200]);

@@ -2,7 +2,7 @@
 
 use crate::support::{Raw, Server};
 
-const SECOND: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+const SECOND: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_methods_and_targets_find_nothing() {
@@ -33,7 +33,7 @@ async fn odd_methods_and_targets_find_nothing() {
         ("GET /healthz", 400),
         ("\u{16}\u{3}\u{1}\u{2}", 400),
     ] {
-        let request = format!("{line}\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let request = format!("{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         assert_eq!(Raw::statuses(&server, request).await, [expected], "{line}");
     }
 }
@@ -43,8 +43,8 @@ async fn a_request_has_exactly_one_proper_host() {
     let server = Server::start().await;
     for hosts in [
         "",
-        "Host: x\r\nHost: x\r\n",
-        "Host: x\r\nHost: y\r\n",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: localhost\r\nHost: y\r\n",
         "Host: x/../y\r\n",
         "Host: x@y\r\n",
         "Host: x y\r\n",
@@ -65,13 +65,13 @@ async fn what_is_no_http_is_refused_in_the_words_of_all_refusals() {
     let server = Server::start().await;
     let long = "x".repeat(20_000);
     for (request, status, code) in [
-        ("GET /heal thz HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 400, "bad_request"),
+        ("GET /heal thz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), 400, "bad_request"),
         (
-            format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: {long}\r\n\r\n"),
+            format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: {long}\r\n\r\n"),
             431,
             "headers_too_large",
         ),
-        ("GET / HTTP/1.1\r\nHost: x\r\nX-A\r\n\r\n".to_owned(), 400, "bad_request"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nX-A\r\n\r\n".to_owned(), 400, "bad_request"),
     ] {
         let mut raw = Raw::open(&server).await;
         raw.send(&request).await;
@@ -96,7 +96,7 @@ async fn what_is_no_http_is_refused_in_the_words_of_all_refusals() {
 /// A login with this head and body, and a second request right behind it.
 fn login(headers: &str, body: &str) -> String {
     format!(
-        "POST /auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+        "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          {headers}\r\n{body}{SECOND}"
     )
 }
@@ -145,22 +145,22 @@ async fn a_body_whose_length_is_told_twice_or_oddly_ends_the_connection() {
 async fn a_head_that_others_may_read_otherwise_ends_the_connection() {
     let server = Server::start().await;
     for head in [
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: b\r\n\tc\r\n\r\n",
-        "GET /docs HTTP/1.1\r\n Host: x\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n\tc\r\n\r\n",
+        "GET /docs HTTP/1.1\r\n Host: localhost\r\n\r\n",
         "GET /docs HTTP/1.1\nHost: x\n\n",
-        "GET /docs HTTP/1.1\nHost: x\r\n\r\n",
+        "GET /docs HTTP/1.1\nHost: localhost\r\n\r\n",
         "GET /docs HTTP/1.1\r\nHost: x\nX-A: b\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: b\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\n\n",
-        "\nGET /docs HTTP/1.1\r\nHost: x\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: a\0b\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-\0A: b\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A: a\rb\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX A: b\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A : b\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n",
-        "GET /docs HTTP/1.1\r\nHost: x\r\nX-A\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A: b\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\n\n",
+        "\nGET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A: a\0b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-\0A: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A: a\rb\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX A: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A : b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\n: b\r\n\r\n",
+        "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A\r\n\r\n",
     ] {
         let answers = Raw::statuses(&server, format!("{head}{SECOND}")).await;
         assert_eq!(answers, [400], "{head:?}");
@@ -172,9 +172,10 @@ async fn a_body_that_nobody_reads_is_no_request() {
     let server = Server::start().await;
     let length = SECOND.len();
     for head in ["POST /auth/logout", "POST /auth/nothing", "PUT /chats", "GET /docs", "GET /ws"] {
-        let sized = format!("{head} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        let sized =
+            format!("{head} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
         let chunked = format!(
-            "{head} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"
+            "{head} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n"
         );
         let last = SECOND.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
         for all in
@@ -192,7 +193,7 @@ async fn an_upgrade_that_is_not_made_ends_the_connection() {
     for (path, expected) in [("/healthz", 200), ("/ws", 426), ("/nothing", 404)] {
         for protocol in ["h2c", "websocket", "TLS/1.0"] {
             let request = format!(
-                "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\
+                "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\
                  Sec-WebSocket-Version: 12\r\n\r\n{SECOND}"
             );
             let answers = Raw::statuses(&server, request).await;

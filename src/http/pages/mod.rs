@@ -36,7 +36,7 @@ impl Call {
     pub(super) fn form(&self, access: Access) -> Result<Form> {
         let holder = match access {
             Access::User => Some(TokenHolder::Session(self.viewer()?.session)),
-            Access::Anyone | Access::OptionalUser | Access::Operator => {
+            Access::Anyone | Access::OptionalUser | Access::Probe | Access::Operator => {
                 cookies::named(&self.headers, signup_login::COOKIE).map(TokenHolder::Door)
             }
         };
@@ -69,8 +69,7 @@ pub(super) async fn show_docs(call: &Call) -> Result<Answer> {
 /// A stylesheet, script or icon, in the smallest encoding that the browser accepts.
 pub(super) async fn asset(call: &Call, path: &str) -> Result<Answer> {
     let asset = assets::find(path).ok_or_else(Error::not_found)?;
-    let accepted = call.headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    let (bytes, coding) = asset.encoded(accepted.unwrap_or_default());
+    let (bytes, coding) = asset.encoded(&reader::accepted_codings(&call.headers));
     let mut answer = respond::with_type(StatusCode::OK, asset.media_type, bytes);
     let headers = answer.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL));

@@ -5,6 +5,7 @@ use super::shell;
 use crate::error::{Because, Error, Result};
 use crate::http::App;
 use crate::http::assets;
+use crate::http::header_parts::list;
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
 use crate::http::views::{FailurePage, Page, Theme, door};
@@ -85,15 +86,18 @@ fn login(method: &Method, uri: &Uri) -> String {
 }
 
 pub fn takes_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-    assets::accepts(accepted.unwrap_or_default(), "gzip")
+    assets::accepts(&accepted_codings(headers), "gzip")
+}
+
+/// `Accept-Encoding` as one list.
+pub fn accepted_codings(headers: &HeaderMap) -> String {
+    list(headers, header::ACCEPT_ENCODING).collect::<Vec<_>>().join(",")
 }
 
 /// Browsers name HTML first; programs name JSON, or nothing.
 fn prefers_html(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let (mut html, mut json) = (0.0, 0.0);
-    for item in values.flat_map(|value| value.split(',')) {
+    for item in list(headers, header::ACCEPT) {
         let mut parts = item.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
         let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);

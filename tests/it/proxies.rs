@@ -1,0 +1,272 @@
+//! Behind proxies, beside other programs, under names of somebody else's: what a request says of where it
+//! comes from, and how much of it is believed.
+
+use crate::support::bare::{Bare, handshake};
+use crate::support::{Database, PASSWORD, Person, Program, Raw, Server};
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use serde_json::json;
+
+const TRUSTING: &[(&str, &str)] = &[("SNUG_TRUSTED_PROXIES", "127.0.0.1")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_programs_cookie_hides_none_of_ours() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let ours = format!("snug_session={}", ada.token);
+    let nobody = Person::nobody(&server);
+    for before in
+        [&b"n=\xf6"[..], b"n=\"a b\"", b"=", b"n", b";;", b"\xff\xfe=\xff", b"snug_sessions=x"]
+    {
+        for cookies in [[before, ours.as_bytes()], [ours.as_bytes(), before]] {
+            let value = HeaderValue::from_bytes(&cookies.join(&b"; "[..])).unwrap();
+            let request = nobody.request(Method::GET, "/auth/me").header("cookie", value);
+            nobody.send(request).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_header_with_one_unreadable_part_still_says_the_rest() {
+    let server = Server::start().await;
+    let nobody = Person::nobody(&server);
+    let bytes = |bytes: &[u8]| HeaderValue::from_bytes(bytes).unwrap();
+    let request = nobody.request(Method::GET, "/nothing");
+    let answer = nobody.send(request.header("accept", bytes(b"\xff, text/html"))).await;
+    assert!(answer.headers["content-type"].to_str().unwrap().starts_with("text/html"));
+    let request = nobody.request(Method::GET, "/login");
+    let request =
+        request.header("accept-encoding", bytes(b"\xff")).header("accept-encoding", "gzip");
+    assert_eq!(nobody.send(request).await.headers["content-encoding"], "gzip");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_is_for_somebody_else_is_passed_over() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    for other in ["Basic YWRhOmFkYQ==", "Digest a=b", "Bearerx y", "basic", "\u{e9}"] {
+        let request = ada.browses(Method::GET, "/auth/me").header("authorization", other);
+        ada.send(request).await.expect(200);
+        let mut bare = Bare::connect(&server).await;
+        let path = format!("/ws?token={}", ada.token);
+        bare.send(handshake(&server, &path, &[("Authorization", other)])).await;
+        assert_eq!(bare.answer().await.0, 101, "{other}");
+    }
+    for ours in ["Bearer", "Bearer ", "bearer x"] {
+        let request = ada.browses(Method::GET, "/auth/me").header("authorization", ours);
+        let answer = ada.send(request).await;
+        answer.refused(401, "unauthenticated");
+    }
+    let nobody = Person::nobody(&server);
+    let request = nobody.request(Method::GET, "/auth/me").header("authorization", "Basic YTpi");
+    nobody.send(request).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_form_of_an_address_counts_for_itself() {
+    let settings = [TRUSTING, &[("SNUG_RATE_LIMITS", "on")]].concat();
+    let server = Server::with(&settings).await;
+    server.person("ada").await;
+    let nobody = Person::nobody(&server);
+    let guess = async |from: &str| {
+        let body = json!({"username": "ada", "password": "not the password"});
+        let request = nobody.request(Method::POST, "/auth/login").json(&body);
+        nobody.send(request.header("x-forwarded-for", from)).await.status.as_u16()
+    };
+    for form in [
+        "192.0.2.1",
+        "192.0.2.1:4711",
+        "\"192.0.2.1:1\"",
+        "::ffff:192.0.2.1",
+        "6.6.6.6, 192.0.2.1:2",
+    ] {
+        assert_eq!(guess(form).await, 401, "{form}");
+    }
+    assert_eq!(guess("192.0.2.1:9").await, 429);
+    for form in [
+        "2001:db8::1",
+        "[2001:db8::2]",
+        "[2001:db8::3]:4711",
+        "2001:db8::4%eth0",
+        "\"[2001:db8::5]:1\"",
+    ] {
+        assert_eq!(guess(form).await, 401, "{form}");
+    }
+    assert_eq!(guess("[2001:db8::6]:1").await, 429, "one /64");
+    assert_eq!(guess("192.0.2.2:9").await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_not_the_machines_own_while_a_proxy_may_be_in_between() {
+    let direct = Server::start().await;
+    let public = Server::with(&[("SNUG_PUBLIC_URL", "http://chat.example")]).await;
+    let asks = async |server: &Server, host: &str| {
+        let nobody = Person::nobody(server);
+        nobody
+            .send(nobody.request(Method::GET, "/metrics").header("host", host))
+            .await
+            .status
+            .as_u16()
+    };
+    for loopback in ["127.0.0.1", "localhost:8000", "[::1]:8000"] {
+        assert_eq!(asks(&direct, loopback).await, 200, "{loopback}");
+        assert_eq!(asks(&public, loopback).await, 404, "{loopback}");
+    }
+    assert_eq!(asks(&direct, "192.0.2.1").await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_somebody_else_gave_this_machine_is_not_answered() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let with_host = async |host: &str, method: Method, path: &str| {
+        let request = ada.browses(method, path).header("host", host);
+        ada.send(request.header("origin", format!("http://{host}"))).await
+    };
+    for (method, path) in [
+        (Method::GET, "/general"),
+        (Method::GET, "/chats/general/history"),
+        (Method::POST, "/auth/signup"),
+        (Method::POST, "/auth/login"),
+        (Method::GET, "/nothing"),
+        (Method::GET, "/docs"),
+        (Method::GET, "/metrics"),
+    ] {
+        let answer = with_host("evil.example", method, path).await;
+        assert_eq!(answer.status, 421, "{path}");
+        assert!(answer.text.contains(&server.address.to_string()), "{path}: {}", answer.text);
+    }
+    let mut bare = Bare::connect(&server).await;
+    let shakes = handshake(&server, &format!("/ws?token={}", ada.token), &[]);
+    bare.send(shakes.replace(&server.address.to_string(), "evil.example")).await;
+    assert_eq!(bare.answer().await.0, 421);
+    let machine = nix::unistd::gethostname().unwrap().into_string().unwrap();
+    for ours in ["localhost:8000", "192.0.2.7", "[2001:db8::1]:8000", &machine] {
+        with_host(ours, Method::GET, "/chats/general/history").await.expect(200);
+    }
+    with_host("evil.example", Method::GET, "/healthz").await.expect(200);
+    with_host("evil.example", Method::GET, "/readyz").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_by_another_address_than_the_public_one_is_told_of_that() {
+    let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
+    let ada = server.person("ada").await;
+    let with_host = |host: &str, method: Method, path: &str| {
+        ada.browses(method, path).header("host", host).header("accept", "text/html")
+    };
+    let page = ada.send(with_host("chat.example", Method::GET, "/login")).await;
+    assert!(page.status == 303 || page.status == 200, "{}", page.status);
+    let refused =
+        ada.send(with_host("192.0.2.7:8000", Method::POST, "/login").form(&[("a", "b")])).await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text.contains("chat.example"), "{}", refused.text);
+    let foreign = ada.send(with_host("other.example", Method::GET, "/")).await;
+    assert_eq!(foreign.status, 421);
+    assert!(foreign.text.contains("chat.example"), "{}", foreign.text);
+    let socket = format!("snug_session={}", ada.token);
+    let mut bare = Bare::connect(&server).await;
+    let origin = server.url("");
+    bare.send(handshake(&server, "/ws", &[("Cookie", &socket), ("Origin", &origin)])).await;
+    let (status, _, body) = bare.answer().await;
+    assert!(status == 403 && body.contains("https://chat.example"), "{status} {body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_a_socket_has_no_body() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let path = format!("/ws?token={}", ada.token);
+    for (name, value) in [("Content-Length", "60"), ("Transfer-Encoding", "chunked")] {
+        let mut bare = Bare::connect(&server).await;
+        bare.send(handshake(&server, &path, &[(name, value)])).await;
+        bare.send(if name == "Content-Length" { "x".repeat(60) } else { "0\r\n\r\n".into() }).await;
+        assert_eq!(bare.answer().await.0, 400, "{name}");
+    }
+    let mut bare = Bare::connect(&server).await;
+    bare.send(handshake(&server, &path, &[("Content-Length", "0")])).await;
+    assert_eq!(bare.answer().await.0, 101);
+}
+
+/// What HAProxy, nginx and others ask unless they are told otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balancer_that_asks_whether_we_live_is_answered_however_it_asks() {
+    let server = Server::start().await;
+    for (method, path) in [
+        ("GET", "/healthz"),
+        ("HEAD", "/healthz"),
+        ("OPTIONS", "/healthz"),
+        ("GET", "/readyz"),
+        ("HEAD", "/readyz"),
+        ("OPTIONS", "/readyz"),
+        ("OPTIONS", "/"),
+    ] {
+        for head in [
+            " HTTP/1.0\r\n\r\n",
+            " HTTP/1.0\r\nHost: evil.example\r\n\r\n",
+            " HTTP/1.1\r\nHost: backend\r\nConnection: close\r\n\r\n",
+        ] {
+            let mut raw = Raw::open(&server).await;
+            raw.send(format!("{method} {path}{head}")).await;
+            let answer = raw.rest().await;
+            assert!(answer.contains(" 200 OK\r\n"), "{method} {path}{head}: {answer}");
+        }
+    }
+    for head in ["GET / HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n"] {
+        let mut raw = Raw::open(&server).await;
+        raw.send(head).await;
+        let answer = raw.rest().await;
+        assert!(answer.contains(" 400 Bad Request\r\n"), "{head}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_odd_about_a_proxy_is_said_once() {
+    let database = Database::new().await;
+    let own = [("SNUG_TRUSTED_PROXIES", "127.0.0.1"), ("SNUG_LOG", "warn,snug=info")];
+    let trusting = Program::start(&database, &own);
+    let stranger = Program::start(&database, &[]);
+    for (program, from, said) in [
+        (&trusting, None, "no X-Forwarded-For"),
+        (&trusting, Some("unknown"), "is not an address"),
+        (&stranger, Some("192.0.2.1"), "SNUG_TRUSTED_PROXIES"),
+    ] {
+        let nobody = Person::at(program.base());
+        for _ in 0..3 {
+            let request = nobody.request(Method::GET, "/docs");
+            let request =
+                from.into_iter().fold(request, |r, from| r.header("x-forwarded-for", from));
+            nobody.send(request).await.expect(200);
+        }
+        program.lines(said, 1).await;
+    }
+    let nobody = Person::at(stranger.base());
+    let login = json!({"username": "ada", "password": PASSWORD});
+    for _ in 0..3 {
+        let request = nobody.request(Method::POST, "/auth/login").json(&login);
+        nobody
+            .send(request.header("origin", "https://evil.example"))
+            .await
+            .refused(403, "foreign_origin");
+        nobody.get("/ws").await.refused(426, "upgrade_required");
+        let request = nobody.request(Method::GET, "/docs").header("host", "evil.example");
+        assert_eq!(nobody.send(request).await.status, 421);
+    }
+    let (trusted, strange) = (trusting.stop(), stranger.stop());
+    let count = |log: &[String], text: &str| log.iter().filter(|line| line.contains(text)).count();
+    for (log, text) in [
+        (&trusted, "no X-Forwarded-For"),
+        (&trusted, "is not an address"),
+        (&strange, "name it in SNUG_TRUSTED_PROXIES"),
+        (&strange, "came from another origin"),
+        (&strange, "without the header Upgrade"),
+        (&strange, "for a name that is not known"),
+    ] {
+        assert_eq!(count(log, text), 1, "{text}: {log:#?}");
+    }
+    let origin = strange.iter().find(|line| line.contains("another origin")).unwrap();
+    assert!(
+        origin.contains("https://evil.example") && origin.contains("SNUG_PUBLIC_URL"),
+        "{origin}"
+    );
+}
