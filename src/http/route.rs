@@ -6,7 +6,7 @@ use super::respond::Answer;
 use super::routes::ROUTES;
 use super::sockets::SocketPath;
 use crate::error::Result;
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ChatId, Seq, UserId};
 use hyper::Method;
 use std::pin::Pin;
 
@@ -223,8 +223,8 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// What a segment of a path can be. What cannot be an id becomes 0, which no chat and no user has,
-/// so that it is answered like any other unknown one.
+/// What a segment of a path can be. What cannot be an id becomes 0, which no chat, no user and no
+/// message has, so that it is answered like any other unknown one.
 pub trait Parameter<'a> {
     fn of(segment: &'a str) -> Self;
 }
@@ -236,6 +236,12 @@ impl Parameter<'_> for ChatId {
 }
 
 impl Parameter<'_> for UserId {
+    fn of(segment: &str) -> Self {
+        Self::parse(segment).unwrap_or(Self(0))
+    }
+}
+
+impl Parameter<'_> for Seq {
     fn of(segment: &str) -> Self {
         Self::parse(segment).unwrap_or(Self(0))
     }
