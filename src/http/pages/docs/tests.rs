@@ -5,8 +5,6 @@ use crate::http::render::Renderer;
 use crate::limits::{USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
 use std::collections::BTreeSet;
 
-const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
-
 fn document() -> Value {
     serde_json::from_str(&openapi()).unwrap()
 }
@@ -15,7 +13,6 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
     let mut found = Vec::new();
     for (path, methods) in entries(&document["paths"]) {
         for (method, operation) in entries(methods) {
-            assert!(METHODS.contains(&method), "{method} {path}");
             found.push((format!("{method} {path}"), operation));
         }
     }
