@@ -57,7 +57,7 @@ load: build
 	cargo build --release --locked --package snug-load
 	@$(TARGET)/release/snug-load $(ARGS)
 
-# The README's table, measured on this machine.
+# The tables of docs/performance.md, measured on this machine.
 figures: build
 	@.ci/need postgresql
 	cargo build --release --locked --package snug-load
