@@ -43,13 +43,16 @@ pub async fn transactions(args: &ingest::Args, server: &Server) -> Result<Option
     let store = client.prepare(STORE).await.map_err(failed)?;
     let batch = match args.rate {
         Some(_) => 1,
-        None => args.under_way().min(BATCH_DRAFTS_MAX).min(BATCH_BYTES_MAX / args.size.max(1) + 1),
+        None => args
+            .under_way()
+            .min(BATCH_DRAFTS_MAX)
+            .min(BATCH_BYTES_MAX / args.writing.size.max(1) + 1),
     };
     let mut micros = tally.ack_micros.borrow().clone();
-    let (began, content) = (Instant::now(), "x".repeat(args.size));
-    let until = began + Duration::from_secs(args.seconds);
+    let (began, content) = (Instant::now(), "x".repeat(args.writing.size));
+    let until = began + Duration::from_secs(args.writing.span.seconds);
     let mut stored = 0;
-    while Instant::now() < until && stored < args.messages {
+    while Instant::now() < until && stored < args.writing.span.messages {
         let turn = |n: usize| rooms[(stored as usize + n) % rooms.len()];
         let chats: Vec<i64> = (0..batch).map(|n| turn(n).0).collect();
         let senders: Vec<i64> = (0..batch).map(|n| turn(n).1).collect();

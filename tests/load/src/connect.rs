@@ -4,6 +4,7 @@
 //! On loopback a connection is established when `connect` returns, so only the 101 is waited for.
 
 use crate::crowd::{rest, source};
+use crate::flags;
 use crate::report::Report;
 use crate::server::Server;
 use crate::stop::{Result, Stop};
@@ -33,13 +34,13 @@ const EVENTS: usize = 512;
 #[derive(clap::Args)]
 pub struct Args {
     /// Sockets to open
-    #[arg(long, default_value_t = 10_000, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 10_000, value_parser = flags::sockets())]
     sockets: usize,
     /// Handshakes under way at once
-    #[arg(long, default_value_t = 256, value_parser = super::window())]
+    #[arg(long, default_value_t = 256, value_parser = flags::window())]
     at_once: usize,
     /// Seconds to let the server settle afterwards
-    #[arg(long, default_value_t = 2, value_parser = super::settle())]
+    #[arg(long, default_value_t = 2, value_parser = flags::settle())]
     settle: u64,
 }
 

@@ -1,8 +1,8 @@
 //! Some people write to the general chat, and everybody reads: what does a delivery cost, how long does
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
-use crate::crowd::{Bounds, Crowd, doors, rest};
-use crate::database::Snapshot;
+use crate::crowd::{Crowd, doors, rest};
+use crate::flags::{self, Writing};
 use crate::pace::{Pace, paces};
 use crate::report::Report;
 use crate::server::Server;
@@ -25,10 +25,10 @@ pub struct FanoutArgs {
     #[command(flatten)]
     common: Common,
     /// How many of them also write
-    #[arg(long, default_value_t = 10, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 10, value_parser = flags::sockets())]
     publishers: usize,
     /// Messages a second, by all of them together
-    #[arg(long, default_value_t = 50.0, value_parser = super::rate)]
+    #[arg(long, default_value_t = 50.0, value_parser = flags::rate)]
     rate: f64,
 }
 
@@ -37,38 +37,25 @@ pub struct BurstArgs {
     #[command(flatten)]
     common: Common,
     /// How many of them also write
-    #[arg(long, default_value_t = 100, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 100, value_parser = flags::sockets())]
     publishers: usize,
     /// Messages of each that wait for their acknowledgement at once; if more are under way than an
     /// outbox holds, the slowest reader is disconnected (1013)
-    #[arg(long, default_value_t = 8, value_parser = super::window())]
+    #[arg(long, default_value_t = 8, value_parser = flags::window())]
     window: usize,
 }
 
 #[derive(Clone, clap::Args)]
 pub struct Common {
     /// Sockets that read
-    #[arg(long, default_value_t = 1_000, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 1_000, value_parser = flags::sockets())]
     sockets: usize,
-    /// Seconds to let the server settle before anything is measured
-    #[arg(long, default_value_t = 2, value_parser = super::settle())]
-    settle: u64,
-    /// Seconds to write
-    #[arg(long, default_value_t = 10, value_parser = super::seconds())]
-    seconds: u64,
-    /// The most messages to send
-    #[arg(long, default_value_t = 10_000_000)]
-    messages: u64,
-    /// Characters a message
-    #[arg(long, default_value_t = 100, value_parser = super::size())]
-    size: usize,
     /// Additional sockets that do not read before the end, and how many of them are told so (1013);
     /// everything is measured first while they do read
-    #[arg(long, default_value_t = 0, value_parser = super::stalled())]
+    #[arg(long, default_value_t = 0, value_parser = flags::stalled())]
     stalled: usize,
-    /// Seconds in the middle of the writing in which another session holds a snapshot of the database
-    #[arg(long, default_value_t = 0, value_parser = super::settle())]
-    snapshot_seconds: u64,
+    #[command(flatten)]
+    writing: Writing,
 }
 
 impl Common {
@@ -165,16 +152,15 @@ async fn broadcast(
     let before = server.usage();
     let crowd = Crowd::open(server.address, doors(common.sockets, users), tally).await?;
     let never_read = Stalled::open(stalled, common.sockets, server, users, tally).await?;
-    rest(Duration::from_secs(common.settle), &tally.closed).await;
-    let snapshot = Snapshot::plan(common.snapshot_seconds, common.seconds, server, tally).await?;
+    rest(Duration::from_secs(common.writing.span.settle), &tally.closed).await;
+    let snapshot = common.writing.snapshot(server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());
 
     let paces = pace();
     // Spread across the crowd, so that they are different users on different shards.
     let writers: Vec<_> =
         crowd.seats.iter().step_by(common.sockets / paces.len()).cloned().zip(paces).collect();
-    let until = began + Duration::from_secs(common.seconds);
-    let bounds = Bounds { until, messages: common.messages, size: common.size };
+    let bounds = common.writing.bounds(began);
     let (peak, writing) = (Cell::new(open), async {
         crowd.write(writers, bounds).await?;
         Ok::<_, Stop>(crowd.drain().await)

@@ -6,6 +6,7 @@
 use crate::bare;
 use crate::cores::Cores;
 use crate::database;
+use crate::flags;
 use crate::http::Line;
 use crate::offsets::Offsets;
 use crate::report::Report;
@@ -25,10 +26,10 @@ const ELSEWHERE: &str = "FastAPI 628/s; PostgreSQL alone 43,000/s on both cores"
 #[derive(clap::Args)]
 pub struct Args {
     /// Messages in the chat; missing ones are created first, but only in a database of our own
-    #[arg(long, default_value_t = 100_000, value_parser = super::rows())]
+    #[arg(long, default_value_t = 100_000, value_parser = flags::rows())]
     rows: u64,
     /// Connections, each with one request under way
-    #[arg(long, default_value_t = 32, value_parser = super::lines())]
+    #[arg(long, default_value_t = 32, value_parser = flags::lines())]
     connections: usize,
     /// Messages per page
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=200))]
@@ -37,7 +38,7 @@ pub struct Args {
     #[arg(long)]
     offset: Option<u64>,
     /// Seconds to read
-    #[arg(long, default_value_t = 10, value_parser = super::seconds())]
+    #[arg(long, default_value_t = 10, value_parser = flags::seconds())]
     pub seconds: u64,
     /// The most pages to read
     #[arg(long, default_value_t = 10_000_000)]

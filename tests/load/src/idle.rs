@@ -1,6 +1,7 @@
 //! Many open, silent sockets: what does each cost? And does it cost the same after it has talked?
 
 use crate::crowd::{Crowd, Door, doors, rest};
+use crate::flags;
 use crate::limits::CONTENT_CHARS_MAX;
 use crate::report::Report;
 use crate::server::Server;
@@ -18,13 +19,13 @@ const ELSEWHERE: &str = "uWebSockets 570 B (no identity), Node 4.2 kB, nchan 9.4
 #[derive(clap::Args)]
 pub struct Args {
     /// Sockets to open
-    #[arg(long, default_value_t = 1_000, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 1_000, value_parser = flags::sockets())]
     pub sockets: usize,
     /// Seconds before and after opening in which freed memory is given back
-    #[arg(long, default_value_t = 12, value_parser = super::settle())]
+    #[arg(long, default_value_t = 12, value_parser = flags::settle())]
     settle: u64,
     /// Seconds to hold them; with --after-talk, from the last message to the last measurement
-    #[arg(long, default_value_t = 10, value_parser = super::seconds())]
+    #[arg(long, default_value_t = 10, value_parser = flags::seconds())]
     seconds: u64,
     /// A room for each socket, in which it sends and receives the longest message, of characters of four bytes
     #[arg(long)]

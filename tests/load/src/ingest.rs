@@ -3,8 +3,8 @@
 //! Afterwards every room is asked how many messages it holds: an acknowledgement without a message
 //! is a loss. The floor is the bare transaction in `bare`.
 
-use crate::crowd::{Bounds, Crowd, Door, rest};
-use crate::database::Snapshot;
+use crate::crowd::{Crowd, Door, rest};
+use crate::flags::{self, Writing};
 use crate::pace::{Pace, paces};
 use crate::report::Report;
 use crate::server::Server;
@@ -22,32 +22,19 @@ const ELSEWHERE: &str = "one commit each: 5,800/s";
 #[derive(clap::Args)]
 pub struct Args {
     /// Rooms to create and to write to
-    #[arg(long, default_value_t = 200, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 200, value_parser = flags::sockets())]
     pub rooms: usize,
     /// Messages under way in each
-    #[arg(long, default_value_t = 8, value_parser = super::window())]
+    #[arg(long, default_value_t = 8, value_parser = flags::window())]
     pub window: usize,
     /// Instead: messages under way in all rooms together, taking each room in turn
-    #[arg(long, conflicts_with = "window", value_parser = super::under_way())]
+    #[arg(long, conflicts_with = "window", value_parser = flags::under_way())]
     pub under_way: Option<usize>,
     /// Instead of a closed loop: messages a second, by all creators together
-    #[arg(long, conflicts_with_all = ["window", "under_way"], value_parser = super::rate)]
+    #[arg(long, conflicts_with_all = ["window", "under_way"], value_parser = flags::rate)]
     pub rate: Option<f64>,
-    /// Seconds to let the server settle before anything is measured
-    #[arg(long, default_value_t = 2, value_parser = super::settle())]
-    settle: u64,
-    /// Seconds to write
-    #[arg(long, default_value_t = 10, value_parser = super::seconds())]
-    pub seconds: u64,
-    /// The most messages to send
-    #[arg(long, default_value_t = 10_000_000)]
-    pub messages: u64,
-    /// Characters per message
-    #[arg(long, default_value_t = 100, value_parser = super::size())]
-    pub size: usize,
-    /// Seconds in the middle of the writing in which another session holds a snapshot of the database
-    #[arg(long, default_value_t = 0, value_parser = super::settle())]
-    snapshot_seconds: u64,
+    #[command(flatten)]
+    pub writing: Writing,
 }
 
 impl Args {
@@ -70,9 +57,9 @@ pub async fn run(
     };
     let before = server.usage();
     let crowd = Crowd::open(server.address, rooms.iter().map(door).collect(), tally).await?;
-    rest(Duration::from_secs(args.settle), &tally.closed).await;
+    rest(Duration::from_secs(args.writing.span.settle), &tally.closed).await;
 
-    let snapshot = Snapshot::plan(args.snapshot_seconds, args.seconds, server, tally).await?;
+    let snapshot = args.writing.snapshot(server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());
     let seats = crowd.seats.iter().cloned();
     let writers: Vec<_> = match (args.rate, args.under_way) {
@@ -83,9 +70,7 @@ pub async fn run(
             seats.map(|seat| (seat, Pace::Shared(room.clone()))).collect()
         }
     };
-    let until = began + Duration::from_secs(args.seconds);
-    let bounds = Bounds { until, messages: args.messages, size: args.size };
-    crowd.write(writers, bounds).await?;
+    crowd.write(writers, args.writing.bounds(began)).await?;
     let last = crowd.drain().await;
     let usages = Usages { before, open, end: server.usage() };
 

@@ -12,6 +12,7 @@ mod cores;
 mod crowd;
 mod database;
 mod fanout;
+mod flags;
 mod floor;
 mod frame;
 mod history;
@@ -39,11 +40,11 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use compare::{Comparison, Pair};
 use cores::Cores;
+use flags::at_most;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use report::Report;
 use server::Server;
@@ -265,65 +266,4 @@ fn rooms_needed(cli: &Cli) -> usize {
         _ => 0,
     };
     rooms * cli.pairs
-}
-
-/// Above the file limit of most machines; enough for one address.
-fn sockets() -> impl TypedValueParser<Value = usize> {
-    at_most(1, 60_000)
-}
-
-/// Longer runs are what a service is for.
-fn seconds() -> RangedU64ValueParser<u64> {
-    RangedU64ValueParser::new().range(1..=600)
-}
-
-/// By then, the memory that opening took has been given back.
-fn settle() -> RangedU64ValueParser<u64> {
-    RangedU64ValueParser::new().range(0..=120)
-}
-
-/// As many drafts as the server queues.
-fn under_way() -> impl TypedValueParser<Value = usize> {
-    at_most(1, limits::LANE_DRAFTS_MAX)
-}
-
-fn window() -> impl TypedValueParser<Value = usize> {
-    at_most(1, 1_024)
-}
-
-/// From what the marker needs to what the contract allows.
-fn size() -> impl TypedValueParser<Value = usize> {
-    at_most(1, limits::CONTENT_CHARS_MAX)
-}
-
-fn at_most(from: usize, to: usize) -> impl TypedValueParser<Value = usize> {
-    RangedU64ValueParser::<usize>::new().range(from as u64..=to as u64)
-}
-
-fn rate(text: &str) -> std::result::Result<f64, String> {
-    let rate = text.parse::<f64>().ok().filter(|rate| (0.01..=1_000_000.0).contains(rate));
-    rate.ok_or_else(|| "expected messages a second, from 0.01 to 1000000".to_owned())
-}
-
-/// A connection that was away has at most a thousand messages replayed.
-fn gentle_rate(text: &str) -> std::result::Result<f64, String> {
-    rate(text).ok().filter(|rate| *rate <= 500.0).ok_or_else(|| "expected 0.01 to 500".to_owned())
-}
-
-fn stalled() -> impl TypedValueParser<Value = usize> {
-    at_most(0, 10_000)
-}
-
-/// Fewer than the server's places for one address.
-fn lines() -> impl TypedValueParser<Value = usize> {
-    at_most(1, 1_000)
-}
-
-fn readers() -> impl TypedValueParser<Value = usize> {
-    at_most(0, 1_000)
-}
-
-/// Ten million take a few minutes and 3 GB.
-fn rows() -> RangedU64ValueParser<u64> {
-    RangedU64ValueParser::new().range(1..=50_000_000)
 }

@@ -2,6 +2,7 @@
 //! until they arrive late.
 
 use crate::crowd::{Bounds, Crowd, doors, rest};
+use crate::flags::{self, Span};
 use crate::pace::paces;
 use crate::report::Report;
 use crate::server::Server;
@@ -23,19 +24,14 @@ const SIZE: usize = 100;
 const PUBLISHERS: usize = 10;
 
 #[derive(clap::Args)]
+#[command(mut_arg("settle", |settle| settle.default_value("3")))]
+#[command(mut_arg("seconds", |seconds| seconds.default_value("4").help("Seconds per step")))]
 pub struct Args {
     /// People online; by default 18,000, or as many as the file limit allows
-    #[arg(long, value_parser = super::sockets())]
+    #[arg(long, value_parser = flags::sockets())]
     sockets: Option<usize>,
-    /// Seconds per step
-    #[arg(long, default_value_t = 4, value_parser = super::seconds())]
-    seconds: u64,
-    /// Seconds to let the server settle before anything is measured
-    #[arg(long, default_value_t = 3, value_parser = super::settle())]
-    settle: u64,
-    /// The most messages to send
-    #[arg(long, default_value_t = 10_000_000)]
-    messages: u64,
+    #[command(flatten)]
+    pub span: Span,
     /// Milliseconds within which 99 of 100 deliveries must arrive
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     p99_millis: u64,
@@ -53,21 +49,21 @@ pub async fn run(
     };
     let before = server.usage();
     let crowd = Crowd::open(server.address, doors(sockets, users), tally).await?;
-    rest(Duration::from_secs(args.settle), &tally.closed).await;
+    rest(Duration::from_secs(args.span.settle), &tally.closed).await;
     let (open, began) = (server.usage(), Instant::now());
 
     let mut best = None;
     let step_of = sockets.div_ceil(PUBLISHERS);
     for rate in STEPS {
         // A step that is cut short by this would prove nothing.
-        if tally.sent.get() as f64 + rate * args.seconds as f64 > args.messages as f64 {
+        if tally.sent.get() as f64 + rate * args.span.seconds as f64 > args.span.messages as f64 {
             break;
         }
         tally.forget_times();
         let seats = crowd.seats.iter().step_by(step_of).cloned();
         let writers: Vec<_> = seats.zip(paces(sockets.div_ceil(step_of), rate)).collect();
-        let until = Instant::now() + Duration::from_secs(args.seconds);
-        crowd.write(writers, Bounds { until, messages: args.messages, size: SIZE }).await?;
+        let until = Instant::now() + Duration::from_secs(args.span.seconds);
+        crowd.write(writers, Bounds { until, messages: args.span.messages, size: SIZE }).await?;
         crowd.settle().await;
         let p99 = tally.delivery_micros.borrow().value_at_quantile(0.99);
         eprintln!("{rate:>12} messages a second to all: p99 {:.1} ms", p99 as f64 / 1_000.0);

@@ -5,6 +5,7 @@
 //! At the end the chat must have grown by exactly the number of messages acknowledged, so nobody else
 //! may write in the meantime.
 
+use crate::flags;
 use crate::http::Line;
 use crate::report::Report;
 use crate::server::Server;
@@ -27,22 +28,22 @@ const GLANCE: Duration = Duration::from_millis(20);
 #[derive(clap::Args)]
 pub struct Args {
     /// People in the general chat
-    #[arg(long, default_value_t = 200, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 200, value_parser = flags::sockets())]
     pub sockets: usize,
     /// How many of them also write
-    #[arg(long, default_value_t = 20, value_parser = super::sockets())]
+    #[arg(long, default_value_t = 20, value_parser = flags::sockets())]
     publishers: usize,
     /// Messages a second, by all of them together
-    #[arg(long, default_value_t = 50.0, value_parser = super::gentle_rate)]
+    #[arg(long, default_value_t = 50.0, value_parser = flags::gentle_rate)]
     rate: f64,
     /// The most messages to send
     #[arg(long, default_value_t = 10_000_000)]
     messages: u64,
     /// Average seconds that a person stays before the connection drops
-    #[arg(long, default_value_t = 5, value_parser = super::seconds())]
+    #[arg(long, default_value_t = 5, value_parser = flags::seconds())]
     stay: u64,
     /// Connections that read history in the meantime, one page every 100 ms
-    #[arg(long, default_value_t = 4, value_parser = super::readers())]
+    #[arg(long, default_value_t = 4, value_parser = flags::readers())]
     readers: usize,
     /// Seconds of all this
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
