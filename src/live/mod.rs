@@ -4,7 +4,7 @@
 //! worker (one task with one poll) is the only code that touches it. `client_frames` says what frames
 //! mean, `follow` where a connection is in a chat. Rules and database are reached through `chat`.
 
-mod client_frames;
+pub mod client_frames;
 pub mod close;
 mod connection;
 mod delivery;

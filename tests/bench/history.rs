@@ -1,12 +1,10 @@
 //! A page of history from a real PostgreSQL, at the end of the chat and deep inside it.
 
+use crate::database;
 use divan::Bencher;
 use snug::ids::{ChatId, UserId};
 use snug::message::ChatType;
-use snug::postgres::{Options, Private};
 use snug::store::{PageQuery, PageStart, Store};
-use std::os::unix::fs::PermissionsExt;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 const ROWS: i64 = 100_000;
@@ -22,7 +20,7 @@ const FILL: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id
 fn read_a_page(bencher: Bencher<'_, '_>, offset: i64) {
     let runtime = Runtime::new().unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let private = runtime.block_on(filled(&scratch));
+    let private = runtime.block_on(database(&scratch, FILL));
     let store = Store::new(private.connection());
     let query = PageQuery { limit: 50, from: PageStart::Offset(offset) };
     bencher.bench_local(|| {
@@ -32,19 +30,4 @@ fn read_a_page(bencher: Bencher<'_, '_>, offset: i64) {
     });
     store.close();
     runtime.block_on(private.stop());
-}
-
-/// A PostgreSQL of our own with a long general chat; removed together with the directory.
-async fn filled(scratch: &TempDir) -> Private {
-    // PostgreSQL does not run as root: its user must be able to enter this directory.
-    std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
-    let options = Options { data_dir: scratch.path().join("data"), bindir: None };
-    let private = Private::serve(&options).await.unwrap();
-    Store::new(private.connection()).migrate().await.unwrap();
-    let (client, connection) = private.connection().connect(tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    for statement in FILL.split("; ") {
-        client.batch_execute(statement).await.unwrap();
-    }
-    private
 }

@@ -4,12 +4,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on fails")]
 
+mod batch;
 mod frames;
 mod history;
 mod publish;
 
 use snug::ids::{ChatId, MessageId, Seq, UserId};
 use snug::message::{ChatType, Message};
+use snug::postgres::{Options, Private};
+use snug::store::Store;
+use std::os::unix::fs::PermissionsExt;
+use tempfile::TempDir;
+
+/// Counts what the thread of a benchmark allocates.
+#[global_allocator]
+static ALLOCATIONS: divan::AllocProfiler = divan::AllocProfiler::system();
 
 fn main() {
     divan::main();
@@ -29,4 +38,19 @@ fn message(seq: i64) -> Message {
         timestamp: "2026-01-02T03:04:05.678901Z".parse().unwrap(),
         client_id: Some("c0ffee-1".into()),
     }
+}
+
+/// A PostgreSQL of our own with what these statements put into it; it is gone with the directory.
+async fn database(scratch: &TempDir, fill: &str) -> Private {
+    // PostgreSQL does not run as root: its user must be able to pass through.
+    std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let options = Options { data_dir: scratch.path().join("data"), bindir: None };
+    let private = Private::serve(&options).await.unwrap();
+    Store::new(private.connection()).migrate().await.unwrap();
+    let (client, connection) = private.connection().connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    for statement in fill.split("; ") {
+        client.batch_execute(statement).await.unwrap();
+    }
+    private
 }
