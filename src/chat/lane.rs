@@ -19,9 +19,10 @@ use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::{Backend, Outcome, Store, WriteError, Writer};
 use crate::wire::error_frame;
+use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
@@ -76,7 +77,7 @@ impl Lane {
 
     pub fn push(&self, draft: Draft, reply: Reply) -> Result<(), Refused> {
         let key = self.keys.of(draft.client_id.as_deref());
-        let drafts = self.drafts.lock().expect("no one panics while holding it");
+        let drafts = self.drafts.lock();
         let drafts = drafts.as_ref().ok_or(Refused)?;
         let bytes = draft.content.len() as u64;
         if self.state.waiting_bytes.load(Relaxed) + bytes > LANE_BYTES_MAX {
@@ -96,8 +97,8 @@ impl Lane {
 
     /// Accepts no more drafts and waits until the queued ones are settled.
     pub async fn close(&self) {
-        self.drafts.lock().expect("no one panics while holding it").take();
-        let worker = self.worker.lock().expect("no one panics while holding it").take();
+        self.drafts.lock().take();
+        let worker = self.worker.lock().take();
         if let Some(worker) = worker
             && let Err(error) = worker.await
         {

@@ -4,10 +4,10 @@
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::limits::{RATE_KEYS_MAX, Rate};
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// What is counted together.
@@ -80,7 +80,7 @@ impl Limiter {
 
     /// Undoes a `take` that turned out not to count.
     pub fn give_back(&self, key: Key, rate: Rate) {
-        let mut whole_at = self.whole_at.lock().expect("no one panics while holding it");
+        let mut whole_at = self.whole_at.lock();
         if let Some(then) = whole_at.get_mut(&key) {
             *then = then.checked_sub(rate.period).unwrap_or(*then);
         }
@@ -95,7 +95,7 @@ impl Limiter {
         if !self.on {
             return Ok(());
         }
-        let mut whole_at = self.whole_at.lock().expect("no one panics while holding it");
+        let mut whole_at = self.whole_at.lock();
         let then = whole_at.get(&key).map_or(now, |then| (*then).max(now)) + rate.period;
         let allowed = now + rate.period * rate.burst;
         if then > allowed {

@@ -39,8 +39,9 @@ use crate::limits::{CHANGE_PATIENCE, CHANGE_TIMEOUT, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
+use parking_lot::Mutex;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What the rules need from the configuration.
@@ -109,14 +110,13 @@ impl Rules {
             return Ok(epoch);
         }
         let epoch: Arc<str> = self.store.epoch().await?.into();
-        *self.epoch.lock().expect("no one panics while holding it") =
-            Some((Arc::clone(&epoch), Instant::now()));
+        *self.epoch.lock() = Some((Arc::clone(&epoch), Instant::now()));
         Ok(epoch)
     }
 
     /// The epoch, if it was read within the last second.
     pub fn recent_epoch(&self) -> Option<Arc<str>> {
-        let cached = self.epoch.lock().expect("no one panics while holding it");
+        let cached = self.epoch.lock();
         let (epoch, read_at) = cached.as_ref()?;
         (read_at.elapsed() < crate::limits::EPOCH_CACHE_AGE).then(|| Arc::clone(epoch))
     }

@@ -9,8 +9,9 @@ use crate::message::Viewer;
 use crate::registry::{ConnectionId, UserEvent};
 use crate::store::HasRead;
 use crate::wire::{ServerFrame, text_frame};
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use tokio::sync::Notify;
 
 type Pending = FxHashMap<(UserId, ChatId), (Seq, ConnectionId)>;
@@ -23,7 +24,7 @@ pub struct Reads {
 
 impl Reads {
     fn note(&self, user_id: UserId, chat_id: ChatId, seq: Seq, from: ConnectionId) {
-        let mut pending = self.pending.lock().expect("no one panics while holding it");
+        let mut pending = self.pending.lock();
         if pending.len() >= READS_PENDING_MAX && !pending.contains_key(&(user_id, chat_id)) {
             return;
         }
@@ -37,8 +38,7 @@ impl Reads {
 
     /// Writes everything pending; what could not be written stays pending.
     pub async fn flush(&self, rules: &Rules) {
-        let taken =
-            std::mem::take(&mut *self.pending.lock().expect("no one panics while holding it"));
+        let taken = std::mem::take(&mut *self.pending.lock());
         let taken: Vec<_> = taken.into_iter().collect();
         let mut parts = taken.chunks(READ_BATCH_MAX);
         while let Some(part) = parts.next() {

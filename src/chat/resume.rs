@@ -12,9 +12,10 @@ use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::Scope;
 use crate::store::{PageQuery, PageStart};
 use crate::wire::Run;
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What `welcome` contains.
@@ -99,7 +100,7 @@ pub struct Standings {
 
 impl Standings {
     fn get(&self, user_id: UserId) -> Option<Standing> {
-        let entries = self.entries.lock().expect("no one panics while holding it");
+        let entries = self.entries.lock();
         let (standing, read_at) = entries.get(&user_id)?;
         (read_at.elapsed() < STANDING_CACHE_AGE).then_some(*standing)
     }
@@ -114,7 +115,7 @@ impl Standings {
     /// A standing that was read, or moved, at that time. Positions only grow, so if two of them cross,
     /// the larger one is right.
     fn put(&self, user_id: UserId, standing: Standing, read_at: Instant) {
-        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        let mut entries = self.entries.lock();
         if let Some((known, known_at)) = entries.get_mut(&user_id)
             && (*known_at >= read_at || known_at.elapsed() < STANDING_CACHE_AGE)
         {

@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::limits::{SESSION_CACHE_AGE, SESSIONS_ASKED_MAX, SESSIONS_CACHED_MAX};
 use crate::message::{SessionId, Viewer};
+use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 #[derive(Default)]
@@ -42,7 +43,7 @@ pub struct Authenticated {
 impl SessionCache {
     /// `None` if it must be looked up; refused if it has ended.
     fn get(&self, session: SessionId) -> Result<Option<Arc<Viewer>>> {
-        let entries = self.entries.lock().expect("no one panics while holding it");
+        let entries = self.entries.lock();
         match entries.get(&session) {
             Some(CachedSession::Ended) => Err(Error::unauthenticated()),
             Some(entry @ CachedSession::Living { viewer, .. }) if entry.is_fresh() => {
@@ -56,7 +57,7 @@ impl SessionCache {
     /// the meantime.
     fn put(&self, viewer: Viewer, read_at: Instant) -> Result<Arc<Viewer>> {
         let session = viewer.session;
-        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        let mut entries = self.entries.lock();
         let viewer = match entries.get(&session) {
             Some(CachedSession::Ended) => return Err(Error::unauthenticated()),
             Some(CachedSession::Living { viewer: known, .. }) if **known == viewer => {
@@ -71,7 +72,7 @@ impl SessionCache {
 
     /// From now on this session lets nobody in.
     pub fn end(&self, session: SessionId) {
-        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        let mut entries = self.entries.lock();
         make_room(&mut entries);
         entries.insert(session, CachedSession::Ended);
     }

@@ -12,8 +12,9 @@ use base64::Engine;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Version, http};
+use parking_lot::Mutex;
 use std::net::TcpStream;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Where a request leaves word for its HTTP connection about what to do after the 101.
@@ -22,20 +23,20 @@ pub struct Ticket(Arc<Mutex<Option<Admitted>>>);
 
 impl Ticket {
     pub fn put(&self, admitted: Admitted) {
-        *self.0.lock().expect("no one panics while holding it") = Some(admitted);
+        *self.0.lock() = Some(admitted);
     }
 
     /// Hands the socket to its shard, if one was admitted, together with the unsent 101 and the bytes
     /// that the client sent early.
     pub fn use_up(&self, registry: &Registry, stream: TcpStream, answer: Bytes, early: Bytes) {
-        let admitted = self.0.lock().expect("no one panics while holding it").take();
+        let admitted = self.0.lock().take();
         if let Some(admitted) = admitted {
             registry.arrive(Arrival { stream, answer, early, admitted });
         }
     }
 
     pub fn holds_socket(&self) -> bool {
-        self.0.lock().expect("no one panics while holding it").is_some()
+        self.0.lock().is_some()
     }
 }
 

@@ -139,14 +139,15 @@ impl Write for LogLine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
+    use parking_lot::Mutex;
+    use std::sync::Arc;
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
 
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
+            self.0.lock().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -164,7 +165,7 @@ mod tests {
             .finish();
         tracing::subscriber::with_default(format, write);
         drop(guard);
-        let bytes = heard.0.lock().unwrap().clone();
+        let bytes = heard.0.lock().clone();
         String::from_utf8(bytes).unwrap()
     }
 

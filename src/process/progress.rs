@@ -6,8 +6,9 @@
 use crate::chat::Rules;
 use crate::limits::STUCK_AFTER;
 use crate::registry::Inbox;
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Since when a part has not moved although something was waiting.
@@ -37,7 +38,7 @@ pub fn watch(rules: &Rules, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Sen
         let lane = (lane.turns.load(Relaxed), lane.waiting.load(Relaxed) > 0);
         let parts = std::iter::once(lane).chain(inboxes.iter().map(|inbox| inbox.progress()));
         let now = Instant::now();
-        let mut stills = stills.lock().expect("no one panics while holding it");
+        let mut stills = stills.lock();
         // Every part is looked at, whatever the others are doing.
         let longest = stills.iter_mut().zip(parts).map(|(still, part)| still.look(part, now)).max();
         longest.is_none_or(|longest| longest < STUCK_AFTER)

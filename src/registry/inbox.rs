@@ -9,7 +9,7 @@ use super::{Event, UserEvent};
 use crate::limits::INBOX_BYTES_MAX;
 use crate::message::Standing;
 use bytes::Bytes;
-use std::sync::Mutex;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::Notify;
 
@@ -33,7 +33,7 @@ struct Queue {
 impl Inbox {
     pub fn push(&self, event: Event) {
         let was_empty = {
-            let mut queue = self.queue.lock().expect("no one panics while holding it");
+            let mut queue = self.queue.lock();
             queue.bytes += weight(&event);
             queue.events.push(event);
             queue.events.len() == 1
@@ -63,7 +63,7 @@ impl Inbox {
 
     /// `None` if there is no room at present; otherwise whether it was empty before.
     fn try_push_all(&self, events: &mut Option<Vec<Event>>) -> Option<bool> {
-        let mut queue = self.queue.lock().expect("no one panics while holding it");
+        let mut queue = self.queue.lock();
         if queue.bytes >= INBOX_BYTES_MAX {
             return None;
         }
@@ -82,7 +82,7 @@ impl Inbox {
 
     /// Everything in it, in order of arrival; `spare` becomes the new queue.
     pub fn take(&self, spare: Vec<Event>) -> Vec<Event> {
-        let mut queue = self.queue.lock().expect("no one panics while holding it");
+        let mut queue = self.queue.lock();
         let was_full = queue.bytes >= INBOX_BYTES_MAX;
         queue.bytes = 0;
         queue.turns += 1;
@@ -96,12 +96,12 @@ impl Inbox {
 
     /// Notes that the events taken are being worked on.
     pub fn turn(&self) {
-        self.queue.lock().expect("no one panics while holding it").turns += 1;
+        self.queue.lock().turns += 1;
     }
 
     /// How often there was progress, and whether more is waiting now.
     pub fn progress(&self) -> (u64, bool) {
-        let queue = self.queue.lock().expect("no one panics while holding it");
+        let queue = self.queue.lock();
         (queue.turns, !queue.events.is_empty())
     }
 
@@ -151,7 +151,7 @@ mod tests {
     use std::task::{Context, Poll};
 
     fn bytes(inbox: &Inbox) -> usize {
-        inbox.queue.lock().expect("no one panics while holding it").bytes
+        inbox.queue.lock().bytes
     }
 
     #[test]

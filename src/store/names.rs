@@ -7,8 +7,9 @@ use super::{Store, sql};
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 #[derive(Default)]
@@ -23,13 +24,13 @@ struct CachedName {
 
 impl NameCache {
     fn get(&self, user_id: UserId) -> Option<Arc<str>> {
-        let entries = self.entries.lock().expect("no one panics while holding it");
+        let entries = self.entries.lock();
         let entry = entries.get(&user_id)?;
         (entry.read_at.elapsed() < NAME_CACHE_AGE).then(|| Arc::clone(&entry.name))
     }
 
     fn put(&self, user_id: UserId, name: Arc<str>, read_at: Instant) {
-        let mut entries = self.entries.lock().expect("no one panics while holding it");
+        let mut entries = self.entries.lock();
         if entries.len() >= NAMES_CACHED_MAX {
             entries.retain(|_, entry| entry.read_at.elapsed() < NAME_CACHE_AGE);
         }

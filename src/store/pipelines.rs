@@ -13,8 +13,9 @@ use crate::limits::{
     POOL_WAIT_TIMEOUT,
 };
 use deadpool_postgres::Object;
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Row;
@@ -114,7 +115,7 @@ impl Default for Pipelines {
 
 impl Pipelines {
     fn pipelines(&self) -> MutexGuard<'_, Vec<Pipeline>> {
-        self.pipelines.lock().expect("no one panics while holding it")
+        self.pipelines.lock()
     }
 
     /// Whether there may be no more connections; those that hang count, too.

@@ -2,10 +2,11 @@
 
 use super::{Database, PATIENCE, until};
 use crate::commands::snug;
+use parking_lot::Mutex;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub struct Program {
@@ -66,7 +67,7 @@ impl Program {
         let (heard, log) = (Arc::clone(&lines), BufReader::new(child.stderr.take().unwrap()));
         let reader = std::thread::spawn(move || {
             for line in log.lines() {
-                heard.lock().unwrap().push(line.unwrap());
+                heard.lock().push(line.unwrap());
             }
         });
         Self { child, lines, reader: Some(reader), data_dir: None }
@@ -83,7 +84,7 @@ impl Program {
     pub fn line(&self, text: &str) -> String {
         let began = Instant::now();
         loop {
-            let lines = self.lines.lock().unwrap();
+            let lines = self.lines.lock();
             if let Some(line) = lines.iter().find(|line| line.contains(text)) {
                 return line.clone();
             }
@@ -95,7 +96,7 @@ impl Program {
 
     /// Waits until it has logged so many lines with this text.
     pub async fn lines(&self, text: &str, count: usize) {
-        let said = || self.lines.lock().unwrap().iter().filter(|line| line.contains(text)).count();
+        let said = || self.lines.lock().iter().filter(|line| line.contains(text)).count();
         until(text, || async { said() >= count }).await;
     }
 
@@ -114,7 +115,7 @@ impl Program {
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
         assert!(self.child.wait().unwrap().success());
         self.reader.take().unwrap().join().unwrap();
-        std::mem::take(&mut *self.lines.lock().unwrap())
+        std::mem::take(&mut *self.lines.lock())
     }
 }
 
