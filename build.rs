@@ -1,4 +1,5 @@
-//! Compresses what the pages load, once, and writes the tables that `http::assets` includes.
+//! Compresses what the pages load, once, and writes the tables that `http::assets` includes; makes the
+//! statements for a page of history, which `store::messages` includes, out of one.
 //!
 //! One fingerprint stands for all of it, as a directory of the URL, so that modules import each other
 //! by relative names. Compressed copies that save nothing are left out. The scripts are there twice:
@@ -21,10 +22,15 @@ const STYLESHEETS: [(&str, &[&str]); 2] = [
 const COUNTED_ICON: &str = "icons/count.svg";
 const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
 
+const HISTORY: &str = "sql/messages/history.sql";
+const KINDS: [&str; 3] = ["general", "private", "room"];
+
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
-    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?).join("assets");
+    let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     println!("cargo:rerun-if-changed=build.rs");
+    write_statements(&root, &out)?;
+    let out = out.join("assets");
     let assets = collect(&root.join("assets"))?;
     fs::create_dir_all(&out)?;
 
@@ -54,6 +60,31 @@ fn main() -> io::Result<()> {
          pub const FINGERPRINT: &str = {fingerprint:?};\n"
     );
     fs::write(out.join("table.rs"), table)
+}
+
+/// A page of history for each kind of chat. In the text for general chats, the lines that another kind has
+/// instead are comments that begin with its name.
+fn write_statements(root: &Path, out: &Path) -> io::Result<()> {
+    let path = root.join(HISTORY);
+    println!("cargo:rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path)?;
+    for kind in KINDS {
+        let (own, mut statement) = (format!("-- {kind}: "), String::new());
+        for line in text.lines() {
+            let code = line.trim_start();
+            let line = match (code.strip_prefix(&own), line.strip_suffix(" -- general")) {
+                (Some(own), _) => own,
+                (None, Some(general)) if kind == "general" => general,
+                (None, Some(_)) => continue,
+                (None, None) if code.starts_with("--") => continue,
+                (None, None) => line,
+            };
+            statement.push_str(&line.replace("general", kind));
+            statement.push('\n');
+        }
+        fs::write(out.join(format!("history_{kind}.sql")), statement)?;
+    }
+    Ok(())
 }
 
 /// Every asset as (path, bytes), sorted by path.

@@ -195,6 +195,20 @@ pub struct HistoryPage {
     pub has_more: bool,
 }
 
+/// A page of a chat of this kind; the build makes all three out of `messages/history`.
+pub fn history_statement(chat_type: ChatType) -> &'static str {
+    macro_rules! made {
+        ($name:literal) => {
+            include_str!(concat!(env!("OUT_DIR"), "/", $name, ".sql"))
+        };
+    }
+    match chat_type {
+        ChatType::General => made!("history_general"),
+        ChatType::Private => made!("history_private"),
+        ChatType::Room => made!("history_room"),
+    }
+}
+
 impl Store {
     /// `None` if the viewer may not see the chat, or if it is of another kind.
     pub async fn history(
@@ -204,11 +218,6 @@ impl Store {
         chat_type: ChatType,
         query: PageQuery,
     ) -> Result<Option<HistoryPage>> {
-        let statement = match chat_type {
-            ChatType::General => sql!("messages/history_general"),
-            ChatType::Private => sql!("messages/history_private"),
-            ChatType::Room => sql!("messages/history_room"),
-        };
         let (mut offset, mut before, mut after) = (0, None, None);
         match query.from {
             PageStart::Offset(n) => offset = n,
@@ -217,7 +226,7 @@ impl Store {
         }
         let params: [&(dyn ToSql + Sync); 6] =
             [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
-        let rows = self.page(query.limit, statement, &params).await?;
+        let rows = self.page(query.limit, history_statement(chat_type), &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let last_seq = Seq(first.get("last_seq"));
         let names = self.names(rows.iter().filter_map(sender)).await?;

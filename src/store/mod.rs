@@ -23,6 +23,7 @@ pub use chat_rooms::{Room, RoomInvite};
 pub use chats::ChatRow;
 pub use messages::{
     Backend, HistoryPage, Outcome, PageQuery, PageStart, Stored, WriteError, Writer,
+    history_statement,
 };
 pub use migrate::MigrateError;
 pub use private_chats::Opened;

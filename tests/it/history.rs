@@ -6,6 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use snug::ids::ID_MAX;
 use snug::limits::{BODY_BYTES_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
+use snug::message::ChatType;
+use snug::store::history_statement;
 
 const GENERAL: &str = "/chats/general/history";
 
@@ -247,7 +249,8 @@ async fn pages_that_are_read_at_once_share_a_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_walks_the_key_from_its_place_to_its_end() {
     let database = Database::new().await.client().await;
-    for kind in ["general", "private", "room"] {
+    for chat_type in [ChatType::General, ChatType::Private, ChatType::Room] {
+        let kind = chat_type.name();
         let fill = format!(
             "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp,
                 draft_key, content_hash)
@@ -257,7 +260,7 @@ async fn a_page_walks_the_key_from_its_place_to_its_end() {
              set plan_cache_mode = force_generic_plan"
         );
         database.batch_execute(&fill).await.unwrap();
-        let page = std::fs::read_to_string(format!("sql/messages/history_{kind}.sql")).unwrap();
+        let page = history_statement(chat_type);
         let types = "bigint, bigint, bigint, bigint, bigint, bigint";
         database.batch_execute(&format!("prepare {kind} ({types}) as {page}")).await.unwrap();
         for position in ["9000, null, null", "0, 77, null", "0, null, 77"] {

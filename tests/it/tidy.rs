@@ -4,6 +4,8 @@ mod docs;
 
 use crate::support::Database;
 use sha2::{Digest, Sha256};
+use snug::message::ChatType;
+use snug::store::history_statement;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -250,6 +252,11 @@ async fn every_statement_fits_the_schema_and_says_what_it_answers() {
         assert!(text.starts_with("-- "), "{name} has no header");
         if let Err(error) = database.prepare(&text).await {
             panic!("{name}: {error:?}");
+        }
+    }
+    for chat_type in [ChatType::General, ChatType::Private, ChatType::Room] {
+        if let Err(error) = database.prepare(history_statement(chat_type)).await {
+            panic!("history of {chat_type:?}: {error:?}");
         }
     }
 }

@@ -27,7 +27,7 @@ use tokio_postgres::Config;
 use tokio_postgres::types::ToSql;
 
 const STORE: &str = include_str!("../../../sql/messages/store.sql");
-const PAGE: &str = include_str!("../../../sql/messages/history_general.sql");
+const PAGE: &str = include_str!("../../../sql/messages/history.sql");
 
 /// As many messages as one connection stores in the same time (or in the given number), one at a
 /// time; `None` without a database.
