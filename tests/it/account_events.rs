@@ -1,4 +1,5 @@
-//! Events of the account, and how sockets end: who may no longer hears no more, within a second.
+//! Events of the account, and how sockets end: people who lose access hear nothing more, within a
+//! second.
 
 use crate::support::bare::{Bare, CLOSE};
 use crate::support::{PASSWORD, Person, Server, refusal};
@@ -25,7 +26,7 @@ async fn a_new_private_chat_is_added_on_both_sides_and_its_messages_follow() {
         let message = socket.next().await;
         assert_eq!((&message["chat_id"], &message["seq"]), (&json!(private), &json!(1)));
     }
-    assert!(general.is_silent().await, "single-chat sockets hear nothing of it");
+    assert!(general.is_silent().await, "single-chat sockets are not told");
     assert_eq!(ada.private_with(&bob).await, private);
     assert!(hers.is_silent().await, "it is added once");
 }
@@ -55,7 +56,7 @@ async fn a_room_tells_its_creator_and_those_who_ask() {
         }
         let user = json!({"user_id": person.id, "username": person.name});
         let asked = json!({"type": "join_request", "room_id": room, "user": user});
-        assert_eq!(hers.next().await, asked, "told once");
+        assert_eq!(hers.next().await, asked, "announced once");
     }
     ada.post(&format!("/chats/room/{room}/invite/deny"), json!({"user_id": cy.id}))
         .await
@@ -73,7 +74,7 @@ async fn a_room_tells_its_creator_and_those_who_ask() {
     );
     assert_eq!(chat["last_message"]["content"], "anybody came");
     ada.say(room, "welcome").await;
-    assert_eq!(his.next().await["seq"], 3, "its messages follow from last_seq + 1");
+    assert_eq!(his.next().await["seq"], 3, "its messages start at last_seq + 1");
     his.send(json!({"chat_id": room, "content": "thanks", "client_id": "t"})).await;
     assert_eq!(his.expect("ack").await["seq"], 4);
     for socket in [&mut general, &mut inside, &mut his_general] {
@@ -114,7 +115,7 @@ async fn a_removed_member_hears_nothing_more() {
     assert!(all.is_silent().await);
     assert_eq!(hers.expect("message").await["content"], "still here");
     assert_eq!(hers.expect("message").await["content"], "between us");
-    // One may ask again, and is then back on the same socket.
+    // A removed member may ask again, and is then back on the same socket.
     bob.enter(&ada, room, &link).await;
     assert_eq!(all.next().await["type"], "chat_added");
     ada.say(room, "hello again").await;
@@ -139,7 +140,7 @@ async fn logging_out_closes_the_sockets_of_that_session() {
         assert_eq!(socket.closed().await, 4501);
     }
     assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
-    assert!(other.is_silent().await, "the other session lives");
+    assert!(other.is_silent().await, "the other session is alive");
     let url = format!("ws://{}/ws?token={}", server.address, ada.token);
     assert_eq!(refusal(url).await, (401, "unauthenticated".to_owned()));
 }
@@ -162,7 +163,7 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_ends_in_the_database_alone_has_no_sockets_soon_after() {
+async fn a_session_ended_only_in_the_database_soon_has_no_sockets() {
     let server = Server::start().await;
     let (ada, bob, cyd) =
         (server.person("ada").await, server.person("bob").await, server.person("cyd").await);
@@ -180,16 +181,20 @@ async fn a_session_that_ends_in_the_database_alone_has_no_sockets_soon_after() {
     let a_second = SOON + Duration::from_secs(1);
     assert!(began.elapsed() < a_second, "{:?}", began.elapsed());
     cyd.say(1, "to those who are still here").await;
-    assert_eq!(bare.frame().await.map(|frame| frame.first), Some(CLOSE), "nothing comes before");
+    assert_eq!(
+        bare.frame().await.map(|frame| frame.first),
+        Some(CLOSE),
+        "nothing arrives before the close"
+    );
     assert_eq!(other.expect("message").await["seq"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_ends_with_its_token() {
+async fn a_socket_ends_when_its_token_expires() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "3s")]).await;
     let bob = server.person("bob").await;
     let ada = server.person("ada").await;
-    // Signed after this moment, so that it lives until three seconds from now at least.
+    // Signed after this moment, so it is valid for at least three seconds from now.
     let mut idle = sockets(&ada).await;
     let exp = expiry(&ada);
     let mut reader = bob.log_in("bob", PASSWORD).await.socket("/ws").await;
@@ -209,14 +214,14 @@ fn expiry(person: &Person) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_acknowledges_what_is_under_way_and_sends_everybody_away() {
+async fn stopping_acknowledges_drafts_under_way_and_disconnects_everybody() {
     let mut server = Server::start().await;
     let ada = server.person("ada").await;
     let mut idle = Vec::new();
     for _ in 0..20 {
         idle.push(ada.socket("/ws/general").await);
     }
-    // The lane waits for the chat's row while somebody else holds it.
+    // The lane has to wait for the chat's row, because somebody else holds it.
     let mut client = server.database.client().await;
     let held = client.transaction().await.unwrap();
     held.execute("select from chats where id = 1 for update", &[]).await.unwrap();
@@ -245,7 +250,7 @@ async fn a_stop_acknowledges_what_is_under_way_and_sends_everybody_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_users_messages_stay_under_another_name() {
+async fn a_deleted_users_messages_remain_under_another_name() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -264,8 +269,8 @@ async fn a_deleted_users_messages_stay_under_another_name() {
     let chat = chats["chats"].as_array().unwrap().iter().find(|chat| chat["chat_id"] == private);
     assert_eq!(chat.unwrap()["name"], name);
     let cy = server.person("cyd").await;
-    assert!(cy.id > bob.id, "an id is never used again");
-    // Nobody may pose as one who is gone.
+    assert!(cy.id > bob.id, "an id is never reused");
+    // Nobody may pretend to be a user who is gone.
     let posing = json!({"username": name, "password": PASSWORD, "email": "x@example.org"});
     assert_eq!(Person::nobody(&server).post("/auth/signup", posing).await.faults(), ["username"]);
 }

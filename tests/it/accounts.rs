@@ -13,7 +13,7 @@ async fn sign_up(server: &Server, name: &str, password: &str, email: &str) -> An
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_signs_up_can_log_in_by_json_and_by_form() {
+async fn people_who_sign_up_can_log_in_by_json_and_by_form() {
     let server = Server::start().await;
     let made = sign_up(&server, "Ada.L-1_x", PASSWORD, "Ada@Example.org").await.expect(201);
     assert_eq!(made["message"], "User created");
@@ -38,7 +38,7 @@ async fn who_signs_up_can_log_in_by_json_and_by_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_and_an_address_are_taken_without_regard_to_case() {
+async fn names_and_addresses_are_unique_in_any_case() {
     let server = Server::start().await;
     sign_up(&server, "ada", PASSWORD, "ada@example.org").await.expect(201);
     let taken = sign_up(&server, "ADA", PASSWORD, "other@example.org").await;
@@ -48,7 +48,7 @@ async fn a_name_and_an_address_are_taken_without_regard_to_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_those_who_ask_for_one_name_at_once_exactly_one_gets_it() {
+async fn if_many_ask_for_one_name_at_once_exactly_one_gets_it() {
     let server = Server::start().await;
     let asking = (0..12).map(|n| {
         let (name, email) = if n % 2 == 0 { ("Ada", "ada@x.org") } else { ("ada", "ADA@x.org") };
@@ -147,13 +147,13 @@ async fn a_wrong_password_and_an_unknown_user_get_one_answer() {
     assert_eq!(bodies.len(), 1, "{bodies:?}");
 }
 
-/// Microseconds of processor time would not tell a hash from none; hashing is counted instead.
+/// Timing could not reliably tell whether a hash was computed, so hashings are counted instead.
 #[tokio::test(flavor = "multi_thread")]
-async fn logins_beyond_the_hashing_queue_are_sent_away_whoever_they_are_for() {
+async fn logins_beyond_the_hashing_queue_are_refused_whether_or_not_the_user_exists() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let nobody = Person::nobody(&server);
-    // Nobody has these names: what fills the queue is the hash that they are compared with.
+    // Nobody has these names, so the queue is filled by the hash that unknown users are compared with.
     let asking = (0..200).map(|n| {
         let body = json!({"username": format!("nobody{n}"), "password": "not the password"});
         nobody.post("/auth/login", body)
@@ -183,7 +183,7 @@ fn names(answer: Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn people_are_found_by_prefix_first_and_wildcards_stand_for_themselves() {
+async fn people_are_found_by_prefix_first_and_wildcards_are_literal() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     server
@@ -226,7 +226,7 @@ async fn people_are_found_by_prefix_first_and_wildcards_stand_for_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_with_nul_is_nobodys() {
+async fn a_name_with_nul_belongs_to_nobody() {
     let server = Server::start().await;
     let nobody = Person::nobody(&server);
     let body = json!({"username": "a\0da", "password": "correct horse"});

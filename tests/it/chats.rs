@@ -20,7 +20,7 @@ async fn chat(person: &Person, chat_id: i64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_has_the_latest_activity_first() {
+async fn the_list_has_the_most_recent_activity_first() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     assert_eq!(ids(&list(&ada, "").await), [1]);
@@ -35,7 +35,7 @@ async fn the_list_has_the_latest_activity_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_chat_says_what_it_is_and_how_far_it_is_read() {
+async fn each_chat_shows_its_type_and_how_far_it_has_been_read() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = bob.private_with(&ada).await;
@@ -100,7 +100,7 @@ async fn the_list_comes_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_posted_is_answered_with_the_message_and_stored_once_per_client_id() {
+async fn a_post_returns_the_message_and_is_stored_once_per_client_id() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let path = "/chats/1/messages";
@@ -116,7 +116,7 @@ async fn what_is_posted_is_answered_with_the_message_and_stored_once_per_client_
     assert_eq!(ada.post(path, draft.clone()).await.expect(200), first);
     let other = json!({"content": "Other", "client_id": "c0ffee-1"});
     ada.post(path, other).await.refused(409, "client_id_reused");
-    // The name is the sender's own, in this chat.
+    // A client_id belongs to its sender, in this chat.
     assert_eq!(bob.post(path, draft.clone()).await.expect(201)["seq"], 2);
     let (room, _) = ada.room("Tea").await;
     let in_room = ada.post(&format!("/chats/{room}/messages"), draft.clone()).await.expect(201);
@@ -164,7 +164,7 @@ async fn a_post_is_refused_with_the_codes_of_error_frames() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_client_slips_in_has_no_effect() {
+async fn members_that_a_client_slips_in_have_no_effect() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
@@ -190,7 +190,7 @@ async fn what_a_client_slips_in_has_no_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_position_only_grows_and_never_past_the_end() {
+async fn a_read_position_only_grows_and_never_passes_the_end() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     for n in 1..=5 {
@@ -200,7 +200,7 @@ async fn a_read_position_only_grows_and_never_past_the_end() {
         let chat = chat(person, 1).await;
         (chat["read_seq"].as_i64().unwrap(), chat["unread"].as_i64().unwrap())
     };
-    assert_eq!(standing(&ada).await, (5, 0), "one's own messages are read");
+    assert_eq!(standing(&ada).await, (5, 0), "a sender's own messages count as read");
     assert_eq!(standing(&bob).await, (0, 5));
     for (seq, expected) in
         [(0, 0), (2, 2), (1, 2), (4, 4), (0, 4), (9_007_199_254_740_991_i64, 5), (3, 5)]
@@ -212,11 +212,11 @@ async fn a_read_position_only_grows_and_never_past_the_end() {
     bob.say(1, "mine").await;
     assert_eq!((standing(&bob).await, standing(&ada).await), ((6, 0), (5, 1)));
     let cyd = server.person("cyd").await;
-    assert_eq!(standing(&cyd).await, (6, 0), "what was there before them is not unread");
+    assert_eq!(standing(&cyd).await, (6, 0), "older messages are not unread for a new user");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rooms_reading_begins_at_the_approval() {
+async fn a_new_member_begins_to_read_at_the_approval() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
@@ -225,11 +225,11 @@ async fn a_rooms_reading_begins_at_the_approval() {
     let standing = chat(&bob, room).await;
     assert_eq!((&standing["read_seq"], &standing["unread"]), (&json!(1), &json!(0)));
     let history = bob.get(&format!("/chats/room/{room}/history")).await.expect(200);
-    assert_eq!(history["messages"][0]["content"], "before", "the whole history is theirs");
+    assert_eq!(history["messages"][0]["content"], "before", "they can read the whole history");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pair_has_one_private_chat_whoever_asks_and_when() {
+async fn two_users_have_one_private_chat_whoever_asks_and_whenever() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let asks = |from: &Person, to: &Person| {
@@ -256,7 +256,7 @@ async fn a_pair_has_one_private_chat_whoever_asks_and_when() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_users_messages_stay_under_the_name_of_nobody() {
+async fn a_deleted_users_messages_remain_under_a_reserved_name() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -268,5 +268,5 @@ async fn a_deleted_users_messages_stay_under_the_name_of_nobody() {
     assert_eq!(history["messages"][0]["username"], name);
     assert_eq!(chat(&ada, private).await["name"], name);
     let again = server.person("bob").await;
-    assert!(again.id > bob.id, "an id is never used again");
+    assert!(again.id > bob.id, "an id is never reused");
 }

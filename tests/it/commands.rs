@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-/// The program without any of our own environment.
+/// The program without any of our own environment variables.
 pub(crate) fn snug(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_snug"));
     command
@@ -18,7 +18,7 @@ fn output(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     snug(arguments, variables).output().unwrap()
 }
 
-/// Standard error of a start that fails: one line, and nothing on standard output.
+/// Standard error of a start that fails: one line, with nothing on standard output.
 pub(crate) fn refused(status: i32, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let output = output(arguments, variables);
     let line = String::from_utf8(output.stderr).unwrap();
@@ -46,7 +46,7 @@ fn wrong_usage_is_one_line_and_status_2() {
 }
 
 #[test]
-fn a_misspelt_setting_stops_the_start_whatever_is_asked() {
+fn a_misspelt_setting_stops_every_command() {
     for command in [&[][..], &["config"]] {
         let line = refused(1, command, &[("SNUG_LISTN", "127.0.0.1:1")]);
         assert_eq!(line, "snug: SNUG_LISTN is not a setting; did you mean SNUG_LISTEN?\n");
@@ -79,11 +79,11 @@ fn an_occupied_port_stops_the_start_and_is_named() {
     let directory = scratch.path().to_str().unwrap();
     let line = refused(1, &["--listen", &address, "--data-dir", directory], &[]);
     assert!(line.contains("SNUG_LISTEN") && line.contains(&address), "{line}");
-    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "nothing is half-done");
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "nothing is left half-done");
 }
 
 #[test]
-fn config_tells_what_is_in_force_without_secrets_and_without_effects() {
+fn config_shows_the_settings_in_force_without_secrets_or_side_effects() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("data");
     let key = "uFz3vLh0J4nQ9yWc2sRb7tKd1mXg6pAe";
@@ -110,7 +110,7 @@ fn config_tells_what_is_in_force_without_secrets_and_without_effects() {
 fn help_and_version_go_to_standard_output() {
     let help = printed(&["--help"], &[]);
     assert!(help.contains("--data-dir") && help.contains("Examples:"), "{help}");
-    // A setting that is wrong does not keep anybody from reading how to write it.
+    // A wrong setting does not keep anybody from reading how to write it.
     assert_eq!(printed(&["--help"], &[("SNUG_LISTEN", "x")]), help);
     let version = printed(&["--version"], &[]);
     assert!(version.starts_with(concat!("snug ", env!("CARGO_PKG_VERSION"))), "{version}");

@@ -1,29 +1,29 @@
-//! The protocol itself, case by case as the Autobahn suite's chapters 1 to 7 have them. There is no
-//! echo here: a text that came through whole is one whose `client_id` comes back.
+//! The WebSocket protocol itself, case by case as in chapters 1 to 7 of the Autobahn suite. There is
+//! no echo here: a text has come through whole if its `client_id` comes back.
 
 use crate::support::bare::{Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, handshake};
 use crate::support::{Server, until, waiting};
 use serde_json::json;
 
-/// A frame's text of exactly this many bytes that is refused, by its own name.
+/// A frame of exactly this many bytes that is refused, with its `client_id`.
 fn sized(name: &str, length: usize) -> String {
     let text = json!({"type": "?", "client_id": name, "pad": ""}).to_string();
     let pad = length.checked_sub(text.len()).expect("longer than its name");
     json!({"type": "?", "client_id": name, "pad": "*".repeat(pad)}).to_string()
 }
 
-/// Waits for the answer to the frame of this name.
+/// Waits for the answer to the frame with this `client_id`.
 async fn came_through(bare: &mut Bare, name: &str) {
     let answer = bare.json().await;
     assert_eq!((&answer["code"], &answer["client_id"]), (&json!("bad_frame"), &json!(name)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_of_every_length_come_through_whole_or_chopped() {
+async fn texts_of_every_length_arrive_whole_or_in_pieces() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
-    // No text at all is no JSON.
+    // An empty text is not JSON.
     bare.send(frame(TEXT, b"")).await;
     assert_eq!(bare.json().await["code"], "bad_json");
     for length in [64, 124, 125, 126, 127, 128, 4_095, 4_096, 65_535, 65_536] {
@@ -49,7 +49,7 @@ async fn texts_of_every_length_come_through_whole_or_chopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pings_of_every_length_come_back_as_they_were() {
+async fn pings_of_every_length_are_echoed() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
@@ -62,7 +62,7 @@ async fn pings_of_every_length_come_back_as_they_were() {
         bare.send([byte]).await;
     }
     assert_eq!(bare.frame().await.unwrap().payload, [7; 125]);
-    // Pongs that nobody asked for, and ten pings at once.
+    // Unsolicited pongs, and ten pings at once.
     bare.send(frame(PONG, b"unasked")).await;
     bare.send((0..10).flat_map(|n| frame(PING, &[n])).collect::<Vec<u8>>()).await;
     for n in 0..10 {
@@ -71,7 +71,7 @@ async fn pings_of_every_length_come_back_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fragments_join_whatever_comes_between() {
+async fn fragments_are_joined_whatever_comes_in_between() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
@@ -122,7 +122,7 @@ async fn utf_8_is_read_to_its_boundaries() {
         let content = format!("<{}>", char::from_u32(code).unwrap());
         let text = format!("{{\"content\":\"{}\"}}", content.replace(char::is_control, "-"));
         let bytes = text.as_bytes();
-        // Cut through the middle of the character.
+        // Split in the middle of the character.
         let (head, tail) = bytes.split_at(bytes.len() - 4);
         bare.send([frame(0x01, head), frame(CONTINUATION, tail)].concat()).await;
         let expected = content.replace(char::is_control, "-");
@@ -159,7 +159,7 @@ async fn utf_8_is_read_to_its_boundaries() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_close_is_answered_with_its_code_or_refused() {
+async fn a_close_is_answered_with_its_own_code_or_refused() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let valid = (1000..=1003).chain(1007..=1013).chain([3000, 3999, 4000, 4999]);
@@ -186,7 +186,7 @@ async fn a_close_is_answered_with_its_code_or_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frame_right_behind_the_handshake_is_heard() {
+async fn a_frame_right_after_the_handshake_is_read() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let bearer = format!("Bearer {}", ada.token);
@@ -199,7 +199,7 @@ async fn a_frame_right_behind_the_handshake_is_heard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frame_that_comes_before_the_welcome_is_heard() {
+async fn a_frame_that_arrives_before_the_welcome_is_read() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut other = ada.socket("/ws").await;
@@ -208,10 +208,10 @@ async fn a_frame_that_comes_before_the_welcome_is_heard() {
     let bearer = format!("Bearer {}", ada.token);
     let mut bare = Bare::connect(&server).await;
     bare.send(handshake(&server, "/ws", &[("Authorization", &bearer)])).await;
-    until("the chats of the welcome are waited for", || async { waiting(&watcher).await > 0 })
-        .await;
+    until("the read for the welcome is waiting", || async { waiting(&watcher).await > 0 }).await;
     bare.text(r#"{"type":"ping"}"#).await;
-    // All sockets of a user have one poll: what came later on another is answered after it was told of this.
+    // All sockets of a user share one poll: if a later frame on another socket has been answered, this
+    // one has been reported.
     assert!(other.is_silent().await);
     holder.batch_execute("rollback").await.unwrap();
     assert_eq!(bare.answer().await.0, 101);

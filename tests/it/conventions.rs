@@ -7,7 +7,7 @@ use snug::ids::ID_MAX;
 use snug::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_path_is_404_and_another_method_405_with_what_is_allowed() {
+async fn an_unknown_path_is_404_and_a_wrong_method_is_405_with_allow() {
     let server = Server::start().await;
     let nobody = Person::nobody(&server);
     for path in ["/nothing", "/chats/", "/chats/room/1/nothing", "/CHATS", "/auth", "/auth/me/"] {
@@ -130,7 +130,7 @@ async fn a_body_is_json_of_the_right_type_and_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_before_they_send_is_told_to_go_on_or_not() {
+async fn expect_100_continue_is_answered_with_100_or_a_refusal() {
     let server = Server::start().await;
     let head = |length: usize| {
         format!(
@@ -149,7 +149,7 @@ async fn who_asks_before_they_send_is_told_to_go_on_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn members_that_nobody_knows_are_ignored_and_wrong_types_named() {
+async fn unknown_members_are_ignored_and_wrong_types_are_named() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let room = json!({"name": "Tea", "colour": {"deep": [1]}, "description": null});
@@ -181,7 +181,7 @@ async fn an_error_is_a_problem_with_title_status_code_and_detail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_carries_the_headers_that_keep_browsers_safe() {
+async fn every_answer_has_the_security_headers() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     for path in
@@ -208,14 +208,14 @@ async fn every_answer_carries_the_headers_that_keep_browsers_safe() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_https_browsers_are_told_to_stay_there() {
+async fn over_https_hsts_is_sent() {
     let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
     let headers = Person::nobody(&server).get("/healthz").await.headers;
     assert_eq!(headers["strict-transport-security"], "max-age=31536000");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_that_cannot_be_one_is_nobodys() {
+async fn an_impossible_id_is_like_an_unknown_one() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let absent = ada.get("/chats/room/999999/history").await;

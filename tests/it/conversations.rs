@@ -1,10 +1,10 @@
-//! The main road: people sign up, talk in the general chat, privately and in rooms, and find it again.
+//! The main path: people sign up, talk in the general chat, privately and in rooms, and find it again.
 
 use crate::support::Server;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_says_the_others_hear_in_order() {
+async fn everybody_receives_messages_in_order() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut hers = ada.socket("/ws/general").await;
@@ -22,7 +22,7 @@ async fn what_one_says_the_others_hear_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_is_entered_by_link_and_approval() {
+async fn a_room_is_joined_by_link_and_approval() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut hers = ada.socket("/ws").await;
@@ -38,11 +38,11 @@ async fn a_room_is_entered_by_link_and_approval() {
     bob.delete(&format!("/chats/room/{room_id}/members/{}", bob.id)).await.expect(204);
     assert_eq!(his.expect("chat_removed").await["chat_id"], room_id);
     ada.say(room_id, "Gone?").await;
-    assert!(his.is_silent().await, "nothing comes after chat_removed");
+    assert!(his.is_silent().await, "nothing arrives after chat_removed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_resumes_where_they_left() {
+async fn a_reader_resumes_where_they_left_off() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     for n in 1..=5 {

@@ -1,4 +1,4 @@
-//! The program and its own PostgreSQL, killed again and again while people talk.
+//! The program and its own PostgreSQL, killed repeatedly while people talk.
 
 use crate::commands::snug;
 use crate::support::crowd::{Signals, check, listen, post, stored_in, talk, wait_for};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio_postgres::NoTls;
 
-/// The program with a data directory of its own, always on the same port.
+/// The program with its own data directory, always on the same port.
 struct Appliance {
     address: String,
     data_dir: PathBuf,
@@ -47,7 +47,7 @@ impl Appliance {
         .await;
     }
 
-    /// Kills it in the middle of whatever it does, and starts it again.
+    /// Kills it in the middle of whatever it is doing, and starts it again.
     async fn crash(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -70,7 +70,7 @@ impl Appliance {
         client
     }
 
-    /// Ends it as its manager would; PostgreSQL goes with it.
+    /// Ends it as the service manager would; PostgreSQL ends with it.
     fn stop(&mut self) {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).unwrap();
         assert!(self.child.wait().unwrap().success());
@@ -101,7 +101,7 @@ fn launch(address: &str, data_dir: &std::path::Path) -> Child {
         .unwrap()
 }
 
-/// What goes on while `faults` happen; checked in the end.
+/// What goes on while `faults` happen; checked at the end.
 async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut Appliance, &Signals)) {
     let nobody = Person::at(appliance.base());
     let people = join_all(["ada", "bob", "cyd"].map(|name| nobody.joined_by(name))).await;
@@ -126,13 +126,13 @@ async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut App
     let ((acked, appliance), seen) = tokio::join!(writing, readers);
     let (history, last_seq) = stored_in(&appliance.database().await, 1).await;
     check(&history, last_seq, &acked, &seen);
-    // Every draft was settled in the end: nothing is stored that nobody owns.
+    // Every draft was settled in the end: nothing is stored that nobody knows of.
     assert_eq!(history.len(), acked.iter().map(Vec::len).sum::<usize>());
     appliance.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_again_and_again_loses_and_doubles_nothing() {
+async fn a_server_killed_repeatedly_loses_and_duplicates_nothing() {
     let mut appliance = Appliance::start().await;
     under_load(&mut appliance, async |appliance, signals| {
         for _ in 0..4 {
@@ -144,7 +144,7 @@ async fn a_server_killed_again_and_again_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgres_killed_again_and_again_loses_and_doubles_nothing() {
+async fn a_postgres_killed_repeatedly_loses_and_duplicates_nothing() {
     let mut appliance = Appliance::start().await;
     under_load(&mut appliance, async |appliance, signals| {
         for _ in 0..3 {
@@ -152,7 +152,7 @@ async fn a_postgres_killed_again_and_again_loses_and_doubles_nothing() {
             let killed = appliance.postmaster().unwrap();
             kill(killed, Signal::SIGKILL).unwrap();
             let began = Instant::now();
-            until("another one runs", || async {
+            until("another one is running", || async {
                 appliance.postmaster().is_some_and(|pid| pid != killed)
             })
             .await;
@@ -164,7 +164,7 @@ async fn a_postgres_killed_again_and_again_loses_and_doubles_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_killed_at_once_lose_and_double_nothing() {
+async fn both_killed_at_once_lose_and_duplicate_nothing() {
     let mut appliance = Appliance::start().await;
     under_load(&mut appliance, async |appliance, signals| {
         for _ in 0..2 {

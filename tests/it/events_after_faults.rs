@@ -1,4 +1,4 @@
-//! Whoever takes part in a chat, or no longer, hears of it, whatever becomes of an answer on the way.
+//! People who join or leave a chat are told, whatever becomes of an answer on the way.
 
 use crate::faults::behind;
 use crate::support::Server;
@@ -6,7 +6,7 @@ use crate::support::proxy::{Fate, Proxy};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_chat_whose_making_was_not_answered_is_told_at_the_next_try() {
+async fn a_private_chat_created_without_an_answer_is_announced_at_the_next_attempt() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
@@ -34,7 +34,7 @@ async fn a_private_chat_whose_making_was_not_answered_is_told_at_the_next_try() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_or_a_removal_whose_answer_was_lost_is_told_all_the_same() {
+async fn an_approval_or_removal_is_announced_even_if_its_answer_was_lost() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
@@ -61,12 +61,12 @@ async fn an_approval_or_a_removal_whose_answer_was_lost_is_told_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_approval_that_cannot_be_read_back_is_told_when_it_can() {
+async fn an_approval_that_cannot_be_read_back_is_announced_once_it_can() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
     let mut his = bob.socket("/ws").await;
-    // The list of chats needs this table, a decision does not.
+    // The list of chats needs this table; a decision does not.
     let mut client = server.database.client().await;
     let held = client.transaction().await.unwrap();
     held.execute("lock table private_chats in access exclusive mode", &[]).await.unwrap();
@@ -78,7 +78,7 @@ async fn an_approval_that_cannot_be_read_back_is_told_when_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn welcome_asked_for_again_brings_what_nobody_told_of() {
+async fn another_welcome_brings_what_was_never_announced() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, _) = ada.room("Tea").await;
@@ -106,7 +106,7 @@ async fn welcome_asked_for_again_brings_what_nobody_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_back_after_a_removal_is_let_in_at_once() {
+async fn a_member_who_is_back_after_a_removal_is_let_in_at_once() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
@@ -115,7 +115,7 @@ async fn whoever_is_back_after_a_removal_is_let_in_at_once() {
     let mut inside = bob.socket(&path).await;
     ada.delete(&format!("/chats/room/{room}/members/{}", bob.id)).await.expect(204);
     assert_eq!(inside.closed().await, 4503);
-    // An approval that the shards are not told of.
+    // An approval that the shards are not told about.
     let client = server.database.client().await;
     let join = "insert into room_members (room_id, user_id, state) values ($1, $2, 'approved')";
     client.execute(join, &[&room, &bob.id]).await.unwrap();
@@ -125,7 +125,7 @@ async fn whoever_is_back_after_a_removal_is_let_in_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_hears_nothing_of_a_chat_that_it_does_not_follow() {
+async fn a_socket_receives_nothing_from_a_chat_that_it_does_not_follow() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, _) = ada.room("Tea").await;
@@ -145,11 +145,11 @@ async fn a_socket_hears_nothing_of_a_chat_that_it_does_not_follow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_comes_before_the_welcome_is_told_after_it() {
+async fn a_request_that_arrives_before_the_welcome_is_announced_after_it() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
-    // The welcome of /ws needs this table, a request to join does not.
+    // The welcome of /ws needs this table; a request to join does not.
     let mut client = server.database.client().await;
     let held = client.transaction().await.unwrap();
     held.execute("lock table private_chats in access exclusive mode", &[]).await.unwrap();

@@ -1,5 +1,5 @@
 //! A database that fails in the middle: nothing acknowledged is lost, nothing is stored twice, nobody
-//! is told what is not so, and service comes back by itself.
+//! is told anything untrue, and service recovers by itself.
 
 use crate::support::crowd::{Signals, check, listen, post, stored, talk, wait_for};
 use crate::support::proxy::{Fate, Proxy};
@@ -9,12 +9,12 @@ use serde_json::json;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-/// A server behind the proxy, and its database without.
+/// A server behind the proxy, with direct access to its database.
 pub(crate) async fn behind(proxy: &Proxy) -> Server {
     Server::on(proxy.database(), &[("SNUG_DATABASE_URL", &proxy.url())]).await
 }
 
-/// What goes on while `faults` happen; checked in the end.
+/// What goes on while `faults` happen; checked at the end.
 async fn under_load(server: &Server, faults: impl AsyncFnOnce(&Signals)) {
     let people = join_all(["ada", "bob", "cyd"].map(|name| server.person(name))).await;
     let (signals, end) = (Signals::default(), AtomicI64::new(0));
@@ -43,7 +43,7 @@ async fn under_load(server: &Server, faults: impl AsyncFnOnce(&Signals)) {
     assert_healthy(server, &people[0]).await;
 }
 
-/// Within five seconds after a fault all is as before.
+/// Asserts that everything is as before within five seconds after a fault.
 async fn assert_healthy(server: &Server, person: &Person) {
     let began = Instant::now();
     server.wait_until_ready().await;
@@ -73,7 +73,7 @@ async fn assert_healthy(server: &Server, person: &Person) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_commit_or_a_lost_answer_to_one_is_settled_unnoticed() {
+async fn a_lost_commit_or_a_lost_answer_to_one_goes_unnoticed() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
@@ -83,7 +83,7 @@ async fn a_lost_commit_or_a_lost_answer_to_one_is_settled_unnoticed() {
     for round in 0..6 {
         proxy.doom(if round % 2 == 0 { Fate::AnswerLost } else { Fate::Lost });
         for n in 0..5 {
-            // With a client_id and without: the server has a name of its own for each.
+            // With and without a client_id: the server generates a key for the latter.
             let draft = match n % 2 {
                 0 => json!({"content": "x", "client_id": format!("{round}-{n}")}),
                 _ => json!({"content": "x"}),
@@ -104,7 +104,7 @@ async fn a_lost_commit_or_a_lost_answer_to_one_is_settled_unnoticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_cut_at_their_commits_lose_and_double_nothing() {
+async fn connections_cut_at_their_commits_lose_and_duplicate_nothing() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     under_load(&server, async |signals| {
@@ -118,7 +118,7 @@ async fn connections_cut_at_their_commits_lose_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
+async fn messages_given_up_but_stored_are_seen_when_the_database_is_back() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
@@ -132,7 +132,7 @@ async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
     let error = writer.expect("error").await;
     assert_eq!((&error["code"], &error["client_id"]), (&json!("unavailable"), &json!("second")));
     assert_eq!(stored(&server.database, 1).await.1, 2, "it was stored all the same");
-    // While it is away, others need not wait as long to hear so.
+    // While it is unavailable, later senders are told so sooner.
     let began = Instant::now();
     writer.send(json!({"content": "third", "client_id": "third"})).await;
     assert_eq!(writer.expect("error").await["client_id"], "third");
@@ -147,7 +147,7 @@ async fn what_was_given_up_but_stored_is_seen_when_the_database_is_back() {
     assert!(reader.is_silent().await);
 }
 
-/// Ends server processes of snug in this database; how many.
+/// Ends server processes of snug in this database; returns how many.
 pub(crate) async fn end_backends(database: &Database, which: &str) -> i64 {
     let end = format!(
         "select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -157,7 +157,7 @@ pub(crate) async fn end_backends(database: &Database, which: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backends_that_are_ended_under_load_lose_and_double_nothing() {
+async fn backends_ended_under_load_lose_and_duplicate_nothing() {
     let server = Server::start().await;
     under_load(&server, async |signals| {
         for round in 0..9 {
@@ -170,7 +170,7 @@ async fn backends_that_are_ended_under_load_lose_and_double_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_is_not_waited_for_without_end() {
+async fn a_database_that_hangs_is_not_waited_for_forever() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
@@ -199,7 +199,7 @@ async fn a_database_that_hangs_is_not_waited_for_without_end() {
     tokio::join!(by_http, reading, changing, asking);
     assert_eq!(writer.expect("error").await["code"], "unavailable");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-    // The sockets stay, and what needs no database is answered.
+    // The sockets stay open, and frames that need no database are answered.
     writer.send(json!({"type": "ping"})).await;
     writer.expect("pong").await;
     assert_eq!(ada.get("/healthz").await.status, 200);
@@ -220,7 +220,7 @@ async fn a_database_that_hangs_is_not_waited_for_without_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_backend_of_the_lane_is_not_doubled_by_its_successor() {
+async fn a_stopped_backend_of_the_lane_does_not_duplicate_what_its_successor_stores() {
     use nix::sys::signal::{Signal, kill};
     let server = Server::start().await;
     let ada = server.person("ada").await;
@@ -251,7 +251,7 @@ async fn a_stopped_backend_of_the_lane_is_not_doubled_by_its_successor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_out_of_connections_is_told_soon_and_come_back_to() {
+async fn a_database_without_free_connections_is_reported_soon_and_retried() {
     let proxy = Proxy::new().await;
     let (server, database) = (behind(&proxy).await, proxy.database());
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
@@ -301,7 +301,7 @@ async fn a_socket_for_which_the_server_cannot_read_is_not_called_slow() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_servers_on_one_database_give_out_each_number_once() {
     let database = Database::empty().await;
-    // They make the schema at the same time.
+    // They create the schema at the same time.
     let (one, two) =
         tokio::join!(Server::on(database.clone(), &[]), Server::on(database.clone(), &[]));
     let (ada, bob) = (one.person("ada").await, two.person("bob").await);
@@ -323,7 +323,7 @@ async fn two_servers_on_one_database_give_out_each_number_once() {
             talk(&bob, private, "d", &signals),
             enough
         );
-        // Each server tells its own sockets; the next message of its own brings what they lack.
+        // Each server tells only its own sockets; its next message brings what they are missing.
         for (person, name) in [(&ada, "last-a"), (&bob, "last-b"), (&ada, "last-c")] {
             let draft = json!({"content": name, "client_id": name});
             person.post("/chats/1/messages", draft).await.expect(201);

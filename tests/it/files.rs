@@ -1,4 +1,5 @@
-//! Beyond the limit of files, accepting waits without spinning, and goes on once there are some again.
+//! When no file descriptors are left, accepting waits without spinning, and goes on once there are
+//! some again.
 
 use crate::support::{Database, PATIENCE, Person, Program};
 use std::net::TcpStream;
@@ -8,7 +9,7 @@ const FILES: u32 = 64;
 const TOLD: &str = "connections cannot be accepted for a moment";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn beyond_the_limit_of_files_accepting_waits_and_then_goes_on() {
+async fn without_file_descriptors_accepting_waits_and_then_goes_on() {
     let program = Program::with_files(&Database::new().await, FILES);
     let base = program.base();
     let address = base.strip_prefix("http://").unwrap();
@@ -17,7 +18,7 @@ async fn beyond_the_limit_of_files_accepting_waits_and_then_goes_on() {
     let (began, before) = (Instant::now(), program.processor_time());
     program.lines(TOLD, 12).await;
     let (took, spent) = (began.elapsed(), program.processor_time() - before);
-    // A hundred milliseconds each; somewhat less, since a line may have been read late.
+    // A hundred milliseconds each; a little less, because a line may have been read late.
     assert!(took > Duration::from_millis(800), "ten tries in {took:?}");
     assert!(spent < took / 4, "{spent:?} of {took:?}");
     drop(held);

@@ -1,5 +1,5 @@
-//! Too fast and too slow: who floods is refused and then sent away, who stalls is sent away, and the
-//! others do not notice.
+//! Too fast and too slow: clients that flood are refused and then disconnected, clients that stall are
+//! disconnected, and the others do not notice.
 
 use crate::support::bare::{Bare, PING, PONG, TEXT, frame};
 use crate::support::{Answer, Person, Server, raise_file_limit, until};
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 const BURST: u32 = MESSAGE_RATE.burst;
 
-/// Writes over one socket what a burst has, then less than that over another, and less by HTTP. What is
-/// said of the first that is refused on each of those two ways, if both refuse any.
+/// Sends a burst over one socket, then less than that over another, and less by HTTP. Returns the first
+/// refusal of each of those two, if both refuse anything.
 async fn flood(person: &Person) -> Option<(Value, Answer)> {
     let draft = |n: u32| json!({"chat_id": 1, "content": "x", "client_id": n.to_string()});
     let (mut socket, mut other) = (person.socket("/ws").await, person.socket("/ws/general").await);
@@ -43,9 +43,9 @@ async fn flood(person: &Person) -> Option<(Value, Answer)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_burst_is_taken_and_what_is_beyond_it_refused_with_the_time_to_wait() {
+async fn a_burst_is_accepted_and_anything_beyond_is_refused_with_the_time_to_wait() {
     let server = Server::with(&[("SNUG_RATE_LIMITS", "on")]).await;
-    // A machine that stood still for seconds has allowed all of it meanwhile: then by somebody else.
+    // If the machine stood still for seconds, all of it was allowed: then another person tries.
     let mut flooded = None;
     for name in ["ada", "ben", "cid", "dot", "eve"] {
         let person = server.person(name).await;
@@ -61,17 +61,17 @@ async fn a_burst_is_taken_and_what_is_beyond_it_refused_with_the_time_to_wait() 
     assert!((1..=1_000).contains(&wait), "{wait}");
     refused.refused(429, "rate_limited");
     assert!(refused.headers.contains_key("retry-after"));
-    // The others may go on, and so may this one after a while.
+    // Others may go on, and so may this one after a while.
     let bob = server.person("bob").await;
     bob.say(1, "unhindered").await;
-    until("the pace is kept again", || async {
+    until("messages are accepted again", || async {
         ada.post("/chats/1/messages", json!({"content": "x"})).await.status == 201
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_goes_on_flooding_is_sent_away() {
+async fn a_client_that_keeps_flooding_is_disconnected() {
     let server = Server::with(&[("SNUG_RATE_LIMITS", "on")]).await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws/general").await;
@@ -80,7 +80,7 @@ async fn whoever_goes_on_flooding_is_sent_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_control_frames_than_anyone_needs_are_refused_and_then_the_end() {
+async fn too_many_control_frames_are_refused_and_then_close_the_socket() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     for flood in [frame(PING, b"?"), frame(PONG, b""), frame(TEXT, br#"{"type":"ping"}"#)] {
@@ -107,7 +107,7 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
     let mut going_on = ada.socket("/ws/general").await;
     let content = "🐌".repeat(CONTENT_CHARS_MAX);
     let mut last = 0;
-    // Its outbox is full, or has been waited for too long on a slow machine.
+    // Either its outbox is full, or on a slow machine it has been waited for too long.
     let is_given_up = async || {
         let metrics = ada.get("/metrics").await.text;
         let given_up = ["snug_outbox_overflows_total 1", "snug_sockets 1"];
@@ -115,7 +115,7 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
     };
     let began = Instant::now();
     while !is_given_up().await {
-        assert!(began.elapsed() < Duration::from_secs(90), "what waits for a reader is bounded");
+        assert!(began.elapsed() < Duration::from_secs(90), "what waits for a reader is limited");
         // No more than can be replayed.
         let burst = if last < 900 { 20 } else { 0 };
         for _ in 0..burst {
@@ -126,7 +126,7 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
             assert_eq!(going_on.next().await["seq"], last);
         }
     }
-    // The stalled one reads again: whole frames in order, then the close.
+    // The stalled reader reads again: whole frames in order, then the close.
     let mut at = 0;
     while let Some(frame) = stalled.frame_or_cut().await {
         if frame.first != TEXT {
@@ -145,7 +145,7 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
+async fn the_kernels_share_of_what_waits_for_a_reader_is_limited_too() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let _stalled = Bare::open(&server, &bob, "/ws/general").await;
@@ -155,8 +155,8 @@ async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
     let most = OUTBOX_BYTES_MAX + 2 * SEND_BUFFER_BYTES + 256 * 1024;
     let mut said = 0;
     while !ada.get("/metrics").await.text.contains("snug_outbox_overflows_total 1") {
-        assert!(said < most, "{said} bytes wait for somebody who takes nothing");
-        // Several at once, so that it is not cut for its time on a slow machine.
+        assert!(said < most, "{said} bytes wait for a reader that takes nothing");
+        // Several at once, so that it is not disconnected for the time it takes on a slow machine.
         for _ in 0..8 {
             said += content.len();
             going_on.send(json!({"content": content})).await;
@@ -169,7 +169,7 @@ async fn what_waits_for_a_reader_is_bounded_before_it_reaches_the_outbox_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
+async fn a_reader_that_takes_nothing_for_ten_seconds_is_disconnected() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (content, mut seq) = ("🐌".repeat(CONTENT_CHARS_MAX), 0);
@@ -177,7 +177,7 @@ async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
         let metrics = ada.get("/metrics").await.text;
         metrics.lines().any(|other| other == line)
     };
-    // How many messages the kernel and the outbox hold together for a reader who takes none.
+    // How many messages the kernel and the outbox hold together for a reader that takes none.
     let first = Bare::narrow(&server, &bob, "/ws/general").await;
     while !is_true("snug_outbox_overflows_total 1").await {
         ada.say(1, &content).await;
@@ -205,7 +205,7 @@ async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
         assert!(more.is_err(), "{more:?}");
     }
     assert!(began.elapsed() > Duration::from_secs(9), "{:?}", began.elapsed());
-    assert!(is_true("snug_outbox_overflows_total 1").await, "it was the time, not the room");
+    assert!(is_true("snug_outbox_overflows_total 1").await, "it was the time, not the size");
     let taken = stalled.rest().await as i64;
     assert!(taken < said * CONTENT_BYTES_MAX as i64, "{taken}");
     let mut resumed = bob.socket(&format!("/ws/general?after={}", seq - said)).await;
@@ -214,9 +214,9 @@ async fn a_reader_that_takes_nothing_for_ten_seconds_is_gone() {
     }
 }
 
-/// On one thread, as on one core: what the shard does not leave to others, nobody has.
+/// On one thread, as on one core: only if the shard yields does anybody else get a turn.
 #[tokio::test]
-async fn a_message_to_many_leaves_a_turn_to_others() {
+async fn a_message_to_many_leaves_turns_for_others() {
     const MANY: u32 = SHARD_TURN + SHARD_TURN / 4;
     raise_file_limit();
     let many = ("SNUG_MAX_CONNECTIONS_PER_USER", &*MANY.to_string());
@@ -229,7 +229,7 @@ async fn a_message_to_many_leaves_a_turn_to_others() {
     let [first, .., last] = &mut sockets[..] else { unreachable!("there are many") };
     let reading = async {
         first.expect("message").await;
-        assert!(last.next().now_or_never().is_none(), "all were written to in one go");
+        assert!(last.next().now_or_never().is_none(), "all were written in one go");
         last.expect("message").await;
     };
     tokio::join!(ada.say(1, "Hello, all!"), reading);

@@ -1,4 +1,4 @@
-//! What each frame of a client means, and what the server answers it with.
+//! What each client frame means, and how the server answers it.
 
 use crate::support::bare::{Bare, TEXT, frame};
 use crate::support::{Person, Server, Socket};
@@ -14,7 +14,7 @@ fn code(frame: &Value) -> &str {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn welcome_comes_first_and_says_how_each_chat_stands() {
+async fn welcome_comes_first_and_tells_the_state_of_each_chat() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     ada.say(1, "one").await;
@@ -34,17 +34,17 @@ async fn welcome_comes_first_and_says_how_each_chat_stands() {
     let welcome = ada.raw_socket("/ws").await.next().await;
     let empty = |id, kind| json!({"chat_id": id, "chat_type": kind, "last_seq": 0, "read_seq": 0});
     assert_eq!(welcome["chats"], json!([general, empty(private, "private"), empty(room, "room")]));
-    // Bob was there before anything was said.
+    // Bob had an account before anything was said.
     let welcome = bob.raw_socket("/ws/general").await.next().await;
     assert_eq!(welcome["chats"][0]["read_seq"], 0);
-    // Cy was not.
+    // Cy did not.
     let cy = server.person("cyd").await;
     let welcome = cy.raw_socket("/ws/general").await.next().await;
     assert_eq!(welcome["chats"][0]["read_seq"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_reaches_all_who_are_attached_in_the_shape_of_its_chat() {
+async fn a_message_reaches_every_connected_reader_in_the_shape_of_its_chat() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -66,7 +66,7 @@ async fn a_message_reaches_all_who_are_attached_in_the_shape_of_its_chat() {
     ] {
         let mut hers = ada.socket(&path).await;
         let mut his = bob.socket(&path).await;
-        // The chat may be named, and must then be this one; what slips in besides has no effect.
+        // The frame may name the chat, which must then be this one; other members have no effect.
         let draft = json!({"content": "Hi \n", "chat_id": chat_id, "user_id": 99, "id": 99,
             "seq": 99, "timestamp": "1970-01-01T00:00:00Z", "chat_type": "x", "username": "eve"});
         hers.send(draft).await;
@@ -109,11 +109,11 @@ async fn an_ack_is_for_the_sending_socket_and_only_for_a_client_id() {
     assert_eq!(ack, expected);
     assert_eq!(other.next().await, message);
     assert!(other.is_silent().await, "the ack is not for the other socket");
-    assert!(sending.is_silent().await, "nothing comes twice");
+    assert!(sending.is_silent().await, "nothing arrives twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nonsense_is_refused_by_name_and_nothing_is_stored() {
+async fn nonsense_is_refused_with_its_client_id_and_nothing_is_stored() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
@@ -172,7 +172,7 @@ async fn nonsense_is_refused_by_name_and_nothing_is_stored() {
         bare.send(frame(TEXT, text.as_bytes())).await;
         let answer = bare.json().await;
         assert_eq!(code(&answer), expected, "{:.80}", text);
-        // Something sensible in between, or it would count as persisting.
+        // A valid frame in between, or it would count as persisting.
         bare.text(r#"{"type":"ping"}"#).await;
         assert_eq!(bare.json().await["type"], "pong");
     }
@@ -208,7 +208,7 @@ async fn the_longest_content_is_stored_as_it_was_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn persisting_nonsense_ends_with_1008() {
+async fn persistent_nonsense_ends_with_1008() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
@@ -217,7 +217,7 @@ async fn persisting_nonsense_ends_with_1008() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_error_names_what_the_frame_named_itself_by() {
+async fn an_error_repeats_the_names_that_the_frame_gave_itself() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws").await;
@@ -252,7 +252,7 @@ async fn a_ping_is_answered_and_unknown_members_are_ignored() {
     assert_eq!(socket.next().await, json!({"type": "pong"}));
 }
 
-/// Waits until this socket is told that its user has read so far, or further.
+/// Waits until this socket is told that its user has read at least this far.
 async fn has_read(socket: &mut Socket, chat_id: i64, seq: i64) -> usize {
     for frames in 1.. {
         let read = socket.expect("read").await;
@@ -265,7 +265,7 @@ async fn has_read(socket: &mut Socket, chat_id: i64, seq: i64) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_socket_has_read_the_users_others_hear() {
+async fn what_one_socket_has_read_is_told_to_the_users_others() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     for n in 1..=20 {
@@ -283,13 +283,13 @@ async fn what_one_socket_has_read_the_users_others_hear() {
     for socket in [&mut second, &mut general] {
         assert!(has_read(socket, 1, 15).await <= 2, "at most one a second");
     }
-    // It only grows, and never past the end.
+    // It only grows, and never passes the end.
     general.send(json!({"type": "read", "seq": 3})).await;
     general.send(json!({"type": "read", "seq": 4711})).await;
     assert_eq!(has_read(&mut second, 1, 20).await, 1);
     assert_eq!(first.expect("read").await, json!({"type": "read", "chat_id": 1, "seq": 20}));
     assert!(first.expect_silence("read").await && general.expect_silence("read").await);
-    assert!(elsewhere.expect_silence("read").await, "another chat's socket hears nothing of it");
+    assert!(elsewhere.expect_silence("read").await, "another chat's socket is not told");
     assert!(hers.expect_silence("read").await, "nor does another user");
     bob.post("/chats/1/read", json!({"seq": 20})).await.expect(204);
     let chats = bob.get("/chats").await.expect(200);
@@ -301,7 +301,7 @@ async fn what_one_socket_has_read_the_users_others_hear() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn welcome_knows_what_was_read_a_moment_ago() {
+async fn welcome_includes_what_was_read_a_moment_ago() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let position = |welcome: Value| {
@@ -312,11 +312,11 @@ async fn welcome_knows_what_was_read_a_moment_ago() {
         let mut socket = person.raw_socket("/ws/general").await;
         position(socket.next().await)
     };
-    // Somebody follows the chat all the time, so that a shard knows how it stands.
+    // Somebody follows the chat all the time, so that a shard knows its last number.
     let (mut hers, _his) = (ada.socket("/ws/general").await, bob.socket("/ws/general").await);
     hers.send(json!({"content": "one", "client_id": "one"})).await;
     hers.expect("ack").await;
-    assert_eq!(welcome(&ada).await, (1, 1), "one's own message is read");
+    assert_eq!(welcome(&ada).await, (1, 1), "a sender's own message counts as read");
     assert_eq!(welcome(&bob).await, (1, 0));
     bob.post("/chats/1/read", json!({"seq": 1})).await.expect(204);
     assert_eq!(welcome(&bob).await, (1, 1));

@@ -1,4 +1,4 @@
-//! Pages of a chat's past.
+//! Pages of a chat's history.
 
 use crate::support::{Database, Person, Server, until, waiting};
 use futures_util::future::join_all;
@@ -113,7 +113,7 @@ async fn an_empty_chat_has_an_empty_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_that_cannot_be_is_422() {
+async fn an_impossible_page_is_422() {
     let (_server, ada) = talk(1).await;
     for (query, field) in [
         ("limit=0", "limit"),
@@ -140,7 +140,7 @@ async fn a_page_that_cannot_be_is_422() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_says_the_page_where_the_query_does_not() {
+async fn a_body_defines_the_page_if_the_query_does_not() {
     let (_server, ada) = talk(12).await;
     let asks = |query: &str, media_type: &str, body: &str| {
         let request = ada.request(Method::GET, &format!("{GENERAL}{query}"));
@@ -209,7 +209,7 @@ async fn messages_have_the_shape_of_their_chat() {
         assert_eq!(page["messages"], json!([expected]), "{path}");
         assert_eq!(posted, expected);
     }
-    // A chat is read by its own kind's path only.
+    // A chat can be read only by the path of its own kind.
     for path in [
         format!("/chats/room/{private}/history"),
         format!("/chats/private/{room}/history"),
@@ -221,9 +221,9 @@ async fn messages_have_the_shape_of_their_chat() {
     }
 }
 
-/// Eight of them, as long as it brings what they wait for.
+/// Up to eight of them, as long as their connection keeps returning pages.
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_that_are_read_at_once_share_a_connection() {
+async fn concurrent_pages_share_a_connection() {
     let (server, ada) = talk(12).await;
     let (holder, watcher) = (server.database.client().await, server.database.client().await);
     holder.batch_execute("begin; lock table general_messages").await.unwrap();
@@ -233,8 +233,9 @@ async fn pages_that_are_read_at_once_share_a_connection() {
         join_all((2..=9).map(|_| page(&ada, "limit=1"))).await
     };
     let release = async {
-        until("one waits on another", || async { waiting(&watcher).await >= 2 }).await;
-        // Long enough for all the others to be there.
+        until("one is waiting on another connection", || async { waiting(&watcher).await >= 2 })
+            .await;
+        // Long enough for all the others to arrive.
         server.person("bob").await;
         assert!(waiting(&watcher).await <= 4, "of nine");
         holder.batch_execute("rollback").await.unwrap();
@@ -244,10 +245,10 @@ async fn pages_that_are_read_at_once_share_a_connection() {
     assert_eq!(others, vec![first; 8]);
 }
 
-/// The statements as the server prepares them. Only a plan that walks the key in order and stops at the
-/// limit stays cheap: in a chat of ten million, any other reads them all.
+/// The statements as the server prepares them. Only a plan that walks the key in order and stops at
+/// the limit stays cheap: in a chat of ten million messages, any other reads them all.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_walks_the_key_from_its_place_to_its_end() {
+async fn a_page_walks_the_key_and_reads_only_its_own_rows() {
     let database = Database::new().await.client().await;
     for chat_type in [ChatType::General, ChatType::Private, ChatType::Room] {
         let kind = chat_type.name();

@@ -1,5 +1,5 @@
-//! Changes whose answer is lost or does not come: what was done is told all the same, what was not is
-//! done again, and nothing is held for ever.
+//! Changes whose answer is lost or never comes: what was done is announced all the same, what was not
+//! done is tried again, and nothing is held forever.
 
 use crate::faults::behind;
 use crate::support::proxy::{Fate, Proxy};
@@ -47,7 +47,7 @@ async fn a_session_is_over_before_its_sockets_close() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_is_changed_together_with_the_end_of_other_sessions_or_not_at_all() {
+async fn a_password_change_and_the_end_of_other_sessions_happen_together_or_not_at_all() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let ada = server.person("ada").await;
@@ -80,7 +80,7 @@ async fn a_change_of_password_whose_answer_is_lost_ends_other_sessions_all_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chat_that_somebody_holds_is_given_up_in_time_and_others_flow() {
+async fn a_locked_chat_is_given_up_in_time_and_others_flow() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -99,7 +99,7 @@ async fn a_chat_that_somebody_holds_is_given_up_in_time_and_others_flow() {
         let error = writer.expect("error").await;
         assert_eq!((&error["code"], &error["chat_id"]), (&json!("unavailable"), &json!(1)));
     }
-    // The first may have gone alone, the others wait for it and then have their own deadline.
+    // The first may have gone alone; the others wait for it and then have their own deadline.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     let draft = json!({"type": "message", "chat_id": private, "content": "x", "client_id": "p"});
     writer.send(draft).await;
@@ -113,7 +113,7 @@ async fn a_chat_that_somebody_holds_is_given_up_in_time_and_others_flow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_that_is_cut_off_is_made_again() {
+async fn a_migration_that_is_cut_off_is_run_again() {
     for fate in [Fate::Lost, Fate::AnswerLost] {
         let proxy = Proxy::before(Database::empty().await);
         proxy.doom(fate);
@@ -124,7 +124,7 @@ async fn a_migration_that_is_cut_off_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_removal_whose_answer_is_lost_is_made_and_told() {
+async fn a_removal_whose_answer_is_lost_is_made_and_announced() {
     for fate in [Fate::Lost, Fate::AnswerLost] {
         let proxy = Proxy::new().await;
         let server = behind(&proxy).await;
@@ -143,16 +143,16 @@ async fn a_removal_whose_answer_is_lost_is_made_and_told() {
     }
 }
 
-/// Connections to PostgreSQL that the server has now.
+/// How many connections to PostgreSQL the server has now.
 async fn connections(person: &Person) -> u32 {
     let text = person.get("/metrics").await.text;
     let line = text.lines().find_map(|line| line.strip_prefix("snug_pool_connections "));
     line.unwrap().parse().unwrap()
 }
 
-/// Neither one that changes something nor one on which pages are read.
+/// Neither one for changes nor one for reading pages.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_hangs_keeps_no_connection() {
+async fn connections_to_a_database_that_hangs_are_discarded() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let ada = server.person("ada").await;
@@ -162,20 +162,20 @@ async fn a_database_that_hangs_keeps_no_connection() {
         assert!(ada.send(ask()).await.status.is_success());
         assert!(connections(&ada).await > 0);
         proxy.clog(true);
-        // More than there are connections: each of those is taken by one, or by all.
+        // More than there are connections: each is used by one caller, or shared by all.
         for answer in join_all((0..8).map(|_| ada.send(ask()))).await {
             answer.refused(503, "unavailable");
         }
-        until("all are thrown away", || async { connections(&ada).await == 0 }).await;
+        until("all are discarded", || async { connections(&ada).await == 0 }).await;
         proxy.clog(false);
         server.wait_until_ready().await;
         assert!(ada.send(ask()).await.status.is_success());
     }
 }
 
-/// One that hangs, among others that do not, is left alone as soon as somebody else comes.
+/// If only one connection hangs, it is left alone as soon as another caller comes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shared_connection_that_hangs_holds_up_nobody_who_comes_later() {
+async fn a_shared_connection_that_hangs_does_not_hold_up_later_callers() {
     use nix::sys::signal::{Signal, kill};
     let server = Server::start().await;
     let ada = server.person("ada").await;
@@ -208,9 +208,9 @@ async fn a_shared_connection_that_hangs_holds_up_nobody_who_comes_later() {
     assert!(!is_late, "before the first was given up");
 }
 
-/// Otherwise whoever comes next would wait for it, and no bound would count what is under way.
+/// Otherwise the next caller would wait for it, and the work under way would not be limited.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_whose_asker_has_left_is_kept_until_it_is_answered() {
+async fn a_connection_whose_caller_has_left_is_kept_until_it_is_answered() {
     for (path, table) in [("/chats/general/history", "general_messages"), ("/chats", "chat_rooms")]
     {
         let server = Server::start().await;
@@ -219,16 +219,16 @@ async fn a_connection_whose_asker_has_left_is_kept_until_it_is_answered() {
         let (holder, watcher) = (server.database.client().await, server.database.client().await);
         let bearer = format!("Authorization: Bearer {}", ada.token);
         let ask = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{bearer}\r\n\r\n", server.address);
-        // More in all than there are, so that they must have been given back.
+        // More in total than there are, so they must have been given back.
         for _ in 0..5 {
             holder.batch_execute(&format!("begin; lock table {table}")).await.unwrap();
             let mut askers = 0;
             while waiting(&watcher).await < 3 {
                 askers += 1;
-                assert!(askers < 60, "they are given the one on which another has just left");
+                assert!(askers < 60, "they were given a connection that a caller had just left");
                 let mut asker = Raw::open(&server).await;
                 asker.send(&ask).await;
-                // What came later is answered: it has been taken up.
+                // A later request is answered, so this one has been taken up.
                 ada.get("/auth/me").await.expect(200);
                 asker.end().await;
                 assert_eq!(asker.rest().await, "");

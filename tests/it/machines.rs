@@ -1,4 +1,4 @@
-//! What monitors and programs read, with and without a database.
+//! What monitoring and programs read, with and without a database.
 
 use crate::support::{Database, Person, Program, Server, until};
 use crate::tidy::files;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_readiness_and_descriptions_are_for_anybody() {
+async fn health_readiness_and_descriptions_are_public() {
     let server = Server::start().await;
     let nobody = Person::nobody(&server);
     for (path, media_type) in [
@@ -26,7 +26,7 @@ async fn health_readiness_and_descriptions_are_for_anybody() {
 }
 
 #[test]
-fn the_description_names_only_codes_that_there_are() {
+fn the_description_names_only_existing_codes() {
     fn codes(value: &Value, found: &mut BTreeSet<String>) {
         if let Value::Object(members) = value {
             match &members.get("code") {
@@ -50,12 +50,12 @@ fn the_description_names_only_codes_that_there_are() {
     assert!(found.len() > 15, "{found:?}");
     let source: String = files("src", ".rs").into_iter().map(|(_, text)| text).collect();
     for code in found {
-        assert!(source.contains(&format!("\"{code}\"")), "{code} is no code of ours");
+        assert!(source.contains(&format!("\"{code}\"")), "{code} is not one of our codes");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_for_the_machine_itself_and_for_the_tokens_holder() {
+async fn metrics_are_for_the_machine_itself_and_for_holders_of_the_token() {
     let token = "Zt8rQ2mX5wYb7kLp";
     let server = Server::with(&[("SNUG_METRICS_TOKEN", token)]).await;
     let nobody = Person::nobody(&server);
@@ -105,7 +105,7 @@ async fn metrics_count_what_happens() {
         .await;
     let mut third = ada.socket("/ws/general?after=0").await;
     third.expect("caught_up").await;
-    assert_eq!(value("snug_deliveries_total").await, 3.0, "what is replayed is handed over too");
+    assert_eq!(value("snug_deliveries_total").await, 3.0, "replayed messages count, too");
     for (name, expected) in [
         ("snug_sockets", 3.0),
         ("snug_users_online", 1.0),
@@ -124,7 +124,7 @@ async fn metrics_count_what_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_database_it_serves_what_it_can_and_says_so_once() {
+async fn without_a_database_it_serves_what_it_can_and_logs_that_once() {
     let database = Database::empty().await;
     let dead = "postgres:///snug?host=/nonexistent&user=snug";
     let program = Program::start(&database, &[("SNUG_DATABASE_URL", dead)]);
@@ -161,7 +161,7 @@ async fn when_the_database_comes_back_so_does_the_service() {
     until("nothing is ready", || async { ada.get("/readyz").await.status == 503 }).await;
     for path in ["/readyz", "/chats", "/chats/general/history", "/auth/me", "/users?q=a"] {
         let answer = ada.get(path).await;
-        // The session may still be known for a second, and with it nothing else.
+        // The session may still be cached for a second, but nothing else works.
         answer.refused(503, "unavailable");
         assert!(answer.headers.contains_key("retry-after"));
     }

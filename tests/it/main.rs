@@ -1,4 +1,4 @@
-//! Tests from outside: each file keeps one promise.
+//! Tests from outside: each file guards one promise.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -1,4 +1,4 @@
-//! What people write is text, wherever it comes back.
+//! What people write is only text, wherever it appears again.
 
 use crate::support::{PASSWORD, Person, Server};
 use serde_json::json;

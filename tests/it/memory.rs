@@ -1,4 +1,5 @@
-//! What a socket costs the real program: next to nothing while it is idle, and again after it has talked.
+//! What a socket costs the real program: next to nothing while it is idle, and again after it has
+//! talked.
 
 use crate::commands::snug;
 use crate::support::{raise_file_limit, until};
@@ -12,13 +13,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const SOCKETS: u64 = 2_000;
-/// Twice what a socket may cost, since the allocator's pieces do not come one by one.
+/// Twice what a socket may cost, because the allocator works in larger pieces.
 const SOCKET_BYTES_MAX: u64 = 2 * 1024;
-/// Enough for the program to have met everything once that it keeps for good.
+/// Enough for the program to have made, once, every allocation that it keeps for good.
 const FIRST: usize = 100;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_socket_costs_no_buffer_before_and_after_a_long_message() {
+async fn an_idle_socket_holds_no_buffer_before_or_after_a_long_message() {
     raise_file_limit();
     let program = Program::start().await;
     let mut sockets: Vec<_> = (0..FIRST).map(|_| program.open()).collect();
@@ -33,11 +34,12 @@ async fn an_idle_socket_costs_no_buffer_before_and_after_a_long_message() {
         socket.read_exact(&mut message).unwrap();
         assert_eq!(message[0], 0x81);
     }
-    until("what was said is forgotten", || async { program.memory() <= most }).await;
+    until("the buffers of what was said are given back", || async { program.memory() <= most })
+        .await;
 }
 
-/// A snug with a PostgreSQL of its own, and a user whose token was made beside it: hashing passwords
-/// would leave traces.
+/// A snug with its own PostgreSQL, and a user whose token was created by command: hashing passwords in
+/// the server would leave traces in its memory.
 struct Program {
     child: Child,
     address: SocketAddr,
@@ -48,7 +50,7 @@ struct Program {
 impl Program {
     async fn start() -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        // PostgreSQL may run as another user below.
+        // PostgreSQL may run as another user, who must be able to enter this directory.
         set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
         let data = scratch.path().join("data").to_str().unwrap().to_owned();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -78,7 +80,7 @@ impl Program {
         program
     }
 
-    /// A socket on the general chat that has had its welcome.
+    /// A socket on the general chat that has received its welcome.
     fn open(&self) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -99,7 +101,7 @@ impl Program {
         stream
     }
 
-    /// Bytes that are the program's own: what lies in files does not count.
+    /// The bytes that belong to the program alone: file-backed pages do not count.
     fn memory(&self) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.child.id());
         let rollup = std::fs::read_to_string(path).unwrap();
@@ -111,13 +113,13 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
-        // Politely, so that its PostgreSQL ends too; it may have ended already.
+        // With SIGTERM, so that its PostgreSQL ends, too; it may have ended already.
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
         let _ = self.child.wait();
     }
 }
 
-/// A client's frame that says so.
+/// A client's frame that sends this message.
 fn masked(content: &str) -> Vec<u8> {
     let text = format!(r#"{{"content":"{content}"}}"#);
     let mut frame = vec![0x81, 0x80 | 126];

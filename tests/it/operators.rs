@@ -1,4 +1,4 @@
-//! What an operator does from the command line, while snug serves and while it does not.
+//! What an operator does from the command line, while snug is serving and while it is not.
 
 use crate::commands::snug;
 use crate::support::{PASSWORD, Person, SECRET, Server};
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::io::Write;
 use std::process::Stdio;
 
-/// What the command prints, with this standard input; nothing may go wrong or be complained of.
+/// What the command prints, given this standard input; nothing may fail or be complained about.
 fn said(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> String {
     let mut child = snug(arguments, variables)
         .stdin(Stdio::piped())
@@ -21,7 +21,7 @@ fn said(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_and_a_token_made_by_command_are_good_at_once() {
+async fn an_account_and_a_token_created_by_command_work_at_once() {
     let server = Server::start().await;
     server.person("ada").await;
     let url = server.database.url();
@@ -40,7 +40,7 @@ async fn an_account_and_a_token_made_by_command_are_good_at_once() {
 }
 
 #[test]
-fn commands_without_a_server_start_and_stop_postgresql_without_a_word() {
+fn commands_without_a_server_start_and_stop_postgresql_silently() {
     let scratch = crate::starts::scratch();
     let data = scratch.path().join("data");
     let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("PATH", "/usr/bin:/bin")];
@@ -50,7 +50,7 @@ fn commands_without_a_server_start_and_stop_postgresql_without_a_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_is_refused_says_why_in_one_line() {
+async fn a_refused_command_says_why_in_one_line() {
     let server = Server::start().await;
     server.person("ada").await;
     let url = server.database.url();

@@ -1,5 +1,5 @@
-//! One order for all: numbers without a hole, the same for every reader, however many write, and
-//! however often a reader goes and comes back.
+//! One order for everybody: numbers without a gap, the same for every reader, however many people
+//! write, and however often a reader leaves and comes back.
 
 use crate::support::crowd::{self, Signals, check, listen, post, stored, talk};
 use crate::support::{Server, until, waiting};
@@ -44,7 +44,7 @@ async fn all_readers_see_one_order_while_many_write() {
         };
         assert!(sorted.is_sorted_by_key(number), "drafts of one sender overtook each other");
     }
-    // History, page by page, is what was seen.
+    // The history, page by page, is what the readers saw.
     let mut paged = Vec::new();
     while paged.len() < history.len() {
         let path = format!("/chats/general/history?limit=200&after={}", paged.len());
@@ -55,7 +55,7 @@ async fn all_readers_see_one_order_while_many_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_comes_back_again_and_again_sees_every_message_once() {
+async fn a_reader_that_keeps_reconnecting_sees_every_message_once() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -91,7 +91,7 @@ async fn a_reader_that_comes_back_again_and_again_sees_every_message_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chats_that_are_written_at_once_do_not_mix() {
+async fn chats_written_to_at_once_do_not_mix() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let rooms = join_all((0..8).map(|n| {
@@ -156,7 +156,7 @@ async fn a_removed_members_message_never_slips_in() {
         until("he talks", || async { count().await > before }).await;
         ada.delete(&format!("/chats/room/{room}/members/{}", bob.id)).await.expect(204);
         let then = count().await;
-        // Some of his drafts are refused after this.
+        // After this, some of his drafts are refused.
         ada.say(room, "after").await;
         stop.store(true, Relaxed);
         talking.await.unwrap();
@@ -164,9 +164,9 @@ async fn a_removed_members_message_never_slips_in() {
     }
 }
 
-/// As the numbers are given out, so that a later one is never dated earlier.
+/// In the order of the numbers, so that a later one never has an earlier date.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_dated_when_its_chat_is_locked() {
+async fn a_message_gets_its_timestamp_when_its_chat_is_locked() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let (holder, watcher) = (server.database.client().await, server.database.client().await);

@@ -1,4 +1,4 @@
-//! A page of somebody else's in a user's browser changes nothing.
+//! Another site's page in a user's browser can change nothing (cross-site request forgery).
 
 use crate::support::{PASSWORD, Person, Server};
 use reqwest::Method;
@@ -39,13 +39,13 @@ async fn with_the_cookie_a_change_must_come_from_our_own_pages() {
     for site in ["cross-site", "same-site", "none", "same-origin, same-origin"] {
         says(&[("sec-fetch-site", site)]).await.refused(403, "foreign_origin");
     }
-    // What changes nothing may come from anywhere: its answer cannot be read there.
+    // Requests that change nothing may come from anywhere: the other site cannot read the answer.
     let read = ada.browses(Method::GET, "/chats").header("origin", "https://evil.example");
     ada.send(read).await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_is_refused_to_a_foreign_page_whatever_it_asks() {
+async fn every_change_is_refused_to_another_sites_page() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let (room, _) = ada.room("Tea").await;
@@ -71,7 +71,7 @@ async fn every_change_is_refused_to_a_foreign_page_whatever_it_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_in_a_header_is_no_browsers_doing() {
+async fn a_token_in_a_header_does_not_come_from_a_browser() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let request = ada.request(Method::POST, "/chats/1/messages").header("origin", "app://desktop");
@@ -79,7 +79,7 @@ async fn a_token_in_a_header_is_no_browsers_doing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_foreign_page_can_neither_log_anybody_in_nor_sign_them_up() {
+async fn another_sites_page_can_neither_log_anybody_in_nor_sign_them_up() {
     let server = Server::start().await;
     server.person("ada").await;
     let nobody = Person::nobody(&server);
@@ -99,7 +99,7 @@ async fn a_foreign_page_can_neither_log_anybody_in_nor_sign_them_up() {
         }
         let own = nobody.request(Method::POST, path).header("origin", server.url("")).json(&body);
         assert!(nobody.send(own).await.status.is_success());
-        // The password form is what a plain form sends too: its origin is all that tells.
+        // A plain HTML form can send the password form, too: only its origin gives it away.
         let form = nobody.request(Method::POST, path).header("origin", "https://evil.example");
         let form = form.header("content-type", "application/x-www-form-urlencoded");
         nobody.send(form.body("username=ada&password=x")).await.refused(403, "foreign_origin");
@@ -107,7 +107,7 @@ async fn a_foreign_page_can_neither_log_anybody_in_nor_sign_them_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plain_form_is_415_and_a_change_by_get_405() {
+async fn a_plain_form_is_415_and_a_change_by_get_is_405() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     for media_type in ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"] {
@@ -122,7 +122,7 @@ async fn a_plain_form_is_415_and_a_change_by_get_405() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_origin_is_the_public_urls_where_there_is_one() {
+async fn the_origin_is_that_of_the_public_url_if_there_is_one() {
     let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
     let ada = server.person("ada").await;
     let says = |origin: &str| {

@@ -1,5 +1,5 @@
-//! The pages for people from outside: who may see them, which forms count, what stored text becomes.
-//! What they look like and how they live is tried in a browser; see `tests/browser`.
+//! The pages for people, from outside: who may see them, which forms count, what becomes of stored
+//! text. What they look like and how they behave is tested in a browser; see `tests/browser`.
 
 use crate::support::{Answer, PASSWORD, Person, Server};
 use reqwest::Method;
@@ -66,7 +66,7 @@ impl Browser {
     async fn post(&mut self, path: &str, token: &str, fields: &[(&str, &str)]) -> Answer {
         let mut fields = fields.to_vec();
         fields.push(("form_token", token));
-        // As browsers write it when a page sends no referrer.
+        // As browsers do if a page sends no referrer.
         let request = self.request(Method::POST, path).header("origin", "null").form(&fields);
         self.send(request).await
     }
@@ -103,7 +103,7 @@ fn assert_guarded(headers: &HeaderMap) {
 }
 
 #[tokio::test]
-async fn who_is_not_signed_in_is_led_to_the_login_and_back() {
+async fn visitors_are_redirected_to_the_login_and_back() {
     let server = Server::start().await;
     let mut browser = Browser::new(&server);
     for (path, login) in [
@@ -122,7 +122,7 @@ async fn who_is_not_signed_in_is_led_to_the_login_and_back() {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_can_have_is_no_more_than_a_wrong_one() {
+async fn an_impossible_name_is_treated_like_a_wrong_one() {
     let server = Server::start().await;
     let mut browser = Browser::new(&server);
     for name in ["a\0", "", "a b", "x".repeat(5_000).as_str()] {
@@ -135,7 +135,7 @@ async fn a_name_that_nobody_can_have_is_no_more_than_a_wrong_one() {
 }
 
 #[tokio::test]
-async fn nobody_is_led_to_another_host() {
+async fn nobody_is_redirected_to_another_host() {
     let server = Server::start().await;
     server.person("ada").await;
     for foreign in ["https://evil.example/", "//evil.example", "/\\evil.example", "/login", "x"] {
@@ -154,7 +154,7 @@ async fn a_form_counts_only_with_the_token_of_its_session() {
     let token = form_token(&page.text);
     let other = Browser::signed_in(&server, "bob").await.get("/general").await;
     let again = form_token(&browser.get("/general").await.text);
-    assert_ne!(token, again, "it is masked anew for each page");
+    assert_ne!(token, again, "it is masked differently for each page");
     for bad in ["", "AAAA", &form_token(&other.text)] {
         assert_page(&browser.post("/general", bad, &[("content", "forged")]).await, 403);
     }
@@ -168,7 +168,7 @@ async fn a_form_counts_only_with_the_token_of_its_session() {
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_is_refused_also_a_login() {
+async fn a_form_from_another_site_is_refused_even_a_login() {
     let server = Server::start().await;
     server.person("ada").await;
     let mut browser = Browser::new(&server);
@@ -185,7 +185,8 @@ async fn a_form_from_elsewhere_is_refused_also_a_login() {
         assert_page(&foreign, 403);
         assert!(!foreign.headers.contains_key("set-cookie"));
     }
-    // Without the cookie of the door, as a form that a foreign page makes up would come.
+    // Without the cookie that a browser has before the login, as a form on another site's page would
+    // come.
     let made_up = Browser::new(&server);
     assert_page(&made_up.nobody.send(post(&made_up)).await, 403);
     let ours = post(&browser).header("origin", server.url(""));
@@ -212,7 +213,7 @@ async fn refusals_are_pages_for_people_and_problems_for_programs() {
 }
 
 #[tokio::test]
-async fn what_people_wrote_is_text_on_every_page() {
+async fn what_people_wrote_is_only_text_on_every_page() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let name: String = HOSTILE.chars().take(ROOM_NAME_CHARS_MAX).collect();
@@ -237,7 +238,7 @@ async fn what_people_wrote_is_text_on_every_page() {
 }
 
 #[tokio::test]
-async fn pages_are_compressed_for_who_takes_it() {
+async fn pages_are_compressed_for_browsers_that_accept_it() {
     let server = Server::start().await;
     server.person("ada").await;
     let mut browser = Browser::signed_in(&server, "ada").await;
@@ -252,7 +253,7 @@ async fn pages_are_compressed_for_who_takes_it() {
 }
 
 #[tokio::test]
-async fn a_page_goes_on_from_what_it_shows() {
+async fn a_page_resumes_from_what_it_shows() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let last = PAGE_ROWS_DEFAULT + 10;
@@ -274,7 +275,7 @@ async fn a_page_goes_on_from_what_it_shows() {
 }
 
 #[tokio::test]
-async fn the_creator_sees_who_asks_on_every_page_the_rooms_own_first() {
+async fn the_creator_sees_requests_on_every_page_those_of_the_room_first() {
     let server = Server::start().await;
     let (ada, bob, cyd) =
         (server.person("ada").await, server.person("bob").await, server.person("cyd").await);
@@ -289,7 +290,7 @@ async fn the_creator_sees_who_asks_on_every_page_the_rooms_own_first() {
         let at = |name: &str| page.find(&format!("<bdi class=\"name\">{name}</bdi> asks")).unwrap();
         at("bob") < at("cyd")
     };
-    assert!(order(&browser.get("/settings").await.text), "the oldest first");
+    assert!(order(&browser.get("/settings").await.text), "oldest first");
     let page = browser.get(&format!("/room/{cellar}")).await.text;
     assert!(!order(&page), "those of this room first");
     let deny = format!("/room/{cellar}/deny");
@@ -297,7 +298,7 @@ async fn the_creator_sees_who_asks_on_every_page_the_rooms_own_first() {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
     let denied = browser.post(&deny, &form_token(&page), &fields).await;
     assert_eq!(location(&denied), "/settings");
-    // The script asks for the same when it has missed some.
+    // The script reads the same list after it has missed some.
     let open = ada.get("/requests").await.expect(200);
     let user = serde_json::json!({"user_id": bob.id, "username": "bob"});
     let of_bob = serde_json::json!({"room_id": attic, "room_name": "Attic", "user": user});
@@ -346,7 +347,7 @@ async fn a_page_lets_nobody_do_what_the_api_would_not() {
 }
 
 #[tokio::test]
-async fn a_changed_password_leads_to_the_settings_which_say_so() {
+async fn a_password_change_redirects_to_the_settings_which_confirm_it() {
     let server = Server::start().await;
     server.person("ada").await;
     let mut browser = Browser::signed_in(&server, "ada").await;

@@ -1,5 +1,6 @@
-//! The PostgreSQL that snug starts itself: made, adopted, watched, restarted and stopped. Each test has
-//! a data directory of its own and the machine's real programs, as root or as an ordinary user.
+//! The PostgreSQL that snug starts itself: created, adopted, supervised, restarted and stopped. Each
+//! test has its own data directory and uses the machine's real programs, as root or as an ordinary
+//! user.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
@@ -16,21 +17,21 @@ use tokio_postgres::NoTls;
 /// Tells the process that plays the killed predecessor which directory to serve from.
 const PREDECESSOR: &str = "SNUG_TEST_PREDECESSOR";
 
-/// A data directory; every process that works in its cluster is gone when it is dropped.
+/// A data directory. Dropping it kills every process that works in its cluster.
 struct DataDir {
     path: PathBuf,
     _parent: tempfile::TempDir,
 }
 
 impl DataDir {
-    /// One that is still to be made.
+    /// One that does not exist yet.
     fn new() -> Self {
         let parent = tempfile::tempdir().unwrap();
         fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o711)).unwrap();
         Self { path: parent.path().join("data"), _parent: parent }
     }
 
-    /// One that is there, empty, for tests that put something into it first.
+    /// One that exists but is empty, for tests that put something into it first.
     fn made() -> Self {
         let dir = Self::new();
         fs::create_dir(&dir.path).unwrap();
@@ -51,7 +52,7 @@ impl DataDir {
         record.lines().next().unwrap().parse().unwrap()
     }
 
-    /// The processes that work in the cluster; one that has ended works nowhere.
+    /// The processes that work in the cluster; a zombie works nowhere.
     fn processes(&self) -> Vec<i32> {
         let cluster = self.file("postgres");
         fs::read_dir("/proc")
@@ -100,7 +101,7 @@ async fn execute(private: &Private, statements: &str) -> Result<(), tokio_postgr
     client.batch_execute(statements).await
 }
 
-/// Asks again until there is an answer.
+/// Keeps asking until there is an answer.
 async fn ask_until_answered(private: &Private, query: &str) -> String {
     let begun = Instant::now();
     loop {
@@ -116,12 +117,12 @@ fn assert_one_line(fatal: &Fatal, parts: &[&str]) {
     assert_eq!(fatal.status, 1);
     assert!(!fatal.message.contains('\n'), "{fatal}");
     for part in parts {
-        assert!(fatal.message.contains(part), "{part:?} is missing in: {fatal}");
+        assert!(fatal.message.contains(part), "{part:?} is missing from: {fatal}");
     }
 }
 
 #[tokio::test]
-async fn the_first_start_makes_a_cluster_with_our_settings() {
+async fn the_first_start_creates_a_cluster_with_our_settings() {
     let dir = DataDir::new();
     let private = Private::serve(&dir.options()).await.unwrap();
     for (setting, value) in [
@@ -192,7 +193,7 @@ async fn a_killed_postmaster_comes_back_with_what_was_committed() {
 }
 
 #[tokio::test]
-async fn a_busy_orphan_of_a_killed_postmaster_does_not_keep_it_away() {
+async fn a_busy_orphan_of_a_killed_postmaster_does_not_prevent_a_restart() {
     let dir = DataDir::new();
     let private = Private::serve(&dir.options()).await.unwrap();
     let (client, connection) = private.connection().connect(NoTls).await.unwrap();
@@ -210,7 +211,7 @@ async fn a_busy_orphan_of_a_killed_postmaster_does_not_keep_it_away() {
     assert_eq!(dir.processes(), Vec::<i32>::new());
 }
 
-/// Not a promise but the other half of the next test, which runs it in a process of its own: a server
+/// Not a promise but the other half of the next test, which runs it in a separate process: a server
 /// that is killed without a chance to clean up.
 #[tokio::test]
 async fn predecessor() {
@@ -221,7 +222,7 @@ async fn predecessor() {
 }
 
 #[tokio::test]
-async fn a_killed_predecessors_postmaster_is_adopted_watched_and_stopped() {
+async fn a_killed_predecessors_postmaster_is_adopted_supervised_and_stopped() {
     let dir = DataDir::new();
     let mut predecessor = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "postgres::predecessor"])
@@ -229,7 +230,7 @@ async fn a_killed_predecessors_postmaster_is_adopted_watched_and_stopped() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    // A command that came before the predecessor has the lock would start one itself.
+    // A command that came before the predecessor has the lock would start a PostgreSQL itself.
     until("the predecessor has the lock", || {
         fs::read_to_string(dir.file("lock")).is_ok_and(|lock| lock.starts_with("serve"))
     });
@@ -255,7 +256,7 @@ async fn stopping_leaves_no_process_and_the_next_start_finds_the_data() {
     let dir = DataDir::new();
     let private = Private::serve(&dir.options()).await.unwrap();
     execute(&private, "CREATE TABLE t (x text); INSERT INTO t VALUES ('kept')").await.unwrap();
-    // A client that stays must not keep it from stopping.
+    // A client that stays connected must not keep it from stopping.
     let (_client, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     private.stop().await;
@@ -268,7 +269,7 @@ async fn stopping_leaves_no_process_and_the_next_start_finds_the_data() {
 }
 
 #[tokio::test]
-async fn one_that_is_dropped_without_stop_is_stopped_all_the_same() {
+async fn a_postgres_dropped_without_stop_is_stopped_all_the_same() {
     let dir = DataDir::new();
     let private = Private::serve(&dir.options()).await.unwrap();
     drop(private);
@@ -280,7 +281,7 @@ async fn one_that_is_dropped_without_stop_is_stopped_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_half_made_cluster_is_removed_and_never_taken_for_a_whole_one() {
+async fn a_half_created_cluster_is_removed_and_never_mistaken_for_a_complete_one() {
     let dir = DataDir::made();
     let remains = dir.file("postgres.new.1");
     fs::create_dir_all(remains.join("base")).unwrap();
@@ -305,7 +306,7 @@ async fn a_command_uses_the_servers_postgres_and_leaves_it_running() {
 }
 
 #[tokio::test]
-async fn a_command_alone_starts_and_stops_one_and_a_server_waits_for_it() {
+async fn a_command_without_a_server_starts_and_stops_a_postgres_and_a_server_waits_for_it() {
     let dir = DataDir::new();
     let borrowed = Private::borrow(&dir.options()).await.unwrap();
     assert_eq!(ask(&borrowed, "SELECT 'alone'").await.unwrap(), "alone");
@@ -347,7 +348,7 @@ async fn a_data_directory_too_long_for_a_sockets_address_works() {
 }
 
 #[tokio::test]
-async fn a_stale_lock_file_with_the_number_of_another_process_is_no_obstacle() {
+async fn a_stale_lock_file_with_the_pid_of_another_process_is_not_an_obstacle() {
     let dir = DataDir::new();
     Private::serve(&dir.options()).await.unwrap().stop().await;
     let cluster = fs::metadata(dir.file("postgres")).unwrap();
@@ -369,7 +370,7 @@ async fn a_stale_lock_file_with_the_number_of_another_process_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn its_log_never_shows_what_is_stored() {
+async fn its_log_never_shows_stored_values() {
     let dir = DataDir::new();
     let private = Private::serve(&dir.options()).await.unwrap();
     execute(&private, "CREATE TABLE t (x text PRIMARY KEY CHECK (length(x) < 40), y int)")
@@ -393,7 +394,7 @@ async fn its_log_never_shows_what_is_stored() {
 }
 
 #[tokio::test]
-async fn a_long_log_is_cut_at_the_next_start() {
+async fn a_long_log_is_truncated_at_the_next_start() {
     let dir = DataDir::made();
     fs::write(dir.file("postgres.log"), vec![b'x'; 2 * 1024 * 1024]).unwrap();
     Private::serve(&dir.options()).await.unwrap().stop().await;
@@ -402,7 +403,7 @@ async fn a_long_log_is_cut_at_the_next_start() {
 }
 
 #[tokio::test]
-async fn a_long_log_that_cannot_be_kept_is_cut_all_the_same() {
+async fn a_long_log_that_cannot_be_kept_is_truncated_all_the_same() {
     let dir = DataDir::made();
     fs::write(dir.file("postgres.log"), vec![b'x'; 2 * 1024 * 1024]).unwrap();
     fs::create_dir(dir.file("postgres.log.old")).unwrap();
@@ -411,14 +412,14 @@ async fn a_long_log_that_cannot_be_kept_is_cut_all_the_same() {
 }
 
 #[tokio::test]
-async fn missing_programs_are_named_with_the_remedy() {
+async fn missing_programs_are_named_with_what_to_do() {
     let (dir, empty) = (DataDir::new(), tempfile::tempdir().unwrap());
     let mut options = dir.options();
     options.bindir = Some(empty.path().to_owned());
     let fatal = Private::serve(&options).await.unwrap_err();
     let bindir = empty.path().to_str().unwrap();
     assert_one_line(&fatal, &[bindir, "postgresql package", "SNUG_DATABASE_URL"]);
-    assert!(!dir.file("postgres").exists(), "nothing half-done");
+    assert!(!dir.file("postgres").exists(), "nothing is left half-done");
 }
 
 #[tokio::test]
@@ -443,7 +444,7 @@ async fn a_start_that_postgres_refuses_says_why_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_used_is_named_with_the_remedy() {
+async fn an_unusable_directory_is_named_with_what_to_do() {
     let dir = DataDir::made();
     let serve = async |data_dir: &Path| {
         let options = Options { data_dir: data_dir.to_owned(), bindir: None };
@@ -475,5 +476,5 @@ async fn a_directory_that_cannot_be_used_is_named_with_the_remedy() {
     fs::create_dir_all(&cluster).unwrap();
     fs::write(cluster.join("letter"), "").unwrap();
     assert_one_line(&serve(&dir.file("taken")).await, &["taken/postgres", "SNUG_DATA_DIR"]);
-    assert!(!dir.file("taken/postgres.new.1").exists(), "nothing half-done");
+    assert!(!dir.file("taken/postgres.new.1").exists(), "nothing is left half-done");
 }

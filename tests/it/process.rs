@@ -1,4 +1,4 @@
-//! The process as the service manager has it: what it hears, and a log that nobody reads.
+//! The process as the service manager sees it: what it is told, and a log that nobody reads.
 
 use crate::commands::snug;
 use nix::sys::signal::{Signal, kill};
@@ -13,11 +13,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 #[test]
-fn systemd_hears_when_it_is_ready_that_it_lives_and_when_it_stops() {
+fn systemd_is_told_when_it_is_ready_that_it_is_alive_and_when_it_stops() {
     let mut service = Service::start(Stdio::null());
     service.hear("READY=1");
     service.hear("WATCHDOG=1");
-    // Again, and again after PostgreSQL has died: what the database does is no reason for a restart.
+    // Again, and again after PostgreSQL has died: trouble with the database is no reason for a restart.
     service.hear("WATCHDOG=1");
     kill(service.postmaster(), Signal::SIGKILL).unwrap();
     service.hear("WATCHDOG=1");
@@ -46,7 +46,7 @@ fn a_log_that_nobody_reads_blocks_nothing() {
     assert!(service.child.wait().unwrap().success());
 }
 
-/// A server that does not outlive a test that fails, and the socket on which it reports.
+/// A server that does not outlive a failing test, and the socket on which it reports.
 struct Service {
     child: Child,
     manager: UnixDatagram,
@@ -56,7 +56,7 @@ struct Service {
 impl Service {
     fn start(log: Stdio) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        // PostgreSQL may run as another user below.
+        // PostgreSQL may run as another user, who must be able to enter this directory.
         set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
         let path = scratch.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
@@ -83,7 +83,7 @@ impl Service {
         Pid::from_raw(record.lines().next().unwrap().parse().unwrap())
     }
 
-    /// Waits until `state` is told; the socket's timeout is the deadline of each wait.
+    /// Waits until `state` is reported; the socket's timeout is the deadline of each wait.
     fn hear(&self, state: &str) {
         let mut buffer = [0; 1_024];
         loop {

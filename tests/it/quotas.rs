@@ -1,4 +1,4 @@
-//! How much of everything a user may own: one more is 409, and nothing is changed.
+//! How much of everything a user may own: one more is refused with 409, and nothing changes.
 
 use crate::support::{Person, Server};
 use serde_json::json;
@@ -6,7 +6,7 @@ use snug::limits::{
     PRIVATE_CHATS_PER_USER_MAX, REQUESTS_PER_ROOM_MAX, ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX,
 };
 
-/// Rooms of this creator in which these users are members besides.
+/// Rooms of this creator in which these users are also members.
 async fn put_rooms(server: &Server, count: i64, creator: i64, members: &[i64]) {
     let members: Vec<i64> = members.iter().chain([&creator]).copied().collect();
     let put = "with chat as (
@@ -22,7 +22,7 @@ async fn put_rooms(server: &Server, count: i64, creator: i64, members: &[i64]) {
     database.execute(put, &[&count, &creator, &members]).await.unwrap();
 }
 
-/// Private chats of this user with people who are gone.
+/// Private chats of this user with people whose accounts are gone.
 async fn put_private_chats(server: &Server, count: i64, user_id: i64) {
     let put = "with chat as (
             insert into chats (chat_type) select 'private' from generate_series(1, $1::bigint)

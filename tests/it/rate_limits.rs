@@ -1,4 +1,4 @@
-//! What may be done only so often, and whose address counts.
+//! What may be done only so often, and which address counts.
 
 use crate::support::{Answer, PASSWORD, Person, Server};
 use futures_util::future::join_all;
@@ -15,7 +15,7 @@ async fn limited(settings: &[(&str, &str)]) -> Server {
     Server::with(&settings).await
 }
 
-/// A login through a proxy that says it comes from this address.
+/// A login through a proxy that claims this address.
 async fn log_in(server: &Server, name: &str, password: &str, from: &str) -> Answer {
     let nobody = Person::nobody(server);
     let body = json!({"username": name, "password": password});
@@ -30,7 +30,7 @@ fn too_many(answer: &Answer) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn five_failures_for_an_account_from_an_address_are_enough_whether_or_not_it_exists() {
+async fn five_failures_per_account_and_address_are_the_limit_whether_or_not_it_exists() {
     let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
     server.person("ada").await;
     let mut last = Vec::new();
@@ -44,7 +44,7 @@ async fn five_failures_for_an_account_from_an_address_are_enough_whether_or_not_
         too_many(&log_in(&server, &name.to_uppercase(), PASSWORD, from).await);
     }
     assert_eq!(last[0], last[1]);
-    // The owner elsewhere is not locked out, and neither are others there.
+    // The owner, elsewhere, is not locked out, and neither are other users there.
     log_in(&server, "ada", PASSWORD, "192.0.2.3").await.expect(200);
     server.person("bob").await;
     log_in(&server, "bob", PASSWORD, "192.0.2.1").await.expect(200);
@@ -72,13 +72,13 @@ async fn of_passwords_that_come_at_once_no_more_than_a_burst_is_even_tried() {
     assert!(hashed_at_once <= burst, "{hashed_at_once} passwords were tried at once");
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), burst);
     answers.iter().filter(|answer| answer.status != 401).for_each(too_many);
-    // A change of password is one more way to guess it.
+    // Changing the password is another way to guess it.
     let body = json!({"current_password": "not this one", "new_password": "a new password"});
     too_many(&ada.post("/auth/password", body).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_knows_the_password_may_log_in_as_often_as_they_like() {
+async fn people_who_know_the_password_may_log_in_as_often_as_they_like() {
     let server = limited(&[]).await;
     server.person("ada").await;
     for _ in 0..8 {
@@ -88,11 +88,11 @@ async fn who_knows_the_password_may_log_in_as_often_as_they_like() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_failures_from_an_address_are_enough_whomever_they_were_for() {
+async fn twenty_failures_per_address_are_the_limit_whatever_the_account() {
     let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.0/8")]).await;
     server.person("ada").await;
     let tries = (0..40).map(|n| {
-        // One customer has a whole /64.
+        // One customer of a provider has a whole /64.
         let (name, from) = (format!("nobody{n}"), format!("2001:db8::{n:x}"));
         let server = &server;
         async move { log_in(server, &name, "not the password", &from).await }
@@ -105,11 +105,11 @@ async fn twenty_failures_from_an_address_are_enough_whomever_they_were_for() {
     log_in(&server, "ada", PASSWORD, "2001:db8:0:1::1").await.expect(200);
 }
 
-/// Fails to log in to this account, each time from another address, until that is too much; how often,
-/// which is no more than is allowed at once and meanwhile.
+/// Fails to log in to this account, each time from another address, until it is refused. Returns how
+/// often it failed before, which is at most what is allowed at once and in the time it takes.
 async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
     let (mut tried, began) = (0, Instant::now());
-    // Fewer at once than the hashing queue takes.
+    // Fewer at once than the hashing queue holds.
     for round in 0..30 {
         let tries = (0..40).map(|n| {
             let from = format!("{net}:{round:x}:{n:x}::1");
@@ -140,7 +140,7 @@ async fn failures_for_an_account_from_everywhere_are_bounded_but_not_for_its_own
         let tried = exhaust(&server, name, "2001:db8").await;
         assert!(tried >= LOGIN_FAILURES_FROM_AFAR.burst as usize, "{tried}");
     }
-    // Since then one more may have been allowed, or a few.
+    // One more may have been allowed since then, or a few.
     exhaust(&server, "ADA", "2001:db9").await;
     let strangers: Vec<_> = (0..10).map(|n| format!("198.51.100.{n}")).collect();
     assert!(is_locked(&server, "ada", &strangers).await);
@@ -156,8 +156,8 @@ async fn failures_for_an_account_from_everywhere_are_bounded_but_not_for_its_own
     assert!(is_locked(&server, "ada", &vec![home.to_owned(); 4]).await);
 }
 
-/// Whether of several who try the right password at once, from these addresses, some may not: one more
-/// is allowed every moment.
+/// Whether, of several people who try the right password at once from these addresses, some are
+/// refused: from time to time one more is allowed.
 async fn is_locked(server: &Server, name: &str, from: &[String]) -> bool {
     let tries = from.iter().map(|from| log_in(server, name, PASSWORD, from));
     let answers = join_all(tries).await;
@@ -168,7 +168,7 @@ async fn is_locked(server: &Server, name: &str, from: &[String]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_a_stranger_claims_is_ignored() {
+async fn an_address_claimed_by_an_untrusted_client_is_ignored() {
     let server = limited(&[("SNUG_TRUSTED_PROXIES", "10.0.0.0/8")]).await;
     server.person("ada").await;
     for n in 0..5 {
@@ -179,7 +179,7 @@ async fn an_address_that_a_stranger_claims_is_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_what_a_trusted_proxy_passes_on_only_its_own_word_counts() {
+async fn only_the_address_added_by_the_trusted_proxy_itself_counts() {
     let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8")]).await;
     server.person("ada").await;
     for n in 0..5 {
@@ -192,7 +192,7 @@ async fn of_what_a_trusted_proxy_passes_on_only_its_own_word_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trusted_proxy_says_how_browsers_reach_us_and_nobody_else_does() {
+async fn only_a_trusted_proxy_can_say_how_browsers_reach_us() {
     let trusting = Server::with(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
     for (server, is_trusted) in [(trusting, true), (Server::start().await, false)] {
         let ada = server.person("ada").await;
@@ -240,7 +240,7 @@ async fn invite_links_can_be_guessed_a_few_times_a_minute() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_by_http_keep_the_pace_of_sockets() {
+async fn messages_by_http_have_the_same_rate_limit_as_by_socket() {
     let server = limited(&[]).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (burst, all) = (MESSAGE_RATE.burst as usize, 3 * MESSAGE_RATE.burst as usize);

@@ -1,4 +1,4 @@
-//! Who may do what: every call of the API as each kind of person asks it, from a fresh scene.
+//! Who may do what: every API call, made by each kind of person, from a fresh scene.
 
 use crate::support::{Person, Server};
 use reqwest::Method;
@@ -27,12 +27,12 @@ const fn all(status: u16) -> [u16; 8] {
     [status; 8]
 }
 
-/// A row for those in the room, or in the private chat of the member and the creator.
+/// A row for the members of the room, or of the private chat between the member and the creator.
 const fn inside(member: u16, creator: u16) -> [u16; 8] {
     [401, 404, 404, 404, 404, member, creator, 404]
 }
 
-/// The call, its body, and what it is answered with. Names in braces stand for what is in the scene.
+/// The call, its body, and the statuses. Names in braces stand for things in the scene.
 const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("POST /auth/signup", "{}", all(422)),
     ("POST /auth/login", "{}", all(422)),
@@ -90,7 +90,7 @@ const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("GET /metrics", "", all(200)),
     ("GET /openapi.json", "", all(200)),
     ("GET /docs", "", all(200)),
-    // It ends the session of whoever asks.
+    // It ends the caller's session.
     ("POST /auth/logout", "", users(204)),
 ];
 
@@ -118,7 +118,7 @@ impl Scene {
         Self { people, bystander, private, room: 0, link: String::new() }
     }
 
-    /// A new room in which everybody stands as they are named.
+    /// A new room in which everybody has the role that they are named after.
     async fn furnish(&mut self) {
         let [_, _, pending, denied, removed, member, creator, _] = self.people.as_slice() else {
             panic!("eight people")
@@ -180,7 +180,7 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everybody_gets_what_is_theirs_and_the_default_is_no() {
+async fn everybody_gets_what_they_may_see_and_nothing_else() {
     let server = Server::start().await;
     let mut scene = Scene::new(&server).await;
     let absent = scene.people[1].get("/nothing").await.text;
@@ -200,7 +200,7 @@ async fn everybody_gets_what_is_theirs_and_the_default_is_no() {
     }
 }
 
-/// With every parameter of the path alike, and without the query.
+/// With all path parameters alike, and without the query.
 fn shape(call: &str) -> String {
     let path = call.split('?').next().unwrap();
     let mut shape = String::new();
@@ -238,7 +238,7 @@ fn every_answer_of_a_row_is_described() {
         for status in answers {
             assert!(
                 responses.contains_key(&status.to_string()),
-                "{call} is not said to be {status}"
+                "{call}: {status} is not described"
             );
         }
     }

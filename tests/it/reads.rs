@@ -1,4 +1,4 @@
-//! How far people have read: written in the end whatever happens meanwhile, and told when it moved.
+//! How far people have read: written in the end whatever happens, and announced when it moves.
 
 use crate::faults::{behind, end_backends};
 use crate::support::proxy::Proxy;
@@ -6,12 +6,12 @@ use crate::support::{Raw, Server, until, waiting};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_position_is_lost_while_the_database_is_away() {
+async fn no_position_is_lost_while_the_database_is_unavailable() {
     let proxy = Proxy::new().await;
     let server = behind(&proxy).await;
     let ada = server.person("ada").await;
     let database = server.database.client().await;
-    // More than one statement takes.
+    // More than fits into one statement.
     let put = "with made as (
             insert into chats (chat_type, last_seq) select 'private', 1 from generate_series(1, 1000)
             returning id
@@ -20,7 +20,7 @@ async fn no_position_is_lost_while_the_database_is_away() {
         select id, $1::bigint, 1000000 + id from made returning chat_id";
     let chats = database.query(put, &[&ada.id]).await.unwrap();
     let mut socket = ada.socket("/ws").await;
-    // Answered when the socket has nothing more to read.
+    // Answered once everything that the socket sent has been read.
     socket.send(json!({"type": "join"})).await;
     socket.expect("welcome").await;
     proxy.refuse(true);
@@ -31,7 +31,7 @@ async fn no_position_is_lost_while_the_database_is_away() {
     }
     socket.send(json!({"type": "ping"})).await;
     socket.expect("pong").await;
-    // Some are of those who look after sessions, once a second like those who write positions.
+    // Some come from the session check, which runs once a second like the writing of positions.
     let refusals = proxy.refusals();
     until("writing has failed", || async { proxy.refusals() > refusals + 3 }).await;
     proxy.refuse(false);
@@ -43,7 +43,7 @@ async fn no_position_is_lost_while_the_database_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_position_is_told_though_whoever_moved_it_has_left() {
+async fn a_position_is_announced_even_if_its_client_has_left() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     server.person("bob").await.say(1, "hello").await;
@@ -67,7 +67,7 @@ async fn a_position_is_told_though_whoever_moved_it_has_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_an_empty_chat_nothing_has_been_read() {
+async fn nothing_has_been_read_in_an_empty_chat() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let (room, _) = ada.room("Tea").await;
@@ -82,7 +82,7 @@ async fn of_an_empty_chat_nothing_has_been_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_number_is_one_however_it_is_written() {
+async fn a_whole_number_may_be_written_with_a_fraction() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     ada.say(1, "Hello!").await;

@@ -1,4 +1,5 @@
-//! Going on from any position: replay, then live, without gap or double; or the word that it is too far.
+//! Resuming from any position: a replay, then live, without a gap or a duplicate; or a reset if it is
+//! too far.
 
 use crate::support::{Person, Server};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ async fn say_all(person: &Person, chat_id: i64, count: i64) {
     }
 }
 
-/// Many messages at once, as the database has them after a long time.
+/// Many messages at once, as the database holds them after a long time.
 async fn fill(server: &Server, user: &Person, count: i64) {
     let client = server.database.client().await;
     let fill = format!(
@@ -62,7 +63,7 @@ async fn one_socket_resumes_several_chats() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn being_level_is_caught_up_at_once() {
+async fn a_socket_that_misses_nothing_is_caught_up_at_once() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws/general?after=0").await;
@@ -96,7 +97,7 @@ async fn so_many_messages_are_replayed_and_one_more_is_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn positions_of_another_epoch_mean_nothing() {
+async fn positions_of_another_epoch_are_ignored() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -116,7 +117,7 @@ async fn positions_of_another_epoch_mean_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_goes_back_takes_its_readers_along() {
+async fn readers_follow_a_database_that_goes_back_in_time() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let (mut live, mut asking) = (ada.socket("/ws").await, ada.socket("/ws/general").await);
@@ -144,7 +145,7 @@ async fn a_database_that_goes_back_takes_its_readers_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chat_out_of_reach_is_told_to_be_gone() {
+async fn a_chat_out_of_reach_is_announced_as_removed() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, _) = ada.room("Tea").await;
@@ -161,7 +162,7 @@ async fn a_chat_out_of_reach_is_told_to_be_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn join_asks_for_welcome_again_or_takes_a_chat_back() {
+async fn join_asks_for_welcome_again_or_rewinds_a_chat() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     say_all(&ada, 1, 3).await;
@@ -206,7 +207,7 @@ async fn joining_while_others_talk_leaves_no_gap() {
                     assert!(at.is_none_or(|at| seq == at + 1), "{seq} after {at:?}");
                     at = Some(seq);
                     if seq % 20 == 0 && back < 5 {
-                        // What was on its way comes before the replay begins.
+                        // Messages that were under way come before the replay begins.
                         back += 1;
                         let to = seq - 10;
                         socket.send(json!({"type": "join", "chat_id": 1, "after": to})).await;

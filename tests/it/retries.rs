@@ -1,4 +1,4 @@
-//! A draft is stored once, however often and by whichever way it is sent again.
+//! A draft is stored once, however often and by whatever route it is sent again.
 
 use crate::support::{Person, Server, Socket};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn stored(person: &Person) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_is_acknowledged_with_what_the_first_try_got() {
+async fn a_retry_gets_the_same_acknowledgement_as_the_first_attempt() {
     let mut server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut reader = bob.socket("/ws/general").await;
@@ -33,7 +33,11 @@ async fn a_retry_is_acknowledged_with_what_the_first_try_got() {
     let first = send(&mut socket, 1, "hello", "id-1").await;
     assert_eq!((&first["type"], &first["seq"]), (&json!("ack"), &json!(1)));
     assert_eq!(send(&mut socket, 1, "hello", "id-1").await, first);
-    assert_eq!(send(&mut socket, 1, "hello  \n", "id-1").await, first, "trimmed, it is the same");
+    assert_eq!(
+        send(&mut socket, 1, "hello  \n", "id-1").await,
+        first,
+        "it is the same after trimming"
+    );
     let mut other = ada.socket("/ws").await;
     assert_eq!(send(&mut other, 1, "hello", "id-1").await, first);
     let again = post(&ada, "hello", "id-1", 200).await;
@@ -56,7 +60,7 @@ async fn a_retry_is_acknowledged_with_what_the_first_try_got() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_content_under_the_same_name_is_refused() {
+async fn different_content_with_the_same_client_id_is_refused() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws").await;
@@ -72,7 +76,7 @@ async fn another_content_under_the_same_name_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_name_is_the_senders_own_in_one_chat() {
+async fn a_client_id_belongs_to_one_sender_in_one_chat() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;

@@ -1,4 +1,4 @@
-//! Rooms: made, joined by link and approval, left.
+//! Rooms: created, joined by link and approval, left.
 
 use crate::support::{Person, Server};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn a_room_is_shown_to_its_members_and_its_link_to_its_creator() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_and_descriptions_keep_their_bounds() {
+async fn names_and_descriptions_have_limits() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let (name, description) =
@@ -74,7 +74,7 @@ async fn names_and_descriptions_keep_their_bounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_asks_waits_until_the_creator_answers() {
+async fn people_who_ask_wait_until_the_creator_answers() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let cyd = server.person("cyd").await;
@@ -122,7 +122,7 @@ async fn who_asks_waits_until_the_creator_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_rooms_own_present_link_lets_one_ask() {
+async fn only_the_rooms_current_link_allows_asking() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
@@ -154,7 +154,7 @@ async fn only_the_rooms_own_present_link_lets_one_ask() {
     }
     let odd = json!({"invite_link": {"url": link}});
     assert_eq!(bob.post(&path(room, "join"), odd).await.faults(), ["invite_link"]);
-    // The link is read, never fetched: any host will do, or none.
+    // The link is parsed, never fetched: any host will do, or none.
     let carol = server.person("carol").await;
     ask(&carol, room, &link.replace(&server.url(""), "https://elsewhere.invalid"))
         .await
@@ -171,7 +171,7 @@ async fn only_the_rooms_own_present_link_lets_one_ask() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_leaves_or_is_removed_and_may_ask_again() {
+async fn a_member_who_left_or_was_removed_may_ask_again() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let cyd = server.person("cyd").await;
@@ -255,7 +255,7 @@ async fn members_and_requests_come_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_and_answered_at_once_has_one_outcome() {
+async fn concurrent_requests_and_answers_have_one_outcome() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     for _ in 0..5 {

@@ -1,4 +1,4 @@
-//! What never stands in a log, however much is logged.
+//! What never appears in a log, however much is logged.
 
 use crate::support::{Database, Person, Program, SECRET};
 use reqwest::Method;
@@ -12,7 +12,7 @@ const EMAIL: &str = "secret-address-41f@example.org";
 const METRICS_TOKEN: &str = "Jq7wVt2mXz9bLc4R";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_log_at_any_level_holds_a_secret_and_a_line_is_one_line() {
+async fn no_log_at_any_level_contains_a_secret_and_every_event_is_one_line() {
     let database = Database::new().await;
     let settings =
         [("SNUG_LOG", "trace"), ("SNUG_JWT_SECRET", SECRET), ("SNUG_METRICS_TOKEN", METRICS_TOKEN)];
@@ -76,7 +76,7 @@ async fn no_log_at_any_level_holds_a_secret_and_a_line_is_one_line() {
     socket.send(json!({"content": 7, "text": CONTENT})).await;
     socket.expect("error").await;
 
-    // A statement that fails, with what it was about in its error.
+    // A failing statement whose error contains values.
     let client = database.client().await;
     let poison = format!(
         "alter table general_messages add constraint poison check (content <> '{CONTENT}!');
@@ -98,7 +98,7 @@ async fn no_log_at_any_level_holds_a_secret_and_a_line_is_one_line() {
         assert!(line.starts_with("20") && line.contains("Z "), "not the start of a line: {line:?}");
         assert!(!line.contains(['\u{1b}', '\u{2028}', '\r']), "{line:?}");
         for secret in &secrets {
-            assert!(!line.contains(secret), "{secret} stands in {line:?}");
+            assert!(!line.contains(secret), "{secret} appears in {line:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens and the sessions that they name: ended, renewed, expired, forged.
+//! Tokens and their sessions: ended, renewed, expired, forged.
 
 use crate::support::{PASSWORD, Person, Raw, SECRET, Server, refusal, until, waiting};
 use base64::Engine;
@@ -15,7 +15,7 @@ async fn is_dead(person: &Person) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logout_ends_this_session_at_once_and_no_other() {
+async fn logout_ends_this_session_at_once_and_only_this_one() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
@@ -34,7 +34,7 @@ async fn logout_ends_this_session_at_once_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_another_process_ends_is_dead_within_a_second() {
+async fn a_session_ended_by_another_process_is_dead_within_a_second() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     ada.get("/auth/me").await.expect(200);
@@ -46,7 +46,7 @@ async fn a_session_that_another_process_ends_is_dead_within_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime() {
+async fn renewing_gives_a_new_token_for_the_same_session_with_the_full_lifetime() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "1h")]).await;
     let ada = server.person("ada").await;
     let session = claims(&ada.token)["sid"].as_str().unwrap().to_owned();
@@ -63,14 +63,14 @@ async fn renewing_gives_a_new_token_of_the_same_session_with_the_full_lifetime()
     assert!(renewed["exp"].as_i64().unwrap() > ends);
     let renewed = ada.with_token(token["access_token"].as_str().unwrap());
     renewed.push("/auth/logout").await.expect(204);
-    assert!(is_dead(&ada).await, "both tokens are of one session");
+    assert!(is_dead(&ada).await, "both tokens belong to one session");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn renewing_never_shortens_a_session() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "1h")]).await;
     let ada = server.person("ada").await;
-    // As a token has it that was made by command for longer than the setting says.
+    // As with a token created by command for longer than the setting says.
     let database = server.database.client().await;
     let extend = "update sessions set expires_at = now() + interval '90 days'";
     database.batch_execute(extend).await.unwrap();
@@ -84,7 +84,7 @@ async fn tokens_of_one_session_and_one_second_differ() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut tokens = vec![ada.token.clone()];
-    // Several at once, so that some are of the same second.
+    // Several at once, so that some are created within the same second.
     for _ in 0..3 {
         let token = ada.push("/auth/renew").await.expect(200);
         tokens.push(token["access_token"].as_str().unwrap().to_owned());
@@ -117,7 +117,7 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_changes_of_a_password_at_once_one_is_made() {
+async fn of_two_concurrent_password_changes_only_one_is_made() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let elsewhere = ada.log_in(&ada.name, PASSWORD).await;
@@ -132,7 +132,7 @@ async fn of_two_changes_of_a_password_at_once_one_is_made() {
         (_, 204) => (second, first),
         _ => panic!("{statuses:?}"),
     };
-    // The other came too late: to the password, or to its own session.
+    // The other came too late: its password, or its own session, was no longer valid.
     let late = if made == first { statuses.1 } else { statuses.0 };
     assert!(matches!(late, 401 | 409 | 422), "{late}");
     ada.log_in(&ada.name, made).await;
@@ -141,7 +141,7 @@ async fn of_two_changes_of_a_password_at_once_one_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_browsers_cookie_signs_in_and_is_closed_to_scripts() {
+async fn the_browsers_cookie_signs_in_and_is_hidden_from_scripts() {
     for (url, is_secure) in [("http://chat.example", false), ("https://chat.example", true)] {
         let server = Server::with(&[("SNUG_PUBLIC_URL", url)]).await;
         let ada = server.person("ada").await;
@@ -173,7 +173,7 @@ async fn a_cookie_and_a_token_of_different_users_are_400() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_lives_no_longer_than_it_says() {
+async fn a_token_is_not_valid_longer_than_it_says() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "2s")]).await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws/general").await;
@@ -183,13 +183,13 @@ async fn a_token_lives_no_longer_than_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_is_no_token_of_ours_is_401_with_one_body() {
+async fn anything_but_a_valid_token_is_401_with_the_same_body() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let good = claims(&ada.token);
     let nobody = Person::nobody(&server).get("/auth/me").await;
     nobody.refused(401, "unauthenticated");
-    // The forger itself is right: this one is taken.
+    // The forger itself works: this token is accepted.
     ada.with_token(&signed(&good)).get("/auth/me").await.expect(200);
 
     let mut forged = vec![
@@ -250,7 +250,7 @@ async fn all_that_is_no_token_of_ours_is_401_with_one_body() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_a_token_brings_along_is_not_used() {
+async fn a_key_inside_a_token_is_not_used() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let theirs = b"a key that the sender brought along";
@@ -269,7 +269,7 @@ async fn a_key_that_a_token_brings_along_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_says_whose_it_is_of_which_session_and_until_when() {
+async fn a_token_names_its_user_its_session_and_its_expiry() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "90m")]).await;
     let ada = server.person("ada").await;
     let header = BASE64.decode(ada.token.split('.').next().unwrap()).unwrap();
@@ -286,7 +286,7 @@ async fn a_token_says_whose_it_is_of_which_session_and_until_when() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_query_signs_in_sockets_and_nothing_else() {
+async fn a_token_in_the_query_works_only_for_sockets() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let nobody = Person::nobody(&server);
@@ -299,7 +299,7 @@ async fn a_query_signs_in_sockets_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_and_client_ids_outlive_a_restart() {
+async fn sessions_and_client_ids_survive_a_restart() {
     let mut server = Server::start().await;
     let ada = server.person("ada").await;
     let gone = ada.log_in(&ada.name, PASSWORD).await;
@@ -315,7 +315,7 @@ async fn sessions_and_client_ids_outlive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_sessions_that_ended_long_ago_are_forgotten_and_no_other() {
+async fn only_sessions_that_ended_long_ago_are_deleted() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let database = server.database.client().await;
@@ -332,7 +332,7 @@ async fn all_sessions_that_ended_long_ago_are_forgotten_and_no_other() {
     assert_eq!(store.purge_sessions().await.unwrap(), 2_502);
     let rows = database.query("select id from sessions order by id", &[]).await.unwrap();
     let left: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    assert_eq!(left.len(), 3, "and the one that lives: {left:?}");
+    assert_eq!(left.len(), 3, "including the one that is alive: {left:?}");
     assert!(left.contains(&"lately") && left.contains(&"familiar"), "{left:?}");
     ada.get("/auth/me").await.expect(200);
 }
@@ -360,7 +360,7 @@ fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
 }
 
-/// What a token says.
+/// The claims of a token.
 fn claims(token: &str) -> Value {
     let middle = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&BASE64.decode(middle).unwrap()).unwrap()
@@ -370,7 +370,7 @@ fn header(algorithm: &str) -> Value {
     json!({"alg": algorithm, "typ": "JWT"})
 }
 
-/// A token of these claims, signed as ours are.
+/// A token with these claims, signed like ours.
 fn signed(claims: &Value) -> String {
     keyed(&header("HS256"), claims, SECRET.as_bytes())
 }
@@ -383,7 +383,7 @@ fn keyed(header: &Value, claims: &Value, key: &[u8]) -> String {
     format!("{text}.{}", BASE64.encode(mac.finalize().into_bytes()))
 }
 
-/// The claims of one token under the signature of another.
+/// The claims of one token with the signature of another.
 fn mixed(claims: &str, signature: &str) -> String {
     let (text, _) = claims.rsplit_once('.').unwrap();
     format!("{text}.{}", signature.rsplit_once('.').unwrap().1)
@@ -394,7 +394,7 @@ async fn a_login_under_way_does_not_outlive_a_change_of_password() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let database = server.database.client().await;
-    // The user's row is held as a change of the password holds it, until the login waits for it.
+    // Locks the user's row, as a change of password does, until the login waits for it.
     database.batch_execute("begin").await.unwrap();
     let change = "update users set password_hash = password_hash || 'x' where id = $1";
     database.execute(change, &[&ada.id]).await.unwrap();

@@ -1,11 +1,11 @@
-//! What operators read about settings is what the program believes.
+//! What operators read about settings agrees with what the program does.
 
 use snug::process::config::{Config, SETTINGS, Written};
 
 const README: &str = include_str!("../../README.md");
 const ENVIRONMENT_FILE: &str = include_str!("../../systemd/snug.env");
 
-/// The assignments of the commented environment file.
+/// The commented-out assignments in the environment file.
 fn offered() -> Vec<(&'static str, &'static str)> {
     ENVIRONMENT_FILE
         .lines()
@@ -29,12 +29,12 @@ fn every_setting_is_explained_in_the_readme_and_the_environment_file() {
 }
 
 #[test]
-fn what_the_environment_file_offers_is_accepted_but_for_its_samples() {
+fn every_line_of_the_environment_file_is_valid_except_samples() {
     for (name, value) in offered() {
         let variable = format!("SNUG_{name}");
         let written = Written::variables([("HOME", "/home/ada"), (variable.as_str(), value)]);
         let result = Config::resolve(&written).map(|_| ());
-        // Files that are not there, and keys that everybody knows, must not pass.
+        // Missing files and sample keys, which everybody knows, must not pass.
         let is_sample = name.ends_with("_FILE") || value.starts_with("replace-me");
         assert_eq!(result.is_err(), is_sample, "{variable}={value}: {result:?}");
     }

@@ -1,4 +1,4 @@
-//! Whoever dribbles, or takes nothing, is cut.
+//! Clients that send or receive too slowly are cut off (slowloris).
 
 use crate::support::{Raw, Server, raise_file_limit};
 use snug::limits::{CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, PAGE_ROWS_MAX};
@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_dribbles_is_cut_after_ten_seconds() {
+async fn a_client_that_dribbles_is_cut_off_after_ten_seconds() {
     let server = Server::start().await;
     let ends = async |begins: &str, expected: &[u16]| {
         let began = Instant::now();
@@ -34,23 +34,24 @@ async fn whoever_dribbles_is_cut_after_ten_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_takes_nothing_of_its_answers_is_cut_after_ten_seconds() {
+async fn a_reader_that_takes_none_of_its_answers_is_cut_off_after_ten_seconds() {
     let server = Server::start().await;
     let ask = ask_for_much(&server).await;
     let mut raw = Raw::open(&server).await;
-    // More than the kernel takes: 3 MiB each.
+    // More than the kernel buffers: 3 MiB each.
     raw.send(ask.repeat(12)).await;
     assert_cut(&mut raw).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut() {
+async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut_off() {
     let server = Server::narrow().await;
     let mut raw = Raw::narrow(&server).await;
     raw.send(ask_for_much(&server).await).await;
     let began = Instant::now();
     let mut every = tokio::time::interval(Duration::from_millis(100));
-    // What the kernels hold comes also when the server has long closed; it answers no byte of ours then.
+    // What the kernels have buffered arrives even long after the server has closed; but then it
+    // answers none of our bytes.
     while began.elapsed() < Duration::from_secs(30) && raw.try_send("x").await {
         raw.some(200).await;
         every.tick().await;
@@ -75,9 +76,9 @@ async fn ask_for_much(server: &Server) -> String {
     )
 }
 
-/// 85 KiB of it, while the kernels hold a few, and none of the body that was announced.
+/// An answer of 85 KiB, of which the kernels buffer little, while the announced body is never sent.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_is_read_slowly_is_whole_though_nobody_read_the_request() {
+async fn a_slowly_read_answer_arrives_whole_although_the_request_was_never_read() {
     let server = Server::narrow().await;
     let mut raw = Raw::narrow(&server).await;
     raw.send("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
@@ -98,7 +99,7 @@ async fn an_answer_that_is_read_slowly_is_whole_though_nobody_read_the_request()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_takes_all_the_places_of_an_address_leaves_some_to_the_others() {
+async fn an_address_that_takes_all_its_places_leaves_some_for_others() {
     raise_file_limit();
     let server = Server::start().await;
     let mut held = Vec::new();

@@ -1,4 +1,4 @@
-//! What is no proper HTTP is refused and ends its connection: nobody's second request rides behind it.
+//! What is not valid HTTP is refused and ends its connection: no hidden request is ever carried out.
 
 use crate::support::{Raw, Server};
 
@@ -39,7 +39,7 @@ async fn odd_methods_and_targets_find_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_has_exactly_one_proper_host() {
+async fn a_request_needs_exactly_one_valid_host() {
     let server = Server::start().await;
     for hosts in [
         "",
@@ -61,7 +61,7 @@ async fn a_request_has_exactly_one_proper_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_http_is_refused_in_the_words_of_all_refusals() {
+async fn invalid_http_is_refused_in_the_same_format_as_everything_else() {
     let server = Server::start().await;
     let long = "x".repeat(20_000);
     for (request, status, code) in [
@@ -93,7 +93,7 @@ async fn what_is_no_http_is_refused_in_the_words_of_all_refusals() {
     }
 }
 
-/// A login with this head and body, and a second request right behind it.
+/// A login with this head and body, followed directly by a second request.
 fn login(headers: &str, body: &str) -> String {
     format!(
         "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
@@ -102,7 +102,7 @@ fn login(headers: &str, body: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_whose_length_is_told_twice_or_oddly_ends_the_connection() {
+async fn a_body_with_a_repeated_or_odd_length_ends_the_connection() {
     let server = Server::start().await;
     let chunked = "2\r\n{}\r\n0\r\n\r\n";
     for (headers, body) in [
@@ -142,7 +142,7 @@ async fn a_body_whose_length_is_told_twice_or_oddly_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_others_may_read_otherwise_ends_the_connection() {
+async fn a_head_that_a_proxy_may_read_differently_ends_the_connection() {
     let server = Server::start().await;
     for head in [
         "GET /docs HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n",
@@ -168,7 +168,7 @@ async fn a_head_that_others_may_read_otherwise_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_nobody_reads_is_no_request() {
+async fn a_body_that_is_not_read_is_not_taken_for_a_request() {
     let server = Server::start().await;
     let length = SECOND.len();
     for head in ["POST /auth/logout", "POST /auth/nothing", "PUT /chats", "GET /docs", "GET /ws"] {
@@ -181,14 +181,15 @@ async fn a_body_that_nobody_reads_is_no_request() {
         for all in
             [format!("{sized}{SECOND}{last}"), format!("{chunked}{SECOND}\r\n0\r\n\r\n{last}")]
         {
-            // The rest may be answered, or the connection closed; the body is neither.
+            // The remaining requests may be answered, or the connection closed; the body must not be
+            // answered.
             assert!(Raw::statuses(&server, &all).await.len() <= 2, "{all:?}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upgrade_that_is_not_made_ends_the_connection() {
+async fn a_refused_upgrade_ends_the_connection() {
     let server = Server::start().await;
     for (path, expected) in [("/healthz", 200), ("/ws", 426), ("/nothing", 404)] {
         for protocol in ["h2c", "websocket", "TLS/1.0"] {
@@ -203,7 +204,7 @@ async fn an_upgrade_that_is_not_made_ends_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_in_pieces_or_back_to_back_is_answered_in_order() {
+async fn requests_in_pieces_or_back_to_back_are_answered_in_order() {
     let server = Server::start().await;
     let body = "{\n\"username\":\"ada\",\n\"password\":\"12345678\"}\n\n\n";
     let sized = login(&format!("Content-Length: {}\r\n", body.len()), body);

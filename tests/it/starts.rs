@@ -1,4 +1,5 @@
-//! Starts that cannot work: one line that names the thing and the remedy, and nothing half-done.
+//! Starts that cannot succeed: one line that says what is wrong and what to do, and nothing left
+//! half-done.
 
 use crate::commands::{refused, snug};
 use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-/// A scratch directory that PostgreSQL, which may run as another user, can pass through.
+/// A scratch directory that PostgreSQL, which may run as another user, can enter.
 pub(crate) fn scratch() -> TempDir {
     let scratch = tempfile::tempdir().unwrap();
     fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o711)).unwrap();
@@ -26,12 +27,12 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A start on this data directory with these settings besides, which must be refused.
+/// A start with this data directory and these additional settings, which must be refused.
 fn refused_start(data: &Path, variables: &[(&str, &str)]) -> String {
     refused(1, &["--listen", "127.0.0.1:0", "--data-dir", text(data)], variables)
 }
 
-/// A database that a newer snug has been at.
+/// A database that a newer snug has used.
 async fn newer() -> Database {
     let database = Database::new().await;
     let insert = "insert into schema_migrations (version, name, checksum) values (999, 'x', 'y')";
@@ -70,7 +71,7 @@ async fn a_database_that_turns_out_newer_when_it_comes_back_ends_the_service() {
     let mut line = String::new();
     while !line.contains("serving address") {
         line.clear();
-        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it serves");
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it is serving");
     }
     symlink(cluster, &away).unwrap();
     let began = Instant::now();
@@ -78,7 +79,7 @@ async fn a_database_that_turns_out_newer_when_it_comes_back_ends_the_service() {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        assert!(began.elapsed() < PATIENCE, "it goes on");
+        assert!(began.elapsed() < PATIENCE, "it is still running");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
     assert_eq!(status.code(), Some(1));
@@ -94,7 +95,7 @@ async fn options_in_the_url_of_a_database_are_kept() {
     client.batch_execute("create schema elsewhere").await.unwrap();
     let url = format!("{}&options=-c%20search_path%3Delsewhere", database.url());
     let server = Server::on(database, &[("SNUG_DATABASE_URL", &url)]).await;
-    // The schema is made there, and both the pool and the lane find it.
+    // The schema is created there, and both the pool and the lane find it.
     server.person("ada").await.say(1, "hello").await;
     let count = "select count(*) from elsewhere.general_messages";
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
@@ -134,9 +135,9 @@ async fn a_database_of_an_older_program_is_brought_up_to_date() {
     assert_eq!(client.query_one(version, &[]).await.unwrap().get::<_, i32>(0), 3);
 }
 
-/// As after a start without a database, which is brought up to date when it comes.
+/// As after a start without a database: the schema is brought up to date once there is one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_schema_that_is_still_to_be_made_is_come_back_to() {
+async fn a_schema_that_is_not_up_to_date_yet_is_waited_for() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     assert_eq!(ada.get("/readyz").await.status, 200);
@@ -151,7 +152,7 @@ async fn a_schema_that_is_still_to_be_made_is_come_back_to() {
     ada.post("/chats/1/messages", json!({"content": "x"})).await.expect(201);
 }
 
-/// A database that takes connections and never says a word, and its URL.
+/// A database that accepts connections and never says a word, and its URL.
 fn silent() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://snug@{}/snug", listener.local_addr().unwrap());
@@ -159,7 +160,7 @@ fn silent() -> (TcpListener, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_is_heard_while_a_silent_database_is_awaited() {
+async fn a_stop_signal_works_while_waiting_for_a_silent_database() {
     let (_silent, url) = silent();
     let scratch = scratch();
     let variables = [
@@ -170,12 +171,12 @@ async fn a_stop_is_heard_while_a_silent_database_is_awaited() {
     let (config, _) = Config::resolve(&Written::variables(variables)).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stopped = snug::run(config, listener, async {});
-    // Earlier than the database would be given up.
+    // Before the database would be given up.
     tokio::time::timeout(Duration::from_secs(1), stopped).await.expect("it stops").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_database_keeps_nobody_from_serving_and_stopping() {
+async fn a_silent_database_prevents_neither_serving_nor_stopping() {
     let (_silent, url) = silent();
     let settings = [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_JWT_SECRET", SECRET)];
     let program = Program::start(&Database::empty().await, &settings);
@@ -186,7 +187,7 @@ async fn a_silent_database_keeps_nobody_from_serving_and_stopping() {
 }
 
 #[test]
-fn a_database_url_that_is_none_is_not_repeated() {
+fn an_invalid_database_url_is_not_repeated() {
     let scratch = scratch();
     for url in ["postgres://ada:hunter2@db:notaport/snug", "hunter2"] {
         let line = refused_start(scratch.path(), &[("SNUG_DATABASE_URL", url)]);
@@ -196,7 +197,7 @@ fn a_database_url_that_is_none_is_not_repeated() {
 }
 
 #[test]
-fn missing_postgresql_programs_are_named_and_nothing_is_made() {
+fn missing_postgresql_programs_are_named_and_nothing_is_created() {
     let scratch = scratch();
     let (data, none) = (scratch.path().join("data"), scratch.path().join("none"));
     fs::create_dir(&none).unwrap();
@@ -218,7 +219,7 @@ fn a_cluster_of_another_major_version_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_power_cut_could_lose_is_said_loudly() {
+async fn settings_with_which_a_power_cut_could_lose_messages_are_warned_about() {
     let scratch = scratch();
     let options = Options { data_dir: scratch.path().to_owned(), bindir: None };
     let private = Private::serve(&options).await.unwrap();

@@ -1,4 +1,5 @@
-//! The house's absences, as far as a text search can see them, and statements against the real schema.
+//! The rules about what is never there, as far as a text search can check them; and statements against
+//! the real schema.
 
 mod docs;
 

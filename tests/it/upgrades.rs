@@ -1,4 +1,4 @@
-//! Who may have a socket: everything that is answered in HTTP before a 101, in the contract's order.
+//! Who may have a socket: everything that is answered in HTTP before a 101, in the protocol's order.
 
 use crate::support::bare::{Bare, handshake};
 use crate::support::{Person, SECRET, Server, until};
@@ -35,7 +35,7 @@ async fn knock(server: &Server, person: &Person, path: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_endpoint_opens_for_those_who_may_and_is_not_there_for_others() {
+async fn each_endpoint_opens_for_those_who_may_and_is_not_found_for_others() {
     let server = Server::start().await;
     let [ada, bob, cy, dee, eve] =
         ["ada", "bob", "cyd", "dee", "eve"].map(|name| server.person(name));
@@ -44,7 +44,7 @@ async fn each_endpoint_opens_for_those_who_may_and_is_not_there_for_others() {
     let (room, link) = ada.room("Tea").await;
     bob.enter(&ada, room, &link).await;
     let join = format!("/chats/room/{room}/join");
-    // Dee is still waiting, Eve was turned away.
+    // Dee is still waiting; Eve was turned down.
     dee.post(&join, json!({"invite_link": link})).await.expect(202);
     eve.post(&join, json!({"invite_link": link})).await.expect(202);
     let deny = format!("/chats/room/{room}/invite/deny");
@@ -66,7 +66,7 @@ async fn each_endpoint_opens_for_those_who_may_and_is_not_there_for_others() {
     for person in [&cy, &dee, &eve] {
         assert_eq!(knock(&server, person, &room).await, nowhere);
     }
-    // A chat of another kind is not there either.
+    // A chat of another kind is not found either.
     assert_eq!(knock(&server, &ada, &private.replace("private", "room")).await, nowhere);
     assert_eq!(knock(&server, &ada, &room.replace("room", "private")).await, nowhere);
     assert_eq!(knock(&server, &ada, "/ws/room/1").await, nowhere);
@@ -77,7 +77,7 @@ async fn each_endpoint_opens_for_those_who_may_and_is_not_there_for_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_that_cannot_be_are_like_chats_that_are_not() {
+async fn impossible_ids_are_like_unknown_chats() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     for kind in ["private", "room"] {
@@ -90,7 +90,7 @@ async fn ids_that_cannot_be_are_like_chats_that_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_improper_handshake_is_told_what_it_lacks() {
+async fn an_invalid_handshake_is_told_what_is_wrong() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let bearer = bearer(&ada);
@@ -122,7 +122,7 @@ async fn an_improper_handshake_is_told_what_it_lacks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_first_thing_that_is_wrong_is_what_is_told() {
+async fn the_first_mistake_is_the_one_reported() {
     let server = Server::with(&[("SNUG_MAX_CONNECTIONS_PER_USER", "1")]).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, _) = ada.room("Tea").await;
@@ -133,7 +133,7 @@ async fn the_first_thing_that_is_wrong_is_what_is_told() {
     let fine = format!("/ws/room/{room}?after=0");
     let bad = "/ws/room/4711?after=x";
 
-    // Each line mends what the line before was refused for.
+    // Each line fixes what the line before was refused for.
     for (method, version, who, origin, path, expected) in [
         ("POST", "12", none, foreign, bad, 405),
         ("GET", "12", none, foreign, bad, 426),
@@ -192,7 +192,7 @@ async fn with_the_cookie_only_our_own_pages_open_a_socket() {
     let site = |site| [("Cookie", cookie.as_str()), ("Sec-Fetch-Site", site)];
     assert_eq!(status(&server, "/ws", &site("same-origin")).await, 101);
     assert_eq!(status(&server, "/ws", &site("same-site")).await, 403);
-    // A program with its token has no origin, or any.
+    // A program that sends its token has no origin, or any.
     assert_eq!(status(&server, "/ws", &[("Authorization", &bearer)]).await, 101);
     let by_query = format!("/ws?token={}", ada.token);
     assert_eq!(status(&server, &by_query, &[]).await, 101);
@@ -200,7 +200,7 @@ async fn with_the_cookie_only_our_own_pages_open_a_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn behind_a_public_url_only_its_origin_is_ours() {
+async fn with_a_public_url_only_its_origin_is_ours() {
     let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
     let cookie = cookie(&server.person("ada").await);
     for (origin, expected) in [
@@ -216,7 +216,7 @@ async fn behind_a_public_url_only_its_origin_is_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_token_that_does_not_count_is_refused_alike() {
+async fn every_invalid_token_is_refused_in_the_same_way() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let gone = ada.log_in("ada", crate::support::PASSWORD).await;
@@ -268,7 +268,7 @@ fn sign(claims: &Value) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn compression_is_offered_in_vain() {
+async fn compression_is_never_negotiated() {
     let server = Server::start().await;
     let bearer = bearer(&server.person("ada").await);
     let offer = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits");
@@ -280,7 +280,7 @@ async fn compression_is_offered_in_vain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn places_are_counted_and_given_back() {
+async fn seats_are_counted_and_given_back() {
     for (setting, expected, others_too) in [
         ("SNUG_MAX_CONNECTIONS_PER_USER", 429, false),
         ("SNUG_MAX_CONNECTIONS_PER_ADDRESS", 429, true),
@@ -297,7 +297,7 @@ async fn places_are_counted_and_given_back() {
         let other = ask(&server, "/ws", &[("Authorization", &his)]).await.0;
         assert_eq!(other, if others_too { expected } else { 101 }, "{setting}");
         drop(first);
-        until("the place of a socket that is gone is free", || async {
+        until("the seat of a closed socket is free", || async {
             ask(&server, "/ws", &[("Authorization", &own)]).await.0 == 101
         })
         .await;
@@ -305,7 +305,7 @@ async fn places_are_counted_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_opens_and_says_nothing_or_dribbles_is_gone_after_ten_seconds() {
+async fn a_client_that_sends_no_request_or_dribbles_is_cut_off_after_ten_seconds() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let text = handshake(&server, "/ws", &[("Authorization", &bearer(&ada))]);

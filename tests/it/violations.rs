@@ -1,4 +1,4 @@
-//! What breaks the rules of the protocol, and the code that closes the socket for it.
+//! Violations of the WebSocket protocol, and the code that closes the socket for each.
 
 use crate::support::bare::{BINARY, Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, header};
 use crate::support::{Server, until};
@@ -20,20 +20,20 @@ async fn each_violation_has_its_code() {
         ("reserved data opcode", frame(0x83, b"x"), 1002),
         ("reserved control opcode", frame(0x8b, b""), 1002),
         ("a continuation of nothing", frame(CONTINUATION, b"x"), 1002),
-        ("a text in a text", after(&begun, frame(TEXT, b"y")), 1002),
-        ("a binary in a text", after(&begun, frame(BINARY, b"y")), 1002),
+        ("a text inside a text", after(&begun, frame(TEXT, b"y")), 1002),
+        ("a binary inside a text", after(&begun, frame(BINARY, b"y")), 1002),
         ("a long ping", frame(PING, &[0; 126]), 1002),
         ("a long pong", frame(PONG, &[0; 126]), 1002),
         ("a fragmented ping", frame(0x09, b""), 1002),
         ("a close of one byte", frame(CLOSE, &[3]), 1002),
         ("an impossible length", [&[TEXT, 0xff][..], &[0xff; 12]].concat(), 1009),
         ("not UTF-8", frame(TEXT, b"\xff"), 1007),
-        ("not UTF-8 over fragments", after(&frame(0x01, b"a\xc3"), frame(0x00, b"\x28")), 1007),
+        ("not UTF-8 across fragments", after(&frame(0x01, b"a\xc3"), frame(0x00, b"\x28")), 1007),
         ("cut UTF-8", after(&frame(0x01, b"a\xc3"), frame(CONTINUATION, b"")), 1007),
         ("not UTF-8 in a close", frame(CLOSE, b"\x03\xe8\xff"), 1007),
         ("too big, announced", header(TEXT, BODY_BYTES_MAX as u64 + 1), 1009),
         ("huge, announced", header(TEXT, 1 << 40), 1009),
-        ("too big, summed", after(&half, header(CONTINUATION, 1)), 1009),
+        ("too big in total", after(&half, header(CONTINUATION, 1)), 1009),
         ("binary", frame(BINARY, b"{}"), 1003),
         ("binary, announced", header(BINARY, BODY_BYTES_MAX as u64), 1003),
     ] {
@@ -46,7 +46,7 @@ async fn each_violation_has_its_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn empty_fragments_without_end_are_cut_off() {
+async fn endless_empty_fragments_are_cut_off() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut bare = Bare::open(&server, &ada, "/ws").await;
@@ -101,15 +101,15 @@ async fn what_comes_after_a_close_frame_is_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_hangs_up_without_a_word_is_missed_at_once() {
+async fn a_client_that_hangs_up_silently_is_noticed_at_once() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let mut sockets = Vec::new();
     for _ in 0..40 {
         sockets.push(Bare::open(&server, &ada, "/ws/general").await);
     }
-    // All at once, so that the last frame of some arrives together with the end, and something that
-    // needs no answer, since a failed write would tell.
+    // All at once, so that for some the last frame arrives together with the end; and a frame that
+    // needs no answer, because a failed write would give it away.
     let leaving = sockets.into_iter().map(|mut bare| async move {
         bare.send(frame(PONG, b"")).await;
         bare.end().await;
@@ -128,7 +128,7 @@ async fn open_sockets(person: &crate::support::Person) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_socket_is_pinged_and_dropped_when_it_does_not_answer() {
+async fn a_silent_socket_is_pinged_and_dropped_if_it_does_not_answer() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let (mut deaf, mut alive) =

@@ -1,4 +1,4 @@
-//! A bare TCP connection that speaks WebSocket by hand, for what no client library would send.
+//! A bare TCP connection that speaks WebSocket by hand, for sending what no client library would.
 
 use super::protocol::listed;
 use super::{PATIENCE, Person, Server};
@@ -35,7 +35,7 @@ impl Frame {
     }
 }
 
-/// The head of a proper handshake, with these headers instead or besides; an empty one is left out.
+/// The head of a valid handshake, with these headers replaced or added; an empty one is left out.
 pub fn handshake(server: &Server, path: &str, headers: &[(&str, &str)]) -> String {
     let host = server.address.to_string();
     let mut lines = vec![
@@ -54,7 +54,7 @@ pub fn handshake(server: &Server, path: &str, headers: &[(&str, &str)]) -> Strin
     format!("GET {path} HTTP/1.1\r\n{lines}\r\n")
 }
 
-/// A client's frame: masked, with the shortest length that fits.
+/// A client's frame: masked, with the shortest form of its length.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = header(first, payload.len() as u64);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
@@ -89,7 +89,7 @@ impl Bare {
         Self { stream, read: Vec::new() }
     }
 
-    /// A socket that has had its `welcome`, and whose kernel holds next to nothing for it.
+    /// A socket that has received its `welcome`, and for which our kernel buffers almost nothing.
     pub async fn narrow(server: &Server, person: &Person, path: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
@@ -97,7 +97,7 @@ impl Bare {
         bare.upgraded(server, person, path).await.welcomed().await
     }
 
-    /// A socket that has had its `welcome`.
+    /// A socket that has received its `welcome`.
     pub async fn open(server: &Server, person: &Person, path: &str) -> Self {
         Self::connect(server).await.upgraded(server, person, path).await.welcomed().await
     }
@@ -119,7 +119,7 @@ impl Bare {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends what the server may refuse to take any more.
+    /// Sends bytes that the server may refuse to take.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).await.is_ok()
     }
@@ -128,7 +128,7 @@ impl Bare {
         self.send(frame(TEXT, text.as_bytes())).await;
     }
 
-    /// The status, head and body of an answer in HTTP.
+    /// The status, head and body of an HTTP answer.
     pub async fn answer(&mut self) -> (u16, String, String) {
         let end = loop {
             if let Some(at) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -147,7 +147,7 @@ impl Bare {
         (head[9..12].parse().unwrap(), head, body)
     }
 
-    /// The next frame, whatever it is; none at the end of the stream.
+    /// The next frame, of any kind; none at the end of the stream.
     pub async fn frame(&mut self) -> Option<Frame> {
         loop {
             if let Some((begin, end)) = self.whole() {
@@ -157,13 +157,13 @@ impl Bare {
                 return Some(Frame { first, payload });
             }
             if !self.read_more().await {
-                assert!(self.read.is_empty(), "cut in a frame: {:?}", self.read);
+                assert!(self.read.is_empty(), "cut inside a frame: {:?}", self.read);
                 return None;
             }
         }
     }
 
-    /// The next frame; none when the stream ends, be it in the middle of one.
+    /// The next frame; none if the stream ends, even in the middle of a frame.
     pub async fn frame_or_cut(&mut self) -> Option<Frame> {
         while self.whole().is_none() {
             if self.ends_within(Duration::from_millis(200)).await && self.whole().is_none() {
@@ -173,14 +173,14 @@ impl Bare {
         self.frame().await
     }
 
-    /// The next text frame, which must come before any other.
+    /// The next text frame, which must come before any other kind.
     pub async fn json(&mut self) -> Value {
         let frame = self.frame().await.expect("a text frame");
         assert_eq!(frame.first, TEXT, "{frame:?}");
         frame.json()
     }
 
-    /// The code of the close frame, which must be the last; text frames before it are passed over.
+    /// The code of the close frame, which must be the last frame; text frames before it are skipped.
     pub async fn closed(&mut self) -> u16 {
         let code = loop {
             let frame = self.frame().await.expect("a close frame before the end");
@@ -199,13 +199,13 @@ impl Bare {
         self.stream.shutdown().await.unwrap();
     }
 
-    /// How many bytes are still to be had before the stream ends, in whatever way.
+    /// How many more bytes arrive before the stream ends, in whatever way.
     pub async fn rest(&mut self) -> usize {
         assert!(self.ends_within(PATIENCE).await);
         self.read.len()
     }
 
-    /// Whether the stream has ended, or does within this time.
+    /// Whether the stream has ended, or ends within this time.
     pub async fn ends_within(&mut self, time: Duration) -> bool {
         loop {
             match tokio::time::timeout(time, self.stream.read_buf(&mut self.read)).await {
@@ -216,7 +216,7 @@ impl Bare {
         }
     }
 
-    /// Where the payload of the first frame begins and ends, once it is whole.
+    /// Where the payload of the first frame begins and ends, if the frame is complete.
     fn whole(&self) -> Option<(usize, usize)> {
         let read = &self.read;
         let (begin, length) = match read.get(1)? {

@@ -1,11 +1,11 @@
-//! The checker of the main promise: stored, exactly once, in one order. It is itself shown to fail.
+//! The checker of the main promise: stored, exactly once, in one order. Its tests show that it can fail.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// What a chat has in the end, by `seq`.
+/// The messages of a chat in the end, by `seq`.
 pub type History = BTreeMap<i64, Said>;
 
-/// A message as its sender would know it again.
+/// A message in the form in which its sender would recognise it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
     pub id: i64,
@@ -22,11 +22,11 @@ pub struct Acked {
 /// Why the promise is broken, if it is.
 pub type Checked = Result<(), String>;
 
-/// Numbers 1, 2, 3 … without a hole up to `last_seq`, no draft twice, no id twice.
+/// Numbers 1, 2, 3 … without a gap up to `last_seq`, no draft twice, no id twice.
 pub fn history(history: &History, last_seq: i64) -> Checked {
     let numbers: Vec<i64> = history.keys().copied().collect();
     if numbers != (1..=last_seq).collect::<Vec<_>>() {
-        return Err(format!("numbers up to {last_seq} have a hole: {numbers:?}"));
+        return Err(format!("numbers up to {last_seq} have a gap: {numbers:?}"));
     }
     let (mut names, mut ids) = (HashMap::new(), HashMap::new());
     for (seq, said) in history {
@@ -34,7 +34,7 @@ pub fn history(history: &History, last_seq: i64) -> Checked {
             return Err(format!("{} is stored as {other} and {seq}", said.client_id));
         }
         if let Some(other) = ids.insert(said.id, seq) {
-            return Err(format!("id {} is that of {other} and {seq}", said.id));
+            return Err(format!("id {} belongs to both {other} and {seq}", said.id));
         }
     }
     Ok(())
@@ -50,7 +50,7 @@ pub fn acknowledged(history: &History, acked: &[Acked]) -> Checked {
     Ok(())
 }
 
-/// What a reader saw: each number from the first to the end exactly once, in order, as it is stored.
+/// What a reader saw: each number from the first to the end exactly once, in order, and as stored.
 pub fn seen(history: &History, seen: &[Acked], from: i64) -> Checked {
     let numbers: Vec<i64> = seen.iter().map(|message| message.seq).collect();
     let expected: Vec<i64> = history.keys().copied().filter(|seq| *seq >= from).collect();
@@ -96,7 +96,7 @@ fn the_checker_finds_a_gap() {
 }
 
 #[test]
-fn the_checker_finds_a_double() {
+fn the_checker_finds_a_duplicate() {
     let (mut stored, all) = right();
     seen(&stored, &[&all[..3], &all[2..]].concat(), 1).unwrap_err();
     stored.insert(6, Said { id: 106, client_id: "d2".into() });
@@ -118,7 +118,7 @@ fn the_checker_finds_a_swap() {
 }
 
 #[test]
-fn the_checker_finds_what_was_acknowledged_and_is_not_stored() {
+fn the_checker_finds_an_acknowledged_message_that_is_not_stored() {
     let (stored, _) = right();
     let early = Acked { seq: 6, said: said(6) };
     acknowledged(&stored, std::slice::from_ref(&early)).unwrap_err();

@@ -1,4 +1,4 @@
-//! Somebody with an account and a token, who talks JSON over HTTP.
+//! A person with an account and a token, who talks JSON over HTTP.
 
 use super::{Server, Socket};
 use reqwest::{Method, StatusCode};
@@ -15,7 +15,7 @@ pub struct Person {
     client: reqwest::Client,
 }
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -33,7 +33,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or(Value::Null)
     }
 
-    /// The answer's body, if it has this status.
+    /// The answer's body; asserts this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
@@ -67,7 +67,7 @@ impl Person {
         Self::nobody(server).joined_by(name).await
     }
 
-    /// Somebody who signs up where this one is, and logs in.
+    /// Another person who signs up on the same server and logs in.
     pub async fn joined_by(&self, name: &str) -> Self {
         let email = format!("{name}@example.org");
         let body = json!({"username": name, "password": PASSWORD, "email": email});
@@ -75,12 +75,12 @@ impl Person {
         self.log_in(name, PASSWORD).await
     }
 
-    /// Somebody without a token.
+    /// A visitor without a token.
     pub fn nobody(server: &Server) -> Self {
         Self::at(server.url(""))
     }
 
-    /// Somebody without a token, who knows the server's address.
+    /// A visitor without a token, who knows the server's address.
     pub fn at(base: String) -> Self {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Self {
@@ -125,7 +125,7 @@ impl Person {
         self.send(self.request(Method::POST, path)).await
     }
 
-    /// A body of this media type, as it is.
+    /// Sends a body of this media type as it is.
     pub async fn put_in(&self, path: &str, media_type: &str, body: impl Into<Vec<u8>>) -> Answer {
         let request = self.request(Method::POST, path).header("content-type", media_type);
         self.send(request.body(body.into())).await
@@ -140,13 +140,13 @@ impl Person {
         Self { token: token.to_owned(), ..self.clone() }
     }
 
-    /// As a browser asks that has this user's cookie.
+    /// A request as sent by a browser that has this user's cookie.
     pub fn browses(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.base));
         request.header("cookie", format!("snug_session={}", self.token))
     }
 
-    /// A socket that has had its `welcome`.
+    /// A socket that has received its `welcome`.
     pub async fn socket(&self, path: &str) -> Socket {
         let mut socket = self.raw_socket(path).await;
         let welcome = socket.expect("welcome").await;
@@ -159,7 +159,7 @@ impl Person {
         Socket::open(&self.socket_url(path)).await
     }
 
-    /// A socket before its `welcome`, if somebody is there to open it with.
+    /// A socket before its `welcome`, if there is a server to open it with.
     pub async fn try_socket(&self, path: &str) -> Option<Socket> {
         Socket::try_open(&self.socket_url(path)).await
     }
@@ -169,14 +169,14 @@ impl Person {
         format!("{}{path}{sign}token={}", self.base.replace("http", "ws"), self.token)
     }
 
-    /// The status and body of an answer to a POST, if there is one.
+    /// The status and body of the answer to a POST, if there is one.
     pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
         let answer = self.request(Method::POST, path).json(body).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, serde_json::from_str(&answer.text().await.ok()?).unwrap_or_default()))
     }
 
-    /// Posts a message by HTTP; its `seq`.
+    /// Posts a message by HTTP; returns its `seq`.
     pub async fn say(&self, chat_id: i64, content: &str) -> i64 {
         let path = format!("/chats/{chat_id}/messages");
         let message = self.post(&path, json!({"content": content})).await.expect(201);
@@ -189,7 +189,7 @@ impl Person {
         answer.json()["chat_id"].as_i64().unwrap()
     }
 
-    /// A new room; its id and invite link.
+    /// A new room; returns its id and invite link.
     pub async fn room(&self, name: &str) -> (i64, String) {
         let room = self.post("/chats/room", json!({"name": name})).await.expect(201);
         (room["room_id"].as_i64().unwrap(), room["invite_link"].as_str().unwrap().to_owned())

@@ -1,4 +1,5 @@
-//! People who talk and listen at once, whatever breaks meanwhile, and remember what they were told.
+//! People who talk and listen at once, whatever breaks in the meantime, and remember what they were
+//! told.
 
 use super::check::{self, Acked, History, Said};
 use super::{Database, Person, Socket};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Whether those who talk should go on.
+/// Whether the talkers should go on.
 #[derive(Default)]
 pub struct Signals {
     pub stop: AtomicBool,
@@ -15,14 +16,14 @@ pub struct Signals {
     pub acked: AtomicI64,
 }
 
-/// What a message frame, or a message of a page, says.
+/// The contents of a message frame, or of a message on a page.
 pub fn of(message: &Value) -> Acked {
     let client_id = message["client_id"].as_str().unwrap_or_default().to_owned();
     let id = message["id"].as_i64().unwrap();
     Acked { seq: message["seq"].as_i64().unwrap(), said: Said { id, client_id } }
 }
 
-/// A socket, however long it takes until somebody is there to open it with.
+/// A socket, however long it takes until there is a server to open it with.
 pub async fn connect(person: &Person, path: &str) -> Socket {
     loop {
         if let Some(mut socket) = person.try_socket(path).await
@@ -35,7 +36,7 @@ pub async fn connect(person: &Person, path: &str) -> Socket {
     }
 }
 
-/// Sends drafts on a socket, a few under way at once, each again until it is acknowledged.
+/// Sends drafts on a socket, a few under way at once, and each again until it is acknowledged.
 pub async fn talk(person: &Person, chat_id: i64, name: &str, signals: &Signals) -> Vec<Acked> {
     let mut acked = Vec::new();
     let (mut open, mut next): (Vec<String>, usize) = (Vec::new(), 0);
@@ -79,7 +80,7 @@ pub async fn talk(person: &Person, chat_id: i64, name: &str, signals: &Signals) 
     }
 }
 
-/// Posts drafts one after the other by HTTP, each again until it is answered with a message.
+/// Posts drafts by HTTP one after the other, and each again until the answer is a message.
 pub async fn post(person: &Person, chat_id: i64, name: &str, signals: &Signals) -> Vec<Acked> {
     let mut acked = Vec::new();
     while !signals.stop.load(Relaxed) {
@@ -101,8 +102,8 @@ pub async fn post(person: &Person, chat_id: i64, name: &str, signals: &Signals) 
     acked
 }
 
-/// Listens to one chat until its message `until` is set and seen; comes back with `after` whenever the
-/// socket ends, or (with `hops`) after so many messages.
+/// Listens to one chat until its message `until` is set and seen. Comes back with `after` whenever the
+/// socket ends, or (with `hops`) after that many messages.
 pub async fn listen(
     person: &Person,
     path: &str,
@@ -145,7 +146,7 @@ pub async fn listen(
     }
 }
 
-/// All that is stored of a chat, and its last number.
+/// Everything stored in a chat, and its last number.
 pub async fn stored(database: &Database, chat_id: i64) -> (History, i64) {
     stored_in(&database.client().await, chat_id).await
 }
@@ -159,12 +160,13 @@ pub async fn stored_in(client: &tokio_postgres::Client, chat_id: i64) -> (Histor
         .collect::<Vec<_>>();
     let count = history.len();
     let history: History = history.into_iter().collect();
-    assert_eq!(history.len(), count, "a number is given twice");
+    assert_eq!(history.len(), count, "a number was given twice");
     let last = "select last_seq from chats where id = $1";
     (history, client.query_one(last, &[&chat_id]).await.unwrap().get(0))
 }
 
-/// Ends the talking and tells the listeners how far to listen, once so many more are acknowledged.
+/// Waits for this many more acknowledgements, then ends the talking and tells the listeners how far to
+/// listen.
 pub async fn wait_for(signals: &Signals, more: i64) {
     let enough = signals.acked.load(Relaxed) + more;
     super::until("enough is acknowledged", || async { signals.acked.load(Relaxed) >= enough })

@@ -1,5 +1,5 @@
 //! The PostgreSQL of the tests: our own, started once, stopped when the test process is gone, however
-//! it ends. Each test has a database of its own, copied from one whose schema is up to date.
+//! that ends. Each test has its own database, copied from one whose schema is up to date.
 
 use snug::postgres::{Options, Private};
 use snug::store::Store;
@@ -13,7 +13,7 @@ use tokio_postgres::{Client, NoTls};
 static CLUSTER: OnceLock<PathBuf> = OnceLock::new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// A database of one test.
+/// The database of one test.
 #[derive(Clone)]
 pub struct Database {
     pub name: String,
@@ -28,14 +28,14 @@ impl Database {
         Self { name }
     }
 
-    /// One without any schema.
+    /// A database without any schema.
     pub async fn empty() -> Self {
         let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
         connect("postgres").await.batch_execute(&format!("create database {name}")).await.unwrap();
         Self { name }
     }
 
-    /// As `SNUG_DATABASE_URL` takes it.
+    /// In the form that `SNUG_DATABASE_URL` takes.
     pub fn url(&self) -> String {
         format!("postgres:///{}?host={}&user=snug", self.name, cluster().display())
     }
@@ -45,13 +45,13 @@ impl Database {
         cluster().join(".s.PGSQL.5432")
     }
 
-    /// A connection of the test's own, to look and to meddle.
+    /// A connection for the test itself, to look and to interfere.
     pub async fn client(&self) -> Client {
         connect(&self.name).await
     }
 }
 
-/// How many connections to the watcher's database wait for a lock.
+/// How many connections to the watcher's database are waiting for a lock.
 pub async fn waiting(watcher: &Client) -> i64 {
     let waiting = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'";
@@ -66,7 +66,7 @@ async fn connect(database: &str) -> Client {
     client
 }
 
-/// Where the socket of the tests' PostgreSQL lies.
+/// Where the socket of the tests' PostgreSQL is.
 fn cluster() -> &'static Path {
     CLUSTER.get_or_init(|| std::thread::spawn(start).join().unwrap())
 }
@@ -80,7 +80,7 @@ fn start() -> PathBuf {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.unwrap();
     runtime.block_on(prepare(&data_dir));
-    // It watches over PostgreSQL for as long as the tests run.
+    // It supervises PostgreSQL for as long as the tests run.
     std::mem::forget(runtime);
     data_dir.join("postgres")
 }
@@ -90,7 +90,7 @@ async fn prepare(data_dir: &Path) {
     let private = Private::serve(&options).await.unwrap();
     let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
-    // Many small servers share it, each with a pool of its own.
+    // Many small servers share it, each with its own pool.
     admin.batch_execute("alter system set max_connections = 400").await.unwrap();
     drop(admin);
     private.stop().await;
@@ -104,8 +104,8 @@ async fn prepare(data_dir: &Path) {
     std::mem::forget(private);
 }
 
-/// A shell that waits for the end of its input, which comes with the end of this process, and then
-/// stops PostgreSQL and removes its files.
+/// A shell that waits for the end of its input, which comes when this process ends, and then stops
+/// PostgreSQL and removes its files.
 #[expect(clippy::zombie_processes, reason = "it waits for our end, and so outlives us")]
 fn stop_after_us(parent: &Path) {
     let script = "cat >/dev/null; \

@@ -1,5 +1,5 @@
-//! What the tests stand on: one PostgreSQL for all of them, a database and a running snug for each,
-//! people who sign up, and sockets whose frames can be waited for.
+//! What the tests are built on: one PostgreSQL for all of them, a database and a running snug for each,
+//! people who sign up, and sockets whose frames can be awaited.
 
 pub mod bare;
 pub mod check;
@@ -24,7 +24,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must come; long, since the machine may be busy.
+/// How long a test waits for what must happen; long, because the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// For tests that hold both ends of many connections.

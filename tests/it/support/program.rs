@@ -1,4 +1,4 @@
-//! The program itself in a process of its own, with everything that it logs.
+//! The program itself in its own process, with everything that it logs.
 
 use super::{Database, PATIENCE, until};
 use crate::commands::snug;
@@ -17,12 +17,12 @@ pub struct Program {
 }
 
 impl Program {
-    /// Started on a port of its own with these settings besides.
+    /// Started on a port of its own, with these additional settings.
     pub fn start(database: &Database, settings: &[(&str, &str)]) -> Self {
         Self::begin(database, settings, |program| program)
     }
 
-    /// The same where the kernel gives it no more than so many files.
+    /// The same, but the kernel allows it only this many files.
     pub fn with_files(database: &Database, files: u32) -> Self {
         Self::begin(database, &[], |program| {
             let mut shell = Command::new("/bin/sh");
@@ -48,7 +48,7 @@ impl Program {
         program
     }
 
-    /// With a PostgreSQL of its own in this directory, if the settings have none.
+    /// With its own PostgreSQL in this directory, unless the settings name one.
     pub fn start_in(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
         Self::spawn(data_dir, settings, |program| program)
     }
@@ -73,14 +73,14 @@ impl Program {
         Self { child, lines, reader: Some(reader), data_dir: None }
     }
 
-    /// Where it serves, once it says so.
+    /// Where it serves, as soon as it says so.
     pub fn base(&self) -> String {
         let line = self.line("serving address=");
         let (_, rest) = line.split_once("address=\"").unwrap();
         format!("http://{}", rest.split('"').next().unwrap())
     }
 
-    /// The first line with this text, which is waited for.
+    /// The first line with this text; waits for it.
     pub fn line(&self, text: &str) -> String {
         let began = Instant::now();
         loop {
@@ -94,7 +94,7 @@ impl Program {
         }
     }
 
-    /// Waits until it has logged so many lines with this text.
+    /// Waits until it has logged this many lines with this text.
     pub async fn lines(&self, text: &str, count: usize) {
         let said = || self.lines.lock().iter().filter(|line| line.contains(text)).count();
         until(text, || async { said() >= count }).await;
@@ -105,11 +105,11 @@ impl Program {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let (_, after_name) = stat.rsplit_once(") ").unwrap();
         let field = |place| after_name.split(' ').nth(place).unwrap().parse::<u64>().unwrap();
-        // In hundredths of a second, for itself and in the kernel (proc_pid_stat(5)).
+        // In hundredths of a second, in user mode and in the kernel (proc_pid_stat(5)).
         Duration::from_millis(10 * (field(11) + field(12)))
     }
 
-    /// Stops it as its manager would; all that it logged.
+    /// Stops it as the service manager would; returns everything that it logged.
     pub fn stop(mut self) -> Vec<String> {
         let id = nix::unistd::Pid::from_raw(self.child.id() as i32);
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();

@@ -1,4 +1,4 @@
-//! A wire between snug and PostgreSQL that can be cut or clogged at the worst moment.
+//! A proxy between snug and PostgreSQL that can be cut or stalled at the worst moment.
 
 use super::Database;
 use std::os::unix::fs::PermissionsExt;
@@ -9,17 +9,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
-/// What happens to the next commit that comes by, the lane's or that of any other transaction.
+/// What happens to the next commit that passes, whether it is the lane's or another transaction's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Fate {
     Passes,
-    /// It reaches PostgreSQL and is carried out, but its answer is lost with the connection.
+    /// It reaches PostgreSQL and is carried out, but its answer is lost together with the connection.
     AnswerLost,
-    /// The connection ends right before it.
+    /// The connection ends just before it.
     Lost,
-    /// Not of a commit but of an update of one row in a transaction of its own: it is carried out, and
-    /// its answer is lost with the connection.
+    /// Does not concern a commit but an update of one row, which is its own transaction: it is carried
+    /// out, and its answer is lost together with the connection.
     UpdateAnswerLost,
 }
 
@@ -43,7 +43,7 @@ impl Proxy {
         Self::before(Database::new().await)
     }
 
-    /// A wire to this database.
+    /// A proxy to this database.
     pub fn before(database: Database) -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
@@ -95,27 +95,27 @@ impl Proxy {
         self.wire.refusals.load(Relaxed)
     }
 
-    /// While clogged nothing moves in either direction, and nothing ends.
+    /// While clogged, nothing moves in either direction and nothing ends.
     pub fn clog(&self, clogged: bool) {
         self.wire.clogged.send_replace(clogged);
     }
 
-    /// While it refuses, new connections are answered as by a database that has no more.
+    /// While it refuses, new connections get the answer of a database that has none left.
     pub fn refuse(&self, refuses: bool) {
         self.wire.refuses.store(refuses, Relaxed);
     }
 }
 
-/// What PostgreSQL says when all its connections are taken.
+/// What PostgreSQL says if all its connections are taken.
 async fn turn_away(mut stream: UnixStream) {
     let fields = b"SFATAL\0VFATAL\0C53300\0Msorry, too many clients already\0\0";
     let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
-    // Whoever asks may have left.
+    // The client may have left.
     let _ = stream.read(&mut [0; 1_024]).await;
     let _ = stream.write_all(&[b"E", &length[..], &fields[..]].concat()).await;
 }
 
-/// "Sync": what was asked so far is committed.
+/// "Sync": everything asked so far is to be committed.
 const SYNC: &[u8] = b"S\0\0\0\x04";
 
 /// "ReadyForQuery" with no transaction open: the commit was carried out.
@@ -131,15 +131,15 @@ fn prepared(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(name[..end].to_vec())
 }
 
-/// Where a commit begins: the message that says so, or what ends the lane's statement, which is a
+/// Where a commit begins: the message that requests it, or the end of the lane's statement, which is a
 /// transaction by itself.
 fn commit(bytes: &[u8], storing: Option<&[u8]>) -> Option<usize> {
     let is_commit = |window: &[u8]| window.eq_ignore_ascii_case(b"commit\0");
     if let Some(at) = bytes.windows(7).rposition(is_commit) {
-        // Its message begins five bytes before: a letter and the length.
+        // Its message starts five bytes earlier, with a letter and the length.
         return Some(at - 5);
     }
-    // "Bind" of the statement to the portal without a name.
+    // "Bind" of the statement to the unnamed portal.
     let bound = [b"\0", storing?, b"\0"].concat();
     let is_stored = bytes.windows(bound.len()).any(|window| window == bound);
     is_stored.then(|| bytes.strip_suffix(SYNC).unwrap_or(bytes).len())
@@ -222,7 +222,7 @@ impl Wire {
     }
 
     async fn unclogged(&self) {
-        // The sender lives as long as the wire.
+        // The sender lives as long as the proxy.
         let _ = self.clogged.subscribe().wait_for(|clogged| !clogged).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A bare connection, for what no client library would send.
+//! A bare connection, for sending what no client library would.
 
 use super::{PATIENCE, Server};
 use std::net::Ipv4Addr;
@@ -13,21 +13,21 @@ impl Raw {
         Self(TcpStream::connect(server.address).await.unwrap())
     }
 
-    /// From this address of the machine itself.
+    /// From this address of the local machine.
     pub async fn from(server: &Server, address: Ipv4Addr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((address, 0).into()).unwrap();
         Self(socket.connect(server.address).await.unwrap())
     }
 
-    /// One whose kernel holds next to nothing of what comes.
+    /// A connection for which our kernel buffers almost nothing.
     pub async fn narrow(server: &Server) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
         Self(socket.connect(server.address).await.unwrap())
     }
 
-    /// At most so many of the next bytes, once there are any; none when the server has closed.
+    /// At most this many of the next bytes, as soon as there are any; none if the server has closed.
     pub async fn some(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         let read = tokio::time::timeout(PATIENCE, self.0.read(&mut bytes)).await.expect("in time");
@@ -39,17 +39,17 @@ impl Raw {
         self.0.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Whether the connection took all of it; the server may have closed before.
+    /// Whether the connection took all of it; the server may have closed it before.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.0.write_all(bytes.as_ref()).await.is_ok()
     }
 
-    /// Ends our side of the stream.
+    /// Ends our half of the stream.
     pub async fn end(&mut self) {
         self.0.shutdown().await.unwrap();
     }
 
-    /// All that comes until the server closes; a reset counts as such.
+    /// Everything that arrives until the server closes; a reset counts as closing.
     pub async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         let reading = self.0.read_to_end(&mut bytes);
@@ -58,7 +58,7 @@ impl Raw {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Reads until this text has come, and no further.
+    /// Reads until this text has arrived, and no further.
     pub async fn until(&mut self, text: &str) {
         let mut read = String::new();
         while !read.contains(text) {
@@ -67,7 +67,7 @@ impl Raw {
         }
     }
 
-    /// Sends all of it and gives the statuses of everything that is answered before the server closes.
+    /// Sends all of it and returns the statuses of all answers until the server closes.
     pub async fn statuses(server: &Server, bytes: impl AsRef<[u8]>) -> Vec<u16> {
         let mut raw = Self::open(server).await;
         raw.send(bytes).await;

@@ -1,4 +1,4 @@
-//! A running snug: the real `run` on a port of its own.
+//! A running snug: the real `run` on its own port.
 
 use super::{Database, Person, until};
 use snug::error::Fatal;
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// The key of all test servers, so that tokens outlive a restart.
+/// The key of all test servers, so that tokens survive a restart.
 pub const SECRET: &str = "n8Qz1vG0sX5cK2wT7yLbR4dJ9hFmA6eP";
 
 pub struct Server {
@@ -26,7 +26,7 @@ impl Server {
         Self::with(&[]).await
     }
 
-    /// With these settings besides.
+    /// With these additional settings.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         Self::on(Database::new().await, settings).await
     }
@@ -38,7 +38,7 @@ impl Server {
         Self::listen(listener, database, settings).await
     }
 
-    /// One whose kernel holds next to nothing of what is written, as for a reader far away.
+    /// A server whose kernel buffers almost nothing that is written, as for a distant reader.
     pub async fn narrow() -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_send_buffer_size(16 * 1024).unwrap();
@@ -70,7 +70,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(snug::run(config, listener, async {
-            // A test that ends without a word stops its server too.
+            // If a test ends without stopping its server, that stops it, too.
             let _ = stopped.await;
         }));
         let server = Self {
@@ -98,7 +98,7 @@ impl Server {
         self.running.take().unwrap().await.unwrap().unwrap();
     }
 
-    /// Stops it and starts another on the same address, database and settings.
+    /// Stops it and starts another one with the same address, database and settings.
     pub async fn restart(&mut self) {
         self.stop().await;
         let listener = TcpListener::bind(self.address).await.unwrap();
@@ -110,7 +110,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// Somebody who has signed up and logged in.
+    /// A person who has signed up and logged in.
     pub async fn person(&self, name: &str) -> Person {
         Person::sign_up(self, name).await
     }

@@ -1,4 +1,4 @@
-//! An open WebSocket whose frames are waited for, with a deadline.
+//! An open WebSocket whose frames can be awaited, with a deadline.
 
 use super::PATIENCE;
 use super::protocol::listed;
@@ -12,11 +12,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// Frames that came while another was waited for.
+    /// Frames that arrived while another was awaited.
     passed: VecDeque<Value>,
 }
 
-/// The status that an upgrade is refused with, and the body's code.
+/// The status with which an upgrade is refused, and the code in the body.
 pub async fn refusal(
     request: impl tokio_tungstenite::tungstenite::client::IntoClientRequest + Unpin,
 ) -> (u16, String) {
@@ -39,13 +39,13 @@ impl Socket {
         Self { stream, passed: VecDeque::new() }
     }
 
-    /// A socket, if somebody is there to open it with.
+    /// A socket, if there is a server to open it with.
     pub async fn try_open(url: &str) -> Option<Self> {
         let (stream, _) = connect_async(url).await.ok()?;
         Some(Self { stream, passed: VecDeque::new() })
     }
 
-    /// False when the socket has ended.
+    /// False if the socket has ended.
     pub async fn try_send(&mut self, frame: Value) -> bool {
         self.stream.send(Message::text(frame.to_string())).await.is_ok()
     }
@@ -58,7 +58,7 @@ impl Socket {
         self.stream.send(message).await.unwrap();
     }
 
-    /// The next frame, whatever it is; pings and pongs are passed over.
+    /// The next frame, of any type; pings and pongs are skipped.
     pub async fn next(&mut self) -> Value {
         match self.passed.pop_front() {
             Some(frame) => frame,
@@ -80,20 +80,20 @@ impl Socket {
         }
     }
 
-    /// Whether nothing has come before the answer to a ping that is sent now.
+    /// Whether nothing arrives before the answer to a ping that is sent now.
     pub async fn is_silent(&mut self) -> bool {
         self.send(serde_json::json!({"type": "ping"})).await;
         self.next().await["type"] == "pong"
     }
 
-    /// Whether no frame of this type has come before the answer to a ping that is sent now.
+    /// Whether no frame of this type arrives before the answer to a ping that is sent now.
     pub async fn expect_silence(&mut self, kind: &str) -> bool {
         self.send(serde_json::json!({"type": "ping"})).await;
         self.expect("pong").await;
         !self.passed.iter().any(|frame| frame["type"] == kind)
     }
 
-    /// The code that the server closes with; frames before it are passed over.
+    /// The code with which the server closes; frames before it are skipped.
     pub async fn closed(&mut self) -> u16 {
         loop {
             match self.receive().await {
