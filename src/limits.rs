@@ -1,4 +1,4 @@
-//! Every bound of the program, with its reason, in one place.
+//! Every limit of the program, with its reason, in one place.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Pauses {
 
 // ---- people and what they write (the contract) ----
 
-/// Characters of a message after trimming trailing white space.
+/// Characters in a message, not counting trailing white space.
 pub const CONTENT_CHARS_MAX: usize = 4_000;
 /// From here on the page tells how many are left.
 pub const CONTENT_CHARS_NEAR: usize = CONTENT_CHARS_MAX - CONTENT_CHARS_MAX / 20;
@@ -27,7 +27,7 @@ pub const CLIENT_ID_CHARS_MAX: usize = 64;
 pub const USERNAME_CHARS_MIN: usize = 3;
 pub const USERNAME_CHARS_MAX: usize = 32;
 pub const PASSWORD_CHARS_MIN: usize = 8;
-/// More would only make hashing a way to keep us busy.
+/// Longer ones would only be a way to keep us busy hashing.
 pub const PASSWORD_CHARS_MAX: usize = 128;
 /// RFC 5321: what fits into a forward path.
 pub const EMAIL_CHARS_MAX: usize = 254;
@@ -37,7 +37,7 @@ pub const SEARCH_CHARS_MAX: usize = 32;
 /// An invite link as it is pasted; ours are shorter, and nobody's host is as long.
 pub const INVITE_LINK_CHARS_MAX: usize = 2_048;
 
-// ---- how much of everything a user may own (the contract) ----
+// ---- how much of everything a user may own (the protocol) ----
 
 pub const ROOMS_PER_USER_MAX: i64 = 1_000;
 pub const PRIVATE_CHATS_PER_USER_MAX: i64 = 1_000;
@@ -53,11 +53,11 @@ pub const SEARCH_ROWS_MAX: i64 = 50;
 
 // ---- what a page shows ----
 
-/// Chats in the list beside a page: all that one may have (the contract), so that each can be reached.
+/// Chats in the list beside a page: as many as a user may have, so that each can be reached.
 pub const CHATS_SHOWN: i64 = 1 + PRIVATE_CHATS_PER_USER_MAX + ROOMS_PER_USER_MAX;
-/// Requests to join, above the page; the next ones follow as these are answered.
+/// Requests to join, above the page; answering them brings up the next ones.
 pub const OPEN_REQUESTS_SHOWN: i64 = 20;
-/// Members of a room, and those who were denied, in its panel.
+/// Members of a room in its panel, and likewise users who were denied.
 pub const MEMBERS_SHOWN: i64 = 200;
 pub const DENIED_SHOWN: i64 = 50;
 /// People whom a search without scripts lists, and those that the script suggests.
@@ -70,89 +70,93 @@ pub const COMPRESSED_BYTES_MIN: usize = 1_400;
 
 // ---- HTTP ----
 
-/// The largest body and the largest WebSocket message.
+/// The largest body, and the largest WebSocket message.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// A request line and headers beyond this get 431; a token has well under 1 KiB.
+/// A longer request line with headers gets 431; a token takes well under 1 KiB.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
-/// What hyper reads at once of a connection: a head that is as large as it may be, and what follows it.
+/// How much hyper reads from a connection at once: a head of the largest size, and what follows it.
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
-/// A header or a body that is not complete by then comes from someone who dribbles.
+/// A head or a body that is not complete by then comes from a slow client (as in a slowloris attack).
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A reader who in so long takes less of an answer, up to some MiB of history, and does not finish it, is
 /// cut: a modem of 56 kbit/s takes twice as much, and a byte now and then would hold the rest for ever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 pub const HTTP_WRITE_BYTES_MIN: usize = 32 * 1024;
-/// Linux asks for more only when a third of its buffer is free: that must be enough for one such time, and
-/// no more than the modem takes in it, at 7 KB/s.
+/// Linux asks for more only when a third of its buffer is free: that must be enough for one such
+/// period, and no more than the modem takes in it, at 7 KB/s.
 const _: () = assert!(
     2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
         && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
 );
-/// HTTP connections at once, sockets not among them: an idle one holds 18 KiB.
+/// HTTP connections at once, not counting sockets: an idle one holds 18 KiB.
 pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
-/// Of these for one address (of IPv6, one /64), trusted proxies aside: whoever takes all they may leaves
-/// as many to the others, and a large office behind one address still has enough.
+/// How many of these one address may have (one /64 for IPv6; trusted proxies are exempt): an address
+/// that takes its whole share leaves as much to the others, and it is enough for a large office behind
+/// one address.
 pub const HTTP_CONNECTIONS_PER_ADDRESS_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
 /// Connections that wait for a place, about 1 KiB each: thousands of clients return at once after a
-/// restart. Beyond it the kernel keeps them.
+/// restart. Any more stay in the kernel's backlog.
 pub const HTTP_WAITING_MAX: usize = 8_192;
-/// Of these of one address.
+/// How many of these one address may have.
 pub const HTTP_WAITING_PER_ADDRESS_MAX: usize = HTTP_WAITING_MAX / 2;
-/// What the kernel holds for one reader before we do; Linux takes it twice, for its own bookkeeping.
-/// Left alone it grows to 4 MB, and a reader who takes nothing would be noticed only when that is full.
+/// The kernel's send buffer for one reader; Linux doubles it, for its own bookkeeping. If left to
+/// itself it grows to 4 MB, and a reader that takes nothing would be noticed only once that is full.
 pub const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// After a failed accept (no files left, mostly): long enough not to spin, short enough not to matter.
+/// The pause after a failed accept (usually because no file descriptors are left): long enough not to
+/// spin, short enough not to matter.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// What a peer still sends after our last answer is read so long and so far.
+/// For how long, and how much, we read what a peer is still sending after our last answer.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;
-/// Requests under way at a stop are waited for so long.
+/// How long requests under way are waited for when the server stops.
 pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
-/// Told to come back: what is in the way passes by itself (a restart, a database that is away, a queue).
+/// For clients told to come back, when the obstacle passes by itself (a restart, an unavailable
+/// database, a queue).
 pub const RETRY_SOON: Duration = Duration::from_secs(2);
-/// The same for a queue that drains many times a second.
+/// The same, for a queue that drains many times a second.
 pub const RETRY_AT_ONCE: Duration = Duration::from_secs(1);
-/// The same for places that others must leave first.
+/// The same, for places that others must leave first.
 pub const RETRY_SEAT: Duration = Duration::from_secs(5);
 /// JSON nested deeper than this is refused; our own bodies are flat.
 pub const JSON_DEPTH_MAX: usize = 16;
 
 // ---- sockets ----
 
-/// What waits for one reader: past it the reader is too slow, is closed and resumes. A `welcome` of
-/// 2,001 chats (160 KiB) fits; the bytes are shared between readers.
+/// What may wait for one reader. With more, the reader is too slow: it is disconnected and resumes. A
+/// `welcome` of 2,001 chats (160 KiB) fits; the bytes are shared between readers.
 pub const OUTBOX_BYTES_MAX: usize = 512 * 1024;
-/// A run of messages longer than this is handed over in parts, each when the last one is written.
+/// A longer run of messages is handed over in parts, each when the previous one has been written.
 pub const HANDOVER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
-/// Frames are counted too, since many small ones cost more than their bytes.
+/// Pieces are limited, too, because many small ones cost more than their bytes.
 pub const OUTBOX_CHUNKS_MAX: usize = 1_024;
-/// Below this a replay reads on.
+/// When less than this is waiting, a replay reads on.
 pub const OUTBOX_LOW_BYTES: usize = 32 * 1024;
-/// Slices of one vectored write; the kernel takes up to 1,024.
+/// Slices in one vectored write; the kernel takes up to 1,024.
 pub const WRITE_SLICES_MAX: usize = 64;
-/// Sockets of which one look at a shard's poll tells; the others are told of by the next.
+/// How many sockets one look at a shard's poll reports; the next look reports the rest.
 pub const POLL_EVENTS_MAX: usize = 1_024;
-/// Sockets that a shard reads or writes in one go, about a millisecond's worth; then everybody else on its
-/// core has a turn.
+/// How many sockets a shard reads or writes before it yields (about a millisecond's work), so that
+/// everybody else on its core gets a turn.
 pub const SHARD_TURN: u32 = 256;
-/// So many sockets for which something is only queued count as one that is written: 0.1 us against 3.
+/// This many sockets for which something is only queued count as one written socket: 0.1 µs against 3
+/// µs.
 pub const QUEUED_AS_WRITTEN: usize = 32;
-/// The scratch buffer of a shard, in which frames are parsed.
+/// A shard's scratch buffer, in which frames are parsed.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
-/// What a shard has been told and has not yet taken up, in bytes; publishing waits beyond it.
+/// Bytes in a shard's inbox; publishing waits for room (backpressure).
 pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// A replay longer than this is answered by `reset`.
+/// A longer replay is answered with `reset`.
 pub const REPLAY_MESSAGES_MAX: i64 = 1_000;
-/// Messages of one read of a replay.
+/// Messages per read of a replay.
 pub const REPLAY_PAGE_ROWS: i64 = 100;
-/// Frames of one read of a replay; what is beyond is read again.
+/// Bytes of frames per read of a replay; the rest is read again.
 pub const REPLAY_PAGE_BYTES_MAX: usize = 128 * 1024;
 /// Pairs in `?after=` on `/ws`.
 pub const RESUME_PAIRS_MAX: usize = 100;
-/// Reads for sockets that run at once, so that requests find connections in the pool.
+/// Concurrent reads for sockets, so that requests still find connections in the pool.
 pub const SOCKET_READS_MAX: usize = 6;
-/// A socket whose chats cannot be read for so long is told to come back later.
+/// If a socket's chats cannot be read for this long, it is told to come back later.
 pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
 /// Between two tries to read them.
 pub const SOCKET_READ_PAUSES: Pauses =
@@ -164,58 +168,61 @@ pub const UNTOLD_MAX: usize = 1_000;
 /// more where a chat is added; whoever is told more than this meanwhile is to come back (1012: it is the
 /// `welcome` that is late).
 pub const TOLD_KEPT_MAX: usize = 100;
-/// A message that has begun must be complete by then.
+/// A fragmented message must be complete after this time.
 pub const MESSAGE_READ_SECS_MAX: u32 = 10;
-/// Fragments of one message; more are a way to keep us busy.
+/// Fragments in one message; more would only be a way to keep us busy.
 pub const MESSAGE_FRAGMENTS_MAX: u32 = 1_024;
-/// Silence after which a socket is pinged, and how long it may then stay silent.
+/// The silence after which a socket is pinged, and how long it may then stay silent.
 pub const PING_AFTER_SECS: u32 = 25;
 pub const PONG_WITHIN_SECS: u32 = 10;
-/// A reader that takes nothing for so long is cut.
+/// A reader that takes nothing for this long is cut off.
 pub const WRITE_STALL_SECS_MAX: u32 = 10;
-/// After our close frame the peer's is awaited so long, so that no reset eats ours.
+/// How long we wait for the peer's close frame after ours, so that no reset destroys ours.
 pub const CLOSE_DRAIN_SECS: u32 = 1;
-/// Control frames a second of one socket.
+/// Control frames per second from one socket.
 pub const CONTROL_FRAMES_PER_SEC_MAX: u16 = 50;
-/// Refused frames after which a socket is closed; each frame that makes sense makes up for one.
+/// How many refused frames close a socket; each valid frame makes up for one.
 pub const OFFENCES_MAX: u8 = 50;
-/// Drafts of one socket that wait for their commit; beyond it frames are refused.
+/// Drafts of one socket that wait for their commit; further ones are refused.
 pub const SOCKET_DRAFTS_MAX: u16 = 512;
-/// At a stop everybody is sent away within this time, a part at a time, so that not all return at once.
+/// While stopping, everybody is disconnected within this time, a part at a time, so that not all
+/// return at once.
 pub const STOP_SPREAD: Duration = Duration::from_millis(1_500);
-/// Sockets whose drafts are being committed are waited for so long at a stop.
+/// How long, while stopping, sockets are kept whose drafts are being committed.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// A session or membership that ended is remembered so long, for sockets whose upgrade was under way.
+/// How long ended sessions and memberships are remembered, for sockets whose upgrade was under way.
 pub const ENDED_SECS: u32 = 60;
 
 // ---- accounts ----
 
-/// OWASP's cheat sheet and ASVS 5 both allow this smallest setting: 12 MiB, three passes.
+/// The smallest setting that OWASP's cheat sheet and ASVS 5 both allow: 12 MiB, three passes.
 pub const HASH_MEMORY_KIB: u32 = 12 * 1024;
 pub const HASH_PASSES: u32 = 3;
-/// Hashings that wait for a core; beyond it sign-ups and logins are told to come back.
+/// Passwords waiting for a core to hash them; further sign-ups and logins are told to come back.
 pub const HASH_QUEUE_MAX: usize = 64;
-/// No answer about a session is older: a revoked one is dead everywhere by then.
+/// The maximum age of an answer about a session: a revoked one is dead everywhere by then.
 pub const SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
-/// Sessions with open sockets are looked up so often, so that one that another process ended has none
-/// about a second later; 360 of them take PostgreSQL about a millisecond of its processor time.
+/// How often sessions with open sockets are looked up, so that one ended by another process has no
+/// sockets left about a second later; 360 of them take PostgreSQL about a millisecond of processor
+/// time.
 pub const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(1);
-/// Sessions of one such look-up: a statement of some ten milliseconds.
+/// Sessions in one such look-up: a statement of some ten milliseconds.
 pub const SESSIONS_ASKED_MAX: usize = 2_000;
-/// Sessions that are remembered; each costs about 200 bytes.
+/// Cached sessions, about 200 bytes each.
 pub const SESSIONS_CACHED_MAX: usize = 32_768;
-/// Read positions in `welcome` may be so old.
+/// The maximum age of read positions in `welcome`.
 pub const STANDING_CACHE_AGE: Duration = Duration::from_secs(1);
-/// Standings that are remembered; each costs about 80 bytes.
+/// Cached standings, about 80 bytes each.
 pub const STANDINGS_CACHED_MAX: usize = 32_768;
-/// Difference of clocks that a token's times may have.
+/// How much the clocks may differ when a token's times are checked.
 pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.
 pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
-/// Ended sessions are forgotten so often.
+/// How often ended sessions are deleted.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
-/// Sessions that one statement forgets: locked for some milliseconds. The next follows until none is left.
+/// Sessions deleted by one statement, which locks them for some milliseconds. Repeated until none is
+/// left.
 pub const PURGE_ROWS_MAX: i64 = 1_000;
 
 // ---- rates, each as a burst and the time in which one more is allowed ----
@@ -223,14 +230,14 @@ pub const PURGE_ROWS_MAX: i64 = 1_000;
 pub const MESSAGE_RATE: Rate = Rate::new(20, Duration::from_millis(100));
 pub const LOGIN_FAILURES_PER_PAIR: Rate = Rate::new(5, Duration::from_secs(12));
 pub const LOGIN_FAILURES_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(3));
-/// Of an account, from all addresses where nobody signed in to it within 30 days.
+/// For one account, from all addresses without a sign-in to it within 30 days.
 pub const LOGIN_FAILURES_FROM_AFAR: Rate = Rate::new(100, Duration::from_millis(600));
 pub const SIGNUPS_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(60));
 pub const INVITE_TRIES_PER_USER: Rate = Rate::new(10, Duration::from_secs(6));
-/// Remembered at once; whoever has more addresses than this is not limited by address anyway.
+/// Keys remembered at once; an attacker with more addresses than this is not limited by address anyway.
 pub const RATE_KEYS_MAX: usize = 65_536;
 
-/// How often something may happen: `burst` times at once, then once every `period`.
+/// A rate limit (token bucket): `burst` times at once, then once every `period`.
 #[derive(Debug, Clone, Copy)]
 pub struct Rate {
     pub burst: u32,
@@ -245,76 +252,80 @@ impl Rate {
 
 // ---- read positions ----
 
-/// Read positions are written at most so often per user and chat.
+/// The shortest time between two writes of a read position, per user and chat (debounce).
 pub const READ_PAUSE: Duration = Duration::from_secs(1);
-/// Positions of one statement.
+/// Positions in one statement.
 pub const READ_BATCH_MAX: usize = 500;
-/// Positions that wait to be written; beyond it the oldest news wins, since the next read repeats it.
+/// Positions waiting to be written. If there are more, the oldest is dropped, because the next read
+/// repeats it.
 pub const READS_PENDING_MAX: usize = 100_000;
 
 // ---- PostgreSQL ----
 
-/// Readers and short writes; the private PostgreSQL allows 20 connections, the lane has one of its own.
+/// Readers and short writes; the private PostgreSQL allows 20 connections, and the lane has its own.
 pub const POOL_CONNECTIONS_MAX: usize = 12;
-/// A request that finds no connection by then is told to come back: within the contract's 2 s.
+/// A request that gets no connection in this time is told to come back: within the protocol's 2 s.
 pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Pages of history that are on their way on one connection before the next is taken: past a few, little
-/// is gained, and one that is slow holds up the others.
+/// Pages of history under way on one connection before another one is used: beyond a few little is
+/// gained, and a slow one holds up the others (head-of-line blocking).
 pub const PAGES_PER_CONNECTION: usize = 8;
-/// One that has brought no page for so long may be stuck, or the disk is slow: whoever comes reads on another.
+/// A connection that has returned no page for this long may be stuck, or the disk is slow: new pages use
+/// another one.
 pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
-/// Connections for pages, so that everything else finds one in the pool.
+/// Connections for pages, so that everything else still finds one in the pool.
 pub const PAGES_CONNECTIONS_MAX: usize = 8;
 /// Messages that pages under way ask for: as much memory as a dozen of the longest take.
 pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
-/// Read at once from PostgreSQL: as much as it writes at once, since the room is filled with zeros before.
+/// How much is read from PostgreSQL at once: as much as it writes at once, because the buffer is
+/// zeroed first.
 pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Longer than any statement of ours takes; a long snapshot would bloat the chats' rows. Well below
-/// `COMMIT_TIMEOUT`, so that a batch that waits for somebody's lock is refused by PostgreSQL, and then
+/// Longer than any of our statements takes; a long snapshot would bloat the chats' rows. Well below
+/// `COMMIT_TIMEOUT`, so that if a batch waits for somebody's lock, PostgreSQL refuses it, and it is
 /// known not to be stored.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
-/// A database that hangs does not even time out by itself: without an answer by then its connection is
-/// thrown away.
+/// A database that hangs does not even enforce its own timeout: if there is no answer by then, the
+/// connection is discarded.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
-/// Whether it answers at all; those who ask look again soon.
+/// For asking whether it answers at all; callers will ask again soon.
 pub const PING_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Whoever asked for a change hears by then, though it goes on to its end.
+/// A caller that asked for a change gets an answer by then, although the change goes on to its end.
 pub const CHANGE_TIMEOUT: Duration = Duration::from_secs(8);
-/// A change that must not be forgotten is tried again for so long: twice the half minute without a
-/// database that nobody shall notice afterwards.
+/// How long a change that must not be forgotten is retried: twice the half-minute without a database
+/// that nobody should notice afterwards.
 pub const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
-/// A remote database that vanished is noticed by then.
+/// How soon a vanished remote database is noticed (TCP keep-alive).
 pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
-/// Migrations may rewrite tables; a deadline of their own.
+/// Migrations may rewrite tables, so they have their own deadline.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Between attempts to bring the schema of a database that is away up to date.
 pub const MIGRATE_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(100), Duration::from_secs(5));
 
-/// The name of a user who was deleted may be shown for so long.
+/// How long a deleted user's name may still be shown.
 pub const NAME_CACHE_AGE: Duration = Duration::from_secs(1);
-/// Names that are remembered; each costs about 100 bytes.
+/// Cached names, about 100 bytes each.
 pub const NAMES_CACHED_MAX: usize = 32_768;
 
 // ---- the lane ----
 
-/// Drafts of one transaction: past a few hundred, larger batches gain little and cost latency.
+/// Drafts in one transaction (group commit): beyond a few hundred, larger batches gain little and cost
+/// latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
 /// Bytes of one transaction's contents. The writing connection has two buffers that hold all of it and
 /// never shrink. They double where what is free at their end is too short: with the last draft, long ones
 /// stay below 64 KiB (see the end), and so these below 256 KiB.
 pub const BATCH_BYTES_MAX: usize = 44 * 1024;
-/// Drafts that wait for the lane; beyond it senders are told to try again.
+/// Drafts waiting for the lane; senders of further ones are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
-/// Bytes of the contents of all drafts that wait, so that long ones do not fill a small machine.
+/// Bytes of the contents of all waiting drafts, so that long ones cannot fill a small machine's memory.
 pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Past this a commit's outcome counts as unknown and is settled on a fresh connection.
+/// After this a commit's outcome counts as unknown and is resolved on a fresh connection.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
-/// Past this the senders of an unsettled batch are told `unavailable`.
+/// After this the senders of an unsettled batch are told `unavailable`.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
-/// So long may drafts wait without a turn of the lane before the watchdog is told: longer than any batch
-/// takes.
+/// How long drafts may wait without a turn of the lane before the watchdog is told: longer than any
+/// batch takes.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// Between attempts to reach a database that is away.
 pub const RECONNECT_PAUSES: Pauses =
@@ -322,26 +333,26 @@ pub const RECONNECT_PAUSES: Pauses =
 
 // ---- settings ----
 
-/// HS256 signs with a hash of 32 bytes; a shorter key is weaker than the hash (RFC 7518, 3.2).
+/// HS256 signs with a 32-byte hash; a shorter key is weaker than the hash (RFC 7518, 3.2).
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
-/// A bearer that only programs use; below this it can be guessed.
+/// A bearer token that only programs use; a shorter one could be guessed.
 pub const METRICS_TOKEN_BYTES_MIN: usize = 16;
-/// A key with fewer distinct bytes was typed by someone who was bored.
+/// A key with fewer distinct bytes was typed by somebody who was bored.
 pub const SECRET_DISTINCT_BYTES_MIN: usize = 8;
-/// A file that is named as a secret and is larger than this is something else.
+/// If a file named as a secret is larger than this, it is something else.
 pub const SECRET_FILE_BYTES_MAX: u64 = 64 * 1024;
 pub const TOKEN_LIFETIME_MIN: Duration = Duration::from_secs(1);
-/// Browsers keep a cookie for 400 days at the most (RFC 6265bis).
+/// Browsers keep a cookie for at most 400 days (RFC 6265bis).
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 pub const TOKEN_LIFETIME_DEFAULT: &str = "7d";
-/// Proxies are compared one by one for each request.
+/// Every request is compared with each of them in turn.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
-/// Files that are not sockets of clients: the pool (twice where it waits for room), logs, the embedded
-/// PostgreSQL's pipes, and requests that are answered while all sockets are taken.
+/// Files that are not clients' sockets: the pool (two each while a write is blocked), logs, the private
+/// PostgreSQL's pipes, and requests that are answered while all seats are taken.
 pub const FILES_RESERVED: u64 = 200;
-/// What is offered to clients even where the file limit is too small for the reserve.
+/// The number of sockets offered to clients even if the file limit is too small for the reserve.
 pub const CONNECTIONS_DEFAULT_MIN: usize = 64;
-/// Containers often say that the file limit is a thousand million; the kernel's own ceiling for one
+/// In containers the file limit is often said to be a thousand million; the kernel's own ceiling for one
 /// process is about a million (`fs.nr_open`).
 pub const CONNECTIONS_DEFAULT_MAX: usize = 1_000_000;
 pub const CONNECTIONS_MAX: usize = 100_000_000;
@@ -350,25 +361,27 @@ pub const CONNECTIONS_PER_ADDRESS_DEFAULT: usize = 500;
 
 // ---- the process ----
 
-/// Threads for what blocks: hashing (a few at a time) and files of the data directory.
+/// Threads for blocking work: hashing (a few at a time) and files in the data directory.
 pub const BLOCKING_THREADS_MAX: usize = 16;
-/// Work on blocking threads that still runs when everything else has ended is left behind.
+/// Work on blocking threads that is still running after this, when everything else has ended, is
+/// abandoned.
 pub const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
-/// Freed memory is given back so often; a trim of an idle process takes well under a millisecond.
+/// How often freed memory is given back; trimming an idle process takes well under a millisecond.
 pub const TRIM_PAUSE: Duration = Duration::from_secs(10);
-/// Lines that wait for a slow log sink; the next ones are dropped rather than waited for.
+/// Lines waiting for a slow log sink; further ones are dropped rather than waited for.
 pub const LOG_LINES_MAX: usize = 2_048;
-/// Connections that the kernel holds while we accept others; 2,000 clients return at once after a restart.
+/// Connections that the kernel holds while we accept others; 2,000 clients return at once after a
+/// restart.
 pub const LISTEN_BACKLOG: u32 = 4_096;
 
 // ---- the PostgreSQL that we start ourselves ----
 
 /// How long it may take to answer at all; a start without recovery takes 20 ms.
 pub const PG_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long it may recover after a crash. Giving up earlier would interrupt the recovery, and the
-/// next start would begin it again; `max_wal_size` keeps it well below this even on an SD card.
+/// How long it may take to recover after a crash. Giving up earlier would interrupt the recovery, and
+/// the next start would begin it again; `max_wal_size` keeps it well below this even on an SD card.
 pub const PG_RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
-/// One question, "do you answer?", including making the database at the first start.
+/// One question ("do you answer?"), including the creation of the database at the first start.
 pub const PG_ASK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two questions while it starts: short at first, and longer by a quarter only, since a start takes
 /// 20 ms.
@@ -381,27 +394,27 @@ pub const PG_RESTART_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(50), Duration::from_secs(2));
 /// One that lived as long as this did not end because of its start: the next start is immediate.
 pub const PG_LIFETIME_SOUND: Duration = Duration::from_secs(10);
-/// An adopted postmaster is no child of ours, so that its end can only be polled.
+/// An adopted postmaster is not our child, so its end can only be polled for.
 pub const PG_ADOPTED_POLL: Duration = Duration::from_millis(250);
-/// Fast shutdown, then immediate: together well below the 10 s in which we end.
+/// For a fast shutdown, then an immediate one: together well below the 10 s in which we stop.
 pub const PG_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub const PG_QUIT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Making a cluster: half a second here, a hundred times as long on a poor SD card.
+/// Creating a cluster: half a second here, a hundred times as long on a poor SD card.
 pub const PG_INITDB_TIMEOUT: Duration = Duration::from_secs(120);
 /// `postgres --version` and the like do no work.
 pub const PG_PROGRAM_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long we wait for a command that uses the data directory to finish: the first one makes the
-/// cluster, and the machine may be busy; more than this, and somebody should look.
+/// How long we wait for a command that is using the data directory: the first command creates the
+/// cluster, and the machine may be busy. If it takes longer, somebody should look.
 pub const PG_LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 pub const PG_LOCK_PAUSE: Duration = Duration::from_millis(50);
-/// Its log is cut when it is found longer, and the piece before that kept.
+/// The log is truncated when it is longer than this; the part before that is kept.
 pub const PG_LOG_BYTES_MAX: u64 = 1024 * 1024;
 pub const PG_LOG_CHECK_INTERVAL: Duration = Duration::from_secs(60);
-/// The end of its log that is read to tell why it did not start.
+/// How much of the end of its log is read to find out why it did not start.
 pub const PG_LOG_TAIL_BYTES_MAX: u64 = 4 * 1024;
-/// Remains of interrupted starts that are passed over when a name for the next cluster is sought.
+/// Leftovers of interrupted starts that are skipped when a name for the next cluster is sought.
 pub const PG_REMAINS_MAX: u32 = 100;
-/// Bytes of a Unix socket's path, without the final NUL (`sun_path` has 108).
+/// Bytes in a Unix socket's path, without the final NUL (`sun_path` has 108).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 // ---- what must fit into what ----
