@@ -1,6 +1,6 @@
 //! What the process counts about itself, in the Prometheus text format.
 //!
-//! Hung off `Chat`; counted where it happens, gathered by `GET /metrics`.
+//! Part of `Rules`; counted where things happen, collected by `GET /metrics`.
 
 use crate::error::{Error, Result};
 use prometheus::{

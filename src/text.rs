@@ -189,13 +189,13 @@ pub fn invite(link: &str) -> Option<(ChatId, String)> {
     pairs.find(|(name, _)| name == "code").map(|(_, code)| (room_id, code.into_owned()))
 }
 
-/// The text with each run of white space as one space, and none around it.
+/// The text with each run of white space replaced by one space, and trimmed.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// As much of the beginning as has at most so many characters, cut between what a reader sees as
-/// characters (grapheme clusters, UAX #29). One that is longer than the bound is cut inside.
+/// The beginning of a text, at most `chars_max` characters long, cut only between user-perceived
+/// characters (grapheme clusters, UAX #29). A cluster that is longer than the limit is cut inside.
 pub fn beginning(text: &str, chars_max: usize) -> &str {
     let Some((bound, _)) = text.char_indices().nth(chars_max) else { return text };
     let ends = text.grapheme_indices(true).map(|(begin, _)| begin);

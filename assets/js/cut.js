@@ -1,11 +1,12 @@
-// The beginning of a text, cut between what a reader sees as characters. Knows no DOM.
+// The beginning of a text, cut only between user-perceived characters (grapheme clusters). Knows nothing
+// of the DOM.
 
 const segmenter = "Segmenter" in Intl ? new Intl.Segmenter("en", { granularity: "grapheme" }) : null;
 
-// At most `max` code units; a single character that is longer is cut between code points.
+// At most `max` code units long; a single cluster that is longer is cut between code points.
 export function beginning(text, max) {
   if (text.length <= max) return text;
-  // Whatever follows much later does not change where the cut is.
+  // Text far behind the cut does not affect it.
   const near = text.slice(0, max * 2);
   let end = 0;
   for (const { index } of segmenter?.segment(near) ?? []) {

@@ -1,6 +1,6 @@
-// What in a message is a link, a mention of the viewer, or plain text. The same rule as
-// `src/http/views/spans.rs`; both are held against `tests/browser/spans.json`, and the characters and the
-// bound against each other. Takes time linear in the text, whatever the text. Knows no DOM.
+// Which parts of a message are links, mentions of the viewer, or plain text. The same rule as
+// `src/http/views/spans.rs`: both are tested against `tests/browser/spans.json` and must use the same
+// characters and the same limit. Takes linear time, whatever the text. Knows nothing of the DOM.
 
 const ENDS_A_LINK =
   /[\u{0}-\u{20}\u{22}\u{3C}\u{3E}\u{60}\u{7F}-\u{A0}\u{AB}\u{AD}\u{BB}\u{589}\u{5C3}\u{60C}\u{61B}-\u{61F}\u{6D4}\u{964}-\u{965}\u{F0D}-\u{F12}\u{104A}-\u{104B}\u{1361}-\u{1368}\u{1680}\u{17D4}-\u{17D5}\u{180E}\u{2000}-\u{200B}\u{200E}-\u{200F}\u{201C}-\u{201F}\u{2028}-\u{202F}\u{2039}-\u{203A}\u{205F}-\u{206F}\u{3000}-\u{3003}\u{3008}-\u{3011}\u{3014}-\u{301F}\u{FEFF}\u{FF01}-\u{FF02}\u{FF08}-\u{FF09}\u{FF0C}\u{FF0E}\u{FF1A}-\u{FF1C}\u{FF1E}-\u{FF1F}\u{FF3B}\u{FF3D}\u{FF5B}\u{FF5D}\u{FF5F}-\u{FF65}]/gu;
@@ -11,7 +11,7 @@ const HIDES_A_LINK = /[A-Za-z0-9]/;
 const HIDES_A_MENTION = /[A-Za-z0-9_.\-@/\uFF20]/;
 const LONGER_NAME = /[A-Za-z0-9_]|[.\-][A-Za-z0-9_]/y;
 const BRACKETS = { ")": "(", "]": "[", "}": "{" };
-// The rest of a message that has more of them is text.
+// If a message has more links and mentions than this, the rest is text.
 const SPECIALS_MAX = 200;
 
 export function spans(content, name) {

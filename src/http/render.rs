@@ -84,7 +84,7 @@ fn unindented(template: &str) -> String {
     template.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
 }
 
-/// `asset("css/pages.css")` in a template: its address, which is safe as it stands.
+/// `asset("css/pages.css")` in a template: its URL, which needs no escaping.
 fn asset(path: &str) -> Result<Value, minijinja::Error> {
     safe(assets::address(path), path)
 }

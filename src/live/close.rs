@@ -14,9 +14,9 @@ pub enum Close {
     NotUtf8,
     Policy,
     TooBig,
-    /// What the socket needs could not be read: the database did not answer.
+    /// What the socket needs could not be read, because the database did not answer.
     Unavailable,
-    /// The reader does not keep up. Said for no other reason.
+    /// The reader does not keep up. Never used for any other reason.
     TooSlow,
     /// The peer did not answer pings, or did not complete a message.
     Silent,

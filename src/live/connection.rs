@@ -113,8 +113,8 @@ pub enum Due {
 }
 
 impl Arriving {
-    /// Keeps what concerns a connection of this scope; the latest takes the place of what it repeats.
-    /// Where there is too much, the `welcome` is what has been too slow, not the reader.
+    /// Keeps an event if it concerns this scope; it replaces an earlier event that it repeats. If there
+    /// are too many, it is the `welcome` that has been too slow, not the reader.
     pub fn keep(&mut self, scope: Scope, news: &UserEvent) -> Result<(), Close> {
         let concerns = match (scope, news) {
             (Scope::All, _) => true,

@@ -114,7 +114,7 @@ pub enum Event {
         user_id: UserId,
         session: SessionId,
     },
-    /// The server stops: everybody is sent away.
+    /// The server is stopping: everybody is disconnected.
     Stopped,
 }
 
@@ -212,7 +212,7 @@ impl Registry {
         self.inbox_of(user_id).push(Event::SessionEnded { user_id, session });
     }
 
-    /// Sends everybody away, and whoever arrives later too.
+    /// Disconnects everybody, and everybody who arrives later.
     pub fn stop(&self) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Stopped);

@@ -277,13 +277,13 @@ async fn a_database_without_free_connections_is_reported_soon_and_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_for_which_the_server_cannot_read_is_not_called_slow() {
+async fn a_socket_is_not_called_slow_when_the_server_cannot_read_for_it() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     ada.say(1, "first").await;
     let (mut all, mut general) = (ada.socket("/ws").await, ada.socket("/ws/general").await);
     let client = server.database.client().await;
-    // Unlike a database that is away, this is not waited for.
+    // Unlike an unavailable database, this is not waited for.
     let spoil = "alter table chats rename column last_seq to elsewhere";
     client.batch_execute(spoil).await.unwrap();
     all.send(json!({"type": "join"})).await;
@@ -299,7 +299,7 @@ async fn a_socket_for_which_the_server_cannot_read_is_not_called_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_servers_on_one_database_give_out_each_number_once() {
+async fn two_servers_on_one_database_give_each_number_once() {
     let database = Database::empty().await;
     // They create the schema at the same time.
     let (one, two) =

@@ -1,7 +1,7 @@
-//! How the templates are laid out: indented by what they nest, in lines that fit on a screen.
+//! How the templates are laid out: indented by their nesting, in lines that fit on a screen.
 //!
-//! The formatters there are do not know that a space before `{% if %}` in an attribute matters. So
-//! templates are formatted by hand, and checked here.
+//! The existing formatters do not know that a space before `{% if %}` in an attribute matters, so the
+//! templates are formatted by hand and checked here.
 
 use crate::tidy::files;
 
@@ -11,7 +11,7 @@ const VOID: [&str; 11] =
     ["br", "circle", "hr", "img", "input", "link", "meta", "path", "source", "track", "wbr"];
 
 #[test]
-fn templates_are_indented_by_what_they_nest() {
+fn templates_are_indented_by_their_nesting() {
     let faults: Vec<_> = files("assets/templates", ".html")
         .iter()
         .flat_map(|(name, text)| faults(text).into_iter().map(move |it| format!("{name}:{it}")))
@@ -44,7 +44,7 @@ fn each_script_of_a_page_is_a_bundle_and_each_bundle_of_a_page() {
 }
 
 #[test]
-fn a_crooked_template_is_told_by_its_line() {
+fn a_badly_indented_line_is_reported_by_number() {
     for straight in [
         "<ul>\n  <li>a\n  </li>\n</ul>",
         "<input\n  name=\"a\"\n  {% if b %} hidden{% endif %}\n>\n<p>{{ c }}</p>",
@@ -69,7 +69,7 @@ fn a_crooked_template_is_told_by_its_line() {
     }
 }
 
-/// Each line that is too long or stands elsewhere than its nesting says, by its number.
+/// Each line that is too long or not indented by its nesting, by number.
 fn faults(text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let mut nesting = Nesting::default();
@@ -83,25 +83,25 @@ fn faults(text: &str) -> Vec<String> {
             faults.push(format!("{number}: indented by {indent} instead of {right}"));
         }
         if !nesting.read(content) {
-            faults.push(format!("{number}: closes more than is open"));
+            faults.push(format!("{number}: closes more than was open"));
             return faults;
         }
     }
     if nesting.open > 0 {
-        faults.push(format!("{}: something is open at the end", text.lines().count()));
+        faults.push(format!("{}: something is still open at the end", text.lines().count()));
     }
     faults
 }
 
-/// Where a reader of a template is, between two of its lines.
+/// The state of a reader of a template between two lines.
 #[derive(Default)]
 struct Nesting {
-    /// Elements, tags and blocks that have begun and not ended.
+    /// Elements, tags and blocks that have begun but not ended.
     open: usize,
-    /// The name of the tag in the middle of which the line ends, and whether in a quoted value.
+    /// If the line ends inside a tag: its name, and whether inside a quoted value.
     tag: Option<String>,
     is_quoted: bool,
-    /// The end of the statement, expression or comment in the middle of which the line ends.
+    /// If the line ends inside a statement, an expression or a comment: how that ends.
     until: Option<&'static str>,
     is_verbatim: bool,
 }
@@ -124,7 +124,7 @@ impl Nesting {
         }
     }
 
-    /// Reads on to the end of the line; false where something is closed that was not open.
+    /// Reads to the end of the line; false if it closes something that was not open.
     fn read(&mut self, line: &str) -> bool {
         let mut rest = line;
         while !rest.is_empty() {
@@ -134,7 +134,7 @@ impl Nesting {
         true
     }
 
-    /// Reads one thing, and gives what follows it.
+    /// Reads one token, and returns what follows it.
     fn step<'a>(&mut self, rest: &'a str) -> Option<&'a str> {
         if let Some(end) = self.until {
             let Some((_, after)) = rest.split_once(end) else { return Some("") };
@@ -183,7 +183,7 @@ impl Nesting {
     }
 }
 
-/// The word of a statement, of which `{%` is gone.
+/// The keyword of a statement whose `{%` has been removed.
 fn first_word(statement: &str) -> &str {
     statement.trim_start_matches('-').split_whitespace().next().unwrap_or_default()
 }

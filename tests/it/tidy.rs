@@ -128,7 +128,7 @@ fn only_the_store_speaks_to_postgresql() {
 }
 
 #[test]
-fn the_edges_know_no_store_and_the_rules_no_edge() {
+fn the_edges_never_mention_the_store_nor_the_rules_the_edges() {
     let of = |words: &[&str], under: &str| -> Vec<String> {
         strays(words, &[]).into_iter().filter(|stray| stray.starts_with(under)).collect()
     };
@@ -145,9 +145,9 @@ fn the_edges_know_no_store_and_the_rules_no_edge() {
     assert!(from_registry.is_empty(), "{from_registry:#?}");
 }
 
-/// Time and chance are parameters there, and nothing waits.
+/// In pure modules, time and randomness are parameters, and nothing waits.
 #[test]
-fn what_is_pure_has_no_clock_no_chance_no_lock_and_no_wait() {
+fn pure_modules_have_no_clock_randomness_lock_or_wait() {
     const PURE: [&str; 11] = [
         "src/wire.rs",
         "src/http/views",
@@ -210,7 +210,7 @@ fn unsafe_code_is_in_two_places() {
 }
 
 #[test]
-fn every_source_file_says_what_it_is_and_is_no_book() {
+fn every_source_file_has_a_header_and_is_not_too_long() {
     for (name, text) in files("src", ".rs") {
         assert!(text.starts_with("//!"), "{name} has no header");
         let lines = text.lines().count();
@@ -219,7 +219,7 @@ fn every_source_file_says_what_it_is_and_is_no_book() {
 }
 
 #[test]
-fn pages_hold_no_inline_script_or_style() {
+fn pages_contain_no_inline_script_or_style() {
     for (name, text) in files("assets/templates", ".html") {
         for word in ["style=", "<style", "javascript:", " onclick=", " onload=", "|safe"] {
             assert!(!text.contains(word), "{name} has {word}");
@@ -279,7 +279,7 @@ fn nothing_calls_up_to_the_process() {
     assert!(strays.is_empty(), "{strays:#?}");
 }
 
-/// Two types of one name, in different modules, are two meanings of one word.
+/// Two types with the same name, in different modules, would be two meanings of one word.
 #[test]
 fn each_type_name_has_one_meaning() {
     let mut homes: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -1,13 +1,13 @@
-//! What in a message is a link, a mention of the viewer, or plain text.
+//! Which parts of a message are links, mentions of the viewer, or plain text.
 //!
-//! The server's half of one rule; `js/spans.js` is the other, for messages that arrive live. Both are held
-//! against the same cases in `tests/browser/spans.json`, and the sets of characters against each other.
-//! Takes time linear in the text, whatever the text. Pure.
+//! The server's half of one rule; `js/spans.js` is the other half, for messages that arrive live. Both are
+//! tested against the same cases in `tests/browser/spans.json`, and must use the same sets of characters.
+//! Takes linear time, whatever the text. Pure.
 
 use crate::limits::SPECIAL_SPANS_MAX;
 use serde::Serialize;
 
-/// A piece of a message's content; joined, the pieces are the content.
+/// A piece of a message's content; together, the pieces are the content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", content = "text", rename_all = "lowercase")]
 pub enum Span {
@@ -16,12 +16,12 @@ pub enum Span {
     Mention(String),
 }
 
-/// Characters, from one to another.
+/// Ranges of characters, both ends included.
 type Ranges = &'static [(char, char)];
 
-/// What ends a link wherever it stands: white space, quotes, angle brackets, what cannot be seen or turns
-/// the direction of text, and the punctuation of scripts that put no space behind it. None of them stands in
-/// an address unless it is percent-encoded.
+/// Characters that always end a link: white space, quotes, angle brackets, invisible and direction-changing
+/// characters, and the punctuation of scripts that put no space after it. A URL contains them only
+/// percent-encoded.
 const ENDS_A_LINK: Ranges = &[
     ('\u{0}', ' '),
     ('"', '"'),
@@ -67,7 +67,7 @@ const ENDS_A_LINK: Ranges = &[
     ('\u{FF5F}', '\u{FF65}'),
 ];
 
-/// What belongs to the sentence around a link when it stands at the link's end.
+/// Characters that belong to the surrounding sentence if they come at the end of a link.
 const TRAILS_A_LINK: Ranges = &[
     ('!', '!'),
     ('\'', '\''),
@@ -85,14 +85,14 @@ const TRAILS_A_LINK: Ranges = &[
     ('\u{2047}', '\u{2049}'),
 ];
 
-/// Brackets that pair: one that closes at the end of a link belongs to it only where it was opened there.
+/// Pairs of brackets: a closing bracket at the end of a link belongs to it only if it was opened inside.
 const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
 
 /// Both schemes, in lower case.
 const SCHEMES: [&str; 2] = ["https://", "http://"];
 
-/// Cuts content into spans; `name` is the viewer's, whose mentions are marked. Of links and mentions the
-/// first `SPECIAL_SPANS_MAX` are told apart, the rest is text.
+/// Divides content into spans. `name` is the viewer's, whose mentions are marked. Only the first
+/// `SPECIAL_SPANS_MAX` links and mentions are marked; the rest is text.
 pub(super) fn spans(content: &str, name: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     let (mut plain_from, mut at, mut specials) = (0, 0, 0);
@@ -134,8 +134,8 @@ fn is_in(ranges: Ranges, c: char) -> bool {
     ranges.iter().any(|(first, last)| (*first..=*last).contains(&c))
 }
 
-/// How many bytes of a link `text` begins with; 0 where it begins with none. Only a letter or digit that
-/// could belong to the scheme hides one.
+/// The length in bytes of the link at the start of `text`, or 0 if there is none. Only a letter or digit
+/// before it, which could belong to the scheme, prevents a link.
 fn link_length(text: &str, before: Option<char>) -> usize {
     if before.is_some_and(|c| c.is_ascii_alphanumeric()) {
         return 0;
@@ -148,8 +148,8 @@ fn link_length(text: &str, before: Option<char>) -> usize {
     if length > scheme.len() { length } else { 0 }
 }
 
-/// "(see https://a.example/b_(c))." links up to the bracket that belongs to it. The brackets are counted
-/// once, so that this is linear in the link.
+/// In "(see https://a.example/b_(c))." the link ends with its own bracket. The brackets are counted only
+/// once, so this takes linear time.
 fn without_what_trails(link: &str) -> &str {
     let mut surplus = BRACKETS.map(|(open, close)| {
         let count = |bracket| link.matches(bracket).count() as isize;
@@ -170,8 +170,9 @@ fn without_what_trails(link: &str) -> &str {
     link
 }
 
-/// The bytes of `@name` at the start of `text`, where it is this name and not a longer one; `sign` is the
-/// length of the `@`. Only characters that could belong to a name or an address hide one.
+/// The length in bytes of `@name` at the start of `text`, or 0 if it is not this name or is a longer one;
+/// `sign` is the length of the `@`. Only a character before it that could belong to a name or an e-mail
+/// address prevents a mention.
 fn mention_length(text: &str, sign: usize, before: Option<char>, name: &str) -> usize {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_hidden = before.is_some_and(|c| is_name(c) || ".-@/\u{FF20}".contains(c));
@@ -201,7 +202,7 @@ mod tests {
     const SCRIPT: &str = include_str!("../../../assets/js/spans.js");
 
     #[test]
-    fn the_shared_cases_hold() {
+    fn the_shared_cases_pass() {
         let cases: serde_json::Value =
             serde_json::from_str(include_str!("../../../tests/browser/spans.json")).unwrap();
         for case in cases.as_array().unwrap() {
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_script_has_the_same_characters_and_the_same_bound() {
+    fn the_script_has_the_same_characters_and_the_same_limit() {
         assert!(SCRIPT.contains(&class(ENDS_A_LINK)), "{}", class(ENDS_A_LINK));
         assert!(SCRIPT.contains(&class(TRAILS_A_LINK)), "{}", class(TRAILS_A_LINK));
         let bound = format!("const SPECIALS_MAX = {SPECIAL_SPANS_MAX};");
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_bound_all_is_text() {
+    fn beyond_the_limit_everything_is_text() {
         let content = "@ada ".repeat(SPECIAL_SPANS_MAX + 5);
         let found = spans(&content, "ada");
         let marked = found.iter().filter(|span| matches!(span, Span::Mention(_))).count();
@@ -238,10 +239,10 @@ mod tests {
         assert_eq!(found.last(), Some(&Span::Text(" @ada".repeat(5) + " ")));
     }
 
-    /// Each kind of repetition against plain text, the quickest of a few runs each: what is quadratic costs
-    /// hundreds of times as much.
+    /// Compares each kind of repetition with plain text, taking the quickest of a few runs: quadratic time
+    /// would be hundreds of times as long.
     #[test]
-    fn cutting_takes_time_linear_in_the_text() {
+    fn dividing_takes_linear_time() {
         let quickest = |content: &str| {
             let run = |_| {
                 let began = Instant::now();
@@ -292,10 +293,7 @@ mod tests {
             for begin in ["", "http://"] {
                 let times = (CONTENT_CHARS_MAX - begin.chars().count()) / piece.chars().count();
                 let took = quickest(&format!("{begin}{}", piece.repeat(times)));
-                assert!(
-                    took <= bound,
-                    "{begin}, {piece:?} again and again: {took:?}, not {bound:?}"
-                );
+                assert!(took <= bound, "{begin}, {piece:?} repeated: {took:?}, not {bound:?}");
             }
         }
     }

@@ -102,7 +102,7 @@ fn events_before_the_welcome_are_kept_up_to_a_limit() {
     }
     assert_eq!(arriving.told.len(), 1);
     assert_eq!(arriving.keep(Scope::One(ChatId(1)), &read(2)), Ok(()));
-    assert_eq!(arriving.told.len(), 1, "another chat is no concern of this one");
+    assert_eq!(arriving.told.len(), 1, "another chat does not concern this one");
     for chat_id in 2..=TOLD_KEPT_MAX as i64 {
         assert_eq!(arriving.keep(Scope::All, &read(chat_id)), Ok(()));
     }

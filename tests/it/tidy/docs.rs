@@ -1,4 +1,4 @@
-//! What contributors read names files, headings and modules that are there.
+//! The files, headings and modules that contributors read about exist.
 
 use super::files;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Code that begins with one of these is a path in the repository.
+/// Code that starts with one of these is a path in the repository.
 const FOLDERS: [&str; 8] =
     ["src/", "tests/", "sql/", "assets/", "systemd/", "docs/", ".ci/", "target/"];
 
-/// Markdown as far as it can be wrong about the tree.
+/// The parts of a Markdown document that can be wrong about the tree.
 #[derive(Default)]
 struct Document {
-    /// As they are linked to.
+    /// In the form in which they are linked to.
     headings: Vec<String>,
     links: Vec<String>,
-    /// What is set as code, in a line or as a block.
+    /// Code spans and code blocks.
     code: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Document {
         document
     }
 
-    /// The paths that its code names. A placeholder, such as `sql/<table>/list.sql`, names none.
+    /// The paths in its code. A placeholder, such as `sql/<table>/list.sql`, is not a path.
     fn paths(&self) -> impl Iterator<Item = &str> {
         let words = self.code.iter().flat_map(|code| code.split_whitespace());
         let words =
@@ -71,7 +71,7 @@ impl Document {
     }
 }
 
-/// A heading as GitHub links to it.
+/// A heading's anchor as GitHub generates it.
 fn slug(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c }).flat_map(char::to_lowercase).collect()
@@ -133,7 +133,7 @@ fn every_link_of_the_docs_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
-fn every_path_that_the_docs_name_is_there() {
+fn every_path_in_the_docs_exists() {
     let documents = documents();
     let named: Vec<(&Path, &str)> = documents
         .iter()
@@ -167,7 +167,7 @@ fn no_document_was_left_in_the_middle_of_a_merge() {
 
 /// The map at the top of `src/lib.rs`: a terminal shows its lines, and its modules are there.
 #[test]
-fn the_map_fits_a_terminal_and_names_modules_that_are_there() {
+fn the_map_fits_a_terminal_and_names_modules_that_exist() {
     let source = read("src/lib.rs");
     let map: Vec<&str> = source.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let wide: Vec<_> = map.iter().filter(|line| line.chars().count() + 3 > 100).collect();
