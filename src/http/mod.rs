@@ -46,7 +46,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
-/// One HTTP connection: whose requests these are.
+/// The HTTP connection that requests come from.
 #[derive(Clone)]
 pub struct Peer {
     pub app: Arc<App>,
@@ -54,7 +54,7 @@ pub struct Peer {
     pub ticket: Ticket,
 }
 
-/// A request, read as far as its route needs.
+/// A request, parsed as far as its route needs.
 struct Call {
     app: Arc<App>,
     caller: Caller,
@@ -79,14 +79,14 @@ impl Call {
         value.to_str().ok().map(str::to_owned)
     }
 
-    /// Of every cookie that only we read.
+    /// The attributes of every cookie that only the server reads.
     fn cookie_attributes(&self) -> &'static str {
         cookies::attributes(self.caller.scheme)
     }
 }
 
-/// The names of all routes but those of pages, as `GET /chats/room/{room_id}`: `tests/it/reach.rs`
-/// has a row for each.
+/// The names of all routes except pages, like `GET /chats/room/{room_id}`: `tests/it/reach.rs` has a
+/// row for each.
 pub fn calls() -> impl Iterator<Item = String> {
     let calls = routes::ROUTES.iter().filter(|route| !route.kind.is_of_pages());
     calls.map(Route::name)
@@ -107,13 +107,13 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
         Ok(answer) => answer,
         Err(error) => reader.refusal(&peer.app, &error, &id),
     };
-    // A 101 is read by programs only, thousands of them at once.
+    // A 101 is read only by programs, and there are thousands of them at once.
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         respond::put_common(answer.headers_mut(), seen.scheme, Some(&id));
     }
     let status = answer.status().as_u16();
     if asks_upgrade && status != StatusCode::SWITCHING_PROTOCOLS {
-        // What follows may be meant as frames; `framing` watches it no longer.
+        // What follows may already be frames; `framing` stops watching.
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     peer.app.rules.metrics.answered(name, status);
@@ -131,7 +131,7 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     answer
 }
 
-/// What the log and the headers need to know of a request, also when it is refused.
+/// What the log and the headers need from a request, even if it is refused.
 struct Seen {
     scheme: Scheme,
     user: Option<Arc<Viewer>>,
@@ -200,7 +200,7 @@ async fn answer(
     match route.handler {
         Handler::Call(run) => run(&call, &mut path).await,
         Handler::Form(run) => run(&call, call.form(route.access)?, &mut path).await,
-        // Upgraded before.
+        // Already upgraded above.
         Handler::Socket(_) => Err(Error::not_found()),
     }
 }

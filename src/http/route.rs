@@ -1,4 +1,4 @@
-//! What a route is, and which one a request asks for. The routes themselves stand in `routes`. Pure.
+//! What a route is, and which one a request asks for. The routes themselves are in `routes`. Pure.
 
 use super::Call;
 use super::form::Form;
@@ -24,7 +24,7 @@ pub(super) struct Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Anyone,
-    /// Anyone, and those who are signed in are known.
+    /// Anyone; but if somebody is signed in, the handler knows who.
     OptionalUser,
     User,
     /// A balancer that asks whether we live: anyone, under whatever name of ours.
@@ -34,7 +34,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// Whether those who are not signed in are to sign in first.
+    /// Whether visitors have to sign in first.
     pub fn needs_user(self) -> bool {
         match self {
             Self::User => true,
@@ -50,9 +50,9 @@ pub enum Kind {
     Json,
     /// JSON, or the OAuth2 password form.
     JsonOrForm,
-    /// JSON, which may also be absent.
+    /// JSON, or no body.
     OptionalJson,
-    /// A handshake; what follows are frames.
+    /// A handshake, followed by frames.
     Socket,
     /// Nothing is sent; the answer is HTML, even if it is a refusal. A user who is not signed in is
     /// redirected to the login page.
@@ -64,7 +64,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether those who ask see pages.
+    /// Whether the callers are people who see pages.
     pub fn is_of_pages(self) -> bool {
         match self {
             Self::Page | Self::Form | Self::PageData => true,
@@ -75,20 +75,20 @@ impl Kind {
     }
 }
 
-/// What is called.
+/// The function to call.
 pub(super) enum Handler {
     Call(for<'a> fn(&'a Call, &mut Parameters<'a>) -> Answering<'a>),
-    /// Only with a form whose token was found good.
+    /// Called only with a form whose token is valid.
     Form(for<'a> fn(&'a Call, Form, &mut Parameters<'a>) -> Answering<'a>),
     /// What the socket is for.
     Socket(fn(&mut Parameters<'_>) -> SocketPath),
 }
 
-/// In a box of its own, or the many requests for sockets would carry what the largest handler needs.
+/// Boxed, because otherwise the many socket requests would be as large as the largest handler needs.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
 
-/// The table: `(call, form)`, the names by which the last column speaks of the two, and a line for each
-/// route: `METHOD /path/{parameter}, Access, Kind, handler;`.
+/// The table: `(call, form)`, which names the two values for the last column, and one line per route:
+/// `METHOD /path/{parameter}, Access, Kind, handler;`.
 macro_rules! routes {
     (
         ($call:ident, $form:ident)
@@ -114,7 +114,8 @@ macro_rules! routes {
     };
 }
 
-/// The last column as a function. Its path has an underscore since some have no parameters.
+/// The last column as a function. The name of its path starts with an underscore, because some paths
+/// have no parameters.
 macro_rules! handler {
     (Socket, $names:tt, ($($parameter:ident)*), $path:expr) => {
         $crate::http::route::Handler::Socket(|_path| {
@@ -141,12 +142,12 @@ pub(super) use {handler, routes};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoRoute {
     UnknownPath,
-    /// The methods that the path takes, as `Allow` lists them.
+    /// The methods that the path has, as `Allow` lists them.
     OtherMethod(String),
 }
 
 impl Route {
-    /// The route that a request asks for, and what stands in its path.
+    /// The route that a request asks for, and the parameters in its path.
     pub fn find<'a>(
         method: &Method,
         path: &'a str,
@@ -163,13 +164,13 @@ impl Route {
         }
     }
 
-    /// As the description of the API calls it: `GET /chats`.
+    /// The name that the description of the API uses: `GET /chats`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.pattern)
     }
 
-    /// Whether this URL is a page of ours to which people may be redirected: never another host, never
-    /// the login or signup page.
+    /// Whether this URL is one of our own pages, to which people may be redirected: never another
+    /// host, never the login or signup page.
     pub fn is_page(address: &str) -> bool {
         let path = address.split(['?', '#']).next().unwrap_or_default();
         let is_plain = address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
@@ -178,7 +179,7 @@ impl Route {
             && found.is_ok_and(|(route, _)| route.kind == Kind::Page && route.access.needs_user())
     }
 
-    /// `HEAD` is answered as `GET` without its body; a socket cannot be had without one.
+    /// `HEAD` is answered like `GET` without the body; a socket has no `HEAD`.
     fn methods(&self) -> impl Iterator<Item = &Method> {
         let has_head = self.method == Method::GET && self.kind != Kind::Socket;
         std::iter::once(&self.method).chain(has_head.then_some(&Method::HEAD))
@@ -189,13 +190,13 @@ impl Route {
     }
 }
 
-/// The one parameter that is all the rest of its path, slashes too.
+/// The one parameter that takes all the rest of its path, including slashes.
 const REST: &str = "asset";
 
-/// What stands in a path where its pattern has names in braces, from left to right.
+/// The values in a path where its pattern has names in braces, from left to right.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameters<'a> {
-    /// What is left of both.
+    /// What is left of the pattern and the path.
     pattern: &'static str,
     path: &'a str,
 }
@@ -205,13 +206,13 @@ impl<'a> Parameters<'a> {
         T::of(self.segment().unwrap_or_default())
     }
 
-    /// Whether the path is one of the pattern's.
+    /// Whether the path fits the pattern.
     fn fit(mut self) -> bool {
         while self.segment().is_some() {}
         self.pattern == self.path
     }
 
-    /// The next one, if there is one and the path is as the pattern says up to there.
+    /// The next parameter, if there is one and the path fits the pattern up to there.
     fn segment(&mut self) -> Option<&'a str> {
         let (literal, rest) = self.pattern.split_once('{')?;
         let (name, pattern) = rest.split_once('}')?;
@@ -257,7 +258,7 @@ impl<'a> Parameter<'a> for &'a str {
 mod tests {
     use super::*;
 
-    /// The pattern of the route that is found, and the parameters.
+    /// The pattern of the route that was found, and the parameters.
     fn found<'a>(method: &Method, path: &'a str) -> Result<(&'static str, Vec<&'a str>), NoRoute> {
         let (route, mut parameters) = Route::find(method, path)?;
         Ok((route.pattern, std::iter::from_fn(|| parameters.segment()).collect()))
@@ -349,7 +350,7 @@ mod tests {
         }
     }
 
-    /// Only a form has its token checked.
+    /// The token is checked only for forms.
     #[test]
     fn every_change_on_a_page_is_a_form() {
         for route in ROUTES.iter().filter(|route| route.kind.is_of_pages()) {

@@ -1,9 +1,11 @@
-//! Every route, a line each: method, path, who may ask, what is sent and answered, and what is called.
+//! Every route, one line each: method, path, who may call it, what is sent and answered, and the
+//! handler.
 //!
-//! All else follows from these lines: what a path means and which methods it takes (`route`), who may ask
-//! and what is called (`http`), the names in logs and metrics, where a login may lead. Tests compare the
-//! description of the API and the rows of `tests/it/reach.rs` with them. A name in braces is a value in its
-//! line's last column, of the type that is asked for there. Where two paths fit, the upper line counts.
+//! Everything else follows from these lines: what a path means and which methods it has (`route`), who
+//! may call and what runs (`http`), the names in logs and metrics, where a login may redirect. Tests
+//! compare the description of the API and the rows of `tests/it/reach.rs` with them. A name in braces
+//! is a value in its line's last column, with the type that is expected there. If two paths fit, the
+//! upper line wins.
 
 #[cfg(test)]
 mod openapi_tests;

@@ -18,7 +18,7 @@ test("a person signs up; mistakes are explained beside the field, and what was t
   ada.expectsRefusal(409, "/signup");
   const page = await ada.open("/");
   assert.equal(path(page), "/login");
-  await page.getByRole("link", { name: "Make an account" }).click();
+  await page.getByRole("link", { name: "Create an account" }).click();
   assert.equal(await focused(page), "username");
 
   await field(page, "Username").fill("taken");

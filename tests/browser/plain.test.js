@@ -14,7 +14,7 @@ const path = (page) => new URL(page.url()).pathname;
 async function signUp(name, address) {
   const person = await here.visitor(name, PLAIN);
   const page = await person.open(address);
-  await page.getByRole("link", { name: "Make an account" }).click();
+  await page.getByRole("link", { name: "Create an account" }).click();
   await page.getByRole("textbox", { name: "Username" }).fill(name);
   await page.getByRole("textbox", { name: "Email" }).fill(`${name}@example.org`);
   await page.getByLabel("Password").fill(PASSWORD);

@@ -34,7 +34,7 @@ test("a room is made, a stranger signs up by its link, is let in, and talks", as
   const bob = await here.visitor("bob");
   const page = await bob.open(room.link);
   assert.equal(path(page), "/login");
-  await page.getByRole("link", { name: "Make an account" }).click();
+  await page.getByRole("link", { name: "Create an account" }).click();
   await page.getByRole("textbox", { name: "Username" }).fill("bob");
   await page.getByRole("textbox", { name: "Email" }).fill("bob@example.org");
   await page.getByLabel("Password").fill(PASSWORD);

@@ -94,7 +94,7 @@ const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("POST /auth/logout", "", users(204)),
 ];
 
-/// It answers with files, which are for everybody.
+/// Answers with files, which are for everybody.
 const ASSETS: &str = "GET /assets/{}";
 
 struct Scene {
@@ -212,7 +212,7 @@ fn shape(call: &str) -> String {
     shape
 }
 
-/// Those that answer with pages aside: the walks through the pages cover them.
+/// Except those that answer with pages, which the tests of pages cover.
 #[test]
 fn every_route_has_a_row() {
     let rows: BTreeSet<_> = ROWS.iter().map(|(call, _, _)| shape(call)).collect();

@@ -29,9 +29,9 @@ pub(crate) fn files(under: &str, ending: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The source without its tests: of each item that is there for tests only, the lines are left empty, so
-/// that all others keep their numbers. Sources are formatted, so that an item ends on the first line that
-/// is indented as its attribute is and closes something.
+/// The source without its tests: the lines of each item that is only for tests are left empty, so that all
+/// other lines keep their numbers. Sources are formatted, so an item ends on the first line that has the
+/// indentation of its attribute and closes something.
 fn code(text: &str) -> String {
     let mut code = String::new();
     let mut lines = text.lines();
@@ -51,7 +51,7 @@ fn code(text: &str) -> String {
     code
 }
 
-/// Lines of sources outside `allowed` folders in which one of the words stands.
+/// Lines of sources outside the `allowed` folders that contain one of the words.
 fn strays(words: &[&str], allowed: &[&str]) -> Vec<String> {
     let is_free = |name: &str| {
         !name.ends_with("/tests.rs")
@@ -71,7 +71,7 @@ fn strays(words: &[&str], allowed: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn of_a_source_only_what_is_there_for_tests_is_passed_over() {
+fn only_test_items_are_removed_from_a_source() {
     let source = "\
 mod before;
 #[cfg(test)]
@@ -267,7 +267,7 @@ async fn every_statement_is_used() {
     let sources: String = files("src/store", ".rs").into_iter().map(|(_, text)| text).collect();
     for (name, _) in files("sql", ".sql") {
         let path = name.trim_start_matches("sql/").trim_end_matches(".sql");
-        // To its end: the name of one may begin that of another.
+        // Up to its end: one name may be the beginning of another.
         let is_used = [format!("{path}\""), format!("{path}.sql\"")];
         assert!(is_used.iter().any(|used| sources.contains(used)), "{name} is not used");
     }
@@ -300,10 +300,10 @@ fn each_type_name_has_one_meaning() {
     assert!(homes.is_empty(), "{homes:#?}");
 }
 
-/// A migration that has landed has been applied somewhere, and is never changed again, not even in a
-/// comment. A new one gets its line here.
+/// Once a migration has landed, it has been applied somewhere and must never change again, not even in a
+/// comment. Add a line here for a new one.
 #[test]
-fn a_migration_that_has_landed_never_changes() {
+fn migrations_that_have_landed_never_change() {
     const LANDED: [(&str, &str); 3] = [
         ("0001_begin", "9aab7a67d2af7d5111cf34ad0772500e2445ccbdc2bbdec029d78d70f4e305b5"),
         ("0002_subnets", "7bc9002a389a8ce4d6ae1e827e302bb60b24fe43a4e484ff2ca6744d3f4c33a8"),

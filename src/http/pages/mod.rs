@@ -30,9 +30,9 @@ impl Call {
         reader::page(&self.app, reader::takes_gzip(&self.headers), status, page)
     }
 
-    /// The form's fields, if one of our pages that was shown to the caller sent it. Where nobody need be
-    /// signed in, a form belongs to the browser, even if somebody has signed in in another tab in the
-    /// meantime.
+    /// The form's fields, if one of our pages that was shown to the caller sent it. If the route does
+    /// not require a user, the form belongs to the browser, even if somebody has signed in in another
+    /// tab in the meantime.
     pub(super) fn form(&self, access: Access) -> Result<Form> {
         let holder = match access {
             Access::User => Some(TokenHolder::Session(self.viewer()?.session)),

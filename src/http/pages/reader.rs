@@ -30,7 +30,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// `route` is none where the request has none.
+    /// `route` is `None` if the request has no route.
     pub fn of(request: &Request<Incoming>, route: Option<&Route>) -> Self {
         let headers = request.headers();
         let sees_pages =

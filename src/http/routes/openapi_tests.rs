@@ -18,7 +18,7 @@ fn described() -> BTreeMap<String, Value> {
     described
 }
 
-/// OpenAPI cannot express sockets, and what is only for browsers need not be described.
+/// Sockets cannot be expressed in OpenAPI, and what is only for browsers need not be described.
 fn needs_description(route: &Route) -> bool {
     route.kind != Kind::Socket && !route.kind.is_of_pages() && route.pattern != "/assets/{asset}"
 }
@@ -41,7 +41,7 @@ fn every_described_call_has_a_route() {
 }
 
 #[test]
-fn access_and_body_are_described_as_they_are() {
+fn access_and_body_are_described_correctly() {
     let described = described();
     for route in ROUTES.iter().filter(|route| needs_description(route)) {
         let name = route.name();

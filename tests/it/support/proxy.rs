@@ -121,10 +121,10 @@ const SYNC: &[u8] = b"S\0\0\0\x04";
 /// "ReadyForQuery" with no transaction open: the commit was carried out.
 const IDLE: &[u8] = b"Z\0\0\0\x05I";
 
-/// What a connection says at its start, if it is the lane's.
+/// What the lane's connection says when it starts.
 const LANE: &[u8] = b"\0application_name\0snug lane\0";
 
-/// The name under which a statement is prepared here ("Parse"). The lane's first is the one that stores.
+/// The name under which a statement is prepared here ("Parse"). The first one of the lane stores messages.
 fn prepared(bytes: &[u8]) -> Option<Vec<u8>> {
     let name = bytes.strip_prefix(b"P")?.get(4..)?;
     let end = name.iter().position(|byte| *byte == 0)?;
