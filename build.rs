@@ -1,7 +1,7 @@
 //! Compresses what the pages load, once, and writes the tables that `http::assets` includes; makes the
 //! statements for a page of history, which `store::messages` includes, out of one.
 //!
-//! One fingerprint stands for all of it, as a directory of the URL, so that modules import each other
+//! One fingerprint covers all of it, as a directory in the URL, so that modules can import each other
 //! by relative names. Compressed copies that save nothing are left out. The scripts are there twice:
 //! as modules for debug builds, and as the bundles that `make bundles` has made of them.
 
@@ -13,12 +13,12 @@ use std::{env, fs, io};
 
 const FOLDERS: [&str; 3] = ["bundles", "icons", MODULES];
 const MODULES: &str = "js";
-/// What a page loads as one stylesheet, and the files of which it is made, in their order.
+/// Each stylesheet that a page loads, and the files it is made of, in order.
 const STYLESHEETS: [(&str, &[&str]); 2] = [
     ("css/docs.css", &["tokens", "docs"]),
     ("css/pages.css", &["reset", "tokens", "base", "layout", "components"]),
 ];
-/// The number on the favicon is a file for each number, drawn from one.
+/// The favicon with a number: one file per number, all generated from this one.
 const COUNTED_ICON: &str = "icons/count.svg";
 const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
 

@@ -1,5 +1,5 @@
-//! `assets/protocol.json` against what is sent: frames, members, error codes and close codes stand there,
-//! and nothing else does. `docs/protocol.md` and `/docs` show it.
+//! Compares `assets/protocol.json` with what is sent: it lists all frames, members, error codes and
+//! close codes, and nothing else. `docs/protocol.md` and `/docs` show it.
 
 use crate::support::Server;
 use crate::support::protocol::{PROTOCOL, check, follow};
@@ -21,11 +21,11 @@ fn rows(list: &str) -> &'static [Value] {
     PROTOCOL[list].as_array().unwrap()
 }
 
-/// The values of one column of a list, none of which is there twice.
+/// The values in one column of a list, all different.
 fn column(list: &str, name: &str) -> BTreeSet<String> {
     let of = |row: &Value| row[name].to_string().trim_matches('"').to_owned();
     let values: BTreeSet<String> = rows(list).iter().map(of).collect();
-    assert_eq!(values.len(), rows(list).len(), "{list} has a double");
+    assert_eq!(values.len(), rows(list).len(), "{list} has a duplicate");
     values
 }
 
@@ -44,7 +44,7 @@ fn message(chat_type: ChatType) -> Message {
     }
 }
 
-/// Every frame of the server with everything that it can have.
+/// Every frame of the server, with every member that it can have.
 fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
     let (chat_id, room_id, user_id, seq, last_seq) =
         (ChatId(7), ChatId(9), UserId(1), Seq(1), Seq(1));
@@ -95,7 +95,7 @@ fn every_frame_and_member_of_the_server_is_listed_and_nothing_else() {
         for frame in frames {
             let is_full =
                 matches!(frame, ServerFrame::Message(_)) || !format!("{frame:?}").contains("None");
-            assert!(is_full, "give it everything that it can have: {frame:?}");
+            assert!(is_full, "give it every member that it can have: {frame:?}");
             let json = serde_json::to_value(frame).unwrap();
             check(&json).unwrap_or_else(|why| panic!("assets/protocol.json: {why} in {json}"));
             let name = json["type"].as_str().unwrap().to_owned();
@@ -124,7 +124,7 @@ fn every_code_is_listed_and_nothing_else() {
     assert_eq!(column("closes", "code"), codes);
 }
 
-/// Where each is made; the matches of its own type aside.
+/// Where each of them is created, not counting matches on its own type.
 #[test]
 fn every_frame_and_code_is_used() {
     let sources = files("src", ".rs");
@@ -140,13 +140,13 @@ fn every_frame_and_code_is_used() {
         snake.split('_').map(word).collect()
     };
     for name in ServerFrame::VARIANTS {
-        assert!(uses(&format!("ServerFrame::{}", camel(name))), "{name} is sent nowhere");
+        assert!(uses(&format!("ServerFrame::{}", camel(name))), "{name} is never sent");
     }
     for code in FrameCode::iter() {
-        assert!(uses(&format!("FrameCode::{code:?}")), "{code:?} is said nowhere");
+        assert!(uses(&format!("FrameCode::{code:?}")), "{code:?} is never used");
     }
     for close in Close::iter().filter(|close| !matches!(close, Close::Answered(_))) {
-        assert!(uses(&format!("Close::{close:?}")), "{close:?} is said nowhere");
+        assert!(uses(&format!("Close::{close:?}")), "{close:?} is never used");
     }
 }
 
@@ -168,7 +168,7 @@ fn a_frame_that_is_not_listed_is_found() {
 }
 
 #[test]
-fn examples_are_as_the_list_has_them() {
+fn examples_agree_with_the_list() {
     for row in rows("server") {
         for example in row["examples"].as_array().unwrap() {
             assert_eq!(example["type"], row["type"]);
@@ -195,7 +195,7 @@ async fn the_page_shows_every_frame_member_and_code() {
     }
 }
 
-/// What stands between the markers of `docs/protocol.md`.
+/// The text between the markers in `docs/protocol.md`.
 fn generated(list: &str) -> String {
     let mut text = String::new();
     let cell = |value: &Value| value.as_str().unwrap().replace('|', "\\|");
@@ -242,7 +242,7 @@ fn generated(list: &str) -> String {
     text.trim_end().to_owned()
 }
 
-/// A type in a word or two; what `/openapi.json` has a name for goes by that.
+/// A type in a word or two; a type that `/openapi.json` names goes by that name.
 fn kind(schema: &Value) -> String {
     let target = follow(schema);
     let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());

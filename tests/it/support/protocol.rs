@@ -1,17 +1,17 @@
-//! The list of frames, which every frame that a test receives is held against.
+//! The list of frames, with which every frame that a test receives is compared.
 
 use serde_json::Value;
 use std::sync::LazyLock;
 
-/// The list as client authors have it.
+/// The list that authors of clients read.
 pub static PROTOCOL: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../../assets/protocol.json")).unwrap());
 
-/// It takes shapes from there.
+/// Where the list takes shapes from.
 static OPENAPI: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../../../assets/openapi.json")).unwrap());
 
-/// The frame itself, when it is on the list as it is.
+/// Returns the frame; panics if it is not on the list exactly as it is.
 pub fn listed(frame: Value) -> Value {
     if let Err(why) = check(&frame) {
         panic!("assets/protocol.json: {why} in {frame}");
@@ -19,7 +19,7 @@ pub fn listed(frame: Value) -> Value {
     frame
 }
 
-/// A frame of the server against the list: its type, its members, their types, its error code.
+/// Compares a frame of the server with the list: its type, its members, their types, its error code.
 pub fn check(frame: &Value) -> Result<(), String> {
     let list = |name: &str| PROTOCOL[name].as_array().unwrap().iter();
     let named = |row: &&Value| row["type"] == frame["type"];
@@ -44,13 +44,13 @@ pub fn check(frame: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// What a reference in the list, or in a shape, names.
+/// What a reference in the list or in a shape refers to.
 pub fn follow(schema: &Value) -> &Value {
     let target = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     target.map_or(schema, |pointer| OPENAPI.pointer(pointer).expect("a shape"))
 }
 
-/// As much of JSON Schema as tells members and types; bounds are for other tests.
+/// Checks the part of JSON Schema that concerns members and types; limits are up to other tests.
 fn fits(schema: &Value, value: &Value) -> Result<(), String> {
     let schema = follow(schema);
     for alternatives in ["oneOf", "anyOf"] {
