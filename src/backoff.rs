@@ -1,12 +1,13 @@
-//! Exponential backoff: the pauses between the tries of something that is away.
+//! Exponential backoff: the growing pauses between attempts at something that is unavailable.
 //!
-//! Called by `chat`, `process` and `postgres`. Without jitter: each of these tries alone, but for reads of
-//! sockets, of which a few run at once. What is worth another try, and for how long, is for the caller to say.
+//! Called by `chat`, `process` and `postgres`. There is no jitter, because each of these retries
+//! alone, except the reads for sockets, of which a few run at once. What to retry, and for how long,
+//! is up to the caller.
 
 use crate::limits::Pauses;
 use std::time::Duration;
 
-/// The pauses of one series of tries, each longer than the one before, up to a bound.
+/// The pauses in one series of attempts, each longer than the one before, up to a limit.
 #[derive(Debug)]
 pub struct Backoff {
     pauses: Pauses,
@@ -18,7 +19,7 @@ impl Backoff {
         Self { pauses, next: pauses.first }
     }
 
-    /// Waits before the next try.
+    /// Waits before the next attempt.
     pub async fn pause(&mut self) {
         tokio::time::sleep(self.step()).await;
     }
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_up_to_the_longest() {
+    fn pauses_grow_up_to_a_limit() {
         let steps = |pauses, count| {
             let mut backoff = Backoff::new(pauses);
             (0..count).map(|_| backoff.step().as_millis()).collect::<Vec<_>>()

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Between the tries of something that is away: the first pause, and how it grows up to the longest.
+/// The pauses between attempts at something that is unavailable: the first one, and how they grow up
+/// to the longest.
 #[derive(Debug, Clone, Copy)]
 pub struct Pauses {
     pub first: Duration,
@@ -16,13 +17,13 @@ impl Pauses {
     }
 }
 
-// ---- people and what they write (the contract) ----
+// ---- people and what they write (the protocol) ----
 
 /// Characters in a message, not counting trailing white space.
 pub const CONTENT_CHARS_MAX: usize = 4_000;
 /// From here on the page tells how many are left.
 pub const CONTENT_CHARS_NEAR: usize = CONTENT_CHARS_MAX - CONTENT_CHARS_MAX / 20;
-/// Characters of the sender's own name for a draft.
+/// Characters in the sender's own id for a draft.
 pub const CLIENT_ID_CHARS_MAX: usize = 64;
 pub const USERNAME_CHARS_MIN: usize = 3;
 pub const USERNAME_CHARS_MAX: usize = 32;
@@ -60,10 +61,10 @@ pub const OPEN_REQUESTS_SHOWN: i64 = 20;
 /// Members of a room in its panel, and likewise users who were denied.
 pub const MEMBERS_SHOWN: i64 = 200;
 pub const DENIED_SHOWN: i64 = 50;
-/// People whom a search without scripts lists, and those that the script suggests.
+/// People listed by a search without scripts, and people suggested by the script.
 pub const PEOPLE_SHOWN: i64 = 20;
 pub const PEOPLE_SUGGESTED: i64 = 8;
-/// Links and mentions that are told apart in one message: an element each, on a page of fifty messages.
+/// Links and mentions that are marked in one message: an element each, on a page of fifty messages.
 pub const SPECIAL_SPANS_MAX: usize = 200;
 /// A page shorter than this fits into one packet, compressed or not.
 pub const COMPRESSED_BYTES_MIN: usize = 1_400;
@@ -79,8 +80,9 @@ pub const HEADERS_MAX: usize = 64;
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A head or a body that is not complete by then comes from a slow client (as in a slowloris attack).
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
-/// A reader who in so long takes less of an answer, up to some MiB of history, and does not finish it, is
-/// cut: a modem of 56 kbit/s takes twice as much, and a byte now and then would hold the rest for ever.
+/// A reader that takes less of an answer (up to some MiB of history) in this time, without finishing
+/// it, is cut off: even a 56 kbit/s modem takes twice as much, and one byte now and then would hold
+/// the rest in memory forever.
 pub const HTTP_WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 pub const HTTP_WRITE_BYTES_MIN: usize = 32 * 1024;
 /// Linux asks for more only when a third of its buffer is free: that must be enough for one such
@@ -158,15 +160,15 @@ pub const RESUME_PAIRS_MAX: usize = 100;
 pub const SOCKET_READS_MAX: usize = 6;
 /// If a socket's chats cannot be read for this long, it is told to come back later.
 pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
-/// Between two tries to read them.
+/// The pause between two attempts to read them.
 pub const SOCKET_READ_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(100), Duration::from_secs(2));
-/// Users who are to be told of a chat that cannot be read yet, about 500 bytes each; whoever is beyond
-/// finds it in the next `welcome`.
+/// Users who have yet to be told about a chat that cannot be read at present, about 500 bytes each;
+/// any further users find it in their next `welcome`.
 pub const UNTOLD_MAX: usize = 1_000;
-/// UserEvent that is kept for a socket until its `welcome`, a few hundred bytes each, or a longest message
-/// more where a chat is added; whoever is told more than this meanwhile is to come back (1012: it is the
-/// `welcome` that is late).
+/// Events kept for a socket until its `welcome`: a few hundred bytes each, plus one longest message if
+/// a chat is added. A socket with more than this must come back (1012, because it is the `welcome`
+/// that is late).
 pub const TOLD_KEPT_MAX: usize = 100;
 /// A fragmented message must be complete after this time.
 pub const MESSAGE_READ_SECS_MAX: u32 = 10;
@@ -274,7 +276,7 @@ pub const PAGES_PER_CONNECTION: usize = 8;
 pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
 /// Connections for pages, so that everything else still finds one in the pool.
 pub const PAGES_CONNECTIONS_MAX: usize = 8;
-/// Messages that pages under way ask for: as much memory as a dozen of the longest take.
+/// Messages that pages under way may request: as much memory as a dozen of the longest pages.
 pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
 /// How much is read from PostgreSQL at once: as much as it writes at once, because the buffer is
 /// zeroed first.
@@ -298,7 +300,7 @@ pub const CHANGE_PATIENCE: Duration = Duration::from_secs(60);
 pub const DATABASE_KEEPALIVE: Duration = Duration::from_secs(10);
 /// Migrations may rewrite tables, so they have their own deadline.
 pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
-/// Between attempts to bring the schema of a database that is away up to date.
+/// The pause between attempts to bring the schema of an unavailable database up to date.
 pub const MIGRATE_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(100), Duration::from_secs(5));
 
@@ -312,9 +314,9 @@ pub const NAMES_CACHED_MAX: usize = 32_768;
 /// Drafts in one transaction (group commit): beyond a few hundred, larger batches gain little and cost
 /// latency.
 pub const BATCH_DRAFTS_MAX: usize = 512;
-/// Bytes of one transaction's contents. The writing connection has two buffers that hold all of it and
-/// never shrink. They double where what is free at their end is too short: with the last draft, long ones
-/// stay below 64 KiB (see the end), and so these below 256 KiB.
+/// Bytes of the contents in one transaction. The writing connection has two buffers that hold all of
+/// it and never shrink; they double when the free space at their end is too small. Including the last
+/// draft, long batches stay below 64 KiB (asserted at the end), so the buffers stay below 256 KiB.
 pub const BATCH_BYTES_MAX: usize = 44 * 1024;
 /// Drafts waiting for the lane; senders of further ones are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
@@ -327,7 +329,7 @@ pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long drafts may wait without a turn of the lane before the watchdog is told: longer than any
 /// batch takes.
 pub const STUCK_AFTER: Duration = Duration::from_secs(30);
-/// Between attempts to reach a database that is away.
+/// The pause between attempts to reach an unavailable database.
 pub const RECONNECT_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(50), Duration::from_secs(1));
 
@@ -383,16 +385,17 @@ pub const PG_ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub const PG_RECOVERY_TIMEOUT: Duration = Duration::from_secs(600);
 /// One question ("do you answer?"), including the creation of the database at the first start.
 pub const PG_ASK_TIMEOUT: Duration = Duration::from_secs(5);
-/// Between two questions while it starts: short at first, and longer by a quarter only, since a start takes
-/// 20 ms.
+/// The pause between two questions while it starts: short at first, and growing only by a quarter,
+/// because a start takes 20 ms.
 pub const PG_ASK_PAUSES: Pauses =
     Pauses { first: Duration::from_millis(5), longest: Duration::from_millis(250), growth: 1.25 };
-/// How often a long recovery is mentioned.
+/// How often a long recovery is mentioned in the log.
 pub const PG_RECOVERY_LOG_INTERVAL: Duration = Duration::from_secs(5);
-/// Between two attempts to start it: a fault that has passed must be over within 5 s for users too.
+/// The pause between two attempts to start it: once a fault has passed, users must not notice it for
+/// more than 5 s.
 pub const PG_RESTART_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(50), Duration::from_secs(2));
-/// One that lived as long as this did not end because of its start: the next start is immediate.
+/// If it lived this long, it did not end because of how it was started: the next start is immediate.
 pub const PG_LIFETIME_SOUND: Duration = Duration::from_secs(10);
 /// An adopted postmaster is not our child, so its end can only be polled for.
 pub const PG_ADOPTED_POLL: Duration = Duration::from_millis(250);
@@ -419,17 +422,17 @@ pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 // ---- what must fit into what ----
 
-/// A character in UTF-8.
+/// Bytes of a character in UTF-8.
 const UTF8_BYTES_MAX: usize = 4;
-/// A character of a client that escapes everything: `\ud83d\ude00` in JSON, `%F0%9F%98%80` in a form.
+/// The same if a client escapes everything: `\ud83d\ude00` in JSON, `%F0%9F%98%80` in a form.
 const ESCAPED_BYTES_MAX: usize = 12;
-/// A character of ASCII that is escaped for no reason: `\u0041`.
+/// The same for an ASCII character that is escaped without need: `\u0041`.
 const ASCII_ESCAPED_BYTES_MAX: usize = 6;
-/// A character in our own JSON, which escapes control characters (`\u0001`) and nothing beyond ASCII.
+/// The same in our own JSON, which escapes control characters (`\u0001`) and nothing beyond ASCII.
 const WRITTEN_BYTES_MAX: usize = 6;
 /// The rest of a body or a frame: braces, names of members, ids, times, a form's token.
 const ENVELOPE_BYTES: usize = 512;
-/// The longest content as the database takes it.
+/// The longest content as the database receives it.
 pub const CONTENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * UTF8_BYTES_MAX;
 /// The longest message as it is received and as it is sent.
 const MESSAGE_RECEIVED_BYTES_MAX: usize = CONTENT_CHARS_MAX * ESCAPED_BYTES_MAX
@@ -439,12 +442,12 @@ const MESSAGE_SENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * WRITTEN_BYTES_MAX
     + USERNAME_CHARS_MAX
     + CLIENT_ID_CHARS_MAX * WRITTEN_BYTES_MAX
     + ENVELOPE_BYTES;
-/// What PostgreSQL takes as one entry of an index: a third of its page.
+/// The largest entry of a PostgreSQL index: a third of its page.
 const INDEX_ENTRY_BYTES_MAX: usize = 2_704;
 
 const _: () = assert!(
     MESSAGE_RECEIVED_BYTES_MAX <= BODY_BYTES_MAX,
-    "BODY_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the longest message, twelve bytes a character, fits into a body"
+    "BODY_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the longest message, at twelve bytes a character, must fit into a body"
 );
 const _: () = assert!(
     (ROOM_NAME_CHARS_MAX + ROOM_DESCRIPTION_CHARS_MAX) * ESCAPED_BYTES_MAX + ENVELOPE_BYTES
@@ -463,47 +466,47 @@ const _: () = assert!(
 );
 const _: () = assert!(
     MESSAGE_RECEIVED_BYTES_MAX <= SCRATCH_BYTES,
-    "SCRATCH_BYTES is in the way of CONTENT_CHARS_MAX: the longest message is to be read in one piece"
+    "SCRATCH_BYTES is in the way of CONTENT_CHARS_MAX: the longest message must be read in one piece"
 );
 const _: () = assert!(
     MESSAGE_SENT_BYTES_MAX <= REPLAY_PAGE_BYTES_MAX,
-    "REPLAY_PAGE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a page of a replay holds the longest message"
+    "REPLAY_PAGE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a page of a replay must hold the longest message"
 );
 const _: () = assert!(
     MESSAGE_SENT_BYTES_MAX <= HANDOVER_BYTES_MAX,
-    "HANDOVER_BYTES_MAX is in the way of CONTENT_CHARS_MAX: what is handed over holds the longest message"
+    "HANDOVER_BYTES_MAX is in the way of CONTENT_CHARS_MAX: one part must hold the longest message"
 );
 const _: () = assert!(
     OUTBOX_LOW_BYTES + REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX
         && OUTBOX_LOW_BYTES + HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
-    "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: one of them fits behind what is nearly written"
+    "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: one of them must fit behind what is nearly written"
 );
 /// A chat in `welcome` has four members, three of them numbers of at most 16 digits.
 const _: () = assert!(
     CHATS_SHOWN as usize * 128 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
-    "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX or ROOMS_PER_USER_MAX: a welcome tells all chats"
+    "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX or ROOMS_PER_USER_MAX: a welcome must hold all chats"
 );
 const _: () = assert!(
     TOLD_KEPT_MAX * MESSAGE_SENT_BYTES_MAX <= 4 * 1024 * 1024,
-    "TOLD_KEPT_MAX is in the way of CONTENT_CHARS_MAX: each chat that is added has its last message"
+    "TOLD_KEPT_MAX is in the way of CONTENT_CHARS_MAX: each added chat comes with its last message"
 );
-/// In UTF-8, as they go to PostgreSQL: escapes are long undone. The last draft may be the longest.
+/// In UTF-8, as sent to PostgreSQL: escapes have been undone by then. The last draft may be the longest.
 const _: () = assert!(
     BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= 64 * 1024,
-    "BATCH_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the contents of a batch stay below 64 KiB"
+    "BATCH_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the contents of a batch must stay below 64 KiB"
 );
 const _: () = assert!(
     BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= LANE_BYTES_MAX as usize,
-    "LANE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a whole batch may wait"
+    "LANE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a whole batch must fit"
 );
 const _: () = assert!(
     PAGES_ROWS_MAX * CONTENT_BYTES_MAX <= 48 * 1024 * 1024,
-    "PAGES_ROWS_MAX is in the way of CONTENT_CHARS_MAX: pages under way take 48 MiB at the most"
+    "PAGES_ROWS_MAX is in the way of CONTENT_CHARS_MAX: pages under way may take at most 48 MiB"
 );
 /// A number has at most 16 digits; the token and the rest of the head take less than half.
 const _: () = assert!(
     RESUME_PAIRS_MAX * 2 * 17 <= HEADER_BYTES_MAX / 2,
-    "HEADER_BYTES_MAX is in the way of RESUME_PAIRS_MAX: the pairs stand in the request line"
+    "HEADER_BYTES_MAX is in the way of RESUME_PAIRS_MAX: the pairs must fit into the request line"
 );
 const _: () = assert!(
     CLIENT_ID_CHARS_MAX <= INDEX_ENTRY_BYTES_MAX / 2

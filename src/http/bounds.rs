@@ -1,7 +1,8 @@
-//! The bounds that pages, their scripts and the description of the API tell, by the names of their constants.
+//! The limits that pages, their scripts and the description of the API show, by the names of their
+//! constants.
 //!
-//! A template says `limits.CONTENT_CHARS_MAX`, the description `{CONTENT_CHARS_MAX}`: a number stands in
-//! `limits` (or `ids`) alone. Called by `render` and, once at the start, for the description.
+//! A template says `limits.CONTENT_CHARS_MAX`, the description `{CONTENT_CHARS_MAX}`: the number
+//! itself is only in `limits` (or `ids`). Called by `render` and, once at start, for the description.
 
 use crate::ids::ID_MAX;
 use crate::limits::*;
@@ -11,7 +12,7 @@ macro_rules! named {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as i64)),*] };
 }
 
-/// Each that something outside of Rust names.
+/// Every limit that is named outside Rust.
 pub const BOUNDS: &[(&str, i64)] = named![
     BODY_BYTES_MAX,
     CLIENT_ID_CHARS_MAX,
@@ -39,8 +40,8 @@ pub const BOUNDS: &[(&str, i64)] = named![
     USERNAME_CHARS_MIN,
 ];
 
-/// The text with the bounds for their names in braces: the number where the name is a whole JSON string,
-/// within a sentence as people read it.
+/// Replaces the names in braces by the limits: by the bare number if the name is a whole JSON string,
+/// and otherwise by the number as people write it.
 pub fn fill(text: &str) -> String {
     BOUNDS.iter().fold(text.to_owned(), |text, (name, bound)| {
         let number = bound.to_string();

@@ -1,6 +1,6 @@
-//! What proxies say of a request that they pass on: from which address it comes, and by which scheme.
+//! What proxies say about a request that they pass on: which address it came from, and by which scheme.
 //!
-//! `guard` asks, and believes it only of proxies that the operator trusts. Pure.
+//! Called by `guard`, which believes it only from proxies that the operator trusts. Pure.
 
 use super::header_parts::{list, parts};
 use super::public_url::Scheme;
@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// What proxies add: any of these tells of one.
+/// Headers that proxies add: any of them means that there was a proxy.
 const OF_PROXIES: [HeaderName; 6] = [
     FORWARDED_FOR,
     FORWARDED_PROTO,
@@ -19,22 +19,22 @@ const OF_PROXIES: [HeaderName; 6] = [
     header::VIA,
 ];
 
-/// Whether the request passed a proxy, trusted or not.
+/// Whether the request came through a proxy, trusted or not.
 pub fn is_forwarded(headers: &HeaderMap) -> bool {
     OF_PROXIES.iter().any(|name| headers.contains_key(name))
 }
 
-/// Who stands behind the proxies.
+/// The client behind the proxies.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Client {
     Address(IpAddr),
     /// The proxies did not say.
     Untold,
-    /// They said something that is not an address; `None` where it is not text.
+    /// They said something that is not an address; `None` if it is not text.
     Odd(Option<String>),
 }
 
-/// The nearest address that is not a trusted proxy's: what stands left of it anyone may have written.
+/// The nearest address that is not a trusted proxy: anyone may have written what is to the left of it.
 pub fn client(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Client {
     let mut nearest = Client::Untold;
     for part in parts(headers, FORWARDED_FOR, b',').rev() {
@@ -53,8 +53,8 @@ pub fn client(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Clie
     nearest
 }
 
-/// How the browser reached the first of the proxies. Of a list the first counts, as each proxy adds its own
-/// behind it.
+/// The scheme by which the browser reached the first proxy. The first of a list counts, because each
+/// proxy adds its own at the end.
 pub fn scheme(headers: &HeaderMap) -> Option<Scheme> {
     let first = list(headers, FORWARDED_PROTO).next()?;
     match first.to_ascii_lowercase().as_str() {
@@ -64,7 +64,7 @@ pub fn scheme(headers: &HeaderMap) -> Option<Scheme> {
     }
 }
 
-/// An address as proxies write it: bare, with a port, in brackets, in quotes, with a zone.
+/// An address in the forms that proxies write: bare, with a port, in brackets, in quotes, with a zone.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches('"');
     let without_zone = |text: &str| text.split('%').next().unwrap_or_default().parse().ok();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_address_is_not_passed_over() {
+    fn an_invalid_address_is_not_ignored() {
         assert_eq!(
             client_of(&[b"6.6.6.6, unknown, 10.0.0.2"]),
             Client::Odd(Some("unknown".into()))
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_of_schemes_the_first_counts() {
+    fn the_first_of_several_schemes_counts() {
         let scheme = |value: &[u8]| scheme(&headers(&[(FORWARDED_PROTO, value)]));
         assert_eq!(scheme(b"https,http"), Some(Scheme::Https));
         assert_eq!(scheme(b" HTTPS , http"), Some(Scheme::Https));

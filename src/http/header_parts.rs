@@ -1,10 +1,12 @@
-//! Headers that hold several values: lists with commas, cookies with semicolons, either over several lines.
+//! Headers with several values: comma-separated lists and semicolon-separated cookies, which may take
+//! several header lines.
 //!
-//! Other programs write into the same headers. A part that is not text hides none of the others. Pure.
+//! Other programs write into the same headers, so a part that is not text must not hide the others.
+//! Pure.
 
 use hyper::header::{AsHeaderName, HeaderMap};
 
-/// The parts of all lines of this header, in their order, without the white space around them; `None` for one
+/// The parts of all lines of this header, in order, without surrounding white space; `None` for a part
 /// that is not UTF-8.
 pub fn parts<'a>(
     headers: &'a HeaderMap,
@@ -16,7 +18,7 @@ pub fn parts<'a>(
     parts.map(|part| std::str::from_utf8(part).ok().map(str::trim))
 }
 
-/// The readable parts of a list with commas.
+/// The readable parts of a comma-separated list.
 pub fn list(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
     parts(headers, name, b',').flatten().filter(|part| !part.is_empty())
 }
@@ -27,7 +29,7 @@ mod tests {
     use hyper::header::{self, HeaderValue};
 
     #[test]
-    fn a_part_that_is_not_text_hides_none_of_the_others() {
+    fn an_unreadable_part_does_not_hide_the_others() {
         let mut headers = HeaderMap::new();
         let bytes = b"gzip;q=0.5 , \xff, br".as_slice();
         headers.append(header::ACCEPT_ENCODING, HeaderValue::from_bytes(bytes).expect("a value"));

@@ -1,8 +1,8 @@
-//! By which names this server answers. A page of somebody else's can give a name of theirs this machine's
-//! address (DNS rebinding); for the browser such a name is its own origin, so it must not be answered.
+//! The names by which this server answers. Another site can make its own name point to this machine's
+//! address (DNS rebinding). For the browser that name is the same origin, so it must not be answered.
 //!
-//! Addresses, `localhost` and the machine's own names are always ours; of other names only the public URL's.
-//! Pure.
+//! Addresses, `localhost` and the machine's own names are always accepted; of other names only the
+//! public URL's. Pure.
 
 use super::public_url::PublicUrl;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr};
 pub struct Host(Box<str>);
 
 impl Host {
-    /// Of a `Host` header, or of a URL's authority.
+    /// Parses a `Host` header or the authority of a URL.
     pub fn of(authority: &str) -> Self {
         let name = match authority.rfind(']') {
             Some(end) => &authority[..=end],
@@ -32,13 +32,13 @@ impl Host {
         }
     }
 
-    /// An address of the machine itself, or `localhost`, which browsers never look up elsewhere.
+    /// A loopback address, or `localhost`, which browsers never look up elsewhere.
     pub fn is_loopback(&self) -> bool {
         let is_localhost = &*self.0 == "localhost" || self.0.ends_with(".localhost");
         is_localhost || self.address().is_some_and(|address| address.to_canonical().is_loopback())
     }
 
-    /// Whether it is one of ours; `machine` is what the machine calls itself.
+    /// Whether it is one of our names; `machine` holds the machine's own names.
     pub fn is_ours(&self, machine: &[Host], public_url: Option<&PublicUrl>) -> bool {
         self.address().is_some()
             || self.is_loopback()
@@ -46,7 +46,8 @@ impl Host {
             || public_url.is_some_and(|url| url.host() == *self)
     }
 
-    /// The names of a machine by its host name: as it is, its first part, and that in the local network.
+    /// A machine's names, derived from its host name: unchanged, its first part, and its name in the
+    /// local network.
     pub fn of_machine(name: &str) -> Vec<Self> {
         let short = name.split('.').next().unwrap_or_default();
         let names = [name.to_owned(), short.to_owned(), format!("{short}.local")];
@@ -60,7 +61,7 @@ mod tests {
     use crate::http::public_url::Scheme;
 
     #[test]
-    fn a_name_that_somebody_else_gave_us_is_not_ours() {
+    fn a_name_given_to_us_by_somebody_else_is_not_ours() {
         let machine = Host::of_machine("Pi.home.example");
         let url = PublicUrl { scheme: Scheme::Https, authority: "chat.example:8443".into() };
         let is_ours = |host: &str| Host::of(host).is_ours(&machine, Some(&url));
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_itself_is_meant_by_loopback_only() {
+    fn only_loopback_means_the_machine_itself() {
         for local in
             ["127.0.0.1:8000", "127.8.9.1", "[::1]", "[::ffff:127.0.0.1]:1", "LocalHost:8000"]
         {

@@ -1,5 +1,5 @@
-//! What the operator should know of the way requests come here, said once in the life of the process: a
-//! misconfigured proxy would otherwise write a line with every request.
+//! What the operator should know about how requests arrive, logged once in the life of the process: a
+//! misconfigured proxy would otherwise cause a line with every request.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -68,7 +68,7 @@ impl Notices {
     pub fn missing_upgrade(&self) {
         if is_first(&self.missing_upgrade) {
             tracing::warn!(
-                "a WebSocket was asked for without the header Upgrade: a proxy in between must pass on Upgrade \
+                "a WebSocket was requested without the header Upgrade: a proxy in between must pass on Upgrade \
                  and Connection"
             );
         }

@@ -1,4 +1,5 @@
-//! A bound has one home: what pages, their scripts and the description of the API tell is what `limits` says.
+//! Every limit has one home: what pages, their scripts and the description of the API show agrees with
+//! `limits`.
 
 use crate::pages::Browser;
 use crate::support::{Person, Server};
@@ -8,10 +9,10 @@ use snug::ids::ID_MAX;
 use snug::limits::*;
 use std::collections::BTreeSet;
 
-/// Whose bound it is, what it bounds, and how much.
+/// What has the limit, which limit it is, and its value.
 type Told = (String, String, i64);
 
-/// Every bound that a page tells, by the name of its field or the element that a script reads.
+/// Every limit on a page, by the name of its field or of the element that a script reads.
 const IN_PAGES: &[(&str, &str, usize)] = &[
     ("content", "data-limit", CONTENT_CHARS_MAX),
     ("content", "data-near", CONTENT_CHARS_NEAR),
@@ -33,7 +34,7 @@ const IN_PAGES: &[(&str, &str, usize)] = &[
     ("username", "minlength", USERNAME_CHARS_MIN),
 ];
 
-/// Every bound of the description, by the name of the schema, the parameter or the member.
+/// Every limit in the description, by the name of the schema, the parameter or the member.
 #[rustfmt::skip]
 const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
     ("Content", "minLength", 1), ("Content", "maxLength", CONTENT_CHARS_MAX as i64),
@@ -107,7 +108,7 @@ fn told<N: TryInto<i64, Error: std::fmt::Debug> + Copy>(
     table.iter().map(|&(of, what, much)| (of.into(), what.into(), number(much))).collect()
 }
 
-/// The attributes of an element, as they are written.
+/// The attributes of an element, as written.
 fn attributes(tag: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     let mut rest = tag;
@@ -140,7 +141,7 @@ fn in_page(html: &str, found: &mut BTreeSet<Told>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_pages_tell_is_what_holds() {
+async fn the_limits_on_pages_are_those_in_force() {
     let server = Server::start().await;
     server.person("ada").await;
     let mut browser = Browser::signed_in(&server, "ada").await;
@@ -155,7 +156,7 @@ async fn what_pages_tell_is_what_holds() {
     assert_eq!(found, told(IN_PAGES));
 }
 
-/// Calls on each bound: whose it is, its keyword, its value.
+/// Calls a function for each limit: what has it, its keyword, its value.
 fn in_description<'a>(
     value: &'a Value,
     of: &'a str,
@@ -185,12 +186,12 @@ fn in_description<'a>(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_description_tells_is_what_holds() {
+async fn the_limits_in_the_description_are_those_in_force() {
     let server = Server::start().await;
     let described: Value = Person::nobody(&server).get("/openapi.json").await.expect(200);
     let mut found = BTreeSet::new();
     in_description(&described, "", &mut |of, keyword, value| {
-        // One of several words is no bound.
+        // One of several words is not a limit.
         if *value != "pending" {
             let much = value.as_i64().unwrap_or_else(|| panic!("{of} {keyword}: {value}"));
             found.insert((of.to_owned(), keyword.to_owned(), much));
@@ -200,12 +201,12 @@ async fn what_the_description_tells_is_what_holds() {
     let text = described.to_string();
     let unfilled = text.split('{').skip(1).filter_map(|piece| piece.split_once('}'));
     let mut unfilled = unfilled.filter(|(name, _)| name.contains("_M"));
-    assert_eq!(unfilled.next(), None, "a name that is no bound's");
+    assert_eq!(unfilled.next(), None, "a name that is not a limit");
 }
 
-/// A number that is written again would stay behind when the constant changes.
+/// A number that is written out again would be left behind when the constant changes.
 #[test]
-fn no_bound_is_written_again() {
+fn no_limit_is_written_out_again() {
     for (name, text) in files("assets/templates", ".html") {
         for attribute in ATTRIBUTES {
             for value in text.split(&format!(" {attribute}=\"")).skip(1) {
@@ -216,6 +217,6 @@ fn no_bound_is_written_again() {
     let source = serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
     in_description(&source, "", &mut |of, keyword, value| {
         let is_own = of == "status" || value.as_i64().is_none_or(|number| number <= 1);
-        assert!(is_own, "{of}: {keyword} {value} is to be the name of a bound");
+        assert!(is_own, "{of}: {keyword} {value} must be the name of a limit");
     });
 }

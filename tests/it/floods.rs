@@ -151,7 +151,7 @@ async fn the_kernels_share_of_what_waits_for_a_reader_is_limited_too() {
     let _stalled = Bare::open(&server, &bob, "/ws/general").await;
     let mut going_on = ada.socket("/ws/general").await;
     let content = "🐌".repeat(CONTENT_CHARS_MAX);
-    // Linux takes the bound twice, and the reader's own kernel has 128 KiB to begin with.
+    // Linux doubles the limit, and the reader's own kernel starts with 128 KiB.
     let most = OUTBOX_BYTES_MAX + 2 * SEND_BUFFER_BYTES + 256 * 1024;
     let mut said = 0;
     while !ada.get("/metrics").await.text.contains("snug_outbox_overflows_total 1") {

@@ -22,7 +22,7 @@ fn of(page: &Value) -> (Vec<i64>, bool) {
     (seqs, page["has_more"].as_bool().unwrap())
 }
 
-/// A server with this many messages in the general chat, and somebody who reads them.
+/// A server with this many messages in the general chat, and a person who reads them.
 async fn talk(messages: i64) -> (Server, Person) {
     let server = Server::start().await;
     let ada = server.person("ada").await;
@@ -85,7 +85,7 @@ async fn pages_by_position_do_not_shift_while_people_talk() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as_many_messages_as_usual_are_a_page_unless_one_asks_otherwise() {
+async fn a_page_has_the_default_number_of_messages() {
     let last = PAGE_ROWS_MAX + 1;
     let (_server, ada) = talk(last).await;
     let page = ada.get(GENERAL).await.expect(200);

@@ -8,7 +8,7 @@ use snug::limits::{PAGE_ROWS_DEFAULT, ROOM_NAME_CHARS_MAX};
 
 const HOSTILE: &str = "</script><img src=x onerror=alert(1)>{{7*7}}'\"";
 
-/// A browser without scripts: it keeps cookies, follows nothing, and is asked for HTML.
+/// A browser without scripts: it keeps cookies, does not follow redirects, and asks for HTML.
 pub(crate) struct Browser {
     nobody: Person,
     cookies: Vec<(String, String)>,
@@ -19,7 +19,7 @@ impl Browser {
         Self { nobody: Person::nobody(server), cookies: Vec::new() }
     }
 
-    /// Signed in by the page's own form, as somebody who has an account.
+    /// Signed in by the page's own form, as a person who has an account.
     pub(crate) async fn signed_in(server: &Server, name: &str) -> Self {
         let mut browser = Self::new(server);
         let answer = browser.log_in(name, "/").await;

@@ -1,5 +1,5 @@
-//! Behind proxies, beside other programs, under names of somebody else's: what a request says of where it
-//! comes from, and how much of it is believed.
+//! Behind proxies, beside other programs, under other people's names: what a request says about where
+//! it comes from, and how much of that is believed.
 
 use crate::support::bare::{Bare, handshake};
 use crate::support::{Database, PASSWORD, Person, Program, Raw, Server};
@@ -10,7 +10,7 @@ use serde_json::json;
 const TRUSTING: &[(&str, &str)] = &[("SNUG_TRUSTED_PROXIES", "127.0.0.1")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_programs_cookie_hides_none_of_ours() {
+async fn another_programs_cookie_does_not_hide_ours() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let ours = format!("snug_session={}", ada.token);
@@ -27,7 +27,7 @@ async fn another_programs_cookie_hides_none_of_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_with_one_unreadable_part_still_says_the_rest() {
+async fn one_unreadable_part_of_a_header_does_not_hide_the_rest() {
     let server = Server::start().await;
     let nobody = Person::nobody(&server);
     let bytes = |bytes: &[u8]| HeaderValue::from_bytes(bytes).unwrap();
@@ -41,7 +41,7 @@ async fn a_header_with_one_unreadable_part_still_says_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_credential_that_is_for_somebody_else_is_passed_over() {
+async fn credentials_meant_for_another_program_are_ignored() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     for other in ["Basic YWRhOmFkYQ==", "Digest a=b", "Bearerx y", "basic", "\u{e9}"] {
@@ -63,7 +63,7 @@ async fn a_credential_that_is_for_somebody_else_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_form_of_an_address_counts_for_itself() {
+async fn addresses_are_recognised_in_every_form() {
     let settings = [TRUSTING, &[("SNUG_RATE_LIMITS", "on")]].concat();
     let server = Server::with(&settings).await;
     server.person("ada").await;
@@ -97,7 +97,7 @@ async fn every_form_of_an_address_counts_for_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_are_not_the_machines_own_while_a_proxy_may_be_in_between() {
+async fn loopback_is_not_enough_for_metrics_if_there_may_be_a_proxy() {
     let direct = Server::start().await;
     let public = Server::with(&[("SNUG_PUBLIC_URL", "http://chat.example")]).await;
     let asks = async |server: &Server, host: &str| {
@@ -116,7 +116,7 @@ async fn metrics_are_not_the_machines_own_while_a_proxy_may_be_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_that_somebody_else_gave_this_machine_is_not_answered() {
+async fn a_name_given_to_this_machine_by_somebody_else_is_not_answered() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let with_host = async |host: &str, method: Method, path: &str| {
@@ -149,7 +149,7 @@ async fn a_name_that_somebody_else_gave_this_machine_is_not_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_comes_by_another_address_than_the_public_one_is_told_of_that() {
+async fn visitors_by_another_address_are_told_the_public_one() {
     let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
     let ada = server.person("ada").await;
     let with_host = |host: &str, method: Method, path: &str| {
@@ -188,9 +188,9 @@ async fn a_request_for_a_socket_has_no_body() {
     assert_eq!(bare.answer().await.0, 101);
 }
 
-/// What HAProxy, nginx and others ask unless they are told otherwise.
+/// The checks of HAProxy, nginx and others, unless configured otherwise.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_balancer_that_asks_whether_we_live_is_answered_however_it_asks() {
+async fn health_checks_of_load_balancers_are_answered_in_every_form() {
     let server = Server::start().await;
     for (method, path) in [
         ("GET", "/healthz"),
@@ -221,7 +221,7 @@ async fn a_balancer_that_asks_whether_we_live_is_answered_however_it_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_odd_about_a_proxy_is_said_once() {
+async fn oddities_of_a_proxy_are_logged_once() {
     let database = Database::new().await;
     let own = [("SNUG_TRUSTED_PROXIES", "127.0.0.1"), ("SNUG_LOG", "warn,snug=info")];
     let trusting = Program::start(&database, &own);

@@ -51,7 +51,7 @@ async fn five_failures_per_account_and_address_are_the_limit_whether_or_not_it_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_passwords_that_come_at_once_no_more_than_a_burst_is_even_tried() {
+async fn of_passwords_sent_at_once_at_most_a_burst_is_even_tried() {
     let server = limited(&[]).await;
     let ada = server.person("ada").await;
     let tries = join_all((0..60).map(|_| log_in(&server, "ada", "not the password", "-")));
@@ -131,7 +131,7 @@ async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failures_for_an_account_from_everywhere_are_bounded_but_not_for_its_owner() {
+async fn failures_from_everywhere_lock_an_account_but_not_for_its_owner() {
     let mut server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
     server.person("ada").await;
     let home = "192.0.2.1";
@@ -225,7 +225,7 @@ async fn signups_from_one_address_are_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invite_links_can_be_guessed_a_few_times_a_minute() {
+async fn invite_links_can_be_guessed_only_a_few_times_a_minute() {
     let server = limited(&[]).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;

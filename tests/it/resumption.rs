@@ -75,7 +75,7 @@ async fn a_socket_that_misses_nothing_is_caught_up_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn so_many_messages_are_replayed_and_one_more_is_a_reset() {
+async fn the_longest_replay_is_allowed_and_one_more_message_is_a_reset() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
     let last = REPLAY_MESSAGES_MAX + 1;

@@ -87,7 +87,7 @@ async fn a_client_id_belongs_to_one_sender_in_one_chat() {
     }
     assert_eq!(send(&mut hers, private, "hello", "id-1").await["seq"], 1);
     assert_eq!(send(&mut his, private, "something else", "id-1").await["seq"], 2);
-    // Names differ by case; the longest and oddest are names too.
+    // Case matters in a client_id; the longest and oddest ones are allowed, too.
     let longest = "~!".repeat(CLIENT_ID_CHARS_MAX / 2);
     assert_eq!(send(&mut hers, 1, "hello", "ID-1").await["seq"], 3);
     assert_eq!(send(&mut hers, 1, "hello", &longest).await["seq"], 4);

@@ -59,7 +59,7 @@ async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut_off() {
     assert!((8..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
 }
 
-/// A request whose answer has some MiB.
+/// A request whose answer is some MiB long.
 async fn ask_for_much(server: &Server) -> String {
     let ada = server.person("ada").await;
     let put = format!(

@@ -31,11 +31,11 @@ async fn each_violation_has_its_code() {
         ("not UTF-8 across fragments", after(&frame(0x01, b"a\xc3"), frame(0x00, b"\x28")), 1007),
         ("cut UTF-8", after(&frame(0x01, b"a\xc3"), frame(CONTINUATION, b"")), 1007),
         ("not UTF-8 in a close", frame(CLOSE, b"\x03\xe8\xff"), 1007),
-        ("too big, announced", header(TEXT, BODY_BYTES_MAX as u64 + 1), 1009),
-        ("huge, announced", header(TEXT, 1 << 40), 1009),
+        ("too big by its header", header(TEXT, BODY_BYTES_MAX as u64 + 1), 1009),
+        ("huge by its header", header(TEXT, 1 << 40), 1009),
         ("too big in total", after(&half, header(CONTINUATION, 1)), 1009),
         ("binary", frame(BINARY, b"{}"), 1003),
-        ("binary, announced", header(BINARY, BODY_BYTES_MAX as u64), 1003),
+        ("binary by its header", header(BINARY, BODY_BYTES_MAX as u64), 1003),
     ] {
         let mut bare = Bare::open(&server, &ada, "/ws").await;
         bare.send(bytes).await;

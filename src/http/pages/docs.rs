@@ -10,7 +10,7 @@ use crate::ids::ID_MAX;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The description as it is written, with names for the bounds.
+/// The description as written, with the names of limits in braces.
 const OPENAPI: &str = include_str!("../../../assets/openapi.json");
 
 /// What `/openapi.json` answers.
@@ -136,7 +136,7 @@ pub struct ProseSpan {
 }
 
 impl Docs {
-    /// Of the description as it is answered, and the embedded list of frames.
+    /// Made from the description as it is served, and from the embedded list of frames.
     pub fn of(openapi: &str) -> Self {
         let [document, protocol] = [openapi, PROTOCOL].map(|text| {
             serde_json::from_str::<Value>(text).expect("what is embedded is JSON: a test reads it")

@@ -155,7 +155,7 @@ fn every_document_is_linked_from_the_readme() {
 }
 
 #[test]
-fn no_document_was_left_in_the_middle_of_a_merge() {
+fn no_document_contains_the_marks_of_a_merge() {
     let is_marker = |line: &str| line.starts_with("<<<<<<< ") || line.starts_with(">>>>>>> ");
     let unmerged: Vec<String> = texts()
         .into_iter()
@@ -165,7 +165,7 @@ fn no_document_was_left_in_the_middle_of_a_merge() {
     assert!(unmerged.is_empty(), "{unmerged:?}");
 }
 
-/// The map at the top of `src/lib.rs`: a terminal shows its lines, and its modules are there.
+/// The map at the top of `src/lib.rs`: its lines fit a terminal, and its modules exist.
 #[test]
 fn the_map_fits_a_terminal_and_names_modules_that_exist() {
     let source = read("src/lib.rs");
