@@ -8,11 +8,11 @@ use hyper::header::{AsHeaderName, HeaderMap};
 
 /// The parts of all lines of this header, in order, without surrounding white space; `None` for a part
 /// that is not UTF-8.
-pub fn parts<'a>(
-    headers: &'a HeaderMap,
+pub fn parts(
+    headers: &HeaderMap,
     name: impl AsHeaderName,
     separator: u8,
-) -> impl DoubleEndedIterator<Item = Option<&'a str>> {
+) -> impl DoubleEndedIterator<Item = Option<&str>> {
     let lines: Vec<&[u8]> = headers.get_all(name).iter().map(|line| line.as_bytes()).collect();
     let parts = lines.into_iter().flat_map(move |line| line.split(move |byte| *byte == separator));
     parts.map(|part| std::str::from_utf8(part).ok().map(str::trim))
