@@ -52,7 +52,7 @@
 //!   `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (rules for text),
-//! `error`, `limits` (every bound, with its reason).
+//! `error`, `limits` (every bound, with its reason), `waits` (those of them that tests shorten).
 //!
 //! # Where state lives
 //!
@@ -114,6 +114,7 @@ pub mod registry;
 pub mod server;
 pub mod store;
 pub mod text;
+pub mod waits;
 pub mod wire;
 
 pub use process::run::run;

@@ -14,7 +14,7 @@ use crate::http::App;
 use crate::http::{Peer, serve};
 use crate::limits::{
     ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, LINGER_BYTES_MAX,
-    LINGER_TIMEOUT, REQUEST_READ_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+    LINGER_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use connection_limits::{ConnectionLimits, Guest};
@@ -26,6 +26,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -92,8 +93,9 @@ struct HttpConnection {
 
 impl HttpConnection {
     async fn serve(mut self, stream: TcpStream, from: SocketAddr) {
+        let waits = self.app.terms.waits;
         let placed = tokio::select! {
-            placed = self.guest.place() => placed,
+            placed = self.guest.place(waits.read) => placed,
             _ = self.stop.wait_for(|stop| *stop) => None,
         };
         let Some(_place) = placed else { return };
@@ -104,8 +106,8 @@ impl HttpConnection {
             // Boxed, because the connection is polled without being pinned.
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
-        let stream = HttpStream::new(stream, ticket.clone());
-        let mut connection = builder().serve_connection(TokioIo::new(stream), service);
+        let stream = HttpStream::new(stream, ticket.clone(), waits.write_stall);
+        let mut connection = builder(waits.read).serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
             tokio::select! {
@@ -132,11 +134,11 @@ impl HttpConnection {
     }
 }
 
-fn builder() -> http1::Builder {
+fn builder(header_read: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(REQUEST_READ_TIMEOUT)
+        .header_read_timeout(header_read)
         .keep_alive(true)
         .half_close(false)
         .max_headers(HEADERS_MAX)

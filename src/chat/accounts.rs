@@ -2,7 +2,7 @@
 
 use super::limiter::{Key, Subnet};
 use super::tokens::NewToken;
-use super::{Authenticated, Rules, change_patiently, to_the_end};
+use super::{Authenticated, Rules, change_patiently};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{
@@ -195,7 +195,7 @@ impl Rules {
     /// session over. Ends the sockets even if PostgreSQL is unavailable.
     pub async fn log_out(self: &Arc<Self>, viewer: Arc<Viewer>) -> Result<()> {
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             let revoked = change_patiently(|| rules.store.revoke_session(viewer.session)).await;
             match revoked {
                 Ok(()) => rules.end_session(viewer.user_id, viewer.session),
@@ -228,7 +228,7 @@ impl Rules {
         }
         let hash = self.hasher.hash(new).await?;
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             let change = PasswordChange {
                 user_id: viewer.user_id,
                 old_hash: &old_hash,

@@ -11,9 +11,7 @@ use super::resume::Standings;
 use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::ids::ChatId;
-use crate::limits::{
-    BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSES, SETTLE_TIMEOUT,
-};
+use crate::limits::{BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSES};
 use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
@@ -191,7 +189,7 @@ impl LaneWorker {
                     return Box::pin(self.settle_one_by_one(batch, began)).await;
                 }
                 Err(WriteError::Unknown(error)) => {
-                    if began.elapsed() >= SETTLE_TIMEOUT || was_away {
+                    if began.elapsed() >= self.store.waits.settle || was_away {
                         return self.fail(batch, error);
                     }
                 }
@@ -205,7 +203,7 @@ impl LaneWorker {
     async fn settle_one_by_one(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
         let mut entries = batch.into_iter();
         while let Some(entry) = entries.next() {
-            if began.elapsed() >= SETTLE_TIMEOUT {
+            if began.elapsed() >= self.store.waits.settle {
                 let late = Error::unavailable("PostgreSQL", "the drafts took too long");
                 return self.fail(std::iter::once(entry).chain(entries).collect(), late);
             }
@@ -344,11 +342,12 @@ mod tests {
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::message::{SessionId, Viewer};
     use crate::registry::ConnectionId;
+    use crate::waits::DatabaseWaits;
 
     /// On one thread and without an await, the worker gets no turn, so everything queued keeps waiting.
     #[tokio::test]
     async fn the_queue_is_limited_in_bytes() {
-        let store = Store::new(tokio_postgres::Config::new());
+        let store = Store::new(tokio_postgres::Config::new(), DatabaseWaits::default());
         let metrics = Arc::new(Metrics::new().expect("nothing is counted twice"));
         let lane = Lane::begin(store, Registry::new(Vec::new()), Arc::default(), metrics);
         let user_id = UserId(1);

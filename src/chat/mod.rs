@@ -35,7 +35,7 @@ pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState
 
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
-use crate::limits::{CHANGE_PATIENCE, CHANGE_TIMEOUT, Pauses, RECONNECT_PAUSES};
+use crate::limits::{CHANGE_PATIENCE, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -149,16 +149,17 @@ impl Rules {
             tracing::warn!("some drafts were not settled before the end");
         }
     }
-}
 
-/// Runs a call to its end, whether or not its caller waits for it; but none runs forever.
-async fn to_the_end<T: Send + 'static>(
-    call: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    match tokio::time::timeout(CHANGE_TIMEOUT, tokio::spawn(call)).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(error)) => Err(Error::broken("a call ended too early", error)),
-        Err(late) => Err(Error::unavailable("PostgreSQL", late)),
+    /// Runs a call to its end, whether or not its caller waits for it; but none runs forever.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        call: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        match tokio::time::timeout(self.store.waits.change, tokio::spawn(call)).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(Error::broken("a call ended too early", error)),
+            Err(late) => Err(Error::unavailable("PostgreSQL", late)),
+        }
     }
 }
 

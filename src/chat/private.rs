@@ -1,6 +1,6 @@
 //! Private chats: two users, one chat, whoever asks first.
 
-use super::{Rules, to_the_end};
+use super::Rules;
 use crate::error::{Error, Fault, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::PRIVATE_CHATS_PER_USER_MAX;
@@ -29,7 +29,7 @@ impl Rules {
             return Err(Error::invalid(vec![fault]));
         }
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             match rules.store.open_private_chat(viewer.user_id, other).await? {
                 Opened::Created(chat_id) => {
                     rules.tell_pair(viewer.user_id, other, chat_id).await;

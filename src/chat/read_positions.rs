@@ -1,7 +1,7 @@
 //! How far people have read. Positions from sockets are gathered (debounced) and written at most once a
 //! second per user and chat, then sent to the user's other sockets.
 
-use super::{Rules, to_the_end};
+use super::Rules;
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
@@ -100,7 +100,7 @@ impl Rules {
         standing.ok_or_else(Error::not_found)?;
         let read = HasRead { user_id: viewer.user_id, chat_id, seq };
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             for moved in rules.store.advance_read_positions(&[read]).await? {
                 rules.tell_read(moved, None);
             }

@@ -5,8 +5,8 @@ use super::{Rules, patiently};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{
-    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PATIENCE, SOCKET_READ_PAUSES,
-    STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
+    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES, STANDING_CACHE_AGE,
+    STANDINGS_CACHED_MAX,
 };
 use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::Scope;
@@ -82,7 +82,7 @@ impl Rules {
         &self,
         read: impl Fn() -> F,
     ) -> Result<T> {
-        patiently(SOCKET_READ_PATIENCE, SOCKET_READ_PAUSES, async || {
+        patiently(self.store.waits.read_patience, SOCKET_READ_PAUSES, async || {
             let permit = self.resumes.acquire().await;
             let _permit = permit.map_err(|error| Error::broken("the reads of sockets", error))?;
             read().await

@@ -1,7 +1,7 @@
 //! Rooms: creating them, inviting by link, asking to join, the creator's answer, leaving.
 
 use super::limiter::Key;
-use super::{Rules, change_patiently, to_the_end};
+use super::{Rules, change_patiently};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{
@@ -54,7 +54,7 @@ impl Rules {
     ) -> Result<(ChatId, String)> {
         let code = invite_code()?;
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             let link = |room_id| text::invite_path(room_id, &code);
             let made = rules.store.insert_room(viewer.user_id, &name, &description, link).await?;
             let (room_id, path) = made.ok_or_else(|| {
@@ -112,7 +112,7 @@ impl Rules {
     ) -> Result<Join> {
         let invite = self.invite(&viewer, room_id, code).await?;
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             match rules.store.request_to_join(room_id, viewer.user_id).await? {
                 Requested::New => {
                     let user = UserJson { user_id: viewer.user_id, username: &viewer.username };
@@ -190,7 +190,7 @@ impl Rules {
     ) -> Result<()> {
         self.require_creator(&viewer, room_id).await?;
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             let decided = rules.store.approve(room_id, user).await;
             match decided.inspect_err(|error| rules.settle_reach(error, user, room_id))? {
                 Decided::From(_, _) | Decided::Already => rules.tell_reach(user, room_id).await,
@@ -215,7 +215,7 @@ impl Rules {
     ) -> Result<()> {
         self.require_creator(&viewer, room_id).await?;
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             match rules.store.deny(room_id, user).await? {
                 Decided::From(MemberState::Approved, _) => Err(Error::conflict(
                     "already_member",
@@ -252,7 +252,7 @@ impl Rules {
             ));
         }
         let rules = Arc::clone(self);
-        to_the_end(async move {
+        self.to_the_end(async move {
             let mut tries = 0;
             let removing = || {
                 tries += 1;

@@ -8,6 +8,7 @@ use crate::http::pages::docs::Docs;
 use crate::http::public_url::PublicUrl;
 use crate::http::render::Renderer;
 use crate::registry::Seats;
+use crate::waits::RequestWaits;
 use ipnet::IpNet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -26,6 +27,7 @@ pub struct HttpTerms {
     /// The bearer token that lets callers from other machines read `/metrics`.
     pub metrics_token: Option<Box<str>>,
     pub token_lifetime: Duration,
+    pub waits: RequestWaits,
 }
 
 pub struct App {

@@ -6,7 +6,7 @@
 use super::route::Kind;
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ID_MAX, Whole};
-use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, REQUEST_READ_TIMEOUT};
+use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
 use crate::text;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,9 +15,15 @@ use hyper::header::{self, HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// Reads the body of a route of this kind, and checks the headers that it needs.
-pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<Bytes> {
+pub async fn of(
+    kind: Kind,
+    headers: &HeaderMap,
+    incoming: Incoming,
+    limit: Duration,
+) -> Result<Bytes> {
     let is_json = is_type(headers, "application/json");
     match kind {
         Kind::Empty | Kind::Page | Kind::PageData | Kind::Socket => return Ok(Bytes::new()),
@@ -38,11 +44,11 @@ pub async fn of(kind: Kind, headers: &HeaderMap, incoming: Incoming) -> Result<B
         }
         Kind::Json | Kind::JsonOrForm | Kind::Form | Kind::OptionalJson => {}
     }
-    read(incoming).await
+    read(incoming, limit).await
 }
 
 /// The whole body, within bounds of size and time.
-async fn read(body: Incoming) -> Result<Bytes> {
+async fn read(body: Incoming, limit: Duration) -> Result<Bytes> {
     let too_large = || {
         let detail = format!("A body may have at most {}.", text::kib(BODY_BYTES_MAX as i64));
         Error::refused(Because::TooLarge, "too_large", detail)
@@ -52,7 +58,7 @@ async fn read(body: Incoming) -> Result<Bytes> {
         return Err(too_large());
     }
     let collected = Limited::new(body, BODY_BYTES_MAX).collect();
-    match tokio::time::timeout(REQUEST_READ_TIMEOUT, collected).await {
+    match tokio::time::timeout(limit, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Error::malformed("bad_body", "The body ended too early.")),

@@ -195,7 +195,7 @@ async fn answer(
             None
         }
     };
-    let body = body::of(route.kind, &headers, body).await?;
+    let body = body::of(route.kind, &headers, body, app.terms.waits.read).await?;
     let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
     match route.handler {
         Handler::Call(run) => run(&call, &mut path).await,

@@ -8,12 +8,10 @@ use super::close::Close;
 use super::follow::Follow;
 use super::frame_parser::Fragments;
 use crate::ids::ChatId;
-use crate::limits::{
-    CLOSE_DRAIN_SECS, MESSAGE_READ_SECS_MAX, PING_AFTER_SECS, PONG_WITHIN_SECS, TOLD_KEPT_MAX,
-    WRITE_STALL_SECS_MAX,
-};
+use crate::limits::{CLOSE_DRAIN_SECS, TOLD_KEPT_MAX};
 use crate::message::Viewer;
 use crate::registry::{Full, Outbox, Resume, Scope, Seat, UserEvent};
+use crate::waits::SocketWaits;
 use crate::wire::{close_frame, ping_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
@@ -278,7 +276,7 @@ impl Connection {
 
     /// Sends a close frame after the frame in progress; everything else that the kernel does not take
     /// now is dropped.
-    pub fn close(&mut self, close: Close, now: u32) -> Sent {
+    pub fn close(&mut self, close: Close, now: u32, waits: &SocketWaits) -> Sent {
         if self.is_closing() {
             return Sent::Fine;
         }
@@ -291,7 +289,7 @@ impl Connection {
         let _fits = outbox.push(close_frame(close.code(), &close.reason()));
         self.outbox = Some(outbox);
         self.input = None;
-        self.stage = Stage::Closing { until: now + WRITE_STALL_SECS_MAX };
+        self.stage = Stage::Closing { until: now + waits.write_stall_secs };
         self.flush(now)
     }
 
@@ -333,26 +331,28 @@ impl Connection {
     }
 
     /// Does what the clock demands; pings a connection that has been silent.
-    pub fn look(&mut self, now: u32) -> Due {
+    pub fn look(&mut self, now: u32, waits: &SocketWaits) -> Due {
         if let Stage::Closing { until } = self.stage {
             return if now >= until { Due::Gone } else { Due::Nothing };
         }
         if now >= self.expires_at {
             return Due::Close(Close::SessionEnded);
         }
-        if self.message_due().is_some_and(|due| now >= due) {
+        if self.message_due(waits).is_some_and(|due| now >= due) {
             return Due::Close(Close::Silent);
         }
-        if self.stalled_at.is_some_and(|since| now >= since + WRITE_STALL_SECS_MAX) {
+        if self.stalled_at.is_some_and(|since| now >= since + waits.write_stall_secs) {
             return Due::Close(Close::TooSlow);
         }
         if self.stage == Stage::Greeting {
             return Due::Nothing;
         }
         match self.pinged_at {
-            Some(pinged_at) if now >= pinged_at + PONG_WITHIN_SECS => Due::Close(Close::Silent),
+            Some(pinged_at) if now >= pinged_at + waits.pong_within_secs => {
+                Due::Close(Close::Silent)
+            }
             Some(_) => Due::Nothing,
-            None if now >= self.heard_at + PING_AFTER_SECS => {
+            None if now >= self.heard_at + waits.ping_after_secs => {
                 self.pinged_at = Some(now);
                 match self.send(ping_frame(), now) {
                     Sent::Fine => Due::Nothing,
@@ -365,25 +365,25 @@ impl Connection {
     }
 
     /// The next second in which the clock may demand something.
-    pub fn next_look(&self) -> u32 {
+    pub fn next_look(&self, waits: &SocketWaits) -> u32 {
         if let Stage::Closing { until } = self.stage {
             return until;
         }
         let life = match self.pinged_at {
             _ if self.stage == Stage::Greeting => None,
-            Some(pinged_at) => Some(pinged_at + PONG_WITHIN_SECS),
-            None => Some(self.heard_at + PING_AFTER_SECS),
+            Some(pinged_at) => Some(pinged_at + waits.pong_within_secs),
+            None => Some(self.heard_at + waits.ping_after_secs),
         };
-        let stall = self.stalled_at.map(|since| since + WRITE_STALL_SECS_MAX);
-        let dues = [life, self.message_due(), stall].into_iter().flatten();
+        let stall = self.stalled_at.map(|since| since + waits.write_stall_secs);
+        let dues = [life, self.message_due(waits), stall].into_iter().flatten();
         dues.fold(self.expires_at, u32::min)
     }
 
     /// None before the welcome: the peer is not read until then, so neither a pong nor the rest of its
     /// message could arrive.
-    fn message_due(&self) -> Option<u32> {
+    fn message_due(&self, waits: &SocketWaits) -> Option<u32> {
         let input = self.input.as_ref().filter(|_| self.stage != Stage::Greeting)?;
-        Some(input.begun_at + MESSAGE_READ_SECS_MAX)
+        Some(input.begun_at + waits.message_secs)
     }
 }
 

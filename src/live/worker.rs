@@ -16,6 +16,7 @@ use crate::ids::{ChatId, UserId};
 use crate::limits::{SCRATCH_BYTES, SHARD_TURN, STOP_PATIENCE, STOP_SPREAD};
 use crate::message::SessionId;
 use crate::registry::{Event, Inbox, Shard};
+use crate::waits::SocketWaits;
 use bytes::Bytes;
 use mio::Events;
 use rustc_hash::FxHashMap;
@@ -32,11 +33,15 @@ const TICK: Duration = Duration::from_secs(1);
 const STOP_STEP: Duration = Duration::from_millis(20);
 
 /// Starts a worker per shard. They end after `Registry::stop`, once everybody has been disconnected.
-pub fn begin(inboxes: &[Arc<Inbox>], rules: &Arc<Rules>) -> io::Result<Vec<JoinHandle<()>>> {
+pub fn begin(
+    inboxes: &[Arc<Inbox>],
+    rules: &Arc<Rules>,
+    waits: SocketWaits,
+) -> io::Result<Vec<JoinHandle<()>>> {
     let begin = |(number, inbox): (usize, &Arc<Inbox>)| {
         let poll = Poll::new()?;
         let errands = Errands { rules: Arc::clone(rules) };
-        let worker = ShardWorker::new(number as u16, poll, Arc::clone(inbox), errands);
+        let worker = ShardWorker::new(number as u16, poll, Arc::clone(inbox), errands, waits);
         Ok(tokio::spawn(live_or_die(worker)))
     };
     inboxes.iter().enumerate().map(begin).collect()
@@ -54,6 +59,7 @@ pub(super) struct ShardWorker {
     poll: Poll,
     inbox: Arc<Inbox>,
     pub(super) errands: Errands,
+    waits: SocketWaits,
     pub(super) shard: Shard,
     pub(super) connections: Slab,
     wheel: Wheel,
@@ -73,7 +79,13 @@ pub(super) struct ShardWorker {
 }
 
 impl ShardWorker {
-    fn new(number: u16, poll: Poll, inbox: Arc<Inbox>, errands: Errands) -> Self {
+    fn new(
+        number: u16,
+        poll: Poll,
+        inbox: Arc<Inbox>,
+        errands: Errands,
+        waits: SocketWaits,
+    ) -> Self {
         // The clock's seconds begin when those of the system clock do, so that a token ends exactly at
         // its `exp`.
         let unix = jiff::Timestamp::now();
@@ -82,6 +94,7 @@ impl ShardWorker {
             poll,
             inbox,
             errands,
+            waits,
             shard: Shard::default(),
             connections: Slab::new(number),
             wheel: Wheel::new(),
@@ -211,7 +224,7 @@ impl ShardWorker {
         if connection.look_at != second {
             return;
         }
-        match connection.look(now) {
+        match connection.look(now, &self.waits) {
             Due::Nothing => {}
             Due::Close(close) => return self.close(index, close),
             Due::Gone => return self.remove(index),
@@ -222,7 +235,7 @@ impl ShardWorker {
     /// Makes sure that the clock looks at the connection in time.
     pub(super) fn schedule(&mut self, index: u32, is_new: bool) {
         let Some(connection) = self.connections.get(index) else { return };
-        let next = connection.next_look();
+        let next = connection.next_look(&self.waits);
         if is_new || next < connection.look_at {
             connection.look_at = self.wheel.add(index, next);
         }
@@ -309,7 +322,7 @@ impl ShardWorker {
             return;
         }
         tracing::debug!(user.id = %connection.viewer.user_id, code = close.code(), "closing a socket");
-        match connection.close(close, now) {
+        match connection.close(close, now, &self.waits) {
             Sent::Fine | Sent::TooSlow => self.schedule(index, true),
             Sent::Gone => self.remove(index),
         }

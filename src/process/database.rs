@@ -35,7 +35,10 @@ impl Database {
         config.known_key()?;
         let options = match &config.database {
             DatabaseSetting::External(url) => {
-                return Ok(Self { store: Store::external(url.expose())?, private: None });
+                return Ok(Self {
+                    store: Store::external(url.expose(), config.waits.database)?,
+                    private: None,
+                });
             }
             DatabaseSetting::Private => {
                 Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() }
@@ -45,7 +48,10 @@ impl Database {
             Opener::Server => Private::serve(&options).await?,
             Opener::Command => Private::borrow(&options).await?,
         };
-        Ok(Self { store: Store::new(private.connection()), private: Some(private) })
+        Ok(Self {
+            store: Store::new(private.connection(), config.waits.database),
+            private: Some(private),
+        })
     }
 
     /// Stops PostgreSQL if it is our own.

@@ -72,8 +72,8 @@ async fn serve(
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let rules = Rules::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
-    let workers =
-        live::begin(&inboxes, &rules).map_err(|error| broken("starting shards", &error))?;
+    let workers = live::begin(&inboxes, &rules, config.waits.sockets)
+        .map_err(|error| broken("starting shards", &error))?;
     let seats = Seats::new(SeatLimits {
         total: config.max_connections,
         per_user: config.max_connections_per_user,
@@ -89,6 +89,7 @@ async fn serve(
             trusted_proxies: config.trusted_proxies,
             metrics_token: config.metrics_token.map(|token| token.expose().into()),
             token_lifetime: config.token_lifetime,
+            waits: config.waits.requests,
         },
         rules: Arc::clone(&rules),
         seats,

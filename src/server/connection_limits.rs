@@ -8,12 +8,13 @@
 use crate::chat::Subnet;
 use crate::limits::{
     HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, HTTP_WAITING_MAX,
-    HTTP_WAITING_PER_ADDRESS_MAX, REQUEST_READ_TIMEOUT,
+    HTTP_WAITING_PER_ADDRESS_MAX,
 };
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub struct ConnectionLimits {
@@ -93,7 +94,7 @@ impl ConnectionLimits {
 
 impl Guest {
     /// Waits for a place, for as long as a request may take to arrive; `None` after that.
-    pub async fn place(&self) -> Option<ServePermit> {
+    pub async fn place(&self, limit: Duration) -> Option<ServePermit> {
         let taking = async {
             let of_share = match &self.share {
                 Some((_, free)) => Some(Arc::clone(free).acquire_owned().await.ok()?),
@@ -102,7 +103,7 @@ impl Guest {
             let of_all = Arc::clone(&self.limits.free).acquire_owned().await.ok()?;
             Some(ServePermit { _of_all: of_all, _of_part: of_share })
         };
-        tokio::time::timeout(REQUEST_READ_TIMEOUT, taking).await.ok()?
+        tokio::time::timeout(limit, taking).await.ok()?
     }
 }
 
@@ -124,6 +125,8 @@ mod tests {
     use super::*;
     use futures_util::FutureExt;
 
+    const LIMIT: Duration = Duration::from_secs(10);
+
     async fn guest(limits: &Arc<ConnectionLimits>, from: &str, is_trusted: bool) -> Option<Guest> {
         limits.admit(limits.room().await, from.parse().expect("an address"), is_trusted)
     }
@@ -134,15 +137,18 @@ mod tests {
         let mut served = Vec::new();
         for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
             let guest = guest(&limits, "192.0.2.1", false).await.expect("room");
-            let place = guest.place().await.expect("a place");
+            let place = guest.place(LIMIT).await.expect("a place");
             served.push((guest, place));
         }
         let waiting = guest(&limits, "::ffff:192.0.2.1", false).await.expect("room");
-        assert!(waiting.place().now_or_never().is_none(), "the same address, written differently");
+        assert!(
+            waiting.place(LIMIT).now_or_never().is_none(),
+            "the same address, written differently"
+        );
         let other = guest(&limits, "192.0.2.2", false).await.expect("room");
         let trusted = guest(&limits, "192.0.2.1", true).await.expect("room");
-        assert!(other.place().await.is_some() && trusted.place().await.is_some());
-        let (place, ()) = tokio::join!(waiting.place(), async { drop(served.pop()) });
+        assert!(other.place(LIMIT).await.is_some() && trusted.place(LIMIT).await.is_some());
+        let (place, ()) = tokio::join!(waiting.place(LIMIT), async { drop(served.pop()) });
         assert!(place.is_some(), "given back");
         drop((served, waiting, other));
         assert!(limits.shares.lock().is_empty());

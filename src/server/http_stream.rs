@@ -6,12 +6,13 @@
 
 use crate::http::framing::Framing;
 use crate::http::not_http;
-use crate::limits::{HTTP_WRITE_BYTES_MIN, HTTP_WRITE_STALL_MAX};
+use crate::limits::HTTP_WRITE_BYTES_MIN;
 use crate::live::Ticket;
 use bytes::{Buf, Bytes};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
@@ -21,6 +22,8 @@ pub struct HttpStream {
     framing: Framing,
     /// Starts when a write blocks; ends when the answer is out or enough of it has been taken.
     stall: Option<Pin<Box<Sleep>>>,
+    /// How long it may run.
+    stall_max: Duration,
     /// How many bytes have been taken since then.
     taken: usize,
     ticket: Ticket,
@@ -32,11 +35,12 @@ pub struct HttpStream {
 }
 
 impl HttpStream {
-    pub fn new(stream: TcpStream, ticket: Ticket) -> Self {
+    pub fn new(stream: TcpStream, ticket: Ticket, stall_max: Duration) -> Self {
         Self {
             stream,
             framing: Framing::default(),
             stall: None,
+            stall_max,
             taken: 0,
             ticket,
             held: Vec::new(),
@@ -79,7 +83,7 @@ impl HttpStream {
         }
         let stall = self.stall.get_or_insert_with(|| {
             self.taken = 0;
-            Box::pin(sleep(HTTP_WRITE_STALL_MAX))
+            Box::pin(sleep(self.stall_max))
         });
         stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

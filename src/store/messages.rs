@@ -9,11 +9,12 @@ use super::connect::connect;
 use super::{Store, add_options, chats, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::limits::{COMMIT_TIMEOUT, DATABASE_CONNECT_TIMEOUT};
+use crate::limits::DATABASE_CONNECT_TIMEOUT;
 use crate::message::{ChatType, Draft, Message};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
@@ -61,6 +62,8 @@ pub struct Writer {
     client: Client,
     statement: Statement,
     backend: Backend,
+    /// How long a commit is waited for.
+    limit: Duration,
 }
 
 impl Writer {
@@ -76,7 +79,7 @@ impl Writer {
             let statement = client.prepare(sql!("messages/store")).await?;
             let row = client.query_one(BACKEND, &[]).await?;
             let backend = Backend { pid: row.get("pid"), began: row.get("backend_start") };
-            Ok(Self { client, statement, backend })
+            Ok(Self { client, statement, backend, limit: store.waits.commit })
         };
         match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected,
@@ -95,7 +98,7 @@ impl Writer {
         let params = columns.params();
         // The answer is complete only after the commit.
         let stored = self.client.query(&self.statement, &params);
-        let Ok(stored) = tokio::time::timeout(COMMIT_TIMEOUT, stored).await else {
+        let Ok(stored) = tokio::time::timeout(self.limit, stored).await else {
             return Err(WriteError::Unknown(Error::unavailable(
                 "PostgreSQL",
                 "a commit took too long",

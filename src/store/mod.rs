@@ -35,9 +35,10 @@ pub use users::{LoginRecord, NewUser, PasswordChange, User, UserAndHash};
 
 use crate::error::{Error, Fatal, Result};
 use crate::limits::{
-    ANSWER_TIMEOUT, DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT,
-    POOL_CONNECTIONS_MAX, POOL_WAIT_TIMEOUT, STATEMENT_TIMEOUT,
+    DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT, POOL_CONNECTIONS_MAX,
+    POOL_WAIT_TIMEOUT,
 };
+use crate::waits::DatabaseWaits;
 use connect::Connector;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,
@@ -66,6 +67,8 @@ pub const LOG_QUIET: &str = "deadpool.postgres=off";
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
+    /// How long it is waited for, here and by the rules.
+    pub waits: DatabaseWaits,
     names: Arc<names::NameCache>,
     pipelines: Arc<pipelines::Pipelines>,
     /// Whether the last attempt to get a connection failed: logged once, and once when it works again.
@@ -84,12 +87,12 @@ impl Store {
     /// Statements are planned once per connection, whatever their parameters: planning a page of
     /// history takes longer than reading it. The connection that was used last is used next, because
     /// its process is still warm.
-    pub fn new(mut config: tokio_postgres::Config) -> Self {
+    pub fn new(mut config: tokio_postgres::Config, waits: DatabaseWaits) -> Self {
         let ours = format!(
             "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
              -c synchronous_commit=on -c timezone=UTC -c jit=off \
              -c plan_cache_mode=force_generic_plan",
-            STATEMENT_TIMEOUT.as_millis()
+            waits.statement.as_millis()
         );
         add_options(&mut config, &ours);
         if config.get_application_name().is_none() {
@@ -113,14 +116,15 @@ impl Store {
         Self {
             pool,
             config,
+            waits,
             names: Arc::default(),
-            pipelines: Arc::default(),
+            pipelines: Arc::new(pipelines::Pipelines::new(waits.answer)),
             is_away: Arc::default(),
         }
     }
 
     /// A PostgreSQL that somebody else runs. Errors do not repeat the URL: it may contain a password.
-    pub fn external(url: &str) -> Result<Self, Fatal> {
+    pub fn external(url: &str, waits: DatabaseWaits) -> Result<Self, Fatal> {
         let config = url.parse().map_err(|error: tokio_postgres::Error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             Fatal::new(format!(
@@ -128,7 +132,7 @@ impl Store {
                 cause.unwrap_or_default()
             ))
         })?;
-        Ok(Self::new(config))
+        Ok(Self::new(config, waits))
     }
 
     /// Whether PostgreSQL answers, with the schema that we know.
@@ -160,7 +164,7 @@ impl Store {
 
     /// Takes a connection from the pool.
     async fn client(&self) -> Result<Pooled> {
-        self.pooled().await.map(Pooled::new)
+        self.pooled().await.map(|client| Pooled::new(client, self.waits.answer))
     }
 
     async fn pooled(&self) -> Result<Object> {
@@ -186,7 +190,7 @@ impl Store {
         statement: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>> {
-        self.rows_within(ANSWER_TIMEOUT, statement, params).await
+        self.rows_within(self.waits.answer, statement, params).await
     }
 
     async fn rows_within(
@@ -230,7 +234,7 @@ impl Store {
             let prepared = client.prepare_cached(statement).await?;
             client.execute(&prepared, params).await
         };
-        let asked = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+        let asked = tokio::time::timeout(self.waits.answer, asking).await;
         client.answered(asked)
     }
 }

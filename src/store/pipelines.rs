@@ -9,14 +9,13 @@ use super::Store;
 use super::pooled::{is_done, see_to_its_end};
 use crate::error::{Error, Result};
 use crate::limits::{
-    ANSWER_TIMEOUT, PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION, PAGES_ROWS_MAX, PAGES_STILL_MAX,
-    POOL_WAIT_TIMEOUT,
+    PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION, PAGES_ROWS_MAX, PAGES_STILL_MAX, POOL_WAIT_TIMEOUT,
 };
 use deadpool_postgres::Object;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -27,6 +26,8 @@ pub struct Pipelines {
     rows: Arc<Semaphore>,
     /// Only one caller opens a connection at a time; those waiting for that may find room on it.
     opening: Semaphore,
+    /// How long a page is waited for.
+    limit: Duration,
 }
 
 /// A connection with pages under way, and how many.
@@ -71,7 +72,7 @@ impl Store {
             let prepared = connection.client().prepare_cached(statement).await?;
             connection.client().query(&prepared, params).await
         };
-        let asked = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+        let asked = tokio::time::timeout(self.pipelines.limit, asking).await;
         if let Some(slot) = reading.0.take() {
             slot.end(asked.is_ok());
         }
@@ -103,17 +104,16 @@ impl Store {
     }
 }
 
-impl Default for Pipelines {
-    fn default() -> Self {
+impl Pipelines {
+    pub fn new(limit: Duration) -> Self {
         Self {
             pipelines: Mutex::default(),
             rows: Arc::new(Semaphore::new(PAGES_ROWS_MAX)),
             opening: Semaphore::new(1),
+            limit,
         }
     }
-}
 
-impl Pipelines {
     fn pipelines(&self) -> MutexGuard<'_, Vec<Pipeline>> {
         self.pipelines.lock()
     }
@@ -176,7 +176,7 @@ impl Drop for PageRead {
     fn drop(&mut self) {
         let Some(slot) = self.0.take() else { return };
         see_to_its_end(async move {
-            let done = is_done(slot.connection.client()).await;
+            let done = is_done(slot.connection.client(), slot.pipelines.limit).await;
             slot.end(done.is_ok());
         });
     }

@@ -5,18 +5,23 @@
 //! its answer has arrived: that would delay its next user.
 
 use crate::error::{Error, Result};
-use crate::limits::ANSWER_TIMEOUT;
 use deadpool_postgres::Object;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
 
 /// Goes back to the pool when the answer is here or, if the caller has left, when PostgreSQL is done.
-pub struct Pooled(Option<Object>);
+pub struct Pooled {
+    /// Taken only at the end.
+    client: Option<Object>,
+    /// How long the answer is waited for.
+    limit: Duration,
+}
 
 impl Pooled {
-    pub fn new(client: Object) -> Self {
-        Self(Some(client))
+    pub fn new(client: Object, limit: Duration) -> Self {
+        Self { client: Some(client), limit }
     }
 
     /// The answer, if it came in time; otherwise the connection is discarded, because the database
@@ -25,7 +30,7 @@ impl Pooled {
         mut self,
         asked: Result<Result<T, E>, Elapsed>,
     ) -> Result<T> {
-        let client = self.0.take();
+        let client = self.client.take();
         match asked {
             Ok(answer) => answer.map_err(Into::into),
             Err(late) => {
@@ -40,31 +45,35 @@ impl Deref for Pooled {
     type Target = Object;
 
     fn deref(&self) -> &Object {
-        self.0.as_ref().expect("taken only at the end")
+        self.client.as_ref().expect("taken only at the end")
     }
 }
 
 impl DerefMut for Pooled {
     fn deref_mut(&mut self) -> &mut Object {
-        self.0.as_mut().expect("taken only at the end")
+        self.client.as_mut().expect("taken only at the end")
     }
 }
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        let Some(client) = self.0.take() else { return };
+        let Some(client) = self.client.take() else { return };
+        let limit = self.limit;
         see_to_its_end(async move {
-            let done = is_done(&client).await;
-            let client = Self(Some(client));
+            let done = is_done(&client, limit).await;
+            let client = Self::new(client, limit);
             // Nobody is left to hear it.
             let _left = client.answered(done);
         });
     }
 }
 
-/// Whether PostgreSQL has answered everything asked so far, within the time allowed.
-pub async fn is_done(client: &Object) -> Result<Result<(), tokio_postgres::Error>, Elapsed> {
-    tokio::time::timeout(ANSWER_TIMEOUT, client.batch_execute("")).await
+/// Whether PostgreSQL has answered everything asked so far, within this time.
+pub async fn is_done(
+    client: &Object,
+    limit: Duration,
+) -> Result<Result<(), tokio_postgres::Error>, Elapsed> {
+    tokio::time::timeout(limit, client.batch_execute("")).await
 }
 
 /// Finishes what a caller that has left began.

@@ -5,7 +5,6 @@
 
 use super::Store;
 use crate::error::{Error, Result};
-use crate::limits::ANSWER_TIMEOUT;
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -24,7 +23,7 @@ impl Store {
             transaction.commit().await?;
             Ok::<T, Error>(changed)
         };
-        let changed = tokio::time::timeout(ANSWER_TIMEOUT, changing).await;
+        let changed = tokio::time::timeout(self.waits.answer, changing).await;
         client.answered(changed)
     }
 }

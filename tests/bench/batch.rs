@@ -10,6 +10,7 @@ use snug::message::{Draft, SessionId, Viewer};
 use snug::metrics::Metrics;
 use snug::registry::{ConnectionId, Event, Inbox, Registry};
 use snug::store::Store;
+use snug::waits::DatabaseWaits;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ fn store_a_batch(bencher: Bencher<'_, '_>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let private = runtime.block_on(database(&scratch, FILL));
-    let store = Store::new(private.connection());
+    let store = Store::new(private.connection(), DatabaseWaits::default());
     let inbox = Arc::<Inbox>::default();
     let rules = {
         let _within = runtime.enter();

@@ -5,6 +5,7 @@ use divan::Bencher;
 use snug::ids::{ChatId, UserId};
 use snug::message::ChatType;
 use snug::store::{PageQuery, PageStart, Store};
+use snug::waits::DatabaseWaits;
 use tokio::runtime::Runtime;
 
 const ROWS: i64 = 100_000;
@@ -21,7 +22,7 @@ fn read_a_page(bencher: Bencher<'_, '_>, offset: i64) {
     let runtime = Runtime::new().unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let private = runtime.block_on(database(&scratch, FILL));
-    let store = Store::new(private.connection());
+    let store = Store::new(private.connection(), DatabaseWaits::default());
     let query = PageQuery { limit: 50, from: PageStart::Offset(offset) };
     bencher.bench_local(|| {
         let page = store.history(UserId(1), ChatId(1), ChatType::General, query);

@@ -13,6 +13,7 @@ use snug::ids::{ChatId, MessageId, Seq, UserId};
 use snug::message::{ChatType, Message};
 use snug::postgres::{Options, Private};
 use snug::store::Store;
+use snug::waits::DatabaseWaits;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
@@ -46,7 +47,7 @@ async fn database(scratch: &TempDir, fill: &str) -> Private {
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
     let options = Options { data_dir: scratch.path().join("data"), bindir: None };
     let private = Private::serve(&options).await.unwrap();
-    Store::new(private.connection()).migrate().await.unwrap();
+    Store::new(private.connection(), DatabaseWaits::default()).migrate().await.unwrap();
     let (client, connection) = private.connection().connect(tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     for statement in fill.split("; ") {

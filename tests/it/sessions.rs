@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 use snug::limits::HEADERS_MAX;
 use snug::store::Store;
+use snug::waits::DatabaseWaits;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 async fn is_dead(person: &Person) -> bool {
@@ -328,7 +329,7 @@ async fn only_sessions_that_ended_long_ago_are_deleted() {
             ('familiar', $1, now() - interval '29 days', now() - interval '22 days', null, 7),
             ('forgotten', $1, now() - interval '31 days', now() - interval '24 days', null, 7)";
     database.execute(put, &[&ada.id]).await.unwrap();
-    let store = Store::external(&server.database.url()).unwrap();
+    let store = Store::external(&server.database.url(), DatabaseWaits::default()).unwrap();
     assert_eq!(store.purge_sessions().await.unwrap(), 2_502);
     let rows = database.query("select id from sessions order by id", &[]).await.unwrap();
     let left: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();

@@ -82,7 +82,7 @@ fn the_bytes_waiting_for_a_reader_are_limited() {
     }
     assert_eq!(sent, Sent::TooSlow);
     assert!(connection.waiting_bytes() <= OUTBOX_BYTES_MAX + frame.len());
-    connection.close(Close::TooSlow, 0);
+    connection.close(Close::TooSlow, 0, &SocketWaits::default());
     let most = frame.len() + 64;
     assert!(
         connection.waiting_bytes() <= most,
@@ -114,20 +114,21 @@ fn events_before_the_welcome_are_kept_up_to_a_limit() {
 #[test]
 fn the_clock_of_a_peer_that_is_not_read_yet_does_not_run() {
     let (mut connection, _peer) = pair();
+    let waits = SocketWaits::default();
     connection.stage = Stage::Greeting;
     let early = Input { tail: vec![0x81], fragments: None, begun_at: 0 };
     connection.input = Some(Box::new(early));
-    assert_eq!(connection.look(50), Due::Nothing);
-    assert_eq!(connection.next_look(), u32::MAX, "only its token can expire");
+    assert_eq!(connection.look(50, &waits), Due::Nothing);
+    assert_eq!(connection.next_look(&waits), u32::MAX, "only its token can expire");
     connection.open(50);
-    assert_eq!(connection.next_look(), 50 + MESSAGE_READ_SECS_MAX);
-    assert_eq!(connection.look(59), Due::Nothing);
-    assert_eq!(connection.look(60), Due::Close(Close::Silent));
+    assert_eq!(connection.next_look(&waits), 50 + waits.message_secs);
+    assert_eq!(connection.look(59, &waits), Due::Nothing);
+    assert_eq!(connection.look(60, &waits), Due::Close(Close::Silent));
     connection.input = None;
-    assert_eq!(connection.look(74), Due::Nothing);
-    assert_eq!(connection.next_look(), 50 + PING_AFTER_SECS);
-    assert_eq!(connection.look(75), Due::Nothing, "it is pinged");
-    assert_eq!(connection.look(85), Due::Close(Close::Silent));
+    assert_eq!(connection.look(74, &waits), Due::Nothing);
+    assert_eq!(connection.next_look(&waits), 50 + waits.ping_after_secs);
+    assert_eq!(connection.look(75, &waits), Due::Nothing, "it is pinged");
+    assert_eq!(connection.look(85, &waits), Due::Close(Close::Silent));
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::limits::{
     CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
     CONNECTIONS_PER_USER_DEFAULT, FILES_RESERVED, TOKEN_LIFETIME_DEFAULT,
 };
+use crate::waits::Waits;
 use ipnet::IpNet;
 use std::fmt;
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
     /// A filter for `tracing`.
     pub log: String,
+    /// Not a setting: for tests, which have no time.
+    pub waits: Waits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +184,7 @@ impl Config {
                 || Ok(("info".into(), Source::Default)),
                 Clone::clone,
             )?,
+            waits: Waits::default(),
         };
         Ok((config, InForce(found.in_force)))
     }

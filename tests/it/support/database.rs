@@ -3,6 +3,7 @@
 
 use snug::postgres::{Options, Private};
 use snug::store::Store;
+use snug::waits::DatabaseWaits;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -100,7 +101,7 @@ async fn prepare(data_dir: &Path) {
     admin.batch_execute("create database template_snug").await.unwrap();
     let mut config = private.connection();
     config.dbname("template_snug");
-    Store::new(config).migrate().await.unwrap();
+    Store::new(config, DatabaseWaits::default()).migrate().await.unwrap();
     std::mem::forget(private);
 }
 

@@ -3,6 +3,7 @@
 use super::{Database, Person, until};
 use snug::error::Fatal;
 use snug::process::config::{Config, Written};
+use snug::waits::Waits;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ pub struct Server {
     pub address: SocketAddr,
     pub database: Database,
     settings: Vec<(String, String)>,
+    waits: Waits,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<Result<(), Fatal>>>,
     _data_dir: tempfile::TempDir,
@@ -31,27 +33,37 @@ impl Server {
         Self::on(Database::new().await, settings).await
     }
 
+    /// One that waits for others as long as is said here.
+    pub async fn waiting(waits: Waits) -> Self {
+        Self::waiting_on(Database::new().await, &[], waits).await
+    }
+
     pub async fn on(database: Database, settings: &[(&str, &str)]) -> Self {
+        Self::waiting_on(database, settings, Waits::default()).await
+    }
+
+    pub async fn waiting_on(database: Database, settings: &[(&str, &str)], waits: Waits) -> Self {
         let settings: Vec<_> =
             settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let listener = snug::server::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        Self::listen(listener, database, settings).await
+        Self::listen(listener, database, settings, waits).await
     }
 
     /// A server whose kernel buffers almost nothing that is written, as for a distant reader.
-    pub async fn narrow() -> Self {
+    pub async fn narrow(waits: Waits) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_send_buffer_size(16 * 1024).unwrap();
         socket.set_nodelay(true).unwrap();
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let listener = socket.listen(64).unwrap();
-        Self::listen(listener, Database::new().await, Vec::new()).await
+        Self::listen(listener, Database::new().await, Vec::new(), waits).await
     }
 
     async fn listen(
         listener: TcpListener,
         database: Database,
         settings: Vec<(String, String)>,
+        waits: Waits,
     ) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let path = data_dir.path().to_str().unwrap().to_owned();
@@ -66,7 +78,8 @@ impl Server {
             pairs.retain(|(other, _)| other != name);
             pairs.push((name, value));
         }
-        let (config, _) = Config::resolve(&Written::variables(pairs)).unwrap();
+        let (mut config, _) = Config::resolve(&Written::variables(pairs)).unwrap();
+        config.waits = waits;
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(snug::run(config, listener, async {
@@ -77,6 +90,7 @@ impl Server {
             address,
             database,
             settings,
+            waits,
             stop: Some(stop),
             running: Some(running),
             _data_dir: data_dir,
@@ -103,7 +117,7 @@ impl Server {
         self.stop().await;
         let listener = TcpListener::bind(self.address).await.unwrap();
         let (database, settings) = (self.database.clone(), self.settings.clone());
-        *self = Self::listen(listener, database, settings).await;
+        *self = Self::listen(listener, database, settings, self.waits).await;
     }
 
     pub fn url(&self, path: &str) -> String {
