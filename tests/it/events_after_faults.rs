@@ -1,6 +1,6 @@
 //! People who join or leave a chat are told, whatever becomes of an answer on the way.
 
-use crate::faults::behind;
+use crate::faults::{behind, hasty};
 use crate::support::Server;
 use crate::support::proxy::{Fate, Proxy};
 use serde_json::json;
@@ -62,7 +62,7 @@ async fn an_approval_or_removal_is_announced_even_if_its_answer_was_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_cannot_be_read_back_is_announced_once_it_can() {
-    let server = Server::start().await;
+    let server = Server::waiting(hasty()).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (room, link) = ada.room("Tea").await;
     let mut his = bob.socket("/ws").await;

@@ -6,12 +6,31 @@ use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Database, Person, Server, until};
 use futures_util::future::join_all;
 use serde_json::json;
+use snug::waits::{DatabaseWaits, Waits};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A server behind the proxy, with direct access to its database.
 pub(crate) async fn behind(proxy: &Proxy) -> Server {
-    Server::on(proxy.database(), &[("SNUG_DATABASE_URL", &proxy.url())]).await
+    behind_waiting(proxy, Waits::default()).await
+}
+
+/// The same with these waits.
+pub(crate) async fn behind_waiting(proxy: &Proxy, waits: Waits) -> Server {
+    Server::waiting_on(proxy.database(), &[("SNUG_DATABASE_URL", &proxy.url())], waits).await
+}
+
+/// Waits for PostgreSQL that are short, in their order still.
+pub(crate) fn hasty() -> Waits {
+    let database = DatabaseWaits {
+        statement: Duration::from_millis(1_500),
+        answer: Duration::from_millis(2_500),
+        commit: Duration::from_millis(2_500),
+        settle: Duration::from_millis(3_500),
+        change: Duration::from_millis(3_500),
+        ..DatabaseWaits::default()
+    };
+    Waits { database, ..Waits::default() }
 }
 
 /// What goes on while `faults` happen; checked at the end.
@@ -120,7 +139,7 @@ async fn connections_cut_at_their_commits_lose_and_duplicate_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_given_up_but_stored_are_seen_when_the_database_is_back() {
     let proxy = Proxy::new().await;
-    let server = behind(&proxy).await;
+    let server = behind_waiting(&proxy, hasty()).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     ada.say(1, "first").await;
     let mut reader = bob.socket("/ws/general").await;
@@ -137,7 +156,7 @@ async fn messages_given_up_but_stored_are_seen_when_the_database_is_back() {
     writer.send(json!({"content": "third", "client_id": "third"})).await;
     assert_eq!(writer.expect("error").await["client_id"], "third");
     ada.post("/chats/1/messages", json!({"content": "by http"})).await.refused(503, "unavailable");
-    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert!(began.elapsed() < hasty().database.settle, "{:?}", began.elapsed());
 
     proxy.refuse(false);
     let second = reader.expect("message").await;
@@ -172,7 +191,7 @@ async fn backends_ended_under_load_lose_and_duplicate_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_hangs_is_not_waited_for_forever() {
     let proxy = Proxy::new().await;
-    let server = behind(&proxy).await;
+    let server = behind_waiting(&proxy, hasty()).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let mut writer = ada.socket("/ws/general").await;
     let mut reader = bob.socket("/ws/general").await;
@@ -222,7 +241,7 @@ async fn a_database_that_hangs_is_not_waited_for_forever() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_backend_of_the_lane_does_not_duplicate_what_its_successor_stores() {
     use nix::sys::signal::{Signal, kill};
-    let server = Server::start().await;
+    let server = Server::waiting(hasty()).await;
     let ada = server.person("ada").await;
     let mut socket = ada.socket("/ws/general").await;
     socket.send(json!({"content": "first", "client_id": "first"})).await;
@@ -253,7 +272,7 @@ async fn a_stopped_backend_of_the_lane_does_not_duplicate_what_its_successor_sto
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_free_connections_is_reported_soon_and_retried() {
     let proxy = Proxy::new().await;
-    let (server, database) = (behind(&proxy).await, proxy.database());
+    let (server, database) = (behind_waiting(&proxy, hasty()).await, proxy.database());
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let (mut writer, mut reader) =
         (ada.socket("/ws/general").await, bob.socket("/ws/general").await);
@@ -296,6 +315,24 @@ async fn a_socket_is_not_called_slow_when_the_server_cannot_read_for_it() {
     assert!(metrics.contains("snug_outbox_overflows_total 0"), "{metrics}");
     let mut general = ada.socket("/ws/general?after=0").await;
     assert_eq!(general.next().await["content"], "first");
+}
+
+/// A database that is away is waited for, though not forever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_whose_chats_cannot_be_read_in_time_is_told_to_come_back() {
+    let proxy = Proxy::new().await;
+    let mut waits = hasty();
+    waits.database.read_patience = Duration::from_secs(1);
+    let server = behind_waiting(&proxy, waits).await;
+    let ada = server.person("ada").await;
+    let mut socket = ada.socket("/ws").await;
+    proxy.refuse(true);
+    end_backends(&proxy.database(), "true").await;
+    socket.send(json!({"type": "join"})).await;
+    assert_eq!(socket.closed().await, 1012);
+    proxy.refuse(false);
+    server.wait_until_ready().await;
+    ada.socket("/ws").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Changes whose answer is lost or never comes: what was done is announced all the same, what was not
 //! done is tried again, and nothing is held forever.
 
-use crate::faults::behind;
+use crate::faults::{behind, behind_waiting, hasty};
 use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Database, PASSWORD, Person, Raw, Server, until, waiting};
 use futures_util::future::join_all;
@@ -81,7 +81,7 @@ async fn a_change_of_password_whose_answer_is_lost_ends_other_sessions_all_the_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_chat_is_given_up_in_time_and_others_flow() {
-    let server = Server::start().await;
+    let server = Server::waiting(hasty()).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
     let mut writer = ada.socket("/ws").await;
@@ -154,7 +154,7 @@ async fn connections(person: &Person) -> u32 {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_a_database_that_hangs_are_discarded() {
     let proxy = Proxy::new().await;
-    let server = behind(&proxy).await;
+    let server = behind_waiting(&proxy, hasty()).await;
     let ada = server.person("ada").await;
     let make = || ada.request(Method::POST, "/chats/room").json(&json!({"name": "Tea"}));
     let read = || ada.request(Method::GET, "/chats/general/history");
@@ -177,7 +177,7 @@ async fn connections_to_a_database_that_hangs_are_discarded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shared_connection_that_hangs_does_not_hold_up_later_callers() {
     use nix::sys::signal::{Signal, kill};
-    let server = Server::start().await;
+    let server = Server::waiting(hasty()).await;
     let ada = server.person("ada").await;
     let page = || ada.get("/chats/general/history");
     let is_answered = std::cell::Cell::new(false);
