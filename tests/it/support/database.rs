@@ -91,8 +91,12 @@ async fn prepare(data_dir: &Path) {
     let private = Private::serve(&options).await.unwrap();
     let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
-    // Many small servers share it, each with its own pool.
-    admin.batch_execute("alter system set max_connections = 400").await.unwrap();
+    // Many small servers share it, each with its own pool. Nothing in it has to survive a power cut, so no
+    // commit waits for the disk. What must survive a crash is tested with clusters that the program makes
+    // for itself.
+    for setting in ["max_connections = 400", "fsync = off", "full_page_writes = off"] {
+        admin.batch_execute(&format!("alter system set {setting}")).await.unwrap();
+    }
     drop(admin);
     private.stop().await;
     let private = Private::serve(&options).await.unwrap();
