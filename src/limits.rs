@@ -347,6 +347,10 @@ pub const TOKEN_LIFETIME_MIN: Duration = Duration::from_secs(1);
 /// Browsers keep a cookie for at most 400 days (RFC 6265bis).
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 pub const TOKEN_LIFETIME_DEFAULT: &str = "7d";
+/// A stolen token must have a last day; browsers keep no cookie for longer (RFC 6265bis).
+pub const SESSION_LIFETIME_DEFAULT: &str = "400d";
+/// Sessions of one user; the oldest ends when one more begins.
+pub const SESSIONS_PER_USER_MAX: i64 = 100;
 /// Every request is compared with each of them in turn.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
 /// Files that are not clients' sockets: the pool (two each while a write is blocked), logs, the private

@@ -155,11 +155,16 @@ impl Rules {
         let agent: Option<String> = user_agent
             .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
         let now = Timestamp::now();
-        let expires_at = now + lifetime;
+        let expires_at = now + lifetime.min(self.terms.session_lifetime);
         let (user_agent, subnet) = (agent.as_deref(), from.map(Subnet::number));
         let new = NewSession { id: session, user_id, expires_at, user_agent, subnet, shown };
         match self.store.insert_session(new).await? {
-            true => self.token(user_id, session, now, expires_at).map(Some),
+            true => {
+                for oldest in self.store.end_oldest_sessions(user_id).await? {
+                    self.end_session(user_id, oldest);
+                }
+                self.token(user_id, session, now, expires_at).map(Some)
+            }
             false => Ok(None),
         }
     }
@@ -183,11 +188,13 @@ impl Rules {
     /// A new token for the same session, with the full lifetime.
     pub async fn renew(&self, viewer: &Viewer) -> Result<Token> {
         let now = Timestamp::now();
-        let expires_at = now + self.terms.token_lifetime;
-        if !self.store.extend_session(viewer.session, expires_at).await? {
+        let wanted = now + self.terms.token_lifetime;
+        let lifetime = self.terms.session_lifetime;
+        let Some(end) = self.store.extend_session(viewer.session, wanted, lifetime).await? else {
             self.sessions.end(viewer.session);
             return Err(Error::unauthenticated());
-        }
+        };
+        let expires_at = wanted.min(end);
         self.token(viewer.user_id, viewer.session, now, expires_at)
     }
 
@@ -205,6 +212,15 @@ impl Rules {
             revoked
         })
         .await
+    }
+
+    /// Ends the session of a token that a browser had before it signed in again. Whatever keeps it from
+    /// ending is no reason to refuse the new one.
+    pub async fn end_replaced(self: &Arc<Self>, token: &str) {
+        let Ok(Authenticated { viewer, .. }) = self.authenticate(token).await else { return };
+        if let Err(error) = self.log_out(viewer).await {
+            tracing::debug!(%error, "a session that was replaced lives on for now");
+        }
     }
 
     /// Sets a new password and ends all other sessions of the user. Failures count like failed logins.

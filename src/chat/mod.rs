@@ -48,6 +48,8 @@ use std::time::{Duration, Instant};
 pub struct Terms {
     pub jwt_secret: Vec<u8>,
     pub token_lifetime: Duration,
+    /// From a sign-in to the end of its session, however often it is renewed.
+    pub session_lifetime: Duration,
     pub rate_limits: bool,
     /// How many threads may hash passwords at once.
     pub hashers: usize,

@@ -1,6 +1,7 @@
 //! What every handler can reach: the rules, the connected users, the pages, and a few settings.
 
 use crate::chat::Rules;
+use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
 use crate::http::host::Host;
 use crate::http::notices::Notices;
@@ -42,6 +43,7 @@ pub struct App {
     pub form_key: FormKey,
     pub stopping: AtomicBool,
     pub notices: Notices,
+    pub cookies: Cookies,
     /// Numbers the requests of this process.
     pub requests: AtomicU64,
 }

@@ -1,44 +1,96 @@
-//! Cookies: how they are found in a request, and how ours are set.
+//! Cookies: what ours are called, how they are found in a request, and how they are set.
 //!
-//! What they contain is up to the callers: `guard` (the session) and `pages` (form tokens, the theme).
+//! Browsers share cookies between the ports of a host, so each instance has names of its own, made from its
+//! key. Over https they begin with `__Host-`, which keeps sibling domains from planting one (RFC 6265bis,
+//! 4.1.3.2). What they contain is up to the callers: `guard` (the session) and `pages` (form tokens, the
+//! theme).
 
 use super::header_parts::parts;
 use super::respond::Answer;
 use crate::http::public_url::Scheme;
+use hmac::{Hmac, KeyInit, Mac};
 use hyper::header::{self, HeaderMap, HeaderValue};
+use sha2::Sha256;
 
-/// The cookie that carries a token.
-const SESSION: &str = "snug_session";
-
-/// The token that a browser presents.
-pub fn session(headers: &HeaderMap) -> Option<&str> {
-    named(headers, SESSION)
+/// What a cookie of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cookie {
+    /// Carries a token.
+    Session,
+    /// Tells browsers apart before anybody has signed in.
+    Door,
+    Theme,
 }
 
-/// The value of a cookie by its name.
-pub fn named<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let pairs = parts(headers, header::COOKIE, b';').flatten();
-    let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| key.trim_end() == name).map(|(_, value)| value.trim_start())
-}
-
-/// A cookie that carries the token, or one that removes it.
-pub fn of_session(token: Option<(&str, u64)>, scheme: Scheme) -> String {
-    let (token, max_age) = token.unwrap_or(("", 0));
-    format!("{SESSION}={token}; Max-Age={max_age}; {}", attributes(scheme))
-}
-
-/// The attributes of every cookie that only the server reads.
-pub fn attributes(scheme: Scheme) -> &'static str {
-    match scheme {
-        Scheme::Https => "Path=/; HttpOnly; SameSite=Lax; Secure",
-        Scheme::Http => "Path=/; HttpOnly; SameSite=Lax",
+impl Cookie {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Door => "door",
+            Self::Theme => "theme",
+        }
     }
 }
 
-pub fn set(answer: &mut Answer, cookie: &str) {
-    if let Ok(value) = HeaderValue::from_str(cookie) {
-        answer.headers_mut().append(header::SET_COOKIE, value);
+/// The cookies of this instance.
+#[derive(Debug, Clone)]
+pub struct Cookies {
+    /// What tells this instance from others on the same host.
+    instance: String,
+}
+
+impl Cookies {
+    /// From the key that signs tokens, since instances that share it are one.
+    pub fn new(secret: &[u8]) -> Self {
+        let mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+        let digest = mac.chain_update(b"snug: names of cookies").finalize().into_bytes();
+        Self { instance: digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect() }
+    }
+
+    pub fn name(&self, cookie: Cookie, scheme: Scheme) -> String {
+        let prefix = match scheme {
+            Scheme::Https => "__Host-",
+            Scheme::Http => "",
+        };
+        format!("{prefix}snug_{}_{}", cookie.word(), self.instance)
+    }
+
+    /// What the browser presents, if it presents one.
+    pub fn find<'a>(
+        &self,
+        cookie: Cookie,
+        scheme: Scheme,
+        headers: &'a HeaderMap,
+    ) -> Option<&'a str> {
+        let name = self.name(cookie, scheme);
+        let pairs = parts(headers, header::COOKIE, b';').flatten();
+        let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| key.trim_end() == name).map(|(_, value)| value.trim_start())
+    }
+
+    /// Kept for so many seconds, or, without a number, until the browser is closed.
+    pub fn set(
+        &self,
+        answer: &mut Answer,
+        scheme: Scheme,
+        cookie: Cookie,
+        value: &str,
+        seconds: Option<u64>,
+    ) {
+        let name = self.name(cookie, scheme);
+        let kept = seconds.map(|seconds| format!(" Max-Age={seconds};")).unwrap_or_default();
+        let secure = match scheme {
+            Scheme::Https => "; Secure",
+            Scheme::Http => "",
+        };
+        let cookie = format!("{name}={value};{kept} Path=/; HttpOnly; SameSite=Lax{secure}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    pub fn remove(&self, answer: &mut Answer, scheme: Scheme, cookie: Cookie) {
+        self.set(answer, scheme, cookie, "", Some(0));
     }
 }
 
@@ -46,14 +98,37 @@ pub fn set(answer: &mut Answer, cookie: &str) {
 mod tests {
     use super::*;
 
+    fn headers(cookies: &[u8]) -> HeaderMap {
+        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_bytes(cookies).expect("a value"))])
+    }
+
     #[test]
     fn a_cookie_is_found_among_others() {
-        let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, "a=1; snug_session=x.y.z".parse().expect("a value"));
-        assert_eq!(session(&headers), Some("x.y.z"));
-        assert_eq!(named(&headers, "b"), None);
-        let beside = HeaderValue::from_bytes(b"n=\xf6; snug_session=x.y.z").expect("a value");
-        let headers = HeaderMap::from_iter([(header::COOKIE, beside)]);
-        assert_eq!(session(&headers), Some("x.y.z"));
+        let cookies = Cookies::new(b"one");
+        let name = cookies.name(Cookie::Session, Scheme::Http);
+        let find = |headers: &HeaderMap| {
+            let found = cookies.find(Cookie::Session, Scheme::Http, headers);
+            found.map(str::to_owned)
+        };
+        assert_eq!(
+            find(&headers(format!("a=1; {name}=x.y.z").as_bytes())).as_deref(),
+            Some("x.y.z")
+        );
+        let beside = [b"n=\xf6; ", name.as_bytes(), b"=x.y.z"].concat();
+        assert_eq!(find(&headers(&beside)).as_deref(), Some("x.y.z"));
+        assert_eq!(find(&headers(b"snug_session=x.y.z")), None);
+    }
+
+    #[test]
+    fn names_differ_by_instance_and_by_scheme() {
+        let (one, other) = (Cookies::new(b"one"), Cookies::new(b"other"));
+        for scheme in [Scheme::Http, Scheme::Https] {
+            assert_ne!(one.name(Cookie::Session, scheme), other.name(Cookie::Session, scheme));
+            assert_eq!(
+                one.name(Cookie::Session, scheme),
+                Cookies::new(b"one").name(Cookie::Session, scheme)
+            );
+        }
+        assert!(one.name(Cookie::Door, Scheme::Https).starts_with("__Host-snug_door_"));
     }
 }

@@ -3,7 +3,7 @@
 //! Called once per request, before any handler. The answers never distinguish a bad token from an
 //! expired one.
 
-use super::cookies;
+use super::cookies::Cookie;
 use super::forwarded::{self, Client};
 use super::host::Host;
 use crate::chat::{Authenticated, Subnet};
@@ -122,11 +122,12 @@ pub enum By {
 /// The user behind the request. `query` is the token in a socket's query string.
 pub async fn authenticate(
     app: &App,
+    scheme: Scheme,
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<(Authenticated, By)> {
     let bearer = bearer(headers)?;
-    let cookie = cookies::session(headers);
+    let cookie = app.cookies.find(Cookie::Session, scheme, headers);
     match (bearer.or(query), cookie) {
         (Some(token), None) => Ok((app.rules.authenticate(token).await?, By::Token)),
         (None, Some(cookie)) => Ok((app.rules.authenticate(cookie).await?, By::Cookie)),

@@ -9,7 +9,7 @@ mod app;
 pub mod assets;
 mod body;
 mod bounds;
-mod cookies;
+pub mod cookies;
 pub mod form;
 mod forwarded;
 pub mod framing;
@@ -34,6 +34,7 @@ use crate::live::Ticket;
 use crate::message::Viewer;
 use body::{Fields, Query};
 use bytes::Bytes;
+use cookies::Cookie;
 use guard::Caller;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -79,9 +80,23 @@ impl Call {
         value.to_str().ok().map(str::to_owned)
     }
 
-    /// The attributes of every cookie that only the server reads.
-    fn cookie_attributes(&self) -> &'static str {
-        cookies::attributes(self.caller.scheme)
+    fn cookie(&self, cookie: Cookie) -> Option<&str> {
+        self.app.cookies.find(cookie, self.caller.scheme, &self.headers)
+    }
+
+    fn set_cookie(&self, answer: &mut Answer, cookie: Cookie, value: &str, seconds: Option<u64>) {
+        self.app.cookies.set(answer, self.caller.scheme, cookie, value, seconds);
+    }
+
+    fn remove_cookie(&self, answer: &mut Answer, cookie: Cookie) {
+        self.app.cookies.remove(answer, self.caller.scheme, cookie);
+    }
+
+    /// Ends the session whose cookie the browser had before it signed in again: nobody else has its token.
+    async fn end_replaced_session(&self) {
+        if let Some(token) = self.cookie(Cookie::Session) {
+            self.app.rules.end_replaced(token).await;
+        }
     }
 }
 
@@ -101,7 +116,11 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     let found = Route::find(&method, &path);
     let name = found.as_ref().map_or("(none)", |(route, _)| route.pattern);
     let asks_upgrade = request.headers().contains_key(header::UPGRADE);
-    let reader = pages::reader::Reader::of(&request, found.as_ref().ok().map(|(route, _)| *route));
+    let reader = pages::reader::Reader::of(
+        &peer.app,
+        &request,
+        found.as_ref().ok().map(|(route, _)| *route),
+    );
     let mut seen = Seen { scheme: Scheme::Http, user: None };
     let mut answer = match answer(&peer, request, found, &mut seen).await {
         Ok(answer) => answer,
@@ -164,7 +183,7 @@ async fn answer(
     let is_form = route.kind == Kind::Form;
     let viewer = match route.access {
         Access::User => {
-            let (user, by) = guard::authenticate(app, &headers, None).await?;
+            let (user, by) = guard::authenticate(app, caller.scheme, &headers, None).await?;
             seen.user = Some(Arc::clone(&user.viewer));
             if is_form {
                 guard::refuse_foreign_form(app, &caller, &headers)?;
@@ -177,7 +196,7 @@ async fn answer(
             if is_form {
                 guard::refuse_foreign_form(app, &caller, &headers)?;
             }
-            match guard::authenticate(app, &headers, None).await {
+            match guard::authenticate(app, caller.scheme, &headers, None).await {
                 Ok((user, _)) => Some(user.viewer),
                 Err(Error::Refused(_)) => None,
                 Err(error) => return Err(error),

@@ -6,8 +6,8 @@
 
 use crate::error::Fatal;
 use crate::limits::{
-    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, TOKEN_LIFETIME_DEFAULT,
-    USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, SESSION_LIFETIME_DEFAULT,
+    TOKEN_LIFETIME_DEFAULT, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
 use crate::process::config;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -103,7 +103,7 @@ const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 15] = [
+const FLAGS: [Flag; 16] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -122,6 +122,8 @@ const FLAGS: [Flag; 15] = [
         help: "The key that signs tokens [created at first start, kept in the data directory]" },
     Flag { variable: "SNUG_TOKEN_LIFETIME", name: "token-lifetime", value: "TIME", heading: SIGNING_IN,
         help: "How long a sign-in lasts, such as 7d or 12h [{TOKEN_LIFETIME_DEFAULT}]" },
+    Flag { variable: "SNUG_SESSION_LIFETIME", name: "session-lifetime", value: "TIME", heading: SIGNING_IN,
+        help: "When a session ends at the latest, however often it is renewed [{SESSION_LIFETIME_DEFAULT}]" },
     Flag { variable: "SNUG_RATE_LIMITS", name: "rate-limits", value: "on|off", heading: LIMITS,
         help: "Off is for load tests only [on]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS", name: "max-connections", value: "N", heading: LIMITS,
@@ -234,6 +236,7 @@ fn argument(flag: &Flag) -> Arg {
 /// The help with the defaults for the names of their constants.
 fn with_defaults(help: &str) -> String {
     help.replace("{TOKEN_LIFETIME_DEFAULT}", TOKEN_LIFETIME_DEFAULT)
+        .replace("{SESSION_LIFETIME_DEFAULT}", SESSION_LIFETIME_DEFAULT)
         .replace("{CONNECTIONS_PER_USER_DEFAULT}", &CONNECTIONS_PER_USER_DEFAULT.to_string())
         .replace("{CONNECTIONS_PER_ADDRESS_DEFAULT}", &CONNECTIONS_PER_ADDRESS_DEFAULT.to_string())
 }

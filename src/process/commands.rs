@@ -95,6 +95,7 @@ async fn with_store(
     let terms = Terms {
         jwt_secret: secret.expose().as_bytes().to_vec(),
         token_lifetime: config.token_lifetime,
+        session_lifetime: config.session_lifetime,
         rate_limits: false,
         hashers: 1,
     };

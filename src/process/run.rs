@@ -7,6 +7,7 @@
 use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
 use crate::error::Fatal;
+use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
 use crate::http::host::Host;
 use crate::http::notices::Notices;
@@ -68,6 +69,7 @@ async fn serve(
     let terms = Terms {
         jwt_secret: secret.expose().as_bytes().to_vec(),
         token_lifetime: config.token_lifetime,
+        session_lifetime: config.session_lifetime,
         rate_limits: config.rate_limits,
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
@@ -82,6 +84,7 @@ async fn serve(
     let openapi = docs::openapi();
     let app = Arc::new(App {
         notices: Notices::default(),
+        cookies: Cookies::new(secret.expose().as_bytes()),
         terms: HttpTerms {
             machine: machine(),
             home: home(&listener),

@@ -3,9 +3,11 @@
 use super::{Store, sql};
 use crate::error::Result;
 use crate::ids::UserId;
-use crate::limits::PURGE_ROWS_MAX;
+use crate::limits::{PURGE_ROWS_MAX, SESSIONS_PER_USER_MAX};
 use crate::message::SessionId;
 use jiff::Timestamp;
+use std::time::Duration;
+use tokio_postgres::types::ToSql;
 
 /// A session that is alive, and whose it is.
 pub struct Session {
@@ -48,12 +50,26 @@ impl Store {
         }))
     }
 
-    /// False if the session has ended in the meantime.
-    pub async fn extend_session(&self, session: SessionId, expires_at: Timestamp) -> Result<bool> {
+    /// Extends a session to `expires_at`, but not beyond `lifetime` after its sign-in; its end from now on, or
+    /// `None` if it has ended in the meantime.
+    pub async fn extend_session(
+        &self,
+        session: SessionId,
+        expires_at: Timestamp,
+        lifetime: Duration,
+    ) -> Result<Option<Timestamp>> {
         let expires_at = super::system_time(expires_at);
-        let changed =
-            self.changed(sql!("sessions/extend"), &[&session.text(), &expires_at]).await?;
-        Ok(changed == 1)
+        let params: [&(dyn ToSql + Sync); 3] =
+            [&session.text(), &expires_at, &lifetime.as_secs_f64()];
+        let row = self.maybe(sql!("sessions/extend"), &params).await?;
+        Ok(row.map(|row| super::timestamp(&row, "expires_at")))
+    }
+
+    /// Ends the oldest of the user's sessions where there are more than they may have; returns them.
+    pub async fn end_oldest_sessions(&self, user_id: UserId) -> Result<Vec<SessionId>> {
+        let rows =
+            self.rows(sql!("sessions/end_oldest"), &[&user_id.0, &SESSIONS_PER_USER_MAX]).await?;
+        Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
     }
 
     pub async fn revoke_session(&self, session: SessionId) -> Result<()> {

@@ -54,8 +54,10 @@ test("there is a page for when the database is unavailable", async (t) => {
   const claims = { sub: "1", sid: Buffer.alloc(16, 7).toString("base64url"), iat: now, exp: now + 600 };
   const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part(claims)}`;
   const token = `${signed}.${createHmac("sha256", secret).update(signed).digest("base64url")}`;
+  const named = createHmac("sha256", secret).update("snug: names of cookies").digest("hex").slice(0, 8);
+  const sessionCookie = `snug_session_${named}`;
   const ada = await here.visitor("ada", { url: server.url });
-  await ada.context.addCookies([{ name: "snug_session", value: token, url: server.url }]);
+  await ada.context.addCookies([{ name: sessionCookie, value: token, url: server.url }]);
   ada.expectsRefusal(503, "/general");
   const page = await ada.open("/general");
   await page.getByRole("heading", { name: "Back in a moment" }).waitFor();

@@ -3,6 +3,7 @@
 use crate::support::{PASSWORD, Person, Server};
 use reqwest::Method;
 use serde_json::json;
+use snug::http::public_url::Scheme;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_the_cookie_a_change_must_come_from_our_own_pages() {
@@ -126,7 +127,8 @@ async fn the_origin_is_that_of_the_public_url_if_there_is_one() {
     let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
     let ada = server.person("ada").await;
     let says = |origin: &str| {
-        let request = ada.browses(Method::POST, "/chats/1/read").header("origin", origin);
+        let request = Person::nobody(&server).request(Method::POST, "/chats/1/read");
+        let request = request.header("cookie", ada.cookie(Scheme::Https)).header("origin", origin);
         ada.send(request.json(&json!({"seq": 0})))
     };
     says("https://chat.example").await.expect(204);

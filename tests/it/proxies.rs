@@ -6,6 +6,7 @@ use crate::support::{Database, PASSWORD, Person, Program, Raw, Server};
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::json;
+use snug::http::public_url::Scheme;
 
 const TRUSTING: &[(&str, &str)] = &[("SNUG_TRUSTED_PROXIES", "127.0.0.1")];
 
@@ -13,7 +14,7 @@ const TRUSTING: &[(&str, &str)] = &[("SNUG_TRUSTED_PROXIES", "127.0.0.1")];
 async fn another_programs_cookie_does_not_hide_ours() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    let ours = format!("snug_session={}", ada.token);
+    let ours = ada.cookie(Scheme::Http);
     let nobody = Person::nobody(&server);
     for before in
         [&b"n=\xf6"[..], b"n=\"a b\"", b"=", b"n", b";;", b"\xff\xfe=\xff", b"snug_sessions=x"]
@@ -164,12 +165,54 @@ async fn visitors_by_another_address_are_told_the_public_one() {
     let foreign = ada.send(with_host("other.example", Method::GET, "/")).await;
     assert_eq!(foreign.status, 421);
     assert!(foreign.text.contains("chat.example"), "{}", foreign.text);
-    let socket = format!("snug_session={}", ada.token);
+    let socket = ada.cookie(Scheme::Https);
     let mut bare = Bare::connect(&server).await;
     let origin = server.url("");
     bare.send(handshake(&server, "/ws", &[("Cookie", &socket), ("Origin", &origin)])).await;
     let (status, _, body) = bare.answer().await;
     assert!(status == 403 && body.contains("https://chat.example"), "{status} {body}");
+}
+
+/// Browsers share cookies between the ports of a host, and between a domain and its siblings.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_on_one_host_do_not_take_each_others_cookies() {
+    let one = Server::start().await;
+    let other = Server::with(&[("SNUG_JWT_SECRET", "aX3nQ8vR5tY2wE9uK7mB4cJ6hG1dF0sL")]).await;
+    let (ada, bob) = (one.person("ada").await, other.person("bob").await);
+    let jar = reqwest::Client::builder().cookie_store(true).build().unwrap();
+    let log_in = async |server: &Server, name: &str| {
+        let body = json!({"username": name, "password": PASSWORD});
+        assert_eq!(
+            jar.post(server.url("/auth/login")).json(&body).send().await.unwrap().status(),
+            200
+        );
+    };
+    log_in(&one, &ada.name).await;
+    log_in(&other, &bob.name).await;
+    for (server, person) in [(&one, &ada), (&other, &bob)] {
+        let me = jar.get(server.url("/auth/me")).send().await.unwrap();
+        assert_eq!(me.json::<serde_json::Value>().await.unwrap()["user_id"], person.id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_https_a_cookie_that_a_sibling_domain_could_plant_is_not_ours() {
+    let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
+    let ada = server.person("ada").await;
+    ada.send(ada.browses(Method::GET, "/auth/me")).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_ends_the_session_that_the_browser_had_before() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let mut socket = ada.socket("/ws").await;
+    let body = json!({"username": "bob", "password": PASSWORD});
+    let request = ada.browses(Method::POST, "/auth/login").header("origin", server.url(""));
+    ada.send(request.json(&body)).await.expect(200);
+    ada.get("/auth/me").await.refused(401, "unauthenticated");
+    assert_eq!(socket.closed().await, 4501);
+    bob.get("/auth/me").await.expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

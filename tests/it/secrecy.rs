@@ -30,7 +30,7 @@ async fn no_log_at_any_level_contains_a_secret_and_every_event_is_one_line() {
         "secret-address-41f",
         "secret-query",
         "secret-session",
-        "snug_session",
+        "snug_session_",
         "invite?code",
     ]
     .map(str::to_owned)

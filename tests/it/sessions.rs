@@ -1,12 +1,15 @@
 //! Tokens and their sessions: ended, renewed, expired, forged.
 
-use crate::support::{PASSWORD, Person, Raw, SECRET, Server, refusal, until, waiting};
+use crate::support::{
+    PASSWORD, Person, Raw, SECRET, Server, refusal, session_cookie, until, waiting,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
-use snug::limits::HEADERS_MAX;
+use snug::http::public_url::Scheme;
+use snug::limits::{HEADERS_MAX, SESSIONS_PER_USER_MAX};
 use snug::store::Store;
 use snug::waits::DatabaseWaits;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,7 +27,11 @@ async fn logout_ends_this_session_at_once_and_only_this_one() {
     let mut other = elsewhere.socket("/ws/general").await;
     let answer = ada.push("/auth/logout").await;
     let cookie = answer.headers["set-cookie"].to_str().unwrap().to_owned();
-    assert!(cookie.starts_with("snug_session=; ") && cookie.contains("Max-Age=0"), "{cookie}");
+    assert!(
+        cookie.starts_with(&format!("{}=; ", session_cookie(Scheme::Http)))
+            && cookie.contains("Max-Age=0"),
+        "{cookie}"
+    );
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""));
     ada.get("/auth/me").await.refused(401, "unauthenticated");
     ada.push("/auth/logout").await.refused(401, "unauthenticated");
@@ -155,9 +162,10 @@ async fn the_browsers_cookie_signs_in_and_is_hidden_from_scripts() {
         attributes.sort_unstable();
         let mut expected = vec!["HttpOnly", "Max-Age=604800", "Path=/", "SameSite=Lax"];
         expected.extend(is_secure.then_some("Secure"));
-        assert_eq!((name, attributes), ("snug_session", expected));
-        let browser = ada.with_token(token);
-        let me = browser.send(browser.browses(reqwest::Method::GET, "/auth/me")).await.expect(200);
+        let scheme = if is_secure { Scheme::Https } else { Scheme::Http };
+        assert_eq!((name, attributes), (session_cookie(scheme).as_str(), expected));
+        let request = Person::nobody(&server).request(reqwest::Method::GET, "/auth/me");
+        let me = ada.send(request.header("cookie", format!("{name}={token}"))).await.expect(200);
         assert_eq!(me["username"], "ada");
     }
 }
@@ -405,4 +413,48 @@ async fn a_login_under_way_does_not_outlive_a_change_of_password() {
     until("the login waits", || async { waiting(&watcher).await > 0 }).await;
     database.batch_execute("commit").await.unwrap();
     login.await.unwrap().refused(401, "bad_credentials");
+}
+
+/// Moves the sign-in of this person's session into the past.
+async fn age(server: &Server, person: &Person, interval: &str) {
+    let database = server.database.client().await;
+    let age = "update sessions set created_at = created_at - $2::text::interval,
+        expires_at = now() + interval '1 hour' where user_id = $1";
+    database.execute(age, &[&person.id, &interval]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_ends_400_days_after_its_sign_in_however_often_it_is_renewed() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    age(&server, &ada, "396 days").await;
+    let renewed = ada.push("/auth/renew").await.expect(200);
+    let days = renewed["expires_in"].as_f64().unwrap() / 86_400.0;
+    assert!((3.9..4.01).contains(&days), "{days}");
+    let settings = [("SNUG_SESSION_LIFETIME", "1d"), ("SNUG_TOKEN_LIFETIME", "7d")];
+    let short = Server::with(&settings).await;
+    let bob = short.person("bob").await;
+    let login = bob.post("/auth/login", json!({"username": "bob", "password": PASSWORD})).await;
+    assert_eq!(login.expect(200)["expires_in"], 86_400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_so_many_sessions_and_the_oldest_ends_with_its_sockets() {
+    let server = Server::start().await;
+    let first = server.person("ada").await;
+    let mut socket = first.socket("/ws").await;
+    age(&server, &first, "1 hour").await;
+    let database = server.database.client().await;
+    let put = "insert into sessions (id, user_id, created_at, expires_at)
+        select 'filled' || n, $1, now() - interval '1 minute', now() + interval '1 day'
+        from generate_series(2, $2::bigint) n";
+    database.execute(put, &[&first.id, &SESSIONS_PER_USER_MAX]).await.unwrap();
+    first.get("/auth/me").await.expect(200);
+    let last = first.log_in("ada", PASSWORD).await;
+    assert_eq!(socket.closed().await, 4501);
+    first.get("/auth/me").await.refused(401, "unauthenticated");
+    last.get("/auth/me").await.expect(200);
+    let alive = "select count(*) from sessions where user_id = $1 and revoked_at is null";
+    let alive: i64 = database.query_one(alive, &[&first.id]).await.unwrap().get(0);
+    assert_eq!(alive, SESSIONS_PER_USER_MAX);
 }

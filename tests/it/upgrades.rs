@@ -1,11 +1,12 @@
 //! Who may have a socket: everything that is answered in HTTP before a 101, in the protocol's order.
 
 use crate::support::bare::{Bare, handshake};
-use crate::support::{Person, SECRET, Server, until};
+use crate::support::{Person, SECRET, Server, session_cookie, until};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use snug::http::public_url::Scheme;
 use snug::limits::RESUME_PAIRS_MAX;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ fn bearer(person: &Person) -> String {
 }
 
 fn cookie(person: &Person) -> String {
-    format!("snug_session={}", person.token)
+    person.cookie(Scheme::Http)
 }
 
 /// What `person` gets for `path`: the status and the body.
@@ -128,7 +129,8 @@ async fn the_first_mistake_is_the_one_reported() {
     let (room, _) = ada.room("Tea").await;
     let _seat = ada.socket("/ws").await;
     let (own, foreign) = (server.url(""), "http://evil.example");
-    let (ada, bob, none) = (cookie(&ada), cookie(&bob), "snug_session=x.y.z");
+    let none = format!("{}=x.y.z", session_cookie(Scheme::Http));
+    let (ada, bob, none) = (cookie(&ada), cookie(&bob), none.as_str());
     let reached = format!("/ws/room/{room}?after=x");
     let fine = format!("/ws/room/{room}?after=0");
     let bad = "/ws/room/4711?after=x";
@@ -202,7 +204,7 @@ async fn with_the_cookie_only_our_own_pages_open_a_socket() {
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_public_url_only_its_origin_is_ours() {
     let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
-    let cookie = cookie(&server.person("ada").await);
+    let cookie = server.person("ada").await.cookie(Scheme::Https);
     for (origin, expected) in [
         ("https://chat.example", 101),
         ("http://chat.example", 403),

@@ -2,9 +2,10 @@
 
 use crate::chat::{Credentials, Signup, Token};
 use crate::error::Result;
+use crate::http::Call;
 use crate::http::body::{self, Fields};
+use crate::http::cookies::Cookie;
 use crate::http::respond::{self, Answer};
-use crate::http::{Call, cookies};
 use crate::text;
 use crate::wire::Micros;
 use serde_json::json;
@@ -42,6 +43,7 @@ pub async fn log_in(call: &Call) -> Result<Answer> {
         from: call.caller.subnet(),
     };
     let token = call.app.rules.log_in(credentials).await?;
+    call.end_replaced_session().await;
     Ok(token_answer(call, &token))
 }
 
@@ -59,8 +61,7 @@ fn token_answer(call: &Call, token: &Token) -> Answer {
         "expires_in": expires_in,
         "user_id": token.user_id,
     }));
-    let cookie = cookies::of_session(Some((&token.access_token, expires_in)), call.caller.scheme);
-    cookies::set(&mut answer, &cookie);
+    call.set_cookie(&mut answer, Cookie::Session, &token.access_token, Some(expires_in));
     answer
 }
 
@@ -68,7 +69,7 @@ pub async fn log_out(call: &Call) -> Result<Answer> {
     let viewer = call.viewer()?;
     call.app.rules.log_out(viewer).await?;
     let mut answer = respond::no_content();
-    cookies::set(&mut answer, &cookies::of_session(None, call.caller.scheme));
+    call.remove_cookie(&mut answer, Cookie::Session);
     Ok(answer)
 }
 

@@ -14,10 +14,11 @@ pub(super) mod settings;
 mod shell;
 pub(super) mod signup_login;
 
+use super::Call;
 use super::assets;
+use super::cookies::Cookie;
 use super::form::{Form, TokenHolder};
 use super::respond::{self, Answer};
-use super::{Call, cookies};
 use crate::error::{Error, Refusal, Result};
 use crate::http::route::{Access, Route};
 use crate::http::views::Page;
@@ -37,7 +38,7 @@ impl Call {
         let holder = match access {
             Access::User => Some(TokenHolder::Session(self.viewer()?.session)),
             Access::Anyone | Access::OptionalUser | Access::Probe | Access::Operator => {
-                cookies::named(&self.headers, signup_login::COOKIE).map(TokenHolder::Door)
+                self.cookie(Cookie::Door).map(TokenHolder::Door)
             }
         };
         Form::of(&self.body, &self.app.form_key, holder)

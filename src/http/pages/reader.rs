@@ -31,13 +31,13 @@ pub struct Reader {
 
 impl Reader {
     /// `route` is `None` if the request has no route.
-    pub fn of(request: &Request<Incoming>, route: Option<&Route>) -> Self {
+    pub fn of(app: &App, request: &Request<Incoming>, route: Option<&Route>) -> Self {
         let headers = request.headers();
         let sees_pages =
             route.map_or_else(|| prefers_html(headers), |route| route.kind.is_of_pages());
         let needs_login = sees_pages && route.is_some_and(|route| route.access.needs_user());
         Self {
-            theme: shell::theme(headers),
+            theme: shell::theme(app, headers),
             takes_gzip: takes_gzip(headers),
             sees_pages,
             login: needs_login.then(|| login(request.method(), request.uri())),

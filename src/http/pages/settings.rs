@@ -1,17 +1,18 @@
 //! Settings: the account, the theme, the password.
 
 use super::refusal;
-use super::shell::THEME_COOKIE;
+use super::shell::THEME_SCHEME;
 use crate::error::Result;
+use crate::http::Call;
+use crate::http::cookies::Cookie;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, Theme};
-use crate::http::{Call, cookies};
 use crate::text;
 use hyper::StatusCode;
 
 /// Browsers keep a cookie for at most 400 days (RFC 6265bis).
-const THEME_SECS: u32 = 400 * 24 * 60 * 60;
+const THEME_SECS: u64 = 400 * 24 * 60 * 60;
 
 /// The outcome of a change of password.
 #[derive(Default)]
@@ -46,9 +47,7 @@ async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answe
 pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
     let theme = Theme::from_name(&form.text("theme")).name();
     let mut answer = respond::see_other("/settings");
-    let attributes = call.cookie_attributes();
-    let cookie = format!("{THEME_COOKIE}={theme}; Max-Age={THEME_SECS}; {attributes}");
-    cookies::set(&mut answer, &cookie);
+    call.app.cookies.set(&mut answer, THEME_SCHEME, Cookie::Theme, theme, Some(THEME_SECS));
     Ok(answer)
 }
 

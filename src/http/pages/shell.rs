@@ -1,9 +1,11 @@
 //! What surrounds every page of a signed-in user, and what every page begins with.
 
 use crate::error::{Error, Result};
-use crate::http::form::{FormKey, TokenHolder};
+use crate::http::cookies::Cookie;
+use crate::http::form::TokenHolder;
+use crate::http::public_url::Scheme;
 use crate::http::views::{Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme};
-use crate::http::{Call, cookies};
+use crate::http::{App, Call};
 use crate::ids::ChatId;
 use crate::limits::CHATS_SHOWN;
 use crate::message::{ChatType, Standing, Viewer};
@@ -11,23 +13,25 @@ use crate::wire::ChatJson;
 use hyper::header::HeaderMap;
 use std::time::Duration;
 
-pub const THEME_COOKIE: &str = "theme";
-
 /// A session is renewed long before it ends, but not on every page.
 const RENEWALS_PER_LIFETIME: u32 = 4;
 const RENEW_AFTER_MIN: Duration = Duration::from_secs(60);
 
-pub fn theme(headers: &HeaderMap) -> Theme {
-    Theme::from_name(cookies::named(headers, THEME_COOKIE).unwrap_or_default())
+/// The theme's cookie is known before the scheme is: it has the same name for both.
+pub const THEME_SCHEME: Scheme = Scheme::Http;
+
+pub fn theme(app: &App, headers: &HeaderMap) -> Theme {
+    let name = app.cookies.find(Cookie::Theme, THEME_SCHEME, headers);
+    Theme::from_name(name.unwrap_or_default())
 }
 
-pub fn base(headers: &HeaderMap, key: &FormKey, holder: TokenHolder<'_>) -> Result<Base> {
-    Ok(Base { theme: theme(headers), form_token: key.token(holder)? })
+pub fn base(app: &App, headers: &HeaderMap, holder: TokenHolder<'_>) -> Result<Base> {
+    Ok(Base { theme: theme(app, headers), form_token: app.form_key.token(holder)? })
 }
 
 impl Call {
     pub(super) fn base(&self, viewer: &Viewer) -> Result<Base> {
-        base(&self.headers, &self.app.form_key, TokenHolder::Session(viewer.session))
+        base(&self.app, &self.headers, TokenHolder::Session(viewer.session))
     }
 
     /// `here` is the page's own path, `current` the chat in its middle.

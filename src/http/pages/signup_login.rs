@@ -6,15 +6,14 @@
 use super::{next, refusal, shell};
 use crate::chat::{self, Credentials, Token};
 use crate::error::Result;
+use crate::http::Call;
+use crate::http::cookies::Cookie;
 use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
 use crate::http::views::{LoginPage, SignupFaults, SignupPage, door};
-use crate::http::{Call, cookies};
 use crate::text;
 use hyper::StatusCode;
-
-pub const COOKIE: &str = "snug_door";
 
 /// Too long to guess; all that we create have this length.
 const COOKIE_CHARS: usize = 22;
@@ -52,7 +51,7 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
     let from = call.caller.subnet();
     let credentials = Credentials { username: username.clone(), password, user_agent, from };
     match call.app.rules.log_in(credentials).await {
-        Ok(token) => Ok(signed_in(call, &token, &next)),
+        Ok(token) => Ok(signed_in(call, &token, &next).await),
         Err(error) => {
             let refusal = refusal(error)?;
             let fault = refusal.detail.to_string();
@@ -85,7 +84,7 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
             let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
             let begun =
                 call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);
-            Ok(signed_in(call, &begun.await?, &next))
+            Ok(signed_in(call, &begun.await?, &next).await)
         }
         Err(error) => {
             let refusal = refusal(error)?;
@@ -106,14 +105,15 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
 pub async fn log_out(call: &Call, _form: Form) -> Result<Answer> {
     call.app.rules.log_out(call.viewer()?).await?;
     let mut answer = respond::see_other("/login");
-    cookies::set(&mut answer, &cookies::of_session(None, call.caller.scheme));
+    call.remove_cookie(&mut answer, Cookie::Session);
     Ok(answer)
 }
 
-fn signed_in(call: &Call, token: &Token, next: &str) -> Answer {
+async fn signed_in(call: &Call, token: &Token, next: &str) -> Answer {
+    call.end_replaced_session().await;
     let mut answer = respond::see_other(next);
-    let kept = Some((token.access_token.as_str(), token.expires_in.as_secs()));
-    cookies::set(&mut answer, &cookies::of_session(kept, call.caller.scheme));
+    let seconds = Some(token.expires_in.as_secs());
+    call.set_cookie(&mut answer, Cookie::Session, &token.access_token, seconds);
     answer
 }
 
@@ -150,13 +150,12 @@ fn at_the_door(
     call: &Call,
     page: impl FnOnce(crate::http::views::Base) -> Result<Answer>,
 ) -> Result<Answer> {
-    let known = cookies::named(&call.headers, COOKIE).filter(|name| name.len() == COOKIE_CHARS);
+    let known = call.cookie(Cookie::Door).filter(|name| name.len() == COOKIE_CHARS);
     if let Some(name) = known {
-        return page(shell::base(&call.headers, &call.app.form_key, TokenHolder::Door(name))?);
+        return page(shell::base(&call.app, &call.headers, TokenHolder::Door(name))?);
     }
     let name = fresh_name()?;
-    let mut answer =
-        page(shell::base(&call.headers, &call.app.form_key, TokenHolder::Door(&name))?)?;
-    cookies::set(&mut answer, &format!("{COOKIE}={name}; {}", call.cookie_attributes()));
+    let mut answer = page(shell::base(&call.app, &call.headers, TokenHolder::Door(&name))?)?;
+    call.set_cookie(&mut answer, Cookie::Door, &name, None);
     Ok(answer)
 }

@@ -17,7 +17,7 @@ use crate::error::Fatal;
 use crate::http::public_url::PublicUrl;
 use crate::limits::{
     CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
-    CONNECTIONS_PER_USER_DEFAULT, FILES_RESERVED, TOKEN_LIFETIME_DEFAULT,
+    CONNECTIONS_PER_USER_DEFAULT, FILES_RESERVED, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
 };
 use crate::waits::Waits;
 use ipnet::IpNet;
@@ -38,6 +38,7 @@ pub struct Config {
     /// If none, the one kept in the data directory; see `signing_key`.
     pub jwt_secret: Option<Secret>,
     pub token_lifetime: Duration,
+    pub session_lifetime: Duration,
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: bool,
     pub max_connections: usize,
@@ -146,6 +147,17 @@ impl Config {
                 || {
                     Ok((
                         value::lifetime(TOKEN_LIFETIME_DEFAULT).map_err(Fatal::new)?,
+                        Source::Default,
+                    ))
+                },
+                |lifetime| value::spelled(*lifetime),
+            )?,
+            session_lifetime: found.value(
+                "SNUG_SESSION_LIFETIME",
+                value::lifetime,
+                || {
+                    Ok((
+                        value::lifetime(SESSION_LIFETIME_DEFAULT).map_err(Fatal::new)?,
                         Source::Default,
                     ))
                 },

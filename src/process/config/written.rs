@@ -21,7 +21,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 14] = [
+pub const SETTINGS: [Setting; 15] = [
     Setting::plain("SNUG_LISTEN", "--listen"),
     Setting { has_file: true, ..Setting::plain("SNUG_DATABASE_URL", "--database-url") },
     Setting::plain("SNUG_DATA_DIR", "--data-dir"),
@@ -29,6 +29,7 @@ pub const SETTINGS: [Setting; 14] = [
     Setting::plain("SNUG_PUBLIC_URL", "--public-url"),
     Setting::secret("SNUG_JWT_SECRET"),
     Setting::plain("SNUG_TOKEN_LIFETIME", "--token-lifetime"),
+    Setting::plain("SNUG_SESSION_LIFETIME", "--session-lifetime"),
     Setting::plain("SNUG_TRUSTED_PROXIES", "--trusted-proxies"),
     Setting::plain("SNUG_RATE_LIMITS", "--rate-limits"),
     Setting::plain("SNUG_MAX_CONNECTIONS", "--max-connections"),

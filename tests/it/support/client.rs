@@ -1,8 +1,9 @@
 //! A person with an account and a token, who talks JSON over HTTP.
 
-use super::{Server, Socket};
+use super::{Server, Socket, session_cookie};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use snug::http::public_url::Scheme;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
@@ -143,7 +144,12 @@ impl Person {
     /// A request as sent by a browser that has this user's cookie.
     pub fn browses(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.base));
-        request.header("cookie", format!("snug_session={}", self.token))
+        request.header("cookie", self.cookie(Scheme::Http))
+    }
+
+    /// What a browser presents that reaches the server by this scheme.
+    pub fn cookie(&self, scheme: Scheme) -> String {
+        format!("{}={}", session_cookie(scheme), self.token)
     }
 
     /// A socket that has received its `welcome`.

@@ -17,7 +17,7 @@ pub use client::{Answer, PASSWORD, Person};
 pub use database::{Database, waiting};
 pub use program::Program;
 pub use raw::{Raw, statuses};
-pub use server::{SECRET, Server};
+pub use server::{SECRET, Server, session_cookie};
 pub use socket::{Socket, refusal};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};

@@ -2,6 +2,8 @@
 
 use super::{Database, Person, until};
 use snug::error::Fatal;
+use snug::http::cookies::{Cookie, Cookies};
+use snug::http::public_url::Scheme;
 use snug::process::config::{Config, Written};
 use snug::waits::Waits;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,6 +13,11 @@ use tokio::task::JoinHandle;
 
 /// The key of all test servers, so that tokens survive a restart.
 pub const SECRET: &str = "n8Qz1vG0sX5cK2wT7yLbR4dJ9hFmA6eP";
+
+/// What the cookie of a session is called by test servers.
+pub fn session_cookie(scheme: Scheme) -> String {
+    Cookies::new(SECRET.as_bytes()).name(Cookie::Session, scheme)
+}
 
 pub struct Server {
     pub address: SocketAddr,
