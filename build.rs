@@ -23,7 +23,7 @@ const COUNTED_ICON: &str = "icons/count.svg";
 const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
 
 const HISTORY: &str = "sql/messages/history.sql";
-const KINDS: [&str; 3] = ["general", "private", "room"];
+const KINDS: [&str; 2] = ["private", "room"];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?);
@@ -62,8 +62,8 @@ fn main() -> io::Result<()> {
     fs::write(out.join("table.rs"), table)
 }
 
-/// A page of history for each kind of chat. In the text for general chats, the lines that another kind has
-/// instead are comments that begin with its name.
+/// A page of history for the other kinds of chat. In the text for the general chat, the lines that they
+/// have instead are comments that begin with their name.
 fn write_statements(root: &Path, out: &Path) -> io::Result<()> {
     let path = root.join(HISTORY);
     println!("cargo:rerun-if-changed={}", path.display());
@@ -72,12 +72,10 @@ fn write_statements(root: &Path, out: &Path) -> io::Result<()> {
         let (own, mut statement) = (format!("-- {kind}: "), String::new());
         for line in text.lines() {
             let code = line.trim_start();
-            let line = match (code.strip_prefix(&own), line.strip_suffix(" -- general")) {
-                (Some(own), _) => own,
-                (None, Some(general)) if kind == "general" => general,
-                (None, Some(_)) => continue,
-                (None, None) if code.starts_with("--") => continue,
-                (None, None) => line,
+            let line = match code.strip_prefix(&own) {
+                Some(own) => own,
+                None if code.starts_with("--") || code.ends_with("-- general") => continue,
+                None => line,
             };
             statement.push_str(&line.replace("general", kind));
             statement.push('\n');

@@ -198,7 +198,7 @@ pub struct HistoryPage {
     pub has_more: bool,
 }
 
-/// A page of a chat of this kind; the build makes all three out of `messages/history`.
+/// A page of a chat of this kind; the build makes the others out of the one for the general chat.
 pub fn history_statement(chat_type: ChatType) -> &'static str {
     macro_rules! made {
         ($name:literal) => {
@@ -206,7 +206,7 @@ pub fn history_statement(chat_type: ChatType) -> &'static str {
         };
     }
     match chat_type {
-        ChatType::General => made!("history_general"),
+        ChatType::General => sql!("messages/history"),
         ChatType::Private => made!("history_private"),
         ChatType::Room => made!("history_room"),
     }
