@@ -73,8 +73,9 @@ impl std::fmt::Debug for SessionId {
 pub struct Draft {
     pub chat_id: ChatId,
     pub sender: Arc<Viewer>,
-    pub content: Box<str>,
-    pub client_id: Option<Box<str>>,
+    /// Copied once, out of the frame or body; shared from there to the encoded message.
+    pub content: Arc<str>,
+    pub client_id: Option<Arc<str>>,
 }
 
 /// A message that is stored.
@@ -88,9 +89,9 @@ pub struct Message {
     /// The other user in a private chat; `None` in other chats.
     pub receiver_id: Option<UserId>,
     pub username: Arc<str>,
-    pub content: Box<str>,
+    pub content: Arc<str>,
     pub timestamp: Timestamp,
-    pub client_id: Option<Box<str>>,
+    pub client_id: Option<Arc<str>>,
 }
 
 /// A chat's last number, and how far one user has read it.

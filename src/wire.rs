@@ -120,6 +120,9 @@ impl Serialize for Micros {
     }
 }
 
+/// The approximate size of a message without its content.
+pub const MEMBERS_BYTES: usize = 224;
+
 /// A message in the protocol's shape, which depends on the type of its chat.
 #[derive(Debug, Clone)]
 pub struct MessageJson(pub Message);
@@ -154,9 +157,9 @@ impl Serialize for MessageMembers<'_> {
             }
         }
         json.serialize_field("username", &*message.username)?;
-        json.serialize_field("content", &message.content)?;
+        json.serialize_field("content", &*message.content)?;
         json.serialize_field("timestamp", &Micros(message.timestamp))?;
-        json.serialize_field("client_id", &message.client_id)?;
+        json.serialize_field("client_id", &message.client_id.as_deref())?;
         json.end()
     }
 }
@@ -180,7 +183,9 @@ impl Run {
     /// Like `of`, but with a limit in bytes: as many of the first messages as fit, at least one.
     pub fn within(bytes_max: usize, messages: &[Message]) -> Option<Self> {
         let first = messages.first()?;
-        let mut bytes = Vec::with_capacity(messages.len() * 320);
+        let contents: usize = messages.iter().map(|message| message.content.len()).sum();
+        let all = contents + messages.len() * MEMBERS_BYTES;
+        let mut bytes = Vec::with_capacity(all.min(bytes_max));
         let mut ends = Vec::with_capacity(messages.len());
         for message in messages {
             let before = bytes.len();
@@ -258,11 +263,17 @@ fn control_frame(opcode: Control, payload: &[u8]) -> Bytes {
     bytes.into()
 }
 
+/// Serialises the frame in its final place, then inserts the header, whose length depends on the frame's.
 fn put_text_frame(frame: &ServerFrame<'_>, bytes: &mut Vec<u8>) {
-    let payload = serde_json::to_vec(frame).expect("our own frames have string keys only");
-    put_header(OpCode::Data(Data::Text), payload.len(), bytes);
-    bytes.extend_from_slice(&payload);
+    let begin = bytes.len();
+    serde_json::to_writer(&mut *bytes, frame).expect("our own frames have string keys only");
+    let mut header = Vec::with_capacity(HEADER_BYTES_MAX);
+    put_header(OpCode::Data(Data::Text), bytes.len() - begin, &mut header);
+    bytes.splice(begin..begin, header);
 }
+
+/// Of a frame without a mask (RFC 6455, 5.2).
+const HEADER_BYTES_MAX: usize = 10;
 
 fn put_header(opcode: OpCode, length: usize, bytes: &mut Vec<u8>) {
     let header = FrameHeader { opcode, ..FrameHeader::default() };
@@ -301,6 +312,7 @@ pub fn error_frame(
 mod tests {
     use super::*;
     use crate::limits::{CONTENT_CHARS_MAX, REPLAY_PAGE_BYTES_MAX};
+    use std::sync::Arc;
 
     fn message(seq: i64, chat_type: ChatType) -> Message {
         Message {
@@ -358,7 +370,7 @@ mod tests {
     #[test]
     fn a_run_is_limited_by_its_bytes_on_the_wire() {
         // Each character is six bytes in JSON.
-        let content: Box<str> = "\u{1}".repeat(CONTENT_CHARS_MAX).into();
+        let content: Arc<str> = "\u{1}".repeat(CONTENT_CHARS_MAX).into();
         let message = |seq| Message { content: content.clone(), ..message(seq, ChatType::General) };
         let messages: Vec<_> = (1..=100).map(message).collect();
         let (mut rest, mut runs) = (&messages[..], 0);

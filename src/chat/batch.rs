@@ -61,13 +61,15 @@ pub fn unavailable() -> FrameRefusal {
 
 /// As many drafts as fit into one transaction; of two with the same key, the second waits for the next.
 pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
-    let mut keys: FxHashSet<(ChatId, UserId, String)> = FxHashSet::default();
+    let mut names: FxHashSet<(ChatId, UserId, Arc<str>)> = FxHashSet::default();
     let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
     let mut bytes = 0;
     for entry in waiting.drain(..) {
-        let QueuedDraft { draft, key, .. } = &entry;
-        let is_repeated = draft.client_id.is_some()
-            && !keys.insert((draft.chat_id, draft.sender.user_id, key.clone()));
+        let draft = &entry.draft;
+        // Keys of our own never repeat.
+        let is_repeated = draft.client_id.as_ref().is_some_and(|client_id| {
+            !names.insert((draft.chat_id, draft.sender.user_id, Arc::clone(client_id)))
+        });
         // Nothing may overtake a draft that has to wait.
         if is_repeated || bytes >= BATCH_BYTES_MAX || !later.is_empty() {
             later.push(entry);
@@ -150,7 +152,7 @@ mod tests {
                 chat_id: ChatId(1),
                 sender: Arc::new(sender),
                 content: content.into(),
-                client_id: client_id.map(Box::from),
+                client_id: client_id.map(Arc::from),
             },
             key: client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}")),
             reply: Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 }),

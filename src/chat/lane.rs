@@ -167,8 +167,8 @@ impl LaneWorker {
     /// Answers every draft of the batch: stored, refused, or (after the deadline, which counts from
     /// when the whole batch `began`) unknown.
     async fn settle(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
-        let drafts: Vec<(Draft, String)> =
-            batch.iter().map(|entry| (entry.draft.clone(), entry.key.clone())).collect();
+        let drafts: Vec<(&Draft, &str)> =
+            batch.iter().map(|entry| (&entry.draft, entry.key.as_str())).collect();
         let was_away = self.is_away;
         let mut backoff = Backoff::new(RECONNECT_PAUSES);
         loop {
@@ -213,7 +213,7 @@ impl LaneWorker {
     }
 
     /// One attempt at the batch, on the present connection or a new one.
-    async fn write(&mut self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
+    async fn write(&mut self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
         let writer = match std::mem::replace(&mut self.connection, WriterState::Down) {
             WriterState::Up(writer) => writer,
             before => self.connect(before).await.map_err(WriteError::Unknown)?,

@@ -4,6 +4,8 @@ use crate::error::{FrameCode, FrameRefusal};
 use crate::ids::{ChatId, Seq, Whole};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::text;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A frame that follows the rules.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,8 +13,8 @@ use crate::text;
 pub enum Meaning {
     Message {
         chat_id: Option<ChatId>,
-        content: Box<str>,
-        client_id: Option<Box<str>>,
+        content: Arc<str>,
+        client_id: Option<Arc<str>>,
     },
     Read {
         chat_id: Option<ChatId>,
@@ -31,21 +33,28 @@ pub enum Meaning {
 /// The names that a frame gave itself, as far as they can be read: refusals repeat them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FrameNames {
-    pub client_id: Option<String>,
+    pub client_id: Option<Arc<str>>,
     pub chat_id: Option<ChatId>,
 }
 
 /// The members of all types of frame; unknown members are ignored.
 #[derive(serde::Deserialize)]
-struct Members {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    content: Option<String>,
+struct Members<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Option<FrameText<'a>>,
+    #[serde(borrow)]
+    content: Option<FrameText<'a>>,
     chat_id: Option<Whole>,
-    client_id: Option<String>,
+    #[serde(borrow)]
+    client_id: Option<FrameText<'a>>,
     seq: Option<Whole>,
     after: Option<Whole>,
 }
+
+/// A text borrowed from the frame, or a copy without its escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct FrameText<'a>(#[serde(borrow)] Cow<'a, str>);
 
 pub fn read(frame: &str) -> (FrameNames, Result<Meaning, FrameRefusal>) {
     let members = match members(frame) {
@@ -53,18 +62,19 @@ pub fn read(frame: &str) -> (FrameNames, Result<Meaning, FrameRefusal>) {
         Err(refusal) => return (names(frame), Err(refusal)),
     };
     let named = members.chat_id.map(|id| ChatId::new(id.0));
-    let names = FrameNames { client_id: members.client_id.clone(), chat_id: named.flatten() };
+    let client_id = members.client_id.as_ref().map(|id| Arc::<str>::from(&*id.0));
+    let names = FrameNames { client_id, chat_id: named.flatten() };
     let meaning = match named {
-        None => meaning(members, None),
-        Some(Some(chat_id)) => meaning(members, Some(chat_id)),
+        None | Some(Some(_)) => meaning(&members, &names),
         Some(None) => Err(FrameRefusal::new(FrameCode::NotFound, "There is no such chat.")),
     };
     (names, meaning)
 }
 
-fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRefusal> {
-    match members.kind.as_deref().unwrap_or("message") {
-        "message" => message(members, chat_id),
+fn meaning(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRefusal> {
+    let chat_id = names.chat_id;
+    match members.kind.as_ref().map_or("message", |kind| &*kind.0) {
+        "message" => message(members, names),
         "read" => {
             let seq =
                 position(members.seq, "A read frame needs seq, a whole number of 0 or more.")?;
@@ -81,18 +91,16 @@ fn meaning(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRe
     }
 }
 
-fn message(members: Members, chat_id: Option<ChatId>) -> Result<Meaning, FrameRefusal> {
-    if members.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
+fn message(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRefusal> {
+    if names.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
         return Err(FrameRefusal::new(FrameCode::BadClientId, text::client_id_rule()));
     }
-    let content = members.content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
-    let content =
-        text::content(&content).map_err(|fault| FrameRefusal::new(fault.code(), fault.detail()))?;
-    Ok(Meaning::Message {
-        chat_id,
-        content: content.into(),
-        client_id: members.client_id.map(String::into_boxed_str),
-    })
+    let content = members.content.as_ref();
+    let content = content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
+    let content = text::content(&content.0)
+        .map_err(|fault| FrameRefusal::new(fault.code(), fault.detail()))?;
+    let (chat_id, client_id) = (names.chat_id, names.client_id.clone());
+    Ok(Meaning::Message { chat_id, content: content.into(), client_id })
 }
 
 fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, FrameRefusal> {
@@ -100,11 +108,11 @@ fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, FrameRefusa
     value.filter(in_range).map(|seq| Seq(seq.0)).ok_or_else(|| bad_frame(rule))
 }
 
-fn members(frame: &str) -> Result<Members, FrameRefusal> {
+fn members(frame: &str) -> Result<Members<'_>, FrameRefusal> {
     if text::json_depth(frame.as_bytes()) > JSON_DEPTH_MAX {
         return Err(bad_frame("The frame is nested too deeply."));
     }
-    match serde_json::from_str::<Members>(frame) {
+    match serde_json::from_str::<Members<'_>>(frame) {
         Ok(members) if is_object(frame) => Ok(members),
         Ok(_) => Err(bad_frame("A frame must be one JSON object.")),
         Err(error) if error.is_data() => Err(bad_frame(
@@ -140,7 +148,7 @@ fn names(frame: &str) -> FrameNames {
     let named = serde_json::from_str::<Named>(frame).ok().filter(|_| is_object(frame));
     let Named { client_id, chat_id } = named.unwrap_or_default();
     FrameNames {
-        client_id: client_id.and_then(Lax::right),
+        client_id: client_id.and_then(Lax::right).map(Arc::from),
         chat_id: chat_id.and_then(Lax::right).and_then(|id| ChatId::new(id.0)),
     }
 }
@@ -229,7 +237,7 @@ mod tests {
     #[test]
     fn a_refusal_repeats_the_names_that_the_frame_gave_itself() {
         let names = |client_id: &str| FrameNames {
-            client_id: Some(client_id.to_owned()),
+            client_id: Some(client_id.into()),
             chat_id: Some(ChatId(9)),
         };
         let deep = format!(r#"{{"a":{}{},"#, "[".repeat(200), "]".repeat(200));
@@ -301,7 +309,8 @@ mod tests {
                 named.insert(name.clone());
             }
         }
-        let read: BTreeSet<String> = FieldNames::of::<Members>().map(str::to_owned).collect();
+        let read: BTreeSet<String> =
+            FieldNames::of::<Members<'static>>().map(str::to_owned).collect();
         assert_eq!(named, read, "what assets/protocol.json lists, and what is read");
     }
 

@@ -215,8 +215,8 @@ impl ShardWorker {
         &mut self,
         index: u32,
         chat_id: Option<ChatId>,
-        content: Box<str>,
-        client_id: Option<Box<str>>,
+        content: Arc<str>,
+        client_id: Option<Arc<str>>,
     ) -> Result<(), FrameRefusal> {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return Ok(()) };

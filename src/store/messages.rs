@@ -93,8 +93,9 @@ impl Writer {
 
     /// Stores a batch whose (chat, sender, key) triples are all different; one outcome per draft, in
     /// order. After `Unknown`, this writer must be discarded.
-    pub async fn store(&self, drafts: &[(Draft, String)]) -> Result<Vec<Outcome>, WriteError> {
-        let columns = Columns::of(drafts);
+    pub async fn store(&self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
+        let hashes: Vec<_> = drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect();
+        let columns = Columns::of(drafts, &hashes);
         let params = columns.params();
         // The answer is complete only after the commit.
         let stored = self.client.query(&self.statement, &params);
@@ -128,17 +129,17 @@ struct Columns<'a> {
     senders: Vec<i64>,
     keys: Vec<&'a str>,
     contents: Vec<&'a str>,
-    hashes: Vec<Vec<u8>>,
+    hashes: Vec<&'a [u8]>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(drafts: &'a [(Draft, String)]) -> Self {
+    fn of(drafts: &[(&'a Draft, &'a str)], hashes: &'a [[u8; HASH_BYTES]]) -> Self {
         Self {
             chats: drafts.iter().map(|(draft, _)| draft.chat_id.0).collect(),
             senders: drafts.iter().map(|(draft, _)| draft.sender.user_id.0).collect(),
-            keys: drafts.iter().map(|(_, key)| key.as_str()).collect(),
+            keys: drafts.iter().map(|(_, key)| *key).collect(),
             contents: drafts.iter().map(|(draft, _)| &*draft.content).collect(),
-            hashes: drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect(),
+            hashes: hashes.iter().map(<[u8; HASH_BYTES]>::as_slice).collect(),
         }
     }
 
@@ -147,9 +148,12 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The first 16 bytes of SHA-256: enough to distinguish contents forever.
-fn content_hash(content: &str) -> Vec<u8> {
-    Sha256::digest(content.as_bytes())[..16].to_vec()
+/// Of SHA-256: enough to distinguish contents forever.
+const HASH_BYTES: usize = 16;
+
+fn content_hash(content: &str) -> [u8; HASH_BYTES] {
+    let digest = Sha256::digest(content.as_bytes());
+    std::array::from_fn(|at| digest[at])
 }
 
 fn outcomes(rows: &[Row], drafts: usize) -> Result<Vec<Outcome>> {
@@ -298,6 +302,6 @@ pub(super) fn message(
         username,
         content: row.get::<_, &str>("content").into(),
         timestamp: timestamp(row, "timestamp"),
-        client_id: row.get::<_, &str>("draft_key").strip_prefix('c').map(Box::from),
+        client_id: row.get::<_, &str>("draft_key").strip_prefix('c').map(Arc::from),
     })
 }

@@ -9,6 +9,7 @@ use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::message::Draft;
 use crate::text;
 use crate::wire::{ChatJson, MessageJson};
+use std::sync::Arc;
 
 pub async fn list(call: &Call) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
@@ -40,7 +41,7 @@ pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
         chat_id,
         sender: call.viewer()?,
         content: content.into(),
-        client_id: client_id.map(String::into_boxed_str),
+        client_id: client_id.map(Arc::from),
     };
     Ok(match call.app.rules.post(draft).await? {
         Posted::New(message) => respond::created(&MessageJson(message)),

@@ -8,7 +8,7 @@ use crate::http::respond::{self, Answer};
 use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
 use crate::message::ChatType;
-use crate::wire::MessageJson;
+use crate::wire::{MEMBERS_BYTES, MessageJson};
 use hyper::StatusCode;
 
 pub async fn general(call: &Call) -> Result<Answer> {
@@ -31,9 +31,6 @@ struct HistoryJson<'a> {
     has_more: bool,
     epoch: &'a str,
 }
-
-/// The approximate size of a message without its content.
-const MEMBERS_BYTES: usize = 224;
 
 async fn history(call: &Call, chat_id: ChatId, chat_type: ChatType) -> Result<Answer> {
     let query = page_query(&call.query, &call.body)?;
