@@ -54,8 +54,14 @@ fn store_a_batch(bencher: Bencher<'_, '_>) {
 const SOCKET: ConnectionId = ConnectionId { shard: 0, index: 0, generation: 0 };
 
 fn terms() -> Terms {
-    let token_lifetime = Duration::from_secs(60);
-    Terms { jwt_secret: vec![0; 32], token_lifetime, rate_limits: false, hashers: 1 }
+    let lifetime = Duration::from_secs(60);
+    Terms {
+        jwt_secret: vec![0; 32],
+        token_lifetime: lifetime,
+        session_lifetime: lifetime,
+        rate_limits: false,
+        hashers: 1,
+    }
 }
 
 /// With a thousand characters each, and names that no other batch has.
