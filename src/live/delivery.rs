@@ -16,7 +16,9 @@ impl ShardWorker {
         chat.heard(run.last());
         let followers = std::mem::take(&mut chat.followers);
         let (mut now, mut delivered, mut troubled) = (self.now(), 0, Vec::new());
-        for (count, &index) in followers.iter().enumerate() {
+        // Those who wait for their ack come first: it is queued, and leaves with the message in one write.
+        let writers = if gather { Vec::new() } else { self.dirty.clone() };
+        for (count, &index) in writers.iter().chain(&followers).enumerate() {
             let counts = !gather || count % QUEUED_AS_WRITTEN == 0;
             if counts && self.stand_aside().await {
                 now = self.now();
@@ -34,6 +36,10 @@ impl ShardWorker {
             }
             let before = follow.seq;
             let sent = hand_over(connection, run, gather, now);
+            let sent = match sent {
+                Sent::Fine if count < writers.len() => connection.flush(now),
+                sent => sent,
+            };
             if gather && !std::mem::replace(&mut connection.is_dirty, true) {
                 self.dirty.push(index);
             }

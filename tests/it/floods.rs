@@ -236,3 +236,25 @@ async fn a_message_to_many_leaves_turns_for_others() {
     };
     tokio::join!(ada.say(1, "Hello, all!"), reading);
 }
+
+/// On one thread, too, so that it can be seen who is written to first.
+#[tokio::test]
+async fn the_ack_does_not_wait_until_all_readers_have_the_message() {
+    const READERS: u32 = SHARD_TURN + SHARD_TURN / 4;
+    raise_file_limit();
+    let many = ("SNUG_MAX_CONNECTIONS_PER_USER", &*(READERS + 1).to_string());
+    let server = Server::with(&[many]).await;
+    let ada = server.person("ada").await;
+    let mut readers = Vec::new();
+    for _ in 0..READERS {
+        readers.push(ada.socket("/ws/general").await);
+    }
+    // It came last, and so it would be the last to be written to.
+    let mut writer = ada.socket("/ws/general").await;
+    writer.send(json!({"content": "Hello, all!", "client_id": "first"})).await;
+    writer.expect("ack").await;
+    let last = readers.last_mut().expect("there are many");
+    assert!(last.next().now_or_never().is_none(), "the ack came after all messages");
+    last.expect("message").await;
+    writer.expect("message").await;
+}
