@@ -216,12 +216,14 @@ async fn answer(
     };
     let body = body::of(route.kind, &headers, body, app.terms.waits.read).await?;
     let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
-    match route.handler {
-        Handler::Call(run) => run(&call, &mut path).await,
-        Handler::Form(run) => run(&call, call.form(route.access)?, &mut path).await,
+    let answering = match route.handler {
+        Handler::Call(run) => run(&call, &mut path),
+        Handler::Form(run) => run(&call, call.form(route.access)?, &mut path),
         // Already upgraded above.
-        Handler::Socket(_) => Err(Error::not_found()),
-    }
+        Handler::Socket(_) => return Err(Error::not_found()),
+    };
+    // The only await with the call, which can then lie where the futures before it lay.
+    answering.await
 }
 
 fn no_route(no_route: NoRoute) -> Error {
