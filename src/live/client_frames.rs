@@ -165,6 +165,7 @@ fn bad_frame(detail: &'static str) -> FrameRefusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CONTENT_CHARS_MAX;
     use serde_json::Value;
     use std::collections::{BTreeSet, HashSet};
     use std::mem;
@@ -227,7 +228,7 @@ mod tests {
         ] {
             assert_eq!(code(frame), expected, "{frame}");
         }
-        let long = format!(r#"{{"content":"{}"}}"#, "x".repeat(4_001));
+        let long = format!(r#"{{"content":"{}"}}"#, "x".repeat(CONTENT_CHARS_MAX + 1));
         assert_eq!(code(&long), "content_too_long");
         let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(JSON_DEPTH_MAX + 1));
         let deep = format!(r#"{{"content":"x","deep":{open}{close}}}"#);

@@ -189,6 +189,21 @@ async fn nonsense_is_refused_with_its_client_id_and_nothing_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_longest_content_may_have_every_character_escaped() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let longest = "😀".repeat(CONTENT_CHARS_MAX);
+    let escaped = r"\ud83d\ude00".repeat(CONTENT_CHARS_MAX);
+    let name = r"\u007e".repeat(CLIENT_ID_CHARS_MAX);
+    let body = format!(r#"{{"content":"{escaped}","client_id":"{name}"}}"#);
+    let posted = ada.put_in("/chats/1/messages", "application/json", body).await.expect(201);
+    assert_eq!(posted["content"], longest);
+    let mut bare = Bare::open(&server, &ada, "/ws/general").await;
+    bare.text(&format!(r#"{{"content":"{escaped}"}}"#)).await;
+    assert_eq!(bare.json().await["content"], longest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_longest_content_is_stored_as_it_was_sent() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
