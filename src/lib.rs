@@ -51,8 +51,9 @@
 //! - `random`, `backoff` (pauses between tries), `readiness` (files that the runtime watches),
 //!   `metrics`
 //!
-//! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (rules for text),
-//! `error`, `limits` (every bound, with its reason), `waits` (those of them that tests shorten).
+//! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
+//! a type for each rule), `error`, `limits` (every bound, with its reason), `waits` (those of them that
+//! tests shorten).
 //!
 //! # Where state lives
 //!

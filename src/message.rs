@@ -3,6 +3,7 @@
 //! Plain values without behaviour. The rules for their text are in `text`, their JSON is in `wire`.
 
 use crate::ids::{ChatId, MessageId, Seq, UserId};
+use crate::text::{ClientId, Content};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -74,8 +75,8 @@ pub struct Draft {
     pub chat_id: ChatId,
     pub sender: Arc<Viewer>,
     /// Copied once, out of the frame or body; shared from there to the encoded message.
-    pub content: Arc<str>,
-    pub client_id: Option<Arc<str>>,
+    pub content: Content,
+    pub client_id: Option<ClientId>,
 }
 
 /// A message that is stored.

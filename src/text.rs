@@ -1,7 +1,8 @@
 //! The rules for what people write: names, passwords, addresses, messages, room names.
 //!
-//! Pure; called by the edges once for each value. A rule that is broken is one sentence that says how
-//! to write it instead.
+//! Pure. Each kind of text is a type whose only constructor is `parse`: the edges call it once for each
+//! value, and the rules in `chat` demand the type. A rule that is broken is one sentence that says how to
+//! write the value instead.
 
 use crate::error::FrameCode;
 use crate::ids::ChatId;
@@ -10,7 +11,77 @@ use crate::limits::{
     PASSWORD_CHARS_MIN, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX, SEARCH_CHARS_MAX,
     USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
+use std::ops::Deref;
+use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
+
+/// Texts that keep their rule, shared by those who hold them.
+macro_rules! texts {
+    ($($(#[$attribute:meta])* $name:ident: $rule:path, $fault:ty;)*) => {$(
+        $(#[$attribute])*
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            pub fn parse(raw: &str) -> Result<Self, $fault> {
+                $rule(raw).map(|text| Self(text.into()))
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+    )*};
+}
+
+texts! {
+    /// What a message says.
+    #[derive(Debug)]
+    #[cfg_attr(test, derive(Default))]
+    Content: content, ContentFault;
+    /// The sender's own name for a draft.
+    #[derive(Debug)]
+    ClientId: client_id, String;
+    /// The name of a new account.
+    #[derive(Debug)]
+    Username: username, String;
+    #[derive(Debug)]
+    Email: email, String;
+    /// A new password.
+    Password: password, String;
+    /// A password that somebody says is theirs.
+    GivenPassword: given_password, String;
+    #[derive(Debug)]
+    RoomName: room_name, String;
+    #[derive(Debug)]
+    RoomDescription: room_description, String;
+    /// A part of the names that somebody looks for.
+    #[derive(Debug)]
+    SearchWord: search, String;
+}
+
+impl Content {
+    /// The same text, not copied.
+    pub fn share(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl ClientId {
+    pub fn share(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
+    /// As `parse`, without a copy.
+    pub fn of(text: Arc<str>) -> Result<Self, String> {
+        client_id(&text)?;
+        Ok(Self(text))
+    }
+}
 
 /// Why a message's content is refused; the names are the contract's error codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +112,7 @@ impl ContentFault {
 }
 
 /// The content without trailing white space; neither empty nor too long, and without NUL.
-pub fn content(raw: &str) -> Result<&str, ContentFault> {
+fn content(raw: &str) -> Result<&str, ContentFault> {
     let text = raw.trim_end();
     if text.is_empty() {
         Err(ContentFault::Empty)
@@ -55,15 +126,15 @@ pub fn content(raw: &str) -> Result<&str, ContentFault> {
 }
 
 /// Characters of `!`–`~`, at least one and not too many.
-pub fn is_client_id(text: &str) -> bool {
-    (1..=CLIENT_ID_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+fn client_id(text: &str) -> Result<&str, String> {
+    let fits = (1..=CLIENT_ID_CHARS_MAX).contains(&text.len());
+    match fits && text.bytes().all(|b| b.is_ascii_graphic()) {
+        true => Ok(text),
+        false => Err(format!("A client_id has 1 to {CLIENT_ID_CHARS_MAX} characters from ! to ~.")),
+    }
 }
 
-pub fn client_id_rule() -> String {
-    format!("A client_id has 1 to {CLIENT_ID_CHARS_MAX} characters from ! to ~.")
-}
-
-pub fn username(text: &str) -> Result<&str, String> {
+fn username(text: &str) -> Result<&str, String> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
     if !(USERNAME_CHARS_MIN..=USERNAME_CHARS_MAX).contains(&text.len())
         || !text.bytes().all(allowed)
@@ -86,7 +157,7 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// Any characters; neither trimmed nor cut.
-pub fn password(text: &str) -> Result<&str, String> {
+fn password(text: &str) -> Result<&str, String> {
     let chars = text.chars().take(PASSWORD_CHARS_MAX + 1).count();
     if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
         Ok(text)
@@ -97,14 +168,14 @@ pub fn password(text: &str) -> Result<&str, String> {
 
 /// A password that a person enters to log in: one that is too long fits no account and would only waste
 /// a hashing.
-pub fn given_password(text: &str) -> Result<(), String> {
+fn given_password(text: &str) -> Result<&str, String> {
     if longer_than(text, PASSWORD_CHARS_MAX) {
         return Err(format!("A password has at most {PASSWORD_CHARS_MAX} characters."));
     }
-    Ok(())
+    Ok(text)
 }
 
-pub fn email(text: &str) -> Result<&str, String> {
+fn email(text: &str) -> Result<&str, String> {
     let fits = text.len() <= EMAIL_CHARS_MAX && !text.chars().any(char::is_control);
     let options = email_address::Options::default().without_display_text();
     if fits && email_address::EmailAddress::parse_with_options(text, options).is_ok() {
@@ -115,7 +186,7 @@ pub fn email(text: &str) -> Result<&str, String> {
 }
 
 /// A room's name after trimming: visible characters in one line.
-pub fn room_name(raw: &str) -> Result<&str, String> {
+fn room_name(raw: &str) -> Result<&str, String> {
     let text = raw.trim();
     if text.is_empty() || longer_than(text, ROOM_NAME_CHARS_MAX) {
         Err(format!("A room's name has 1 to {ROOM_NAME_CHARS_MAX} characters."))
@@ -127,7 +198,7 @@ pub fn room_name(raw: &str) -> Result<&str, String> {
     }
 }
 
-pub fn room_description(raw: &str) -> Result<&str, String> {
+fn room_description(raw: &str) -> Result<&str, String> {
     let text = raw.trim();
     if longer_than(text, ROOM_DESCRIPTION_CHARS_MAX) {
         Err(format!(
@@ -141,7 +212,7 @@ pub fn room_description(raw: &str) -> Result<&str, String> {
     }
 }
 
-pub fn search(text: &str) -> Result<&str, String> {
+fn search(text: &str) -> Result<&str, String> {
     if text.is_empty() || longer_than(text, SEARCH_CHARS_MAX) || text.contains('\0') {
         Err(format!("Search for 1 to {SEARCH_CHARS_MAX} characters."))
     } else {

@@ -12,22 +12,22 @@ use crate::limits::{
 use crate::message::{SessionId, Viewer};
 use crate::random;
 use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
-use crate::text;
+use crate::text::{self, Email, GivenPassword, Password, SearchWord, Username};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A new account, its values already checked against the rules.
+/// A new account.
 pub struct Signup {
-    pub username: String,
-    pub password: String,
-    pub email: String,
+    pub username: Username,
+    pub password: Password,
+    pub email: Email,
 }
 
 /// What a person logs in with.
 pub struct Credentials {
     pub username: String,
-    pub password: String,
+    pub password: GivenPassword,
     pub user_agent: Option<String>,
     pub from: Subnet,
 }
@@ -107,7 +107,7 @@ impl Rules {
     async fn user_by_password(
         &self,
         username: &str,
-        password: String,
+        password: GivenPassword,
         from: Subnet,
     ) -> Result<Option<UserAndHash>> {
         let login = self.store.user_at_login(username, from.number()).await?;
@@ -227,8 +227,8 @@ impl Rules {
     pub async fn change_password(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
-        current: String,
-        new: String,
+        current: GivenPassword,
+        new: Password,
         from: Subnet,
     ) -> Result<()> {
         let pair = self.limiter.login_key(&viewer.username, from);
@@ -285,7 +285,11 @@ impl Rules {
     }
 
     /// People whose names begin with or contain `part`.
-    pub async fn find_people(&self, part: &str, limit: i64) -> Result<Vec<(UserId, String)>> {
+    pub async fn find_people(
+        &self,
+        part: &SearchWord,
+        limit: i64,
+    ) -> Result<Vec<(UserId, String)>> {
         self.store.search_users(&text::like_escaped(part), limit).await
     }
 }

@@ -10,6 +10,7 @@ use crate::limits::BATCH_BYTES_MAX;
 use crate::message::{Draft, Message};
 use crate::registry::ConnectionId;
 use crate::store::{Outcome, Stored};
+use crate::text::ClientId;
 use crate::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -61,14 +62,14 @@ pub fn unavailable() -> FrameRefusal {
 
 /// As many drafts as fit into one transaction; of two with the same key, the second waits for the next.
 pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
-    let mut names: FxHashSet<(ChatId, UserId, Arc<str>)> = FxHashSet::default();
+    let mut names: FxHashSet<(ChatId, UserId, ClientId)> = FxHashSet::default();
     let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
     let mut bytes = 0;
     for entry in waiting.drain(..) {
         let draft = &entry.draft;
         // Keys of our own never repeat.
         let is_repeated = draft.client_id.as_ref().is_some_and(|client_id| {
-            !names.insert((draft.chat_id, draft.sender.user_id, Arc::clone(client_id)))
+            !names.insert((draft.chat_id, draft.sender.user_id, client_id.clone()))
         });
         // Nothing may overtake a draft that has to wait.
         if is_repeated || bytes >= BATCH_BYTES_MAX || !later.is_empty() {
@@ -103,9 +104,9 @@ fn message(draft: &Draft, stored: Stored) -> Message {
         sender_id: draft.sender.user_id,
         receiver_id: stored.receiver_id,
         username: Arc::clone(&draft.sender.username),
-        content: draft.content.clone(),
+        content: draft.content.share(),
         timestamp: stored.timestamp,
-        client_id: draft.client_id.clone(),
+        client_id: draft.client_id.as_ref().map(ClientId::share),
     }
 }
 
@@ -143,6 +144,7 @@ mod tests {
     use crate::ids::{MessageId, Seq};
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::message::{ChatType, SessionId, Viewer};
+    use crate::text::Content;
 
     fn entry(content: &str, client_id: Option<&str>) -> QueuedDraft {
         let sender =
@@ -151,8 +153,8 @@ mod tests {
             draft: Draft {
                 chat_id: ChatId(1),
                 sender: Arc::new(sender),
-                content: content.into(),
-                client_id: client_id.map(Arc::from),
+                content: Content::parse(content).expect("a content"),
+                client_id: client_id.map(|id| ClientId::parse(id).expect("a name")),
             },
             key: client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}")),
             reply: Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 }),

@@ -342,6 +342,7 @@ mod tests {
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::message::{SessionId, Viewer};
     use crate::registry::ConnectionId;
+    use crate::text::Content;
     use crate::waits::DatabaseWaits;
 
     /// On one thread and without an await, the worker gets no turn, so everything queued keeps waiting.
@@ -355,7 +356,7 @@ mod tests {
         let longest = Draft {
             chat_id: ChatId(1),
             sender: Arc::new(sender),
-            content: "😀".repeat(CONTENT_CHARS_MAX).into(),
+            content: Content::parse(&"😀".repeat(CONTENT_CHARS_MAX)).expect("the longest"),
             client_id: None,
         };
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
@@ -366,7 +367,7 @@ mod tests {
         assert_eq!(taken, LANE_BYTES_MAX / each);
         let waiting = (&lane.state.waiting, &lane.state.waiting_bytes);
         assert_eq!((waiting.0.load(Relaxed), waiting.1.load(Relaxed)), (taken, taken * each));
-        let short = Draft { content: "x".into(), ..longest };
+        let short = Draft { content: Content::parse("x").expect("a short one"), ..longest };
         assert!(lane.push(short, Reply::Connection(to)).is_ok(), "there is room for a short one");
     }
 }

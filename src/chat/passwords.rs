@@ -4,6 +4,7 @@
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
 use crate::random;
+use crate::text::{GivenPassword, Password};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
@@ -29,12 +30,12 @@ impl Hasher {
     }
 
     /// The hash as a PHC string, with its salt and parameters.
-    pub async fn hash(&self, password: String) -> Result<String> {
+    pub async fn hash(&self, password: Password) -> Result<String> {
         self.run(move || hash(&password)).await?
     }
 
     /// Whether the password matches the hash; without a hash, it takes as long and says no.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+    pub async fn verify(&self, password: GivenPassword, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.dummy.clone());
         self.run(move || {
@@ -101,14 +102,16 @@ mod tests {
     #[tokio::test]
     async fn a_password_matches_only_its_own_hash() {
         let hasher = Hasher::new(1);
-        let hash = hasher.hash("correct horse".into()).await.expect("a hash");
+        let new = Password::parse("correct horse").expect("a password");
+        let given = |text| GivenPassword::parse(text).expect("a password");
+        let hash = hasher.hash(new).await.expect("a hash");
         let parameters = format!("$argon2id$v=19$m={HASH_MEMORY_KIB},t={HASH_PASSES},p=1$");
         assert!(hash.starts_with(&parameters), "{hash}");
         assert!(
-            hasher.verify("correct horse".into(), Some(hash.clone())).await.expect("an answer")
+            hasher.verify(given("correct horse"), Some(hash.clone())).await.expect("an answer")
         );
-        assert!(!hasher.verify("battery staple".into(), Some(hash)).await.expect("an answer"));
-        let unknown = hasher.verify("a password that nobody has".into(), None).await;
+        assert!(!hasher.verify(given("battery staple"), Some(hash)).await.expect("an answer"));
+        let unknown = hasher.verify(given("a password that nobody has"), None).await;
         assert!(!unknown.expect("an answer"));
         assert_eq!(hasher.waiting(), 0);
     }

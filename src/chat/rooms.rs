@@ -13,7 +13,7 @@ use crate::registry::UserEvent;
 use crate::store::{
     Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,
 };
-use crate::text;
+use crate::text::{self, RoomDescription, RoomName};
 use crate::wire::{ServerFrame, UserJson, text_frame};
 use base64::Engine;
 use std::sync::Arc;
@@ -49,8 +49,8 @@ impl Rules {
     pub async fn create_room(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
-        name: String,
-        description: String,
+        name: RoomName,
+        description: RoomDescription,
     ) -> Result<(ChatId, String)> {
         let code = invite_code()?;
         let rules = Arc::clone(self);

@@ -166,17 +166,29 @@ impl Fields {
         }
     }
 
-    /// Applies a rule for text to a value that was read; the first fault of a field counts.
-    pub fn check<T>(&mut self, name: &'static str, rule: Result<T, String>) {
-        if let Err(detail) = rule
-            && !self.faults.iter().any(|fault| fault.field == name)
-        {
-            self.fault(name, detail);
+    /// The value of a text that was read, or the fault of its field; the first fault of a field counts.
+    pub fn check<T>(&mut self, name: &'static str, parsed: Result<T, String>) -> Option<T> {
+        match parsed {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                if !self.faults.iter().any(|fault| fault.field == name) {
+                    self.fault(name, detail);
+                }
+                None
+            }
         }
     }
 
     pub fn fault(&mut self, name: &'static str, detail: impl Into<std::borrow::Cow<'static, str>>) {
         self.faults.push(Fault::new(name, detail));
+    }
+
+    /// The values that were checked, if there is no fault.
+    pub fn finish_with<T>(self, checked: Option<T>) -> Result<T> {
+        match checked {
+            Some(checked) if self.faults.is_empty() => Ok(checked),
+            Some(_) | None => Err(Error::invalid(self.faults)),
+        }
     }
 
     /// Refused with everything that was found wrong.

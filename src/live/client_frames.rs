@@ -3,7 +3,7 @@
 use crate::error::{FrameCode, FrameRefusal};
 use crate::ids::{ChatId, Seq, Whole};
 use crate::limits::JSON_DEPTH_MAX;
-use crate::text;
+use crate::text::{self, ClientId, Content};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub enum Meaning {
     Message {
         chat_id: Option<ChatId>,
-        content: Arc<str>,
-        client_id: Option<Arc<str>>,
+        content: Content,
+        client_id: Option<ClientId>,
     },
     Read {
         chat_id: Option<ChatId>,
@@ -92,15 +92,13 @@ fn meaning(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRe
 }
 
 fn message(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRefusal> {
-    if names.client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
-        return Err(FrameRefusal::new(FrameCode::BadClientId, text::client_id_rule()));
-    }
+    let client_id = names.client_id.clone().map(ClientId::of).transpose();
+    let client_id = client_id.map_err(|rule| FrameRefusal::new(FrameCode::BadClientId, rule))?;
     let content = members.content.as_ref();
     let content = content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
-    let content = text::content(&content.0)
+    let content = Content::parse(&content.0)
         .map_err(|fault| FrameRefusal::new(fault.code(), fault.detail()))?;
-    let (chat_id, client_id) = (names.chat_id, names.client_id.clone());
-    Ok(Meaning::Message { chat_id, content: content.into(), client_id })
+    Ok(Meaning::Message { chat_id: names.chat_id, content, client_id })
 }
 
 fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, FrameRefusal> {
@@ -182,8 +180,8 @@ mod tests {
             meaning.expect("a message"),
             Meaning::Message {
                 chat_id: Some(ChatId(7)),
-                content: "Hello!".into(),
-                client_id: Some("c0ffee-1".into())
+                content: Content::parse("Hello!").expect("a content"),
+                client_id: ClientId::parse("c0ffee-1").ok()
             }
         );
     }

@@ -11,6 +11,7 @@ use crate::ids::ChatId;
 use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, RETRY_AT_ONCE, SOCKET_DRAFTS_MAX};
 use crate::message::Draft;
 use crate::registry::Scope;
+use crate::text::{ClientId, Content};
 use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use std::sync::Arc;
 
@@ -215,8 +216,8 @@ impl ShardWorker {
         &mut self,
         index: u32,
         chat_id: Option<ChatId>,
-        content: Arc<str>,
-        client_id: Option<Arc<str>>,
+        content: Content,
+        client_id: Option<ClientId>,
     ) -> Result<(), FrameRefusal> {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return Ok(()) };

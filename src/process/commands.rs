@@ -11,7 +11,7 @@ use crate::process::config::Config;
 use crate::process::database::{Database, Opener};
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::text;
+use crate::text::{Email, Password, Username};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,12 +23,14 @@ pub async fn add_user(
     email: String,
     password: String,
 ) -> Result<String, Fatal> {
-    text::username(&name).map_err(|rule| Fatal::usage(format!("name {name:?}: {rule}")))?;
-    text::email(&email)
+    let username =
+        Username::parse(&name).map_err(|rule| Fatal::usage(format!("name {name:?}: {rule}")))?;
+    let email = Email::parse(&email)
         .map_err(|rule| Fatal::usage(format!("e-mail address {email:?}: {rule}")))?;
-    text::password(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
+    let password =
+        Password::parse(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
     with_rules(config, async |rules| {
-        let signup = Signup { username: name.clone(), password, email };
+        let signup = Signup { username, password, email };
         let user_id = rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
         Ok(format!("{name} is user {user_id}\n"))
     })

@@ -6,21 +6,19 @@ use crate::http::Call;
 use crate::http::body::{self, Fields};
 use crate::http::cookies::Cookie;
 use crate::http::respond::{self, Answer};
-use crate::text;
+use crate::text::{Email, GivenPassword, Password, Username};
 use crate::wire::Micros;
 use serde_json::json;
 
 pub async fn sign_up(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
-    let signup = Signup {
-        username: fields.text("username"),
-        password: fields.text("password"),
-        email: fields.text("email"),
-    };
-    fields.check("username", text::username(&signup.username));
-    fields.check("password", text::password(&signup.password));
-    fields.check("email", text::email(&signup.email));
-    fields.finish()?;
+    let [username, password, email] =
+        ["username", "password", "email"].map(|name| fields.text(name));
+    let username = fields.check("username", Username::parse(&username));
+    let password = fields.check("password", Password::parse(&password));
+    let email = fields.check("email", Email::parse(&email));
+    let ((username, password), email) = fields.finish_with(username.zip(password).zip(email))?;
+    let signup = Signup { username, password, email };
     let user_id = call.app.rules.sign_up(signup, call.caller.subnet()).await?;
     Ok(respond::created(&json!({"message": "User created", "user_id": user_id})))
 }
@@ -31,11 +29,8 @@ pub async fn log_in(call: &Call) -> Result<Answer> {
         false => Fields::of_form(&call.body),
     };
     let (username, password) = (fields.text("username"), fields.text("password"));
-    if !password.is_empty() {
-        // A longer one fits no account and would only waste a hashing.
-        fields.check("password", text::given_password(&password));
-    }
-    fields.finish()?;
+    let password = fields.check("password", GivenPassword::parse(&password));
+    let password = fields.finish_with(password)?;
     let credentials = Credentials {
         username,
         password,
@@ -76,9 +71,9 @@ pub async fn log_out(call: &Call) -> Result<Answer> {
 pub async fn change_password(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let (current, new) = (fields.text("current_password"), fields.text("new_password"));
-    fields.check("current_password", text::given_password(&current));
-    fields.check("new_password", text::password(&new));
-    fields.finish()?;
+    let current = fields.check("current_password", GivenPassword::parse(&current));
+    let new = fields.check("new_password", Password::parse(&new));
+    let (current, new) = fields.finish_with(current.zip(new))?;
     let (viewer, from) = (call.viewer()?, call.caller.subnet());
     call.app.rules.change_password(viewer, current, new, from).await?;
     Ok(respond::no_content())

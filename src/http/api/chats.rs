@@ -7,9 +7,8 @@ use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::message::Draft;
-use crate::text;
+use crate::text::{ClientId, Content};
 use crate::wire::{ChatJson, MessageJson};
-use std::sync::Arc;
 
 pub async fn list(call: &Call) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
@@ -32,17 +31,11 @@ pub async fn post(call: &Call, chat_id: ChatId) -> Result<Answer> {
     let client_id = fields.optional_text("client_id");
     let content = fields.text("content");
     fields.finish()?;
-    if client_id.as_deref().is_some_and(|id| !text::is_client_id(id)) {
-        return Err(invalid(FrameCode::BadClientId, "client_id", text::client_id_rule()));
-    }
-    let content = text::content(&content)
+    let client_id = client_id.as_deref().map(ClientId::parse).transpose();
+    let client_id = client_id.map_err(|rule| invalid(FrameCode::BadClientId, "client_id", rule))?;
+    let content = Content::parse(&content)
         .map_err(|fault| invalid(fault.code(), "content", fault.detail()))?;
-    let draft = Draft {
-        chat_id,
-        sender: call.viewer()?,
-        content: content.into(),
-        client_id: client_id.map(Arc::from),
-    };
+    let draft = Draft { chat_id, sender: call.viewer()?, content, client_id };
     Ok(match call.app.rules.post(draft).await? {
         Posted::New(message) => respond::created(&MessageJson(message)),
         Posted::Known(message) => respond::ok(&MessageJson(message)),

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::ids::{ChatId, UserId};
-use crate::text;
+use crate::text::{RoomDescription, RoomName};
 use crate::wire::Micros;
 use serde_json::json;
 
@@ -13,10 +13,9 @@ pub async fn create(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let (name, description) = (fields.text("name"), fields.optional_text("description"));
     let description = description.unwrap_or_default();
-    fields.check("name", text::room_name(&name));
-    fields.check("description", text::room_description(&description));
-    fields.finish()?;
-    let (name, description) = (name.trim().to_owned(), description.trim().to_owned());
+    let name = fields.check("name", RoomName::parse(&name));
+    let description = fields.check("description", RoomDescription::parse(&description));
+    let (name, description) = fields.finish_with(name.zip(description))?;
     let (room_id, path) = call.app.rules.create_room(call.viewer()?, name, description).await?;
     let invite_link = invite_link(call, &path);
     Ok(respond::created(&json!({"room_id": room_id, "invite_link": invite_link})))

@@ -10,7 +10,7 @@ use crate::http::views::{self, ChatLine, Composer, HistoryView};
 use crate::ids::{ChatId, Seq};
 use crate::limits::PAGE_ROWS_DEFAULT;
 use crate::message::{ChatType, Draft, Viewer};
-use crate::text;
+use crate::text::{ClientId, Content};
 use hyper::StatusCode;
 
 /// Which chat a page shows.
@@ -101,20 +101,22 @@ async fn chat_id(call: &Call, place: ChatPath) -> Result<ChatId> {
 pub async fn post(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
     let chat_id = chat_id(call, place).await?;
     let (client_id, typed) = (form.text("client_id"), form.text("content"));
-    let content = match text::content(&typed) {
+    let content = match Content::parse(&typed) {
         Ok(content) => content,
         Err(fault) => {
             let refusal = Refusal::new(Because::Invalid, fault.code().name(), fault.detail());
             return refused(call, place, &refusal, client_id, typed).await;
         }
     };
-    let client_id = if text::is_client_id(&client_id) { client_id } else { fresh_name()? };
-    let draft = Draft {
-        chat_id,
-        sender: call.viewer()?,
-        content: content.into(),
-        client_id: Some(client_id.as_str().into()),
+    let named = ClientId::parse(&client_id);
+    let named = match named {
+        Ok(named) => named,
+        Err(_) => {
+            ClientId::parse(&fresh_name()?).map_err(|rule| Error::broken("a fresh name", rule))?
+        }
     };
+    let client_id = named.to_string();
+    let draft = Draft { chat_id, sender: call.viewer()?, content, client_id: Some(named) };
     match call.app.rules.post(draft).await {
         Ok(_) => Ok(respond::see_other(&views::href(place.chat_type(), chat_id))),
         Err(error) => refused(call, place, &refusal(error)?, client_id, typed).await,

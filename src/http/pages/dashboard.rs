@@ -10,7 +10,7 @@ use crate::http::views::{self, JoinForm, PeopleSearch, Person, RoomForm};
 use crate::ids::UserId;
 use crate::limits::PEOPLE_SHOWN;
 use crate::message::ChatType;
-use crate::text;
+use crate::text::{self, RoomDescription, RoomName, SearchWord};
 use hyper::StatusCode;
 
 /// What is filled into the page's forms.
@@ -48,11 +48,11 @@ async fn refused(call: &Call, refusal: &Refusal, forms: Forms) -> Result<Answer>
 
 async fn search(call: &Call, typed: &str) -> Result<PeopleSearch> {
     let text = typed.to_owned();
-    let part = match text::search(typed) {
+    let part = match SearchWord::parse(typed) {
         Ok(part) => part,
         Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault) }),
     };
-    let found = call.app.rules.find_people(part, PEOPLE_SHOWN).await?;
+    let found = call.app.rules.find_people(&part, PEOPLE_SHOWN).await?;
     let found = found.into_iter().map(|(id, name)| Person::new(id.0, &name)).collect();
     Ok(PeopleSearch { text, found: Some(found), fault: None })
 }
@@ -75,14 +75,16 @@ pub async fn open_private(call: &Call, form: Form) -> Result<Answer> {
 
 pub async fn create_room(call: &Call, form: Form) -> Result<Answer> {
     let (name, description) = (form.text("name"), form.text("description"));
-    let name_fault = text::room_name(&name).err();
-    let description_fault = text::room_description(&description).err();
-    let mut room = RoomForm { name, description, name_fault, description_fault };
-    if room.name_fault.is_some() || room.description_fault.is_some() {
-        let forms = Forms { room, ..Forms::default() };
-        return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
-    }
-    let (name, description) = (room.name.trim().to_owned(), room.description.trim().to_owned());
+    let parsed = (RoomName::parse(&name), RoomDescription::parse(&description));
+    let mut room = RoomForm { name, description, ..RoomForm::default() };
+    let (name, description) = match parsed {
+        (Ok(name), Ok(description)) => (name, description),
+        (name, description) => {
+            (room.name_fault, room.description_fault) = (name.err(), description.err());
+            let forms = Forms { room, ..Forms::default() };
+            return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
+        }
+    };
     match call.app.rules.create_room(call.viewer()?, name, description).await {
         Ok((room_id, _)) => {
             Ok(respond::see_other(&format!("{}#panel", views::href(ChatType::Room, room_id))))

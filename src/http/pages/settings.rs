@@ -8,7 +8,7 @@ use crate::http::cookies::Cookie;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, Theme};
-use crate::text;
+use crate::text::{GivenPassword, Password};
 use hyper::StatusCode;
 
 /// Browsers keep a cookie for at most 400 days (RFC 6265bis).
@@ -53,21 +53,21 @@ pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
 
 pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
     let (current, new) = (form.text("current_password"), form.text("new_password"));
-    let mut changed = Changed {
-        current_fault: text::given_password(&current).err(),
-        new_fault: text::password(&new).err(),
-        done: false,
+    let (current, new) = match (GivenPassword::parse(&current), Password::parse(&new)) {
+        (Ok(current), Ok(new)) => (current, new),
+        (current, new) => {
+            let changed =
+                Changed { current_fault: current.err(), new_fault: new.err(), done: false };
+            return page(call, StatusCode::UNPROCESSABLE_ENTITY, changed).await;
+        }
     };
-    if changed.current_fault.is_some() || changed.new_fault.is_some() {
-        return page(call, StatusCode::UNPROCESSABLE_ENTITY, changed).await;
-    }
     let from = call.caller.subnet();
     match call.app.rules.change_password(call.viewer()?, current, new, from).await {
         Ok(()) => Ok(respond::see_other("/settings?password=changed#password-title")),
         Err(error) => {
             let refusal = refusal(error)?;
             let fault = refusal.faults.first().map_or(&refusal.detail, |fault| &fault.detail);
-            changed.current_fault = Some(fault.to_string());
+            let changed = Changed { current_fault: Some(fault.to_string()), ..Changed::default() };
             let mut answer = page(call, respond::status(refusal.because), changed).await?;
             respond::put_hints(&refusal, answer.headers_mut());
             Ok(answer)

@@ -12,7 +12,7 @@ use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
 use crate::http::views::{LoginPage, SignupFaults, SignupPage, door};
-use crate::text;
+use crate::text::{Email, GivenPassword, Password, Username};
 use hyper::StatusCode;
 
 /// Too long to guess; all that we create have this length.
@@ -43,10 +43,13 @@ fn asked_next(call: &Call) -> String {
 
 pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
     let (username, next) = (form.text("username"), next(&form).unwrap_or_else(|| "/".into()));
-    let password = form.text("password");
-    if let Err(fault) = text::given_password(&password) {
-        return login(call, StatusCode::UNPROCESSABLE_ENTITY, next, username, Some(fault));
-    }
+    let password = match GivenPassword::parse(&form.text("password")) {
+        Ok(password) => password,
+        Err(fault) => {
+            let fault = Some(fault);
+            return login(call, StatusCode::UNPROCESSABLE_ENTITY, next, username, fault);
+        }
+    };
     let user_agent = call.user_agent();
     let from = call.caller.subnet();
     let credentials = Credentials { username: username.clone(), password, user_agent, from };
@@ -66,18 +69,20 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
 pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     let next = next(&form).unwrap_or_else(|| "/".into());
     let (username, email) = (form.text("username"), form.text("email"));
-    let password = form.text("password");
-    let mut faults = SignupFaults {
-        form: None,
-        username: text::username(&username).err(),
-        email: text::email(&email).err(),
-        password: text::password(&password).err(),
+    let password = Password::parse(&form.text("password"));
+    let made = match (Username::parse(&username), Email::parse(&email), password) {
+        (Ok(username), Ok(email), Ok(password)) => chat::Signup { username, password, email },
+        (name, address, password) => {
+            let faults = SignupFaults {
+                form: None,
+                username: name.err(),
+                email: address.err(),
+                password: password.err(),
+            };
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return signup(call, status, next, username, email, faults);
+        }
     };
-    if faults.username.is_some() || faults.email.is_some() || faults.password.is_some() {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return signup(call, status, next, username, email, faults);
-    }
-    let made = chat::Signup { username: username.clone(), password, email: email.clone() };
     match call.app.rules.sign_up(made, call.caller.subnet()).await {
         Ok(user_id) => {
             let lifetime = call.app.terms.token_lifetime;
@@ -89,6 +94,7 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
         Err(error) => {
             let refusal = refusal(error)?;
             let fault = Some(refusal.detail.to_string());
+            let mut faults = SignupFaults::default();
             match refusal.code {
                 "username_taken" => faults.username = fault,
                 "email_taken" => faults.email = fault,
