@@ -17,6 +17,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_begin", include_str!("../../sql/migrations/0001_begin.sql")),
     ("0002_subnets", include_str!("../../sql/migrations/0002_subnets.sql")),
     ("0003_store_messages", include_str!("../../sql/migrations/0003_store_messages.sql")),
+    ("0004_chats_sequence", include_str!("../../sql/migrations/0004_chats_sequence.sql")),
 ];
 
 /// Which version a database is at.

@@ -6,6 +6,8 @@ use crate::support::{PATIENCE, Person, until};
 use futures_util::future::join_all;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -68,6 +70,17 @@ impl Appliance {
         let (client, connection) = config.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
         client
+    }
+
+    /// Kills PostgreSQL, and waits until another one answers.
+    async fn crash_postgres(&self) {
+        let killed = self.postmaster().unwrap();
+        kill(killed, Signal::SIGKILL).unwrap();
+        until("another one is running", || async {
+            self.postmaster().is_some_and(|pid| pid != killed)
+        })
+        .await;
+        self.wait_until_ready().await;
     }
 
     /// Ends it as the service manager would; PostgreSQL ends with it.
@@ -149,13 +162,8 @@ async fn a_postgres_killed_repeatedly_loses_and_duplicates_nothing() {
     under_load(&mut appliance, async |appliance, signals| {
         for _ in 0..3 {
             wait_for(signals, 150).await;
-            let killed = appliance.postmaster().unwrap();
-            kill(killed, Signal::SIGKILL).unwrap();
             let began = Instant::now();
-            until("another one is running", || async {
-                appliance.postmaster().is_some_and(|pid| pid != killed)
-            })
-            .await;
+            appliance.crash_postgres().await;
             wait_for(signals, 20).await;
             assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         }
@@ -174,4 +182,39 @@ async fn both_killed_at_once_lose_and_duplicate_nothing() {
         }
     })
     .await;
+}
+
+/// Before the first checkpoint everything that a sequence gave out is in the log or nowhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_in_the_first_seconds_takes_no_number_back() {
+    let mut appliance = Appliance::start().await;
+    let nobody = Person::at(appliance.base());
+    let mut given: BTreeSet<(&str, i64)> = BTreeSet::new();
+    for round in 0..3 {
+        if round > 0 {
+            appliance.crash_postgres().await;
+        }
+        let ada = nobody.joined_by(&format!("ada-{round}")).await;
+        let bob = nobody.joined_by(&format!("bob-{round}")).await;
+        let mut numbers = vec![("user", ada.id), ("user", bob.id)];
+        let mut chats = vec![ada.private_with(&bob).await];
+        for name in ["Tea", "Cake"] {
+            chats.push(ada.room(name).await.0);
+        }
+        for chat_id in chats {
+            numbers.push(("chat", chat_id));
+            let path = format!("/chats/{chat_id}/messages");
+            let message = ada.post(&path, json!({"content": "hello"})).await.expect(201);
+            numbers.push(("message", message["id"].as_i64().unwrap()));
+        }
+        for number in numbers {
+            assert!(given.insert(number), "round {round}: {number:?} was given out before");
+        }
+    }
+    // Whoever adds a sequence adds it above.
+    let unused = "select sequencename::text from pg_sequences where last_value is null";
+    let unused = appliance.database().await.query(unused, &[]).await.unwrap();
+    let unused: Vec<&str> = unused.iter().map(|row| row.get(0)).collect();
+    assert!(unused.is_empty(), "never used: {unused:?}");
+    appliance.stop();
 }
