@@ -1,2 +1,2 @@
--- The current epoch of the history.
-select epoch from meta
+-- The current epoch of the history, as clients are told it.
+select told_epoch() as epoch

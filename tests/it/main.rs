@@ -11,6 +11,7 @@ mod conformance;
 mod conventions;
 mod conversations;
 mod crashes;
+mod epochs;
 mod events_after_faults;
 mod faults;
 mod files;
