@@ -177,25 +177,8 @@ pub struct Run {
 impl Run {
     /// `messages` must be of one chat, with consecutive numbers, and not empty.
     pub fn of(messages: &[Message]) -> Option<Self> {
-        Self::within(usize::MAX, messages)
-    }
-
-    /// Like `of`, but with a limit in bytes: as many of the first messages as fit, at least one.
-    pub fn within(bytes_max: usize, messages: &[Message]) -> Option<Self> {
         let first = messages.first()?;
-        let contents: usize = messages.iter().map(|message| message.content.len()).sum();
-        let all = contents + messages.len() * MEMBERS_BYTES;
-        let mut bytes = Vec::with_capacity(all.min(bytes_max));
-        let mut ends = Vec::with_capacity(messages.len());
-        for message in messages {
-            let before = bytes.len();
-            put_text_frame(&ServerFrame::Message(MessageMembers(message)), &mut bytes);
-            if bytes.len() > bytes_max && before > 0 {
-                bytes.truncate(before);
-                break;
-            }
-            ends.push(bytes.len() as u32);
-        }
+        let (bytes, ends) = encoded(usize::MAX, messages);
         Some(Self {
             chat_id: first.chat_id,
             first: first.seq,
@@ -232,6 +215,39 @@ impl Run {
             Ok(_) => Bytes::new(),
         }
     }
+}
+
+/// Messages of one chat in order, perhaps with some missing, encoded as one frame after another.
+#[derive(Debug)]
+pub struct MessageFrames {
+    pub bytes: Bytes,
+    pub count: usize,
+}
+
+impl MessageFrames {
+    /// As many of the first messages as fit into so many bytes, but at least one.
+    pub fn within(bytes_max: usize, messages: &[Message]) -> Self {
+        let (bytes, ends) = encoded(bytes_max, messages);
+        Self { bytes: bytes.into(), count: ends.len() }
+    }
+}
+
+/// The frames of the first messages that fit, at least of one, and where each ends.
+fn encoded(bytes_max: usize, messages: &[Message]) -> (Vec<u8>, Vec<u32>) {
+    let contents: usize = messages.iter().map(|message| message.content.len()).sum();
+    let all = contents + messages.len() * MEMBERS_BYTES;
+    let mut bytes = Vec::with_capacity(all.min(bytes_max));
+    let mut ends = Vec::with_capacity(messages.len());
+    for message in messages {
+        let before = bytes.len();
+        put_text_frame(&ServerFrame::Message(MessageMembers(message)), &mut bytes);
+        if bytes.len() > bytes_max && before > 0 {
+            bytes.truncate(before);
+            break;
+        }
+        ends.push(bytes.len() as u32);
+    }
+    (bytes, ends)
 }
 
 /// One frame, header included.
@@ -368,22 +384,23 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_limited_by_its_bytes_on_the_wire() {
+    fn a_page_is_limited_by_its_bytes_on_the_wire() {
         // Each character is six bytes in JSON.
         let content: Arc<str> = "\u{1}".repeat(CONTENT_CHARS_MAX).into();
         let message = |seq| Message { content: content.clone(), ..message(seq, ChatType::General) };
         let messages: Vec<_> = (1..=100).map(message).collect();
-        let (mut rest, mut runs) = (&messages[..], 0);
-        while let Some(run) = Run::within(REPLAY_PAGE_BYTES_MAX, rest) {
-            assert_eq!(run.first, rest[0].seq);
-            assert!(run.bytes.len() <= REPLAY_PAGE_BYTES_MAX, "{} bytes", run.bytes.len());
-            rest = &rest[run.ends.len()..];
-            runs += 1;
+        let (mut rest, mut pages) = (&messages[..], 0);
+        while !rest.is_empty() {
+            let page = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, rest);
+            assert!(page.bytes.len() <= REPLAY_PAGE_BYTES_MAX, "{} bytes", page.bytes.len());
+            rest = &rest[page.count..];
+            pages += 1;
         }
         let frame = Run::of(&messages[..1]).expect("a message").bytes.len();
-        assert_eq!((rest.len(), runs), (0, messages.len().div_ceil(REPLAY_PAGE_BYTES_MAX / frame)));
-        let one = Run::within(1, &messages).expect("at least one");
-        assert_eq!((one.last(), one.bytes.len()), (Seq(1), one.ends[0] as usize));
+        assert_eq!(pages, messages.len().div_ceil(REPLAY_PAGE_BYTES_MAX / frame));
+        let one = MessageFrames::within(1, &messages);
+        assert_eq!((one.count, one.bytes.len()), (1, frame));
+        assert_eq!(MessageFrames::within(1, &[]).count, 0);
     }
 
     #[test]

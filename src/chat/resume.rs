@@ -11,7 +11,7 @@ use crate::limits::{
 use crate::message::{ChatType, Standing, Viewer};
 use crate::registry::Scope;
 use crate::store::{PageQuery, PageStart};
-use crate::wire::Run;
+use crate::wire::MessageFrames;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::future::Future;
@@ -26,7 +26,9 @@ pub struct Greeting {
 
 /// What follows a position, as much as is sent at once, and the chat's last number.
 pub struct Replay {
-    pub run: Option<Run>,
+    pub frames: MessageFrames,
+    /// There is nothing else up to here.
+    pub upto: Seq,
     pub last_seq: Seq,
 }
 
@@ -63,9 +65,14 @@ impl Rules {
         let query = PageQuery { limit: REPLAY_PAGE_ROWS, from: PageStart::After(after) };
         self.read_patiently(async || {
             let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
-            Ok(page.map(|page| Replay {
-                run: Run::within(REPLAY_PAGE_BYTES_MAX, &page.messages),
-                last_seq: page.last_seq,
+            Ok(page.map(|page| {
+                let frames = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, &page.messages);
+                let goes_on = page.has_more || frames.count < page.messages.len();
+                let upto = match page.messages[..frames.count].last() {
+                    Some(last) if goes_on => last.seq,
+                    Some(_) | None => page.last_seq.max(after),
+                };
+                Replay { frames, upto, last_seq: page.last_seq }
             }))
         })
         .await

@@ -105,7 +105,7 @@ impl ShardWorker {
     }
 
     fn replay_piece(&mut self, index: u32, piece: &ReplayPiece) {
-        let ReplayPiece { chat_id, from, last_seq, .. } = *piece;
+        let ReplayPiece { chat_id, from, upto: seq, last_seq, .. } = *piece;
         let Some(connection) = self.connections.get(index) else { return };
         let Some(follow) = connection.follow(chat_id) else { return };
         let Phase::Replaying { announce, begun } = follow.phase else { return };
@@ -118,17 +118,15 @@ impl ShardWorker {
             follow.settle(head);
             return self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
         }
-        let frames = piece.run.as_ref().map(|run| run.after(from));
-        let seq = piece.run.as_ref().map_or(from, Run::last);
-        self.errands.rules.metrics.deliveries.inc_by((seq.0 - from.0).unsigned_abs());
+        self.errands.rules.metrics.deliveries.inc_by(piece.frames.count as u64);
         let is_level = seq >= head;
         follow.seq = seq;
         follow.phase = match is_level {
             true => Phase::Live,
             false => Phase::Replaying { announce, begun: true },
         };
-        if let Some(frames) = frames {
-            self.send(index, frames);
+        if piece.frames.count > 0 {
+            self.send(index, piece.frames.bytes.clone());
         }
         if is_level && announce {
             self.send(index, text_frame(&ServerFrame::CaughtUp { chat_id, seq }));

@@ -40,9 +40,9 @@ impl Errands {
         let Follow { chat_id, chat_type, seq: from, .. } = follow;
         self.run(to, async move {
             Ok(match rules.replay(&viewer, chat_id, chat_type, from).await? {
-                Some(crate::chat::Replay { run, last_seq }) => Event::Replayed {
+                Some(crate::chat::Replay { frames, upto, last_seq }) => Event::Replayed {
                     to,
-                    piece: ReplayPiece { chat_id, from, head, run, last_seq },
+                    piece: ReplayPiece { chat_id, from, head, frames, upto, last_seq },
                 },
                 None => Event::Unreachable { to, chat_id },
             })

@@ -125,7 +125,7 @@ fn weight(event: &Event) -> usize {
         Event::Greeted { standings, .. } | Event::Confirmed { standings, .. } => {
             standings.len() * size_of::<Standing>()
         }
-        Event::Replayed { piece, .. } => piece.run.as_ref().map_or(0, |run| run.bytes.len()),
+        Event::Replayed { piece, .. } => piece.frames.bytes.len(),
         Event::Told { event, .. } => match event {
             UserEvent::Account(frame)
             | UserEvent::Read { frame, .. }

@@ -17,7 +17,7 @@ pub use shard::{Followers, Shard};
 
 use crate::ids::{ChatId, Seq, UserId};
 use crate::message::{ChatType, SessionId, Standing, Viewer};
-use crate::wire::Run;
+use crate::wire::{MessageFrames, Run};
 use bytes::Bytes;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -124,7 +124,9 @@ pub struct ReplayPiece {
     pub from: Seq,
     /// The largest number that the shard knew of when it asked.
     pub head: Seq,
-    pub run: Option<Run>,
+    pub frames: MessageFrames,
+    /// There is nothing else up to here.
+    pub upto: Seq,
     pub last_seq: Seq,
 }
 

@@ -194,11 +194,28 @@ pub enum PageStart {
     After(Seq),
 }
 
+impl PageQuery {
+    /// How many messages the page has, if nobody has deleted any.
+    fn expected(self, last_seq: Seq) -> i64 {
+        let (above, upto) = match self.from {
+            PageStart::Offset(count) => (last_seq.0 - count - self.limit, last_seq.0 - count),
+            PageStart::Before(seq) => {
+                let upto = last_seq.0.min(seq.0 - 1);
+                (upto - self.limit, upto)
+            }
+            PageStart::After(seq) => (seq.0, last_seq.0.min(seq.0 + self.limit)),
+        };
+        (upto - above.max(0)).max(0)
+    }
+}
+
 /// Messages of a chat, oldest first, and the chat's last number when they were read.
 #[derive(Debug)]
 pub struct HistoryPage {
     pub messages: Vec<Message>,
     pub last_seq: Seq,
+    /// Whether there may be more in the direction of the page, of which the last message is then the
+    /// position from which to go on.
     pub has_more: bool,
 }
 
@@ -217,7 +234,9 @@ pub fn history_statement(chat_type: ChatType) -> &'static str {
 }
 
 impl Store {
-    /// `None` if the viewer may not see the chat, or if it is of another kind.
+    /// `None` if the viewer may not see the chat, or if it is of another kind. Where somebody has deleted
+    /// messages, a page by position is filled from beyond; one by offset is shorter, so that those that
+    /// follow do not repeat anything.
     pub async fn history(
         &self,
         viewer: UserId,
@@ -233,9 +252,17 @@ impl Store {
         }
         let params: [&(dyn ToSql + Sync); 6] =
             [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
-        let rows = self.page(query.limit, history_statement(chat_type), &params).await?;
+        let mut rows = self.page(query.limit, history_statement(chat_type), &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
-        let last_seq = Seq(first.get("last_seq"));
+        let mut last_seq = Seq(first.get("last_seq"));
+        if by_position(query.from) && found(&rows) < query.expected(last_seq) {
+            let [viewer, chat_id, limit, _, before, after] = params;
+            let params = [viewer, chat_id, limit, before, after];
+            rows = self.page(query.limit, sql!("messages/history_sparse"), &params).await?;
+            let Some(first) = rows.first() else { return Ok(None) };
+            last_seq = Seq(first.get("last_seq"));
+        }
+        let is_full = found(&rows) >= query.limit;
         let names = self.names(rows.iter().filter_map(sender)).await?;
         let mut messages: Vec<Message> = rows
             .iter()
@@ -246,10 +273,13 @@ impl Store {
             .collect();
         messages.sort_by_key(|message| message.seq);
         let has_more = match query.from {
-            PageStart::Offset(_) | PageStart::Before(_) => {
-                messages.first().is_some_and(|message| message.seq > Seq(1))
+            PageStart::Offset(count) => last_seq.0 - count - query.limit > 0,
+            PageStart::Before(_) => {
+                is_full && messages.first().is_some_and(|message| message.seq > Seq(1))
             }
-            PageStart::After(_) => messages.last().is_some_and(|message| message.seq < last_seq),
+            PageStart::After(_) => {
+                is_full && messages.last().is_some_and(|message| message.seq < last_seq)
+            }
         };
         Ok(Some(HistoryPage { messages, last_seq, has_more }))
     }
@@ -274,6 +304,18 @@ const LAST_SEQS: &str = "select id, last_seq from chats where id = any ($1)";
 
 const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
      where pid = $1 and backend_start = $2";
+
+fn by_position(from: PageStart) -> bool {
+    match from {
+        PageStart::Offset(_) => false,
+        PageStart::Before(_) | PageStart::After(_) => true,
+    }
+}
+
+/// How many of the rows have a message.
+fn found(rows: &[Row]) -> i64 {
+    rows.iter().filter_map(sender).count() as i64
+}
 
 /// The sender of a row's message, if the row has one.
 fn sender(row: &Row) -> Option<UserId> {

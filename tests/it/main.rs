@@ -18,6 +18,7 @@ mod files;
 mod floods;
 mod frames;
 mod history;
+mod holes;
 mod lost_answers;
 mod machines;
 mod markup;
