@@ -83,7 +83,7 @@ test("if too many messages are waiting, the next stays in the composer, and the 
   const page = await pia.open("/general");
   await connected(page);
   await write(page, "one too many");
-  const full = page.getByRole("alert").filter({ hasText: "Too many messages wait" });
+  const full = page.getByRole("alert").filter({ hasText: "Too many messages are waiting" });
   await full.waitFor();
   assert.equal(await page.getByRole("textbox", { name: "Message" }).inputValue(), "one too many");
   await said(page, "waits 199").getByRole("button", { name: "Discard" }).click();
