@@ -52,8 +52,8 @@
 //!   `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
-//! a type for each rule), `error`, `limits` (every bound, with its reason), `waits` (those of them that
-//! tests shorten).
+//! a type for each rule), `error`, `limits` (every bound, with its reason), `waits` (those of them
+//! that tests shorten).
 //!
 //! # Where state lives
 //!
