@@ -35,7 +35,7 @@
 //!
 //! **The rules** (`chat`): what people can do, and what follows.
 //!
-//! - `post`, `lane` (commit, then publish), `batch` (what drafts become)
+//! - `post`, `lane` (commit, then publish), `batch` (what drafts become), `aside` (drafts of held chats)
 //! - `history`, `overview`, `reach`, `resume`, `read_positions`
 //! - `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter`
 //!

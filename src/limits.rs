@@ -324,6 +324,11 @@ pub const LANE_DRAFTS_MAX: usize = 8_192;
 pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// After this a commit's outcome counts as unknown and is resolved on a fresh connection.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
+/// A batch waits this long for the row of a chat that somebody else holds; then that chat's drafts are set
+/// aside. A commit on a slow SD card takes less.
+pub const LANE_LOCK_TIMEOUT: Duration = Duration::from_millis(250);
+/// How often it is looked whether a held chat is free again: a statement that waits for nothing.
+pub const LANE_ASIDE_PAUSE: Duration = Duration::from_millis(100);
 /// After this the senders of an unsettled batch are told `unavailable`.
 pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long drafts may wait without a turn of the lane before the watchdog is told: longer than any

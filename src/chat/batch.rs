@@ -15,6 +15,7 @@ use crate::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// Who is told what became of a draft.
@@ -29,6 +30,7 @@ pub struct QueuedDraft {
     /// The key by which the database recognises it.
     pub key: String,
     pub reply: Reply,
+    pub queued_at: Instant,
 }
 
 /// Generates the keys of drafts: `c` and the client's own id, or `s` and one that no other draft of any
@@ -81,6 +83,11 @@ pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
     }
     *waiting = later;
     batch
+}
+
+/// How many drafts, and the bytes of their contents.
+pub fn size(batch: &[QueuedDraft]) -> (u64, u64) {
+    (batch.len() as u64, batch.iter().map(|entry| entry.draft.content.len() as u64).sum())
 }
 
 pub fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, FrameRefusal> {
@@ -157,6 +164,7 @@ mod tests {
                 client_id: client_id.map(|id| ClientId::parse(id).expect("a name")),
             },
             key: client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}")),
+            queued_at: Instant::now(),
             reply: Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 }),
         }
     }

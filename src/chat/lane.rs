@@ -6,12 +6,15 @@
 //! neighbours down.
 
 use super::Posted;
+use super::aside::Aside;
 use super::batch::{self, Keys, QueuedDraft, Reply};
 use super::resume::Standings;
 use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::ids::ChatId;
-use crate::limits::{BATCH_DRAFTS_MAX, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSES};
+use crate::limits::{
+    BATCH_DRAFTS_MAX, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSES,
+};
 use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
@@ -21,7 +24,7 @@ use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Queues drafts for the lane's worker.
@@ -40,6 +43,13 @@ pub struct LaneState {
     /// Drafts that are waiting or being written, and the bytes of their contents.
     pub waiting: AtomicU64,
     pub waiting_bytes: AtomicU64,
+}
+
+impl LaneState {
+    fn settled(&self, drafts: u64, bytes: u64) {
+        self.waiting.fetch_sub(drafts, Relaxed);
+        self.waiting_bytes.fetch_sub(bytes, Relaxed);
+    }
 }
 
 /// The queue is full, or the lane is closed.
@@ -63,6 +73,8 @@ impl Lane {
             connection: WriterState::Never,
             is_away: false,
             doubted: FxHashSet::default(),
+            aside: Aside::default(),
+            looked_at: Instant::now(),
         };
         let worker = tokio::spawn(worker.run(queue));
         Self {
@@ -85,7 +97,7 @@ impl Lane {
         // Counted before the worker can take it, so that the counts never drop below zero.
         self.state.waiting.fetch_add(1, Relaxed);
         self.state.waiting_bytes.fetch_add(bytes, Relaxed);
-        place.send(QueuedDraft { draft, key, reply });
+        place.send(QueuedDraft { draft, key, reply, queued_at: Instant::now() });
         Ok(())
     }
 
@@ -117,6 +129,10 @@ struct LaneWorker {
     /// Chats of batches that were given up although they may have been stored: at most one batch's for
     /// each lost connection.
     doubted: FxHashSet<ChatId>,
+    /// Drafts of chats whose row somebody else holds.
+    aside: Aside,
+    /// When it was last looked whether those chats are free.
+    looked_at: Instant,
 }
 
 /// The writing connection, or what became of the last one.
@@ -135,32 +151,55 @@ impl LaneWorker {
         loop {
             if waiting.is_empty() {
                 let receiving = queue.recv_many(&mut waiting, BATCH_DRAFTS_MAX);
-                // While something is in doubt, drafts are not the only reason to connect.
-                let received = if self.doubted.is_empty() {
-                    Ok(receiving.await)
-                } else {
-                    tokio::time::timeout(RECONNECT_PAUSES.longest, receiving).await
+                // While something is in doubt or set aside, drafts are not the only thing to wait for.
+                let pause = match (self.aside.is_empty(), self.doubted.is_empty()) {
+                    (true, true) => Duration::MAX,
+                    (true, false) => RECONNECT_PAUSES.longest,
+                    (false, _) => LANE_ASIDE_PAUSE,
                 };
-                match received {
-                    Ok(0) => return,
+                match tokio::time::timeout(pause, receiving).await {
+                    Ok(0) if self.aside.is_empty() => return,
+                    // Nothing comes any more, but something is still set aside.
+                    Ok(0) => tokio::time::sleep(LANE_ASIDE_PAUSE).await,
                     Ok(_) => {}
-                    Err(_) => {
+                    Err(_) if self.aside.is_empty() => {
                         self.settle_doubts().await;
                         continue;
                     }
+                    Err(_) => {}
                 }
             }
             while waiting.len() < BATCH_DRAFTS_MAX {
                 let Ok(entry) = queue.try_recv() else { break };
                 waiting.push(entry);
             }
-            let batch = batch::next(&mut waiting);
-            let count = batch.len() as u64;
-            let bytes = batch.iter().map(|entry| entry.draft.content.len() as u64).sum();
-            self.settle(batch, Instant::now()).await;
-            self.state.waiting.fetch_sub(count, Relaxed);
-            self.state.waiting_bytes.fetch_sub(bytes, Relaxed);
+            self.look_aside(&mut waiting).await;
             self.state.turns.fetch_add(1, Relaxed);
+            if !waiting.is_empty() {
+                let batch = batch::next(&mut waiting);
+                self.settle(batch, Instant::now()).await;
+                self.state.turns.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    /// Sets aside what was queued for held chats, and takes back, in front of it, what is held no longer.
+    async fn look_aside(&mut self, waiting: &mut Vec<QueuedDraft>) {
+        self.aside.take_from(waiting);
+        if self.aside.is_empty() || self.looked_at.elapsed() < LANE_ASIDE_PAUSE {
+            return;
+        }
+        match self.store.free_chats(&self.aside.chats()).await {
+            Ok(free) => {
+                let released = self.aside.release(&free.into_iter().collect());
+                waiting.splice(..0, released);
+            }
+            Err(error) => tracing::debug!(%error, "cannot find out whether chats are still held"),
+        }
+        self.looked_at = Instant::now();
+        let late = self.aside.late(self.store.waits.settle, self.looked_at);
+        if !late.is_empty() {
+            self.fail(late, Error::unavailable("PostgreSQL", "somebody holds the row of a chat"));
         }
     }
 
@@ -181,6 +220,7 @@ impl LaneWorker {
                     }
                     return;
                 }
+                Err(WriteError::Held(error)) => return self.set_aside(batch, began, error).await,
                 Err(WriteError::Failed(error)) if batch.len() == 1 => {
                     return self.fail(batch, error);
                 }
@@ -195,6 +235,26 @@ impl LaneWorker {
                 }
             }
             backoff.pause().await;
+        }
+    }
+
+    /// Sets aside the drafts of those chats that are held, and settles the others. A lock that is not a
+    /// chat's, or is gone already, holds up the whole batch until it is tried again.
+    async fn set_aside(&mut self, mut batch: Vec<QueuedDraft>, began: Instant, error: Error) {
+        let chats: FxHashSet<ChatId> = batch.iter().map(|entry| entry.draft.chat_id).collect();
+        let all: Vec<ChatId> = chats.iter().copied().collect();
+        let free: FxHashSet<ChatId> = match self.store.free_chats(&all).await {
+            Ok(free) => free.into_iter().collect(),
+            Err(_) => FxHashSet::default(),
+        };
+        tracing::debug!(%error, chats = chats.len(), free = free.len(), "chats are held");
+        if free.len() == chats.len() {
+            self.aside.put(chats, &mut batch);
+            return;
+        }
+        self.aside.put(chats.difference(&free).copied(), &mut batch);
+        if !batch.is_empty() {
+            Box::pin(self.settle(batch, began)).await;
         }
     }
 
@@ -220,7 +280,7 @@ impl LaneWorker {
         };
         let written = writer.store(drafts).await;
         self.connection = match &written {
-            Ok(_) | Err(WriteError::Failed(_)) => WriterState::Up(writer),
+            Ok(_) | Err(WriteError::Failed(_) | WriteError::Held(_)) => WriterState::Up(writer),
             Err(WriteError::Unknown(error)) => {
                 tracing::warn!(%error, "the outcome of a batch is unknown; running it again");
                 self.doubted.extend(drafts.iter().map(|(draft, _)| draft.chat_id));
@@ -284,6 +344,7 @@ impl LaneWorker {
         let mut messages: FxHashMap<ChatId, Vec<Message>> = FxHashMap::default();
         let mut answers = Vec::with_capacity(batch.len());
         let mut callers = Vec::new();
+        let (count, bytes) = batch::size(&batch);
         for (entry, outcome) in batch.into_iter().zip(outcomes) {
             let QueuedDraft { draft, reply, .. } = entry;
             let posted = batch::posted(&draft, outcome);
@@ -306,6 +367,7 @@ impl LaneWorker {
             }
         }
         self.registry.publish(batch::runs(messages), answers).await;
+        self.state.settled(count, bytes);
         for (caller, posted) in callers {
             // The caller may have left; the message is stored all the same.
             let _left = caller.send(posted);
@@ -316,6 +378,8 @@ impl LaneWorker {
     /// broke.
     fn fail(&self, batch: Vec<QueuedDraft>, error: Error) {
         let mut error = Some(error);
+        let (count, bytes) = batch::size(&batch);
+        self.state.settled(count, bytes);
         for QueuedDraft { draft, reply, .. } in batch {
             match reply {
                 Reply::Connection(to) => {

@@ -9,7 +9,7 @@ use super::connect::connect;
 use super::{Store, add_options, chats, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::limits::DATABASE_CONNECT_TIMEOUT;
+use crate::limits::{DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT};
 use crate::message::{ChatType, Draft, Message};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -46,6 +46,8 @@ pub struct Stored {
 pub enum WriteError {
     /// PostgreSQL refused it; nothing was stored.
     Failed(Error),
+    /// Somebody else holds the row of one of its chats; nothing was stored.
+    Held(Error),
     /// No answer came; it may or may not have been stored.
     Unknown(Error),
 }
@@ -69,7 +71,8 @@ pub struct Writer {
 impl Writer {
     pub async fn connect(store: &Store) -> Result<Self> {
         let mut config = store.config.clone();
-        add_options(&mut config, "-c enable_seqscan=off");
+        let lock_timeout = LANE_LOCK_TIMEOUT.as_millis();
+        add_options(&mut config, &format!("-c enable_seqscan=off -c lock_timeout={lock_timeout}"));
         // So that it can be told from the others in PostgreSQL's own lists.
         let name = config.get_application_name().unwrap_or_default();
         let name = format!("{name} lane");
@@ -116,11 +119,18 @@ const BACKEND: &str =
 /// An error that PostgreSQL sent while the connection stays alive refuses the whole batch; after any
 /// other error it is unknown what happened.
 fn write_error(error: tokio_postgres::Error) -> WriteError {
-    let is_answer = error.as_db_error().is_some_and(|answer| {
-        use tokio_postgres::error::Severity;
-        !matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
-    });
-    if is_answer { WriteError::Failed(error.into()) } else { WriteError::Unknown(error.into()) }
+    use tokio_postgres::error::{Severity, SqlState};
+    match error.as_db_error() {
+        Some(answer) if answer.code() == &SqlState::LOCK_NOT_AVAILABLE => {
+            WriteError::Held(error.into())
+        }
+        Some(answer)
+            if !matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) =>
+        {
+            WriteError::Failed(error.into())
+        }
+        Some(_) | None => WriteError::Unknown(error.into()),
+    }
 }
 
 /// The drafts of a batch as column arrays, which the statement takes.
@@ -292,6 +302,13 @@ impl Store {
         Ok(rows.is_empty())
     }
 
+    /// Those of these chats whose row nobody holds; waits for none.
+    pub async fn free_chats(&self, chats: &[ChatId]) -> Result<Vec<ChatId>> {
+        let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
+        let rows = self.rows(FREE_CHATS, &[&ids]).await?;
+        Ok(rows.iter().map(|row| ChatId(row.get("id"))).collect())
+    }
+
     /// The last numbers of these chats.
     pub async fn last_seqs(&self, chats: &[ChatId]) -> Result<Vec<(ChatId, Seq)>> {
         let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
@@ -299,6 +316,9 @@ impl Store {
         Ok(rows.iter().map(|row| (ChatId(row.get("id")), Seq(row.get("last_seq")))).collect())
     }
 }
+
+const FREE_CHATS: &str =
+    "select id from chats where id = any ($1) order by id for no key update skip locked";
 
 const LAST_SEQS: &str = "select id, last_seq from chats where id = any ($1)";
 

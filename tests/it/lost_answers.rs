@@ -80,6 +80,38 @@ async fn a_change_of_password_whose_answer_is_lost_ends_other_sessions_all_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_held_chat_delays_its_own_messages_only() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let private = ada.private_with(&bob).await;
+    let mut writer = ada.socket("/ws").await;
+    let holder = server.database.client().await;
+    holder.batch_execute("begin; select from chats where id = 1 for update").await.unwrap();
+    let draft = |chat_id: i64, n: i64| {
+        let client_id = format!("{chat_id}.{n}");
+        json!({"type": "message", "chat_id": chat_id, "content": client_id, "client_id": client_id})
+    };
+    for n in 1..=8 {
+        writer.send(draft(1, n)).await;
+        writer.send(draft(private, n)).await;
+    }
+    for n in 1..=8 {
+        let ack = writer.expect("ack").await;
+        assert_eq!((&ack["chat_id"], &ack["seq"]), (&json!(private), &json!(n)));
+    }
+    bob.say(private, "nobody else waits").await;
+    // What comes later for the held chat comes behind what waits for it.
+    for n in 9..=12 {
+        writer.send(draft(1, n)).await;
+    }
+    holder.batch_execute("rollback").await.unwrap();
+    for n in 1..=12 {
+        let ack = writer.expect("ack").await;
+        assert_eq!((&ack["client_id"], &ack["seq"]), (&json!(format!("1.{n}")), &json!(n)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_locked_chat_is_given_up_in_time_and_others_flow() {
     let server = Server::waiting(hasty()).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
