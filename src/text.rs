@@ -102,7 +102,9 @@ impl ContentFault {
 
     pub fn detail(self) -> String {
         match self {
-            Self::Empty => "Write something: a message needs at least one character.".into(),
+            Self::Empty => {
+                "Write something: a message needs at least one character that can be seen.".into()
+            }
             Self::TooLong => {
                 format!("A message has at most {} characters.", grouped(CONTENT_CHARS_MAX))
             }
@@ -114,7 +116,7 @@ impl ContentFault {
 /// The content without trailing white space; neither empty nor too long, and without NUL.
 fn content(raw: &str) -> Result<&str, ContentFault> {
     let text = raw.trim_end();
-    if text.is_empty() {
+    if !is_visible(text) {
         Err(ContentFault::Empty)
     } else if longer_than(text, CONTENT_CHARS_MAX) {
         Err(ContentFault::TooLong)
@@ -190,7 +192,9 @@ fn room_name(raw: &str) -> Result<&str, String> {
     let text = raw.trim();
     if text.is_empty() || longer_than(text, ROOM_NAME_CHARS_MAX) {
         Err(format!("A room's name has 1 to {ROOM_NAME_CHARS_MAX} characters."))
-    } else if text.chars().any(|c| c.is_control() || is_deceptive(c)) {
+    } else if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+        || hides_something(text)
+    {
         Err("A room's name cannot contain control, invisible or direction-changing characters."
             .into())
     } else {
@@ -294,10 +298,34 @@ pub fn json_depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// Bidirectional controls and zero-width characters, which can make one name look like another.
-fn is_deceptive(c: char) -> bool {
-    matches!(c, '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+/// Characters that nobody sees, white space aside: Unicode's Default_Ignorable_Code_Point, and the empty
+/// Braille pattern. By them, and by the direction that some of them turn, one name is made to look like another.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
+        | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
+        | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Whether there is anything to see.
+fn is_visible(text: &str) -> bool {
+    text.chars().any(|c| !c.is_whitespace() && !is_unseen(c))
+}
+
+/// Whether something in a name cannot be seen where it stands. What makes an emoji of a symbol, or one emoji of
+/// several, belongs to what is seen; after a letter or a digit it is nothing.
+fn hides_something(name: &str) -> bool {
+    let mut before = ' ';
+    name.chars().any(|c| {
+        let is_part = matches!(c, '\u{200D}' | '\u{FE0F}')
+            && !before.is_alphanumeric()
+            && !before.is_whitespace()
+            && !is_unseen(before)
+            || c == '\u{200D}' && before == '\u{FE0F}';
+        before = c;
+        is_unseen(c) && !is_part
+    })
 }
 
 /// A number as people read it: `4,000`.
@@ -329,7 +357,14 @@ mod tests {
     #[test]
     fn content_is_trimmed_at_its_end_and_bounded_in_characters() {
         assert_eq!(content("  hi \n\t"), Ok("  hi"));
-        assert_eq!(content(" \n"), Err(ContentFault::Empty));
+        for nothing in
+            [" \n", "\u{3164}", "\u{200B}\u{FEFF}", "\u{2800} \u{AD}", "\u{E0041}", "\u{FE0F}"]
+        {
+            assert_eq!(content(nothing), Err(ContentFault::Empty), "{nothing:?}");
+        }
+        for seen in ["\u{3164}x", "👩\u{200D}👧", "\u{301}", "."] {
+            assert_eq!(content(seen), Ok(seen));
+        }
         let longest = "𝄞".repeat(CONTENT_CHARS_MAX);
         assert_eq!(content(&longest), Ok(longest.as_str()));
         assert_eq!(content(&"x".repeat(CONTENT_CHARS_MAX + 1)), Err(ContentFault::TooLong));
@@ -369,6 +404,30 @@ mod tests {
         assert_eq!(room_name("  Tea & cake "), Ok("Tea & cake"));
         assert!(room_name("\u{200B}").is_err());
         assert!(room_name("a\nb").is_err());
+        for hidden in [
+            "\u{3164}",
+            "\u{2800}",
+            "Tea\u{3164}",
+            "Te\u{AD}a",
+            "Tea\u{FE0F}",
+            "Te\u{200D}a",
+            "Tea\u{E0020}",
+            "\u{115F}Tea",
+            "1\u{200C}2",
+            "a\u{2028}b",
+            "👍\u{200D}\u{200D}👍",
+        ] {
+            assert!(room_name(hidden).is_err(), "{hidden:?}");
+        }
+        for seen in [
+            "❤\u{FE0F} hearts",
+            "👩\u{200D}🚀",
+            "👩\u{200D}❤\u{FE0F}\u{200D}👩",
+            "Té e\u{301}",
+            "चाय",
+        ] {
+            assert!(room_name(seen).is_ok(), "{seen:?}");
+        }
     }
 
     #[test]
