@@ -9,24 +9,28 @@ FORMATTED = 'assets/css/*' 'assets/js/*'
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: build run test lint format bundles load figures bench install need-npm need-rust
+# What a person can make: the targets that have a description behind two number signs.
+help:
+	@sed -n 's/^\([a-z]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-14s %s\n", $$1, $$2 }'
 
-build: need-rust
+.PHONY: help build run test lint format bundles load figures bench install need-npm need-rust
+
+build: need-rust ## build the program: target/release/snug
 	@.ci/need cc
 	cargo build --release --locked
 
-run: build
+run: build ## build it and serve, with a PostgreSQL of its own
 	@.ci/need postgresql
 	@exec $(TARGET)/release/snug serve
 
-test: need-rust
-	@.ci/need cc postgresql venv node chromium
+test: need-rust ## everything that a change must pass
+	@.ci/need cc postgresql venv node chromium systemd
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
 	tests/schemathesis/run --generation-deterministic
 	tests/browser/run
 
-lint: need-rust need-npm
+lint: need-rust need-npm ## formatting, warnings, bundles
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	$(NPM)/prettier --log-level=warn --check $(FORMATTED)
@@ -34,14 +38,14 @@ lint: need-rust need-npm
 	@diff -qr assets/bundles $(TARGET)/bundles || { echo "snug: run make bundles" >&2; exit 1; }
 
 # Templates are formatted by hand: tests/it/templates.rs says what is crooked in them.
-format: need-rust need-npm
+format: need-rust need-npm ## put sources into their form
 	cargo fmt --all
 	$(NPM)/prettier --log-level=warn --write $(FORMATTED)
 
 # The scripts as release builds serve them, one file a page kind. They are checked in, so that a build
 # needs nothing but Rust: make them anew with each change of assets/js. Their first line says what they
 # were made from.
-bundles: need-npm
+bundles: need-npm ## make the scripts of release builds
 	@$(call bundle,assets/bundles)
 
 define bundle
@@ -52,25 +56,25 @@ endef
 
 # How many people does this machine bear? For other measurements, see: make load ARGS="--help"
 load: ARGS = --start $(TARGET)/release/snug size
-load: build
+load: build ## how many people this machine bears; ARGS="--help" for more
 	@.ci/need postgresql
 	cargo build --release --locked --package snug-load
 	@$(TARGET)/release/snug-load $(ARGS)
 
 # The tables of docs/performance.md, measured on this machine.
-figures: build
+figures: build ## measure the tables of docs/performance.md
 	@.ci/need postgresql
 	cargo build --release --locked --package snug-load
 	@TARGET=$(TARGET) tests/load/figures
 
 # Times the small parts: frames, JSON, publishing, a page of history. FILTER=frames picks some.
-bench: need-rust
+bench: need-rust ## time the small parts; FILTER=frames picks some
 	@.ci/need cc postgresql
 	cargo bench --locked --bench parts -- $(FILTER)
 
-# As root, after `make`: installs the account, the program, the unit, and a settings file if there is none.
-install:
-	@test -x $(TARGET)/release/snug || { echo "snug: there is nothing to install yet; run make first, not as root" >&2; exit 1; }
+# As root, after `make build`: installs the account, the program, the unit, and a settings file if there is none.
+install: ## as root, after make build: the program, its account and its unit
+	@test -x $(TARGET)/release/snug || { echo "snug: there is nothing to install yet; run make build first, not as root" >&2; exit 1; }
 	install -D -m 755 $(TARGET)/release/snug "$(DESTDIR)$(PREFIX)/bin/snug"
 	install -D -m 644 systemd/snug.service "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.service"
 	install -D -m 644 systemd/snug.socket "$(DESTDIR)$(PREFIX)/lib/systemd/system/snug.socket"
