@@ -108,6 +108,8 @@ pub const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// The pause after a failed accept (usually because no file descriptors are left): long enough not to
 /// spin, short enough not to matter.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Without another failure for this long, connections count as accepted again.
+pub const ACCEPT_CALM: Duration = Duration::from_secs(2);
 /// For how long, and how much, we read what a peer is still sending after our last answer.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;

@@ -65,7 +65,14 @@ fn say(
 ) -> Result<(), Fatal> {
     let _logging = log::start("warn")?;
     let runtime = runtime()?;
-    let said = runtime.block_on(command(config));
+    let said = runtime.block_on(async {
+        let stopped = stop_asked(signals()?);
+        tokio::select! {
+            said = command(config) => said,
+            // If it has started a PostgreSQL, dropping the command stops that.
+            () = stopped => Err(Fatal::new("stopped by a signal before it was done")),
+        }
+    });
     runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
     print(&said?)
 }
@@ -75,11 +82,11 @@ async fn serve(config: Config, inherited: Option<std::net::TcpListener>) -> Resu
         Some(socket) => server::adopt(socket).map_err(|error| {
             Fatal::new(format!("cannot use the socket that systemd passes: {error}"))
         })?,
-        None => server::bind(config.listen).map_err(|error| unbindable(config.listen, &error))?,
+        None => server::bind(config.listen).map_err(|error| {
+            unbindable(config.called.name("SNUG_LISTEN"), config.listen, &error)
+        })?,
     };
-    let signals =
-        signals().map_err(|error| Fatal::new(format!("cannot wait for signals: {error}")))?;
-    snug::run(config, listener, stop_asked(signals)).await
+    snug::run(config, listener, stop_asked(signals()?)).await
 }
 
 /// Each socket is a file; most systems start with 1,024 and allow far more on request.
@@ -115,30 +122,60 @@ fn runtime() -> Result<Runtime, Fatal> {
         .map_err(|error| Fatal::new(format!("cannot start threads: {error}")))
 }
 
-fn unbindable(address: SocketAddr, error: &io::Error) -> Fatal {
+fn unbindable(setting: &str, address: SocketAddr, error: &io::Error) -> Fatal {
     Fatal::new(match error.kind() {
         io::ErrorKind::AddrInUse => format!(
-            "SNUG_LISTEN: {address} is in use by another program; stop it or choose another port"
+            "{setting}: {address} is in use by another program; stop it or choose another port"
         ),
         io::ErrorKind::AddrNotAvailable => format!(
-            "SNUG_LISTEN: {address} is not an address of this machine; 0.0.0.0 and [::] mean all of them"
+            "{setting}: {address} is not an address of this machine; 0.0.0.0 and [::] mean all of them"
         ),
         io::ErrorKind::PermissionDenied => format!(
-            "SNUG_LISTEN: {address} needs a privilege that this user lacks; use a port from 1024 up"
+            "{setting}: {address} needs a privilege that this user lacks; use a port from 1024 up"
         ),
-        _ => format!("SNUG_LISTEN: cannot listen on {address}: {error}"),
+        _ => format!("{setting}: cannot listen on {address}: {error}"),
     })
 }
 
-/// The handlers are installed before anything starts, so that no signal is missed.
-fn signals() -> io::Result<(Signal, Signal)> {
-    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+/// What asks us to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    /// The terminal was closed; none if that is to be ignored, as `nohup` wants it.
+    hangup: Option<Signal>,
 }
 
-async fn stop_asked((mut terminate, mut interrupt): (Signal, Signal)) {
+/// The handlers are installed before anything starts, so that no signal is missed.
+fn signals() -> Result<Signals, Fatal> {
+    let install = || {
+        let hangup = (!ignores_hangup()).then(|| signal(SignalKind::hangup())).transpose()?;
+        let (terminate, interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Signals { terminate, interrupt, hangup })
+    };
+    install().map_err(|error: io::Error| Fatal::new(format!("cannot wait for signals: {error}")))
+}
+
+/// Whether whoever started us had the signal ignored; the first signal is the lowest bit.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 != 0)
+}
+
+async fn stop_asked(mut signals: Signals) {
+    let hung_up = async {
+        match &mut signals.hangup {
+            Some(hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = signals.terminate.recv() => {}
+        _ = signals.interrupt.recv() => {}
+        _ = hung_up => {}
     }
 }
 

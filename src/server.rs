@@ -13,8 +13,8 @@ pub use listener::{adopt, bind};
 use crate::http::App;
 use crate::http::{Peer, serve};
 use crate::limits::{
-    ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX, LINGER_BYTES_MAX,
-    LINGER_TIMEOUT, REQUESTS_STOP_TIMEOUT,
+    ACCEPT_CALM, ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX,
+    LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
 use connection_limits::{ConnectionLimits, Guest};
@@ -30,12 +30,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// Accepts until told to stop, then waits for the requests under way.
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     // Each connection holds a sender; when all of them are gone, the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
     let limits = ConnectionLimits::new();
+    let mut shortage = Shortage::default();
     let is_trusted = |address: IpAddr| {
         let proxies = &app.terms.trusted_proxies;
         proxies.iter().any(|network| network.contains(&address.to_canonical()))
@@ -47,6 +49,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
         };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            () = shortage.over() => continue,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
@@ -65,7 +68,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                 // Boxed, because spawning moves a task several times, and this one is large.
                 tokio::spawn(Box::pin(connection.serve(stream, peer)));
             }
-            Err(error) => pause(&error).await,
+            Err(error) => shortage.pause(&error).await,
         }
     }
     drop((listener, open));
@@ -74,13 +77,34 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
     }
 }
 
-/// A connection that ended before it was accepted is nothing to worry about. When the process has no
-/// file descriptors left, trying again at once would only burn a core.
-async fn pause(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
-        tracing::warn!(%error, "connections cannot be accepted for a moment");
+/// A time without file descriptors, or whatever else accepting needs: its beginning and its end are logged.
+#[derive(Default)]
+struct Shortage {
+    /// When it was noticed last.
+    last: Option<Instant>,
+}
+
+impl Shortage {
+    /// A connection that ended before it was accepted is nothing to worry about. When the process has no
+    /// file descriptors left, trying again at once would only burn a core.
+    async fn pause(&mut self, error: &io::Error) {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+        if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+            return;
+        }
+        if self.last.replace(Instant::now()).is_none() {
+            tracing::warn!(%error, "connections cannot be accepted at present");
+        }
         tokio::time::sleep(ACCEPT_PAUSE).await;
+    }
+
+    /// Returns when it has been over for a while: as long as files run out, each that is closed lets in one
+    /// connection.
+    async fn over(&mut self) {
+        let Some(last) = self.last else { return std::future::pending().await };
+        tokio::time::sleep_until(last + ACCEPT_CALM).await;
+        self.last = None;
+        tracing::info!("connections are accepted again");
     }
 }
 

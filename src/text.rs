@@ -341,6 +341,11 @@ pub fn grouped(number: impl std::fmt::Display) -> String {
     grouped
 }
 
+/// A duration as the log shows it: milliseconds with one decimal.
+pub fn millis(duration: std::time::Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
 /// A size as people read it: `64 KiB`.
 pub fn kib(bytes: i64) -> String {
     format!("{} KiB", bytes / 1024)

@@ -31,6 +31,13 @@ pub struct HttpTerms {
     pub waits: RequestWaits,
 }
 
+impl HttpTerms {
+    /// The address at which people open the pages.
+    pub fn address(&self) -> String {
+        self.public_url.as_ref().map_or_else(|| self.home.clone(), ToString::to_string)
+    }
+}
+
 pub struct App {
     pub terms: HttpTerms,
     pub rules: Arc<Rules>,

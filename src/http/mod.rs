@@ -32,6 +32,7 @@ pub use app::{App, HttpTerms};
 use crate::error::{Because, Error, Result};
 use crate::live::Ticket;
 use crate::message::Viewer;
+use crate::text;
 use body::{Fields, Query};
 use bytes::Bytes;
 use cookies::Cookie;
@@ -121,7 +122,8 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
         &request,
         found.as_ref().ok().map(|(route, _)| *route),
     );
-    let mut seen = Seen { scheme: Scheme::Http, user: None };
+    let is_routine = matches!(&found, Ok((route, _)) if route.access.is_routine());
+    let mut seen = Seen { scheme: Scheme::Http, address: peer.address.to_canonical(), user: None };
     let mut answer = match answer(&peer, request, found, &mut seen).await {
         Ok(answer) => answer,
         Err(error) => reader.refusal(&peer.app, &error, &id),
@@ -136,23 +138,55 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     peer.app.rules.metrics.answered(name, status);
-    let duration_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    let user = seen.user.map_or(0, |viewer| viewer.user_id.0);
-    tracing::info!(
-        request.id = id,
-        %method,
-        path = %path.escape_debug(),
+    let line = RequestLine {
+        id: &id,
+        method: &method,
+        path: &path,
         status,
-        user.id = user,
-        duration_ms,
-        "request"
-    );
+        user: seen.user.map_or(0, |viewer| viewer.user_id.0),
+        duration_ms: text::millis(began.elapsed()),
+        // Whoever is refused something may be guessing.
+        address: (status >= 400).then_some(seen.address),
+    };
+    line.log(is_routine);
     answer
+}
+
+struct RequestLine<'a> {
+    id: &'a str,
+    method: &'a Method,
+    path: &'a str,
+    status: u16,
+    user: i64,
+    duration_ms: f64,
+    address: Option<IpAddr>,
+}
+
+impl RequestLine<'_> {
+    /// What balancers and monitoring ask for every few seconds would fill the log.
+    fn log(&self, is_routine: bool) {
+        macro_rules! event {
+            ($level:ident) => {
+                tracing::$level!(
+                    request.id = self.id,
+                    method = %self.method,
+                    path = %self.path.escape_debug(),
+                    status = self.status,
+                    user.id = self.user,
+                    address = self.address.map(tracing::field::display),
+                    duration_ms = self.duration_ms,
+                    "request"
+                )
+            };
+        }
+        if is_routine { event!(debug) } else { event!(info) }
+    }
 }
 
 /// What the log and the headers need from a request, even if it is refused.
 struct Seen {
     scheme: Scheme,
+    address: IpAddr,
     user: Option<Arc<Viewer>>,
 }
 
@@ -170,6 +204,7 @@ async fn answer(
     let probe = is_probe.then_some(parts.version);
     let caller = Caller::of(app, peer.address, &headers, authority, probe)?;
     seen.scheme = caller.scheme;
+    seen.address = caller.address;
     if !is_probe {
         guard::refuse_foreign_host(app, &caller)?;
     }

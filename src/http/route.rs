@@ -34,6 +34,14 @@ pub enum Access {
 }
 
 impl Access {
+    /// Whether machines ask for it every few seconds.
+    pub fn is_routine(self) -> bool {
+        match self {
+            Self::Probe | Self::Operator => true,
+            Self::Anyone | Self::OptionalUser | Self::User => false,
+        }
+    }
+
     /// Whether visitors have to sign in first.
     pub fn needs_user(self) -> bool {
         match self {

@@ -48,7 +48,7 @@ pub struct Connection {
     /// Whether it asked for `welcome` again.
     pub wants_greeting: bool,
     pub is_dirty: bool,
-    _seat: Seat,
+    pub seat: Seat,
 }
 
 /// What a connection needs until it has been welcomed.
@@ -164,7 +164,7 @@ impl Connection {
             is_outdated: false,
             wants_greeting: false,
             is_dirty: false,
-            _seat: seat,
+            seat,
         }
     }
 

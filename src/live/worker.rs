@@ -321,7 +321,12 @@ impl ShardWorker {
         if connection.is_closing() {
             return;
         }
-        tracing::debug!(user.id = %connection.viewer.user_id, code = close.code(), "closing a socket");
+        tracing::debug!(
+            user.id = %connection.viewer.user_id,
+            address = %connection.seat.address(),
+            code = close.code(),
+            "closing a socket"
+        );
         match connection.close(close, now, &self.waits) {
             Sent::Fine | Sent::TooSlow => self.schedule(index, true),
             Sent::Gone => self.remove(index),

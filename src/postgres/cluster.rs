@@ -10,6 +10,7 @@ use super::directory::{Directory, one_line, refuse, write_whole};
 use super::find::Programs;
 use crate::error::Fatal;
 use crate::limits::{PG_INITDB_TIMEOUT, PG_PROGRAM_TIMEOUT, PG_REMAINS_MAX};
+use crate::text;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -129,7 +130,7 @@ async fn init(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
     tracing::info!(
         directory = %directory.cluster().display(),
         version = programs.major,
-        duration_ms = begun.elapsed().as_millis(),
+        duration_ms = text::millis(begun.elapsed()),
         "created a PostgreSQL cluster",
     );
     Ok(())
@@ -141,10 +142,12 @@ fn make_draft(directory: &Directory) -> Result<PathBuf, Fatal> {
     let Account { uid, gid, .. } = directory.account;
     for number in 1..=PG_REMAINS_MAX {
         let draft = directory.file(&format!("{REMAINS}{number}"));
-        let made = DirBuilder::new()
-            .mode(0o700)
-            .create(&draft)
-            .and_then(|()| std::os::unix::fs::chown(&draft, Some(uid), Some(gid)));
+        // The service's unit forbids the call that gives files away.
+        let given = || match directory.account.differs {
+            true => std::os::unix::fs::chown(&draft, Some(uid), Some(gid)),
+            false => Ok(()),
+        };
+        let made = DirBuilder::new().mode(0o700).create(&draft).and_then(|()| given());
         match made {
             Ok(()) => return Ok(draft),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

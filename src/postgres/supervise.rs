@@ -14,6 +14,7 @@ use crate::error::Fatal;
 use crate::limits::{
     PG_ANSWER_TIMEOUT, PG_LIFETIME_SOUND, PG_LOG_CHECK_INTERVAL, PG_RESTART_PAUSES,
 };
+use crate::text;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -38,7 +39,7 @@ pub(super) async fn start(
         let adopted = postmaster.adopted();
         match ready(directory, &mut postmaster).await {
             Ok(()) => {
-                let (pid, duration_ms) = (postmaster.pid(), begun.elapsed().as_millis());
+                let (pid, duration_ms) = (postmaster.pid(), text::millis(begun.elapsed()));
                 let how = if adopted { "adopted" } else { "started" };
                 tracing::info!(pid, duration_ms, "{how} PostgreSQL");
                 return Ok(postmaster);

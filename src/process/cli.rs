@@ -42,7 +42,7 @@ pub enum Parsed {
         /// The settings, by the name of their environment variable.
         flags: BTreeMap<&'static str, String>,
     },
-    /// The output of `--help` or `--version`.
+    /// The output of `help` or `version`, however they were asked for.
     Show(String),
 }
 
@@ -57,6 +57,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Fa
             _ => return Err(Fatal::usage(one_line(&error))),
         },
     };
+    if matches.subcommand_name() == Some("version") {
+        return Ok(Parsed::Show(command_line().render_long_version()));
+    }
     let flags = FLAGS
         .iter()
         .filter_map(|flag| Some((flag.variable, matches.get_one::<String>(flag.name)?.clone())))
@@ -163,7 +166,6 @@ fn command_line() -> clap::Command {
         ))
         .override_usage("snug [COMMAND] [SETTINGS]")
         .after_help(AFTER_HELP)
-        .disable_help_subcommand(true)
         .subcommand_help_heading("Commands")
         .args(FLAGS.iter().map(argument))
         .subcommand(clap::Command::new("serve").about("Serve the chat; the default"))
@@ -171,7 +173,8 @@ fn command_line() -> clap::Command {
             clap::Command::new("config").about("Print the settings in force, secrets masked"),
         )
         .subcommand(user())
-        .subcommand(token());
+        .subcommand(token())
+        .subcommand(clap::Command::new("version").about("Print the version"));
     // Building hands the flags down to the commands; only then can their own help leave them out.
     line.build();
     without_settings(line)
@@ -189,7 +192,6 @@ fn user() -> clap::Command {
     clap::Command::new("user")
         .about("Create and list accounts")
         .subcommand_required(true)
-        .disable_help_subcommand(true)
         .subcommand_help_heading("Commands")
         .subcommand(add)
         .subcommand(clap::Command::new("list").about("Print all accounts, one per line"))
@@ -252,7 +254,8 @@ fn one_line(error: &clap::Error) -> String {
         .iter()
         .find_map(|kind| match error.get(*kind)? {
             ContextValue::String(name) => Some(name.as_str()),
-            ContextValue::Strings(names) => names.first().map(String::as_str),
+            // The nearest comes last.
+            ContextValue::Strings(names) => names.last().map(String::as_str),
             _ => None,
         })
         .map(|name| format!("; did you mean {name}?"))
@@ -341,7 +344,10 @@ mod tests {
             ("snug --colour", "'--colour'"),
             ("snug --listn x", "did you mean --listen?"),
             ("snug --jwt-secret x", "--jwt-secret-file"),
-            ("snug serv", "'serv'"),
+            ("snug serv", "did you mean serve?"),
+            ("snug servee", "did you mean serve?"),
+            ("snug confg", "did you mean config?"),
+            ("snug user lst", "did you mean list?"),
             ("snug config extra", "'extra'"),
             ("snug user", "requires a subcommand"),
             ("snug user add ada", "<EMAIL>"),
@@ -370,5 +376,9 @@ mod tests {
         }
         assert!(!shown("snug config --help").contains("--listen"));
         assert!(shown("snug --version").starts_with("snug 0."));
+        assert_eq!(shown("snug version"), shown("snug --version"));
+        assert_eq!(shown("snug help"), shown("snug --help"));
+        assert_eq!(shown("snug help token"), shown("snug token --help"));
+        assert_eq!(shown("snug user help add"), shown("snug user add --help"));
     }
 }

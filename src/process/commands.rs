@@ -43,7 +43,7 @@ pub async fn list_users(config: &Config) -> Result<String, Fatal> {
         let (mut list, mut after) = (String::new(), UserId(0));
         loop {
             let users = rules.list_users(after, PAGE_ROWS_MAX).await?;
-            let Some(last) = users.last() else { return Ok(list) };
+            let Some(last) = users.last() else { break };
             after = last.user_id;
             for user in &users {
                 let since = user.created_at.strftime("%Y-%m-%d");
@@ -52,6 +52,10 @@ pub async fn list_users(config: &Config) -> Result<String, Fatal> {
                     writeln!(list, "{}\t{}\t{}\t{since}", user.user_id, user.username, user.email);
             }
         }
+        if list.is_empty() {
+            list.push_str("there are no accounts yet; snug user add creates one\n");
+        }
+        Ok(list)
     })
     .await
 }

@@ -35,10 +35,12 @@ impl Database {
         config.known_key()?;
         let options = match &config.database {
             DatabaseSetting::External(url) => {
-                return Ok(Self {
-                    store: Store::external(url.expose(), config.waits.database)?,
-                    private: None,
-                });
+                let setting = config.called.name("SNUG_DATABASE_URL");
+                let store =
+                    Store::external(url.expose(), config.waits.database).map_err(|fatal| {
+                        Fatal::usage(fatal.message.replacen("SNUG_DATABASE_URL", setting, 1))
+                    })?;
+                return Ok(Self { store, private: None });
             }
             DatabaseSetting::Private => {
                 Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() }

@@ -113,6 +113,7 @@ async fn serve(
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
     tracing::info!(address, "serving");
+    tracing::info!("Open {}", app.terms.address());
     systemd::ready(&format!("serving on {address}"));
 
     let ended = tokio::select! {

@@ -83,6 +83,13 @@ impl Seats {
     }
 }
 
+impl Seat {
+    /// Where its socket comes from.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.taken.lock();

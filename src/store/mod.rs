@@ -127,7 +127,7 @@ impl Store {
     pub fn external(url: &str, waits: DatabaseWaits) -> Result<Self, Fatal> {
         let config = url.parse().map_err(|error: tokio_postgres::Error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            Fatal::new(format!(
+            Fatal::usage(format!(
                 "SNUG_DATABASE_URL is not valid ({}); write it like postgres://user:password@host:5432/database",
                 cause.unwrap_or_default()
             ))

@@ -48,7 +48,7 @@ fn wrong_usage_is_one_line_and_status_2() {
 #[test]
 fn a_misspelt_setting_stops_every_command() {
     for command in [&[][..], &["config"]] {
-        let line = refused(1, command, &[("SNUG_LISTN", "127.0.0.1:1")]);
+        let line = refused(2, command, &[("SNUG_LISTN", "127.0.0.1:1")]);
         assert_eq!(line, "snug: SNUG_LISTN is not a setting; did you mean SNUG_LISTEN?\n");
     }
 }
@@ -56,13 +56,13 @@ fn a_misspelt_setting_stops_every_command() {
 #[test]
 fn a_bad_value_stops_the_start_and_names_its_setting() {
     assert!(
-        refused(1, &[], &[("SNUG_LISTEN", "everywhere")]).contains("SNUG_LISTEN: \"everywhere\"")
+        refused(2, &[], &[("SNUG_LISTEN", "everywhere")]).contains("SNUG_LISTEN: \"everywhere\"")
     );
-    assert!(refused(1, &["--listen", "x\ny"], &[]).contains("--listen: \"x\\ny\""));
-    let line = refused(1, &[], &[("SNUG_JWT_SECRET", "hunter2")]);
+    assert!(refused(2, &["--listen", "x\ny"], &[]).contains("--listen: \"x\\ny\""));
+    let line = refused(2, &[], &[("SNUG_JWT_SECRET", "hunter2")]);
     assert!(line.contains("SNUG_JWT_SECRET is too short") && !line.contains("hunter2"), "{line}");
     let sample = "replace-me-with-the-output-of-openssl-rand-base64-32";
-    assert!(refused(1, &[], &[("SNUG_JWT_SECRET", sample)]).contains("sample"));
+    assert!(refused(2, &[], &[("SNUG_JWT_SECRET", sample)]).contains("sample"));
 }
 
 #[test]
@@ -78,7 +78,10 @@ fn an_occupied_port_stops_the_start_and_is_named() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().to_str().unwrap();
     let line = refused(1, &["--listen", &address, "--data-dir", directory], &[]);
-    assert!(line.contains("SNUG_LISTEN") && line.contains(&address), "{line}");
+    assert!(line.starts_with(&format!("snug: --listen: {address} is in use")), "{line}");
+    let variables = [("SNUG_LISTEN", address.as_str()), ("SNUG_DATA_DIR", directory)];
+    let line = refused(1, &[], &variables);
+    assert!(line.starts_with(&format!("snug: SNUG_LISTEN: {address} is in use")), "{line}");
     assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "nothing is left half-done");
 }
 
@@ -107,6 +110,37 @@ fn config_shows_the_settings_in_force_without_secrets_or_side_effects() {
 }
 
 #[test]
+fn config_says_where_the_key_is_and_whether_it_is_there() {
+    let scratch = tempfile::tempdir().unwrap();
+    let kept = scratch.path().join("jwt_secret");
+    let line = || {
+        let text = printed(&["config", "--data-dir", scratch.path().to_str().unwrap()], &[]);
+        text.lines().find(|line| line.starts_with("SNUG_JWT_SECRET")).unwrap().to_owned()
+    };
+    let shown = kept.to_str().unwrap();
+    assert!(line().contains(&format!("not there yet: the first start creates {shown}")));
+    std::fs::write(&kept, "any").unwrap();
+    assert!(line().contains(&format!("(kept in {shown})")), "{}", line());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_may_be_a_port_alone_or_localhost() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (host, means) in [("", "0.0.0.0"), ("localhost", "127.0.0.1"), ("LOCALHOST", "127.0.0.1")] {
+        let line =
+            printed(&["config", "--listen", &format!("{host}:{}", free())], &[("HOME", "/x")]);
+        assert!(line.contains(&format!("= {means}:")), "{line}");
+    }
+    let database = crate::support::Database::new().await;
+    let port = free();
+    let address = format!("localhost:{port}");
+    let program = crate::support::Program::start(&database, &[("SNUG_LISTEN", &address)]);
+    assert_eq!(program.base(), format!("http://127.0.0.1:{port}"));
+    program.line(&format!("Open http://127.0.0.1:{port}"));
+    program.stop();
+}
+
+#[test]
 fn help_and_version_go_to_standard_output() {
     let help = printed(&["--help"], &[]);
     assert!(help.contains("--data-dir") && help.contains("Examples:"), "{help}");
@@ -114,4 +148,7 @@ fn help_and_version_go_to_standard_output() {
     assert_eq!(printed(&["--help"], &[("SNUG_LISTEN", "x")]), help);
     let version = printed(&["--version"], &[]);
     assert!(version.starts_with(concat!("snug ", env!("CARGO_PKG_VERSION"))), "{version}");
+    assert_eq!(printed(&["version"], &[]), version);
+    assert_eq!(printed(&["help"], &[]), help);
+    assert!(refused(2, &["servee"], &[]).contains("did you mean serve?"));
 }

@@ -213,8 +213,13 @@ async fn a_silent_database_prevents_neither_serving_nor_stopping() {
 fn an_invalid_database_url_is_not_repeated() {
     let scratch = scratch();
     for url in ["postgres://ada:hunter2@db:notaport/snug", "hunter2"] {
-        let line = refused_start(scratch.path(), &[("SNUG_DATABASE_URL", url)]);
-        assert!(line.contains("SNUG_DATABASE_URL") && !line.contains("hunter2"), "{line}");
+        let data = text(scratch.path());
+        for variable in ["SNUG_DATABASE_URL", "DATABASE_URL"] {
+            let arguments = ["--listen", "127.0.0.1:0", "--data-dir", data];
+            let line = refused(2, &arguments, &[(variable, url)]);
+            let named = line.starts_with(&format!("snug: {variable} is not"));
+            assert!(named && !line.contains("hunter2"), "{line}");
+        }
     }
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
 }
@@ -265,9 +270,10 @@ fn a_key_that_is_too_short_or_too_open_stops_the_start() {
     let scratch = scratch();
     let file = scratch.path().join("key");
     let setting = [("SNUG_JWT_SECRET_FILE", text(&file))];
-    assert!(refused_start(scratch.path(), &setting).contains("SNUG_JWT_SECRET_FILE"));
+    let refused_key = || refused(2, &["--data-dir", text(scratch.path())], &setting);
+    assert!(refused_key().contains("SNUG_JWT_SECRET_FILE"));
     fs::write(&file, "short\n").unwrap();
-    let line = refused_start(scratch.path(), &setting);
+    let line = refused_key();
     assert!(line.contains("too short") && line.contains("openssl rand"), "{line}");
 
     let kept = scratch.path().join("jwt_secret");

@@ -21,6 +21,7 @@ use crate::limits::{
 };
 use crate::waits::Waits;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,8 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
     /// A filter for `tracing`.
     pub log: String,
+    /// What each setting is called where it was written: its flag or its variable.
+    pub called: Called,
     /// Not a setting: for tests, which have no time.
     pub waits: Waits,
 }
@@ -57,6 +60,17 @@ pub enum DatabaseSetting {
     Private,
     /// A URL; masked as a whole, because it may contain a password.
     External(Secret),
+}
+
+/// The names under which settings were given, for complaints that come later than ours.
+#[derive(Debug, Clone, Default)]
+pub struct Called(BTreeMap<&'static str, &'static str>);
+
+impl Called {
+    /// The flag of this variable, if that was used; otherwise the variable that was heeded.
+    pub fn name(&self, variable: &'static str) -> &'static str {
+        self.0.get(variable).copied().unwrap_or(variable)
+    }
 }
 
 /// Where a value came from.
@@ -101,28 +115,32 @@ impl Config {
     pub fn resolve(written: &Written) -> Result<(Self, InForce), Fatal> {
         written.refuse_unknown()?;
         let mut found = Finder { written, in_force: Vec::new() };
-        let config = Self {
-            listen: found.value(
-                "SNUG_LISTEN",
-                value::address,
-                || Ok((SocketAddr::from(([127, 0, 0, 1], 8000)), Source::Default)),
-                ToString::to_string,
-            )?,
-            database: found.value(
-                "SNUG_DATABASE_URL",
-                value::database,
-                || default_database(written),
-                |database| match database {
-                    DatabaseSetting::Private => "(our own PostgreSQL)".into(),
-                    DatabaseSetting::External(url) => value::masked(url.expose()),
-                },
-            )?,
-            data_dir: found.value(
-                "SNUG_DATA_DIR",
-                |text| Ok(written.absolute(text)),
-                || default_data_dir(written),
-                |path| shown_path(path),
-            )?,
+        let listen = found.value(
+            "SNUG_LISTEN",
+            value::address,
+            || Ok((SocketAddr::from(([127, 0, 0, 1], 8000)), Source::Default)),
+            ToString::to_string,
+        )?;
+        let database = found.value(
+            "SNUG_DATABASE_URL",
+            value::database,
+            || default_database(written),
+            |database| match database {
+                DatabaseSetting::Private => "(our own PostgreSQL)".into(),
+                DatabaseSetting::External(url) => value::masked(url.expose()),
+            },
+        )?;
+        let data_dir = found.value(
+            "SNUG_DATA_DIR",
+            |text| Ok(written.absolute(text)),
+            || default_data_dir(written),
+            |path| shown_path(path),
+        )?;
+        let kept_key = secret::whereabouts(&data_dir);
+        let mut config = Self {
+            listen,
+            database,
+            data_dir,
             pg_bindir: found.optional(
                 "SNUG_PG_BINDIR",
                 |text| Ok(written.absolute(text)),
@@ -138,7 +156,7 @@ impl Config {
             jwt_secret: found.optional(
                 "SNUG_JWT_SECRET",
                 secret::jwt_secret,
-                "(created at first start)",
+                &kept_key,
                 ToString::to_string,
             )?,
             token_lifetime: found.value(
@@ -146,7 +164,7 @@ impl Config {
                 value::lifetime,
                 || {
                     Ok((
-                        value::lifetime(TOKEN_LIFETIME_DEFAULT).map_err(Fatal::new)?,
+                        value::lifetime(TOKEN_LIFETIME_DEFAULT).map_err(Fatal::usage)?,
                         Source::Default,
                     ))
                 },
@@ -157,7 +175,7 @@ impl Config {
                 value::lifetime,
                 || {
                     Ok((
-                        value::lifetime(SESSION_LIFETIME_DEFAULT).map_err(Fatal::new)?,
+                        value::lifetime(SESSION_LIFETIME_DEFAULT).map_err(Fatal::usage)?,
                         Source::Default,
                     ))
                 },
@@ -196,8 +214,10 @@ impl Config {
                 || Ok(("info".into(), Source::Default)),
                 Clone::clone,
             )?,
+            called: Called::default(),
             waits: Waits::default(),
         };
+        config.called = found.called();
         Ok((config, InForce(found.in_force)))
     }
 }
@@ -209,6 +229,16 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    fn called(&self) -> Called {
+        let flag = |variable| SETTINGS.iter().find(|setting| setting.variable == variable)?.flag;
+        let other = |(variable, _, source): &(&'static str, String, Source)| match source {
+            Source::Flag => Some((*variable, flag(*variable)?)),
+            Source::Foreign(name) => Some((*variable, *name)),
+            Source::Environment | Source::File(_) | Source::Default => None,
+        };
+        Called(self.in_force.iter().filter_map(other).collect())
+    }
+
     fn value<T>(
         &mut self,
         variable: &'static str,
@@ -259,7 +289,7 @@ fn complaint(setting: &Setting, text: &str, source: &Source, fault: &str) -> Fat
         (Source::File(path), _) => format!("{variable}_FILE ({path:?})"),
         _ => variable.to_owned(),
     };
-    Fatal::new(if setting.has_file {
+    Fatal::usage(if setting.has_file {
         format!("{name} {fault}")
     } else {
         format!("{name}: {text:?} {fault}")
@@ -271,7 +301,7 @@ fn default_database(written: &Written) -> Result<(DatabaseSetting, Source), Fata
         None => Ok((DatabaseSetting::Private, Source::Default)),
         Some(url) => value::database(url)
             .map(|database| (database, Source::Foreign("DATABASE_URL")))
-            .map_err(|fault| Fatal::new(format!("DATABASE_URL {fault}"))),
+            .map_err(|fault| Fatal::usage(format!("DATABASE_URL {fault}"))),
     }
 }
 
@@ -291,7 +321,7 @@ fn default_data_dir(written: &Written) -> Result<(PathBuf, Source), Fatal> {
     }
     match written.variable("HOME").filter(is_absolute) {
         Some(home) => Ok((Path::new(home).join(".local/share/snug"), Source::Default)),
-        None => Err(Fatal::new(
+        None => Err(Fatal::usage(
             "there is nowhere to keep data: neither HOME nor XDG_DATA_HOME is set; set SNUG_DATA_DIR",
         )),
     }

@@ -116,7 +116,22 @@ impl Config {
     }
 
     fn kept_key(&self) -> PathBuf {
-        self.data_dir.join("jwt_secret")
+        kept_key(&self.data_dir)
+    }
+}
+
+fn kept_key(data_dir: &Path) -> PathBuf {
+    data_dir.join("jwt_secret")
+}
+
+/// For `snug config`: which file the key is in if no setting gives one, and whether it is there.
+pub(super) fn whereabouts(data_dir: &Path) -> String {
+    let path = kept_key(data_dir);
+    let shown = super::shown_path(&path);
+    match path.try_exists() {
+        Ok(true) => format!("(kept in {shown})"),
+        Ok(false) => format!("(not there yet: the first start creates {shown})"),
+        Err(error) => format!("(kept in {shown}, if it is there: {error})"),
     }
 }
 

@@ -14,7 +14,7 @@ fn resolve(pairs: &[(&str, &str)]) -> Config {
 
 fn complaint(pairs: &[(&str, &str)]) -> String {
     let fatal = Config::resolve(&written(pairs)).map(|(config, _)| config).unwrap_err();
-    assert_eq!(fatal.status, 1);
+    assert_eq!(fatal.status, 2);
     assert!(!fatal.message.contains('\n'), "{fatal}");
     fatal.message
 }

@@ -7,16 +7,28 @@ use crate::http::public_url::{PublicUrl, Scheme};
 use crate::limits::{CONNECTIONS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX};
 use hyper::Uri;
 use ipnet::IpNet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 type Value<T> = Result<T, String>;
 
+/// Without an address it means all those of the machine; of names, only `localhost` is one that cannot
+/// change.
 pub(super) fn address(text: &str) -> Value<SocketAddr> {
-    text.parse().map_err(|_| {
-        "is not an address and a port; write it like 127.0.0.1:8000 or [::]:8000".to_owned()
+    let spelled = text.rsplit_once(':').and_then(|(host, port)| {
+        let address = match host {
+            "" => Ipv4Addr::UNSPECIFIED,
+            _ if host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST,
+            _ => return None,
+        };
+        Some(SocketAddr::from((address, port.parse().ok()?)))
+    });
+    spelled.or_else(|| text.parse().ok()).ok_or_else(|| {
+        "is not an address and a port; write it like 127.0.0.1:8000, localhost:8000, :8000 or \
+         [::]:8000"
+            .to_owned()
     })
 }
 

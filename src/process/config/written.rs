@@ -76,7 +76,7 @@ impl Written {
             }
             let value = value
                 .into_string()
-                .map_err(|_| Fatal::new(format!("{name} is not valid UTF-8; set it again")))?;
+                .map_err(|_| Fatal::usage(format!("{name} is not valid UTF-8; set it again")))?;
             variables.insert(name.to_owned(), value);
         }
         Ok(Self {
@@ -123,17 +123,17 @@ impl Written {
             };
             if let Some(path) = file {
                 if matches!(source, Source::Environment) && self.variable(variable).is_some() {
-                    return Err(Fatal::new(format!(
+                    return Err(Fatal::usage(format!(
                         "{variable} and {file_variable} are both set; keep only one of them"
                     )));
                 }
                 let path = self.absolute(path);
                 let text = (self.read)(&path).map_err(|error| {
-                    Fatal::new(format!("{file_variable}: cannot read {path:?}: {error}"))
+                    Fatal::usage(format!("{file_variable}: cannot read {path:?}: {error}"))
                 })?;
                 let text = text.trim_end_matches(['\r', '\n']);
                 if text.is_empty() {
-                    return Err(Fatal::new(format!("{file_variable}: {path:?} is empty")));
+                    return Err(Fatal::usage(format!("{file_variable}: {path:?} is empty")));
                 }
                 return Ok(Some((text.to_owned(), Source::File(path))));
             }
@@ -163,7 +163,7 @@ impl Written {
             .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
             .min()
             .filter(|(distance, _)| *distance <= unknown.len() / 3);
-        Err(Fatal::new(match nearest {
+        Err(Fatal::usage(match nearest {
             Some((_, name)) => format!("{unknown} is not a setting; did you mean {name}?"),
             None => format!("{unknown} is not a setting; `snug --help` lists them"),
         }))

@@ -2,6 +2,7 @@
 
 use super::{Database, PATIENCE, until};
 use crate::commands::snug;
+use nix::sys::signal::Signal;
 use parking_lot::Mutex;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -100,6 +101,10 @@ impl Program {
         until(text, || async { said() >= count }).await;
     }
 
+    pub fn id(&self) -> nix::unistd::Pid {
+        nix::unistd::Pid::from_raw(self.child.id() as i32)
+    }
+
     /// The processor time that it has used so far.
     pub fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
@@ -110,9 +115,13 @@ impl Program {
     }
 
     /// Stops it as the service manager would; returns everything that it logged.
-    pub fn stop(mut self) -> Vec<String> {
-        let id = nix::unistd::Pid::from_raw(self.child.id() as i32);
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
+    pub fn stop(self) -> Vec<String> {
+        self.stop_by(Signal::SIGTERM)
+    }
+
+    /// The same by another signal.
+    pub fn stop_by(mut self, signal: Signal) -> Vec<String> {
+        nix::sys::signal::kill(self.id(), signal).unwrap();
         assert!(self.child.wait().unwrap().success());
         self.reader.take().unwrap().join().unwrap();
         std::mem::take(&mut *self.lines.lock())
