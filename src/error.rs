@@ -5,10 +5,14 @@
 //! errors into a status and logs them once; `wire` turns a `FrameRefusal`, which has one of a few codes,
 //! into an error frame. Nothing here knows of HTTP.
 
-use crate::limits::RETRY_SOON;
+use crate::limits::{RETRY_SOON, RETRY_STORAGE};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
+
+/// Said where writing is refused because the disk is full.
+const STORAGE_FULL: &str = "The server's disk is full, so nothing can be stored until its operator makes \
+    room. What is there can be read.";
 
 /// Said of what does not exist and of what the viewer may not see.
 pub const NOT_FOUND: &str = "There is nothing here that you can see.";
@@ -57,6 +61,7 @@ pub enum FrameCode {
     ClientIdReused,
     NotFound,
     RateLimited,
+    StorageFull,
     Unavailable,
 }
 
@@ -128,6 +133,11 @@ impl FrameRefusal {
         let refusal = Self::new(FrameCode::RateLimited, detail);
         Self { retry_after: Some(retry_after), ..refusal }
     }
+
+    /// A definite no: nothing was stored.
+    pub fn storage_full() -> Self {
+        Self::new(FrameCode::StorageFull, STORAGE_FULL)
+    }
 }
 
 impl FrameCode {
@@ -146,7 +156,7 @@ impl FrameCode {
             Self::ClientIdReused => Because::Conflict,
             Self::NotFound => Because::NotFound,
             Self::RateLimited => Because::TooMany,
-            Self::Unavailable => Because::Busy,
+            Self::StorageFull | Self::Unavailable => Because::Busy,
         }
     }
 }
@@ -200,6 +210,15 @@ impl Error {
         refusal.into()
     }
 
+    /// A definite no: nothing was stored.
+    pub fn storage_full() -> Self {
+        FrameRefusal::storage_full().into()
+    }
+
+    pub fn is_storage_full(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.code == FrameCode::StorageFull.name())
+    }
+
     pub fn stopping() -> Self {
         Self::busy("The server is stopping; try again in a moment.", RETRY_SOON)
     }
@@ -228,6 +247,8 @@ impl From<Refusal> for Error {
 impl From<FrameRefusal> for Error {
     fn from(refusal: FrameRefusal) -> Self {
         let FrameRefusal { code, detail, retry_after } = refusal;
+        let retry_after =
+            if code == FrameCode::StorageFull { Some(RETRY_STORAGE) } else { retry_after };
         Refusal { retry_after, ..Refusal::new(code.because(), code.name(), detail) }.into()
     }
 }

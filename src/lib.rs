@@ -35,7 +35,8 @@
 //!
 //! **The rules** (`chat`): what people can do, and what follows.
 //!
-//! - `post`, `lane` (commit, then publish), `batch` (what drafts become), `aside` (drafts of held chats)
+//! - `post`, `lane` (commit, then publish), `batch` (what drafts become), `aside` (drafts of held
+//!   chats)
 //! - `history`, `overview`, `reach`, `resume`, `read_positions`
 //! - `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter`
 //!
@@ -43,8 +44,9 @@
 //!
 //! - `store`: the only code that talks to PostgreSQL, one file per table; `connect` (how it is
 //!   reached), `pooled` (a connection in use), `pipelines` (many pages on one connection),
-//!   `transactions`, `migrate`, `names` (what senders are called). Statements are in
-//!   `sql/<table>/<function>.sql`, the function that stores messages is in `sql/migrations`
+//!   `transactions`, `migrate`, `names` (what senders are called), `disk` (whether there is room).
+//!   Statements are in `sql/<table>/<function>.sql`, the function that stores messages is in
+//!   `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)

@@ -254,6 +254,25 @@ impl Rate {
     }
 }
 
+// ---- the disk ----
+
+/// Free bytes below which nothing is stored: four of the files of 16 MiB in which PostgreSQL keeps its log.
+/// If it finds no room for the next one, it ends, and so does reading.
+pub const DISK_RESERVE_DEFAULT: &str = "64MiB";
+/// Of a reserve, at most so much is kept from those who log in: a file of its log, and as much again.
+pub const DISK_LAST_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// With fewer left, a file system can be said to have no room for files; PostgreSQL makes a few at a time.
+pub const DISK_INODES_MIN: u64 = 64;
+/// The disk is measured so often, which takes microseconds, and again after so much content, which in the
+/// log and in tables takes a few times as much.
+pub const DISK_MEASURE_PAUSE: Duration = Duration::from_secs(1);
+pub const DISK_WRITTEN_MAX: u64 = 4 * 1024 * 1024;
+/// Once PostgreSQL has refused a statement for want of room, others must succeed for so long before the
+/// disk counts as not full: on one that is, small ones succeed now and then.
+pub const DISK_CALM: Duration = Duration::from_secs(5);
+/// Told to come back: somebody has to make room first.
+pub const RETRY_STORAGE: Duration = Duration::from_secs(30);
+
 // ---- read positions ----
 
 /// The shortest time between two writes of a read position, per user and chat (debounce).

@@ -25,6 +25,7 @@ pub struct Metrics {
     hashings: IntGauge,
     pool_connections: IntGauge,
     pool_waiting: IntGauge,
+    storage_full: IntGauge,
 }
 
 /// Values that are read when the metrics are requested.
@@ -34,6 +35,7 @@ pub struct Gauges {
     pub hashings: usize,
     pub pool_connections: usize,
     pub pool_waiting: usize,
+    pub is_storage_full: bool,
 }
 
 impl Metrics {
@@ -90,6 +92,10 @@ impl Metrics {
             hashings: gauge("snug_hashing_queue", "Passwords being hashed or waiting to be.")?,
             pool_connections: gauge("snug_pool_connections", "Open connections in the pool.")?,
             pool_waiting: gauge("snug_pool_waiting", "Calls waiting for a connection.")?,
+            storage_full: gauge(
+                "snug_storage_full",
+                "1 while the disk is too full for anything to be stored, else 0.",
+            )?,
             registry,
         })
     }
@@ -110,6 +116,7 @@ impl Metrics {
         self.hashings.set(gauges.hashings as i64);
         self.pool_connections.set(gauges.pool_connections as i64);
         self.pool_waiting.set(gauges.pool_waiting as i64);
+        self.storage_full.set(gauges.is_storage_full.into());
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)

@@ -99,6 +99,7 @@ pub fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, FrameRefusal> {
             "This client_id belongs to a message with different content; choose a new one.",
         )),
         Outcome::Unreachable => Err(FrameRefusal::new(FrameCode::NotFound, NOT_FOUND)),
+        Outcome::NoRoom => Err(FrameRefusal::storage_full()),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::limits::{
 use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
-use crate::store::{Backend, Outcome, Store, WriteError, Writer};
+use crate::store::{Backend, Outcome, Store, WriteError, WriteKind, Writer};
 use crate::wire::error_frame;
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -209,11 +209,17 @@ impl LaneWorker {
         let drafts: Vec<(&Draft, &str)> =
             batch.iter().map(|entry| (&entry.draft, entry.key.as_str())).collect();
         let was_away = self.is_away;
+        let mut has_room = self.store.has_room(WriteKind::Content);
         let mut backoff = Backoff::new(RECONNECT_PAUSES);
         loop {
-            match self.write(&drafts).await {
+            match self.write(&drafts, has_room).await {
                 Ok(outcomes) => {
-                    self.metrics.committed(drafts.len(), began.elapsed());
+                    if has_room {
+                        self.metrics.committed(drafts.len(), began.elapsed());
+                    }
+                    if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_))) {
+                        self.store.wrote(bytes_of(&drafts));
+                    }
                     self.publish(batch, outcomes).await;
                     if !self.doubted.is_empty() {
                         self.settle_doubts().await;
@@ -221,6 +227,12 @@ impl LaneWorker {
                     return;
                 }
                 Err(WriteError::Held(error)) => return self.set_aside(batch, began, error).await,
+                // Some may have been stored earlier; for all others this is a definite no.
+                Err(WriteError::Failed(error)) if has_room && error.is_storage_full() => {
+                    self.store.refused_for_want_of_room();
+                    has_room = false;
+                    continue;
+                }
                 Err(WriteError::Failed(error)) if batch.len() == 1 => {
                     return self.fail(batch, error);
                 }
@@ -272,13 +284,21 @@ impl LaneWorker {
         }
     }
 
-    /// One attempt at the batch, on the present connection or a new one.
-    async fn write(&mut self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
+    /// One attempt at the batch, on the present connection or a new one. Without room it is only looked
+    /// up: on the same connection, so that nothing that is in doubt can be stored afterwards.
+    async fn write(
+        &mut self,
+        drafts: &[(&Draft, &str)],
+        has_room: bool,
+    ) -> Result<Vec<Outcome>, WriteError> {
         let writer = match std::mem::replace(&mut self.connection, WriterState::Down) {
             WriterState::Up(writer) => writer,
             before => self.connect(before).await.map_err(WriteError::Unknown)?,
         };
-        let written = writer.store(drafts).await;
+        let written = match has_room {
+            true => writer.store(drafts).await,
+            false => writer.look_up(drafts).await,
+        };
         self.connection = match &written {
             Ok(_) | Err(WriteError::Failed(_) | WriteError::Held(_)) => WriterState::Up(writer),
             Err(WriteError::Unknown(error)) => {
@@ -397,6 +417,10 @@ impl LaneWorker {
             }
         }
     }
+}
+
+fn bytes_of(drafts: &[(&Draft, &str)]) -> u64 {
+    drafts.iter().map(|(draft, _)| draft.content.len() as u64).sum()
 }
 
 #[cfg(test)]

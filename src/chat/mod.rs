@@ -129,6 +129,11 @@ impl Rules {
         self.store.ping().await
     }
 
+    /// Whether the disk is full: reading goes on, and nothing is stored.
+    pub fn is_disk_full(&self) -> bool {
+        self.store.is_disk_full()
+    }
+
     pub fn pool_state(&self) -> PoolState {
         self.store.pool_state()
     }

@@ -2,12 +2,12 @@
 //! second per user and chat, then sent to the user's other sockets.
 
 use super::Rules;
-use crate::error::{Error, Result};
+use crate::error::{Error, FrameRefusal, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
 use crate::message::Viewer;
 use crate::registry::{ConnectionId, UserEvent};
-use crate::store::HasRead;
+use crate::store::{HasRead, WriteKind};
 use crate::wire::{ServerFrame, text_frame};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -85,8 +85,18 @@ pub async fn write(rules: Weak<Rules>) {
 
 impl Rules {
     /// A `read` frame: written soon. The connection must follow the chat.
-    pub fn note_read(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq, from: ConnectionId) {
+    pub fn note_read(
+        &self,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        seq: Seq,
+        from: ConnectionId,
+    ) -> Result<(), FrameRefusal> {
+        if !self.store.has_room(WriteKind::Content) {
+            return Err(FrameRefusal::storage_full());
+        }
         self.reads.note(viewer.user_id, chat_id, seq, from);
+        Ok(())
     }
 
     /// Returns once the position is written.

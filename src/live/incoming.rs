@@ -167,7 +167,10 @@ impl ShardWorker {
     fn judge(&mut self, index: u32, names: &FrameNames, heeded: Result<(), FrameRefusal>) {
         let Some(connection) = self.connections.get(index) else { return };
         if let Err(refusal) = heeded {
-            connection.offences += 1;
+            // That the disk is full is not the client's fault.
+            if refusal.code != FrameCode::StorageFull {
+                connection.offences += 1;
+            }
             let persists = connection.offences >= OFFENCES_MAX;
             self.send(index, error_frame(&refusal, names.client_id.as_deref(), names.chat_id));
             if persists {
@@ -185,8 +188,7 @@ impl ShardWorker {
                 let id = self.connections.id(index);
                 let (chat_id, connection) = self.followed(index, chat_id)?;
                 let viewer = Arc::clone(&connection.viewer);
-                self.errands.rules.note_read(&viewer, chat_id, seq, id);
-                Ok(())
+                self.errands.rules.note_read(&viewer, chat_id, seq, id)
             }
             Meaning::Welcome => {
                 if let Some(connection) = self.connections.get(index) {

@@ -109,6 +109,12 @@ impl Private {
         ready::connection(&self.socket)
     }
 
+    /// The directories that it writes to: tables, and the log, which may be on a disk of its own.
+    pub fn written_to(&self) -> Vec<PathBuf> {
+        let cluster = &self.socket.directory;
+        vec![cluster.clone(), cluster.join("pg_wal")]
+    }
+
     /// Stops PostgreSQL if that is our job, and releases the data directory. Await this last.
     pub async fn stop(self) {
         match self.using {

@@ -6,8 +6,8 @@
 
 use crate::error::Fatal;
 use crate::limits::{
-    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, SESSION_LIFETIME_DEFAULT,
-    TOKEN_LIFETIME_DEFAULT, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
+    SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
 use crate::process::config;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -106,7 +106,7 @@ const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 16] = [
+const FLAGS: [Flag; 17] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -121,6 +121,8 @@ const FLAGS: [Flag; 16] = [
         help: "The same, from a file, for a URL that contains a password" },
     Flag { variable: "SNUG_PG_BINDIR", name: "pg-bindir", value: "DIR", heading: STORAGE,
         help: "Where initdb and postgres are [found automatically]" },
+    Flag { variable: "SNUG_DISK_RESERVE", name: "disk-reserve", value: "SIZE", heading: STORAGE,
+        help: "With less free for its own PostgreSQL, nothing is stored [{DISK_RESERVE_DEFAULT}]" },
     Flag { variable: "SNUG_JWT_SECRET_FILE", name: "jwt-secret-file", value: "FILE", heading: SIGNING_IN,
         help: "The key that signs tokens [created at first start, kept in the data directory]" },
     Flag { variable: "SNUG_TOKEN_LIFETIME", name: "token-lifetime", value: "TIME", heading: SIGNING_IN,
@@ -239,6 +241,7 @@ fn argument(flag: &Flag) -> Arg {
 fn with_defaults(help: &str) -> String {
     help.replace("{TOKEN_LIFETIME_DEFAULT}", TOKEN_LIFETIME_DEFAULT)
         .replace("{SESSION_LIFETIME_DEFAULT}", SESSION_LIFETIME_DEFAULT)
+        .replace("{DISK_RESERVE_DEFAULT}", DISK_RESERVE_DEFAULT)
         .replace("{CONNECTIONS_PER_USER_DEFAULT}", &CONNECTIONS_PER_USER_DEFAULT.to_string())
         .replace("{CONNECTIONS_PER_ADDRESS_DEFAULT}", &CONNECTIONS_PER_ADDRESS_DEFAULT.to_string())
 }

@@ -9,7 +9,7 @@ use crate::error::Fatal;
 use crate::limits::MIGRATE_PAUSES;
 use crate::postgres::{Options, Private};
 use crate::process::config::{Config, DatabaseSetting};
-use crate::store::{MigrateError, Store, Unsafe};
+use crate::store::{MigrateError, Store, Unsafe, WatchedDisk};
 
 /// Our own PostgreSQL, or an external one.
 pub struct Database {
@@ -50,10 +50,9 @@ impl Database {
             Opener::Server => Private::serve(&options).await?,
             Opener::Command => Private::borrow(&options).await?,
         };
-        Ok(Self {
-            store: Store::new(private.connection(), config.waits.database),
-            private: Some(private),
-        })
+        let disk = WatchedDisk { directories: private.written_to(), reserve: config.disk_reserve };
+        let store = Store::new(private.connection(), config.waits.database).watching(disk);
+        Ok(Self { store, private: Some(private) })
     }
 
     /// Stops PostgreSQL if it is our own.

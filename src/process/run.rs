@@ -105,6 +105,7 @@ async fn serve(
     });
     let chores = [
         tokio::spawn(purge(store.clone())),
+        tokio::spawn(store.clone().watch_disk()),
         tokio::spawn(check_sessions(Arc::clone(&app))),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress::watch(&rules, inboxes))),

@@ -2,7 +2,7 @@
 
 use super::room_members::MemberState;
 use super::transactions::{changed_in, maybe_in};
-use super::{Store, sql, timestamp};
+use super::{Store, WriteKind, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
@@ -43,7 +43,7 @@ impl Store {
         description: &str,
         link: impl FnOnce(ChatId) -> String,
     ) -> Result<Option<(ChatId, String)>> {
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Content, async |transaction| {
             maybe_in(transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
             let counts = maybe_in(transaction, sql!("chat_rooms/count"), &[&creator.0]).await?;
             if counts.is_some_and(|row| {
@@ -107,8 +107,9 @@ impl Store {
         room_id: ChatId,
         link: &str,
     ) -> Result<bool> {
-        let changed =
-            self.changed(sql!("chat_rooms/rotate"), &[&viewer.0, &room_id.0, &link]).await?;
+        let changed = self
+            .changed(WriteKind::Upkeep, sql!("chat_rooms/rotate"), &[&viewer.0, &room_id.0, &link])
+            .await?;
         Ok(changed == 1)
     }
 

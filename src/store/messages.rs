@@ -6,7 +6,7 @@
 //! `sql/migrations/0003_store_messages.sql`).
 
 use super::connect::connect;
-use super::{Store, add_options, chats, sql, timestamp};
+use super::{Store, add_options, chats, is_answer, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT};
@@ -29,6 +29,8 @@ pub enum Outcome {
     KeyReused,
     /// The sender may not write to that chat, or it does not exist.
     Unreachable,
+    /// Nothing can be stored now, and it was not stored before.
+    NoRoom,
 }
 
 /// Where a draft was stored.
@@ -62,15 +64,16 @@ pub struct Backend {
 /// The connection that writes messages.
 pub struct Writer {
     client: Client,
-    statement: Statement,
+    store: Statement,
+    known: Statement,
     backend: Backend,
     /// How long a commit is waited for.
     limit: Duration,
 }
 
 impl Writer {
-    pub async fn connect(store: &Store) -> Result<Self> {
-        let mut config = store.config.clone();
+    pub async fn connect(database: &Store) -> Result<Self> {
+        let mut config = database.config.clone();
         let lock_timeout = LANE_LOCK_TIMEOUT.as_millis();
         add_options(&mut config, &format!("-c enable_seqscan=off -c lock_timeout={lock_timeout}"));
         // So that it can be told from the others in PostgreSQL's own lists.
@@ -79,10 +82,11 @@ impl Writer {
         config.application_name(name);
         let connecting = async {
             let (client, _serving) = connect(&config).await?;
-            let statement = client.prepare(sql!("messages/store")).await?;
+            let store = client.prepare(sql!("messages/store")).await?;
+            let known = client.prepare(sql!("messages/known")).await?;
             let row = client.query_one(BACKEND, &[]).await?;
             let backend = Backend { pid: row.get("pid"), began: row.get("backend_start") };
-            Ok(Self { client, statement, backend, limit: store.waits.commit })
+            Ok(Self { client, store, known, backend, limit: database.waits.commit })
         };
         match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected,
@@ -97,11 +101,27 @@ impl Writer {
     /// Stores a batch whose (chat, sender, key) triples are all different; one outcome per draft, in
     /// order. After `Unknown`, this writer must be discarded.
     pub async fn store(&self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
-        let hashes: Vec<_> = drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect();
+        let hashes = content_hashes(drafts);
         let columns = Columns::of(drafts, &hashes);
-        let params = columns.params();
+        self.ask(&self.store, &columns.params(), drafts.len()).await
+    }
+
+    /// The same where nothing can be stored: what was stored before is known all the same.
+    pub async fn look_up(&self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
+        let hashes = content_hashes(drafts);
+        let columns = Columns::of(drafts, &hashes);
+        let [chats, senders, keys, _, hashes] = columns.params();
+        self.ask(&self.known, &[chats, senders, keys, hashes], drafts.len()).await
+    }
+
+    async fn ask(
+        &self,
+        statement: &Statement,
+        params: &[&(dyn ToSql + Sync)],
+        drafts: usize,
+    ) -> Result<Vec<Outcome>, WriteError> {
         // The answer is complete only after the commit.
-        let stored = self.client.query(&self.statement, &params);
+        let stored = self.client.query(statement, params);
         let Ok(stored) = tokio::time::timeout(self.limit, stored).await else {
             return Err(WriteError::Unknown(Error::unavailable(
                 "PostgreSQL",
@@ -109,7 +129,7 @@ impl Writer {
             )));
         };
         let rows = stored.map_err(write_error)?;
-        outcomes(&rows, drafts.len()).map_err(WriteError::Failed)
+        outcomes(&rows, drafts).map_err(WriteError::Failed)
     }
 }
 
@@ -119,18 +139,16 @@ const BACKEND: &str =
 /// An error that PostgreSQL sent while the connection stays alive refuses the whole batch; after any
 /// other error it is unknown what happened.
 fn write_error(error: tokio_postgres::Error) -> WriteError {
-    use tokio_postgres::error::{Severity, SqlState};
-    match error.as_db_error() {
-        Some(answer) if answer.code() == &SqlState::LOCK_NOT_AVAILABLE => {
-            WriteError::Held(error.into())
-        }
-        Some(answer)
-            if !matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) =>
-        {
-            WriteError::Failed(error.into())
-        }
+    use tokio_postgres::error::SqlState;
+    match error.code() {
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => WriteError::Held(error.into()),
+        Some(_) if is_answer(&error) => WriteError::Failed(error.into()),
         Some(_) | None => WriteError::Unknown(error.into()),
     }
+}
+
+fn content_hashes(drafts: &[(&Draft, &str)]) -> Vec<[u8; HASH_BYTES]> {
+    drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect()
 }
 
 /// The drafts of a batch as column arrays, which the statement takes.
@@ -169,7 +187,11 @@ fn content_hash(content: &str) -> [u8; HASH_BYTES] {
 fn outcomes(rows: &[Row], drafts: usize) -> Result<Vec<Outcome>> {
     let mut outcomes = vec![Outcome::Unreachable; drafts];
     for row in rows {
-        let place: i64 = row.get("place");
+        let place = row.get::<_, i64>("place") as usize - 1;
+        if row.get::<_, Option<i64>>("id").is_none() {
+            outcomes[place] = Outcome::NoRoom;
+            continue;
+        }
         let stored = Stored {
             id: MessageId(row.get("id")),
             seq: Seq(row.get("seq")),
@@ -178,7 +200,7 @@ fn outcomes(rows: &[Row], drafts: usize) -> Result<Vec<Outcome>> {
             receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
         };
         let (is_fresh, is_same) = (row.get("is_fresh"), row.get("is_same"));
-        outcomes[place as usize - 1] = match (is_fresh, is_same) {
+        outcomes[place] = match (is_fresh, is_same) {
             (true, _) => Outcome::Stored(stored),
             (false, true) => Outcome::Known(stored),
             (false, false) => Outcome::KeyReused,

@@ -6,6 +6,7 @@
 mod chat_rooms;
 mod chats;
 pub(crate) mod connect;
+mod disk;
 mod messages;
 mod migrate;
 mod names;
@@ -21,6 +22,7 @@ mod users;
 
 pub use chat_rooms::{Room, RoomInvite};
 pub use chats::ChatRow;
+pub use disk::{WatchedDisk, WriteKind};
 pub use messages::{
     Backend, HistoryPage, Outcome, PageQuery, PageStart, Stored, WriteError, Writer,
     history_statement,
@@ -71,6 +73,7 @@ pub struct Store {
     pub waits: DatabaseWaits,
     names: Arc<names::NameCache>,
     pipelines: Arc<pipelines::Pipelines>,
+    disk: Arc<disk::Disk>,
     /// Whether the last attempt to get a connection failed: logged once, and once when it works again.
     is_away: Arc<AtomicBool>,
 }
@@ -119,6 +122,7 @@ impl Store {
             waits,
             names: Arc::default(),
             pipelines: Arc::new(pipelines::Pipelines::new(waits.answer)),
+            disk: Arc::default(),
             is_away: Arc::default(),
         }
     }
@@ -208,6 +212,16 @@ impl Store {
         client.answered(asked)
     }
 
+    /// Remembers what the outcome of a write says about the disk.
+    fn noted<T>(&self, outcome: Result<T>) -> Result<T> {
+        match &outcome {
+            Ok(_) => self.disk.wrote(0),
+            Err(error) if error.is_storage_full() => self.disk.refused(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
     async fn maybe(
         &self,
         statement: &'static str,
@@ -223,19 +237,32 @@ impl Store {
         })
     }
 
+    /// The rows that a statement returns that writes.
+    async fn written(
+        &self,
+        write: WriteKind,
+        statement: &'static str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>> {
+        self.admit(write)?;
+        self.noted(self.rows(statement, params).await)
+    }
+
     /// The number of rows that the statement changed.
     async fn changed(
         &self,
+        write: WriteKind,
         statement: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<u64> {
+        self.admit(write)?;
         let client = self.client().await?;
         let asking = async {
             let prepared = client.prepare_cached(statement).await?;
             client.execute(&prepared, params).await
         };
         let asked = tokio::time::timeout(self.waits.answer, asking).await;
-        client.answered(asked)
+        self.noted(client.answered(asked))
     }
 }
 
@@ -271,12 +298,22 @@ impl From<deadpool_postgres::PoolError> for Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
+            Some(&SqlState::DISK_FULL) if is_answer(&error) => Self::storage_full(),
             Some(code) if !passes_by_itself(code) => {
                 Self::broken("a statement failed", cause(error))
             }
             Some(_) | None => Self::unavailable("PostgreSQL", cause(error)),
         }
     }
+}
+
+/// Whether PostgreSQL refused the statement and is still there; if it or its process ended, nobody knows
+/// what became of the statement.
+fn is_answer(error: &tokio_postgres::Error) -> bool {
+    use tokio_postgres::error::Severity;
+    error.as_db_error().is_some_and(|answer| {
+        !matches!(answer.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+    })
 }
 
 /// PostgreSQL's message without its detail, which repeats rows and thus what people wrote.

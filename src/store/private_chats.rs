@@ -1,7 +1,7 @@
 //! The table `private_chats`: which two users a private chat belongs to.
 
 use super::transactions::{changed_in, maybe_in, rows_in};
-use super::{Store, sql};
+use super::{Store, WriteKind, sql};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::PRIVATE_CHATS_PER_USER_MAX;
@@ -23,7 +23,7 @@ impl Store {
         if let Some(row) = self.maybe(sql!("private_chats/find"), &[&low, &high]).await? {
             return Ok(Opened::Exists(ChatId(row.get("chat_id"))));
         }
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Content, async |transaction| {
             if rows_in(transaction, sql!("users/lock"), &[&vec![low, high]]).await?.len() < 2 {
                 return Ok(Opened::NoSuchUser);
             }

@@ -1,6 +1,6 @@
 //! The table `read_positions`: how far each user has read each chat. It only grows.
 
-use super::{Store, sql};
+use super::{Store, WriteKind, sql};
 use crate::error::Result;
 use crate::ids::{ChatId, Seq, UserId};
 
@@ -19,7 +19,9 @@ impl Store {
         let users: Vec<i64> = reads.iter().map(|read| read.user_id.0).collect();
         let chats: Vec<i64> = reads.iter().map(|read| read.chat_id.0).collect();
         let seqs: Vec<i64> = reads.iter().map(|read| read.seq.0).collect();
-        let rows = self.rows(sql!("read_positions/advance"), &[&users, &chats, &seqs]).await?;
+        let rows = self
+            .written(WriteKind::Content, sql!("read_positions/advance"), &[&users, &chats, &seqs])
+            .await?;
         let moved = |row: &tokio_postgres::Row| HasRead {
             user_id: UserId(row.get("user_id")),
             chat_id: ChatId(row.get("chat_id")),

@@ -1,7 +1,7 @@
 //! The table `room_members`: who asked to join a room, who was let in, and who was not.
 
 use super::transactions::{changed_in, maybe_in};
-use super::{Store, sql, timestamp};
+use super::{Store, WriteKind, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
@@ -146,7 +146,7 @@ impl Store {
 
     /// Asks to join. The chat's row is locked, so that the open requests can be counted.
     pub async fn request_to_join(&self, room_id: ChatId, user: UserId) -> Result<Requested> {
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Content, async |transaction| {
             lock_chat(transaction, room_id).await?;
             if let Some(state) = state_in(transaction, room_id, user).await? {
                 return Ok(Requested::Standing(state));
@@ -165,7 +165,7 @@ impl Store {
     /// Lets a user in, who begins to read after what is there now. The user's row is locked before the
     /// chat's, so that their rooms can be counted.
     pub async fn approve(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Content, async |transaction| {
             maybe_in(transaction, sql!("users/lock"), &[&vec![user.0]]).await?;
             let last_seq = lock_chat(transaction, room_id).await?;
             let state = match state_in(transaction, room_id, user).await? {
@@ -187,7 +187,7 @@ impl Store {
 
     /// Turns a request down. A member stays a member: `From(Approved, _)` means that nothing changed.
     pub async fn deny(&self, room_id: ChatId, user: UserId) -> Result<Decided> {
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
             let last_seq = lock_chat(transaction, room_id).await?;
             let state = match state_in(transaction, room_id, user).await? {
                 None => return Ok(Decided::NobodyAsked),
@@ -206,7 +206,7 @@ impl Store {
     /// Ends a membership under the chat's lock, so that no message of theirs slips in afterwards.
     /// False if they were not a member.
     pub async fn remove_member(&self, room_id: ChatId, user: UserId) -> Result<bool> {
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
             lock_chat(transaction, room_id).await?;
             let params: [&(dyn ToSql + Sync); 2] = [&room_id.0, &user.0];
             let removed = changed_in(transaction, sql!("room_members/remove"), &params).await?;

@@ -1,6 +1,6 @@
 //! The table `sessions`: sign-ins, each revocable.
 
-use super::{Store, sql};
+use super::{Store, WriteKind, sql};
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::limits::{PURGE_ROWS_MAX, SESSIONS_PER_USER_MAX};
@@ -34,6 +34,7 @@ impl Store {
         let expires_at = super::system_time(expires_at);
         let inserted = self
             .changed(
+                WriteKind::SignIn,
                 sql!("sessions/insert"),
                 &[&id.text(), &user_id.0, &expires_at, &user_agent, &shown, &subnet],
             )
@@ -61,19 +62,19 @@ impl Store {
         let expires_at = super::system_time(expires_at);
         let params: [&(dyn ToSql + Sync); 3] =
             [&session.text(), &expires_at, &lifetime.as_secs_f64()];
-        let row = self.maybe(sql!("sessions/extend"), &params).await?;
-        Ok(row.map(|row| super::timestamp(&row, "expires_at")))
+        let rows = self.written(WriteKind::SignIn, sql!("sessions/extend"), &params).await?;
+        Ok(rows.first().map(|row| super::timestamp(row, "expires_at")))
     }
 
     /// Ends the oldest of the user's sessions where there are more than they may have; returns them.
     pub async fn end_oldest_sessions(&self, user_id: UserId) -> Result<Vec<SessionId>> {
-        let rows =
-            self.rows(sql!("sessions/end_oldest"), &[&user_id.0, &SESSIONS_PER_USER_MAX]).await?;
+        let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &SESSIONS_PER_USER_MAX];
+        let rows = self.written(WriteKind::Upkeep, sql!("sessions/end_oldest"), &params).await?;
         Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
     }
 
     pub async fn revoke_session(&self, session: SessionId) -> Result<()> {
-        self.changed(sql!("sessions/revoke"), &[&session.text()]).await?;
+        self.changed(WriteKind::Upkeep, sql!("sessions/revoke"), &[&session.text()]).await?;
         Ok(())
     }
 
@@ -88,7 +89,8 @@ impl Store {
     pub async fn purge_sessions(&self) -> Result<u64> {
         let mut gone = 0;
         loop {
-            let part = self.changed(sql!("sessions/purge"), &[&PURGE_ROWS_MAX]).await?;
+            let part =
+                self.changed(WriteKind::Upkeep, sql!("sessions/purge"), &[&PURGE_ROWS_MAX]).await?;
             gone += part;
             if part < PURGE_ROWS_MAX.unsigned_abs() {
                 return Ok(gone);

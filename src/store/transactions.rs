@@ -3,7 +3,7 @@
 //! Used by the tables whose rules need a lock before a read. Messages are not written here: the lane has
 //! its own connection.
 
-use super::Store;
+use super::{Store, WriteKind};
 use crate::error::{Error, Result};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
@@ -14,8 +14,10 @@ impl Store {
     /// time, the connection is discarded, and it is unknown whether the change was made.
     pub(super) async fn in_transaction<T>(
         &self,
+        write: WriteKind,
         call: impl AsyncFnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.admit(write)?;
         let mut client = self.client().await?;
         let changing = async {
             let transaction = client.transaction().await?;
@@ -24,7 +26,7 @@ impl Store {
             Ok::<T, Error>(changed)
         };
         let changed = tokio::time::timeout(self.waits.answer, changing).await;
-        client.answered(changed)
+        self.noted(client.answered(changed))
     }
 }
 

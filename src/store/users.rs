@@ -1,7 +1,7 @@
 //! The table `users`: accounts.
 
 use super::transactions::{changed_in, rows_in};
-use super::{Store, sql, timestamp};
+use super::{Store, WriteKind, sql, timestamp};
 use crate::error::Result;
 use crate::ids::UserId;
 use crate::message::SessionId;
@@ -47,10 +47,9 @@ pub struct PasswordChange<'a> {
 impl Store {
     /// `None` if the name or the address is taken, even by somebody signing up at the same moment.
     pub async fn insert_user(&self, user: NewUser<'_>) -> Result<Option<UserId>> {
-        let row = self
-            .maybe(sql!("users/insert"), &[&user.username, &user.email, &user.password_hash])
-            .await?;
-        Ok(row.map(|row| UserId(row.get("id"))))
+        let params: [&(dyn ToSql + Sync); 3] = [&user.username, &user.email, &user.password_hash];
+        let rows = self.written(WriteKind::Content, sql!("users/insert"), &params).await?;
+        Ok(rows.first().map(|row| UserId(row.get("id"))))
     }
 
     /// Whether the name, and whether the address, is taken.
@@ -98,7 +97,7 @@ impl Store {
         change: PasswordChange<'_>,
     ) -> Result<Option<Vec<SessionId>>> {
         let PasswordChange { user_id, old_hash, new_hash, session } = change;
-        self.in_transaction(async |transaction| {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
             let params: [&(dyn ToSql + Sync); 3] = [&user_id.0, &old_hash, &new_hash];
             if changed_in(transaction, sql!("users/set_password"), &params).await? == 0 {
                 return Ok(None);

@@ -17,6 +17,7 @@ mod faults;
 mod files;
 mod floods;
 mod frames;
+mod full_disks;
 mod history;
 mod holes;
 mod lost_answers;

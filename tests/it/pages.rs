@@ -58,7 +58,12 @@ impl Browser {
     }
 
     /// Fills in the form that `page` shows and posts it to `path`.
-    async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn submit(
+        &mut self,
+        page: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let token = form_token(&self.get(page).await.text);
         self.post(path, &token, fields).await
     }

@@ -262,6 +262,34 @@ async fn every_statement_fits_the_schema_and_says_what_it_answers() {
     }
 }
 
+/// Whatever writes is refused while the disk is full; see `store::disk`.
+#[test]
+fn whatever_writes_asks_whether_there_is_room() {
+    let sources: String = files("src/store", ".rs").into_iter().map(|(_, text)| text).collect();
+    let mut writing = 0;
+    for (name, text) in files("sql", ".sql") {
+        let writes = |line: &str| {
+            ["insert into ", "update ", "delete from "].iter().any(|verb| line.contains(verb))
+                && !line.trim_start().starts_with("--")
+        };
+        if name.contains("migrations")
+            || !text.lines().any(|line| writes(&line.replace("for no key update", "")))
+        {
+            continue;
+        }
+        let path = name.trim_start_matches("sql/").trim_end_matches(".sql");
+        for (at, _) in sources.match_indices(&format!("sql!(\"{path}\")")) {
+            let before = &sources[..at];
+            let last = |calls: &[&str]| calls.iter().filter_map(|call| before.rfind(call)).max();
+            let asking = last(&[".changed(", ".written(", "rows_in(", "maybe_in(", "changed_in("]);
+            let silent = last(&[".rows(", ".maybe(", ".one(", ".page(", ".rows_within("]);
+            assert!(asking > silent, "{path} writes without asking");
+            writing += 1;
+        }
+    }
+    assert!(writing > 12, "{writing}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_statement_is_used() {
     let mut sources = include_str!("../../build.rs").to_owned();

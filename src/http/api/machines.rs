@@ -17,7 +17,11 @@ pub async fn readyz(call: &Call) -> Result<Answer> {
         return Err(Error::stopping());
     }
     call.app.rules.is_ready().await?;
-    Ok(respond::text(StatusCode::OK, "ready\n"))
+    let said = match call.app.rules.is_disk_full() {
+        false => "ready\n",
+        true => "ready to read; the disk is full, and nothing is stored\n",
+    };
+    Ok(respond::text(StatusCode::OK, said))
 }
 
 pub async fn metrics(call: &Call) -> Result<Answer> {
@@ -30,6 +34,7 @@ pub async fn metrics(call: &Call) -> Result<Answer> {
         hashings: chat.hashings(),
         pool_connections: pool.open,
         pool_waiting: pool.waiting,
+        is_storage_full: chat.is_disk_full(),
     })?;
     Ok(respond::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }

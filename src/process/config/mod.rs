@@ -17,7 +17,8 @@ use crate::error::Fatal;
 use crate::http::public_url::PublicUrl;
 use crate::limits::{
     CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
-    CONNECTIONS_PER_USER_DEFAULT, FILES_RESERVED, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
+    CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT, FILES_RESERVED, SESSION_LIFETIME_DEFAULT,
+    TOKEN_LIFETIME_DEFAULT,
 };
 use crate::waits::Waits;
 use ipnet::IpNet;
@@ -35,6 +36,8 @@ pub struct Config {
     /// The directory for the private PostgreSQL's cluster, the key and backups; absolute.
     pub data_dir: PathBuf,
     pub pg_bindir: Option<PathBuf>,
+    /// Bytes that stay free where the private PostgreSQL writes.
+    pub disk_reserve: u64,
     pub public_url: Option<PublicUrl>,
     /// If none, the one kept in the data directory; see `signing_key`.
     pub jwt_secret: Option<Secret>,
@@ -146,6 +149,12 @@ impl Config {
                 |text| Ok(written.absolute(text)),
                 "(found automatically)",
                 |path| shown_path(path),
+            )?,
+            disk_reserve: found.value(
+                "SNUG_DISK_RESERVE",
+                value::bytes,
+                || Ok((value::bytes(DISK_RESERVE_DEFAULT).map_err(Fatal::new)?, Source::Default)),
+                |bytes| value::spelled_bytes(*bytes),
             )?,
             public_url: found.optional(
                 "SNUG_PUBLIC_URL",

@@ -162,6 +162,30 @@ pub(super) fn networks(text: &str) -> Value<Vec<IpNet>> {
     Ok(networks)
 }
 
+const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+
+/// `64MiB`, `2GiB`, or a number of bytes.
+pub(super) fn bytes(text: &str) -> Value<u64> {
+    let (number, shift) = UNITS
+        .iter()
+        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))
+        .unwrap_or((text, 0));
+    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let number: Option<u64> = if is_number { number.parse().ok() } else { None };
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| "is not a size; write it like 64MiB or 2GiB, or 0 for none".to_owned())
+}
+
+/// The form that `bytes` reads.
+pub(super) fn spelled_bytes(bytes: u64) -> String {
+    let fits = |(_, shift): &&(&str, u32)| bytes > 0 && bytes.is_multiple_of(1 << shift);
+    match UNITS.iter().find(fits) {
+        Some((unit, shift)) => format!("{}{unit}", bytes >> shift),
+        None => bytes.to_string(),
+    }
+}
+
 pub(super) fn switch(text: &str) -> Value<bool> {
     match text {
         "on" => Ok(true),
@@ -195,6 +219,25 @@ pub(super) fn log_filter(text: &str) -> Value<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_numbers_with_units_and_read_as_they_are_shown() {
+        for (text, size) in [
+            ("0", 0),
+            ("1000", 1_000),
+            ("64MiB", 64 << 20),
+            ("2GiB", 2 << 30),
+            ("1TiB", 1 << 40),
+            ("3KiB", 3 << 10),
+        ] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+            assert_eq!(spelled_bytes(size), text);
+        }
+        assert_eq!(spelled_bytes(2048 << 20), "2GiB");
+        for bad in ["", "MiB", "-1", "+1", "1.5GiB", "64MB", "64 MiB", "17179869184GiB"] {
+            assert!(bytes(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn lifetimes_are_numbers_with_units() {

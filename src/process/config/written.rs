@@ -21,11 +21,12 @@ pub struct Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 16] = [
     Setting::plain("SNUG_LISTEN", "--listen"),
     Setting { has_file: true, ..Setting::plain("SNUG_DATABASE_URL", "--database-url") },
     Setting::plain("SNUG_DATA_DIR", "--data-dir"),
     Setting::plain("SNUG_PG_BINDIR", "--pg-bindir"),
+    Setting::plain("SNUG_DISK_RESERVE", "--disk-reserve"),
     Setting::plain("SNUG_PUBLIC_URL", "--public-url"),
     Setting::secret("SNUG_JWT_SECRET"),
     Setting::plain("SNUG_TOKEN_LIFETIME", "--token-lifetime"),

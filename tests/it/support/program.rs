@@ -54,6 +54,15 @@ impl Program {
         Self::spawn(data_dir, settings, |program| program)
     }
 
+    /// The same, by way of another program.
+    pub fn start_wrapped(
+        data_dir: &Path,
+        settings: &[(&str, &str)],
+        wrapped: impl FnOnce(Command) -> Command,
+    ) -> Self {
+        Self::spawn(data_dir, settings, wrapped)
+    }
+
     fn spawn(
         data_dir: &Path,
         settings: &[(&str, &str)],

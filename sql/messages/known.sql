@@ -1,0 +1,17 @@
+-- What a batch of drafts would become if nothing were stored: one row for each draft that its sender may
+-- send, with the message that it became earlier, if it did, as `store` returns it. $1 chats, $2 senders,
+-- $3 keys, $4 hashes of contents. chats_pkey, private_chats_pkey, room_members_pkey, and the unique keys
+-- of the partitions.
+select d.place, k.id, k.seq, k.timestamp, c.chat_type,
+    p.user_low + p.user_high - d.sender_id as receiver_id,
+    false as is_fresh, k.content_hash = d.content_hash as is_same
+from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])
+    with ordinality as d (chat_id, sender_id, draft_key, content_hash, place)
+join chats c on c.id = d.chat_id
+left join private_chats p on c.chat_type = 'private' and p.chat_id = d.chat_id
+    and d.sender_id in (p.user_low, p.user_high)
+left join room_members m on c.chat_type = 'room' and m.room_id = d.chat_id
+    and m.user_id = d.sender_id and m.is_approved
+left join messages k on k.chat_type = c.chat_type and k.chat_id = d.chat_id
+    and k.sender_id = d.sender_id and k.draft_key = d.draft_key
+where c.chat_type = 'general' or p.chat_id is not null or m.room_id is not null
