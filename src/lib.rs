@@ -17,8 +17,9 @@
 //!   `http_stream` (the stream below hyper)
 //! - `http`: requests
 //!   - `routes` (every route, a line each), `route` (what a route is, and how it is found)
-//!   - `guard` (who asks), `public_url`, `body`, `cookies`, `form` (forms and their tokens),
-//!     `respond`
+//!   - `guard` (who asks), `forwarded` (what proxies say), `host` (which names are ours),
+//!     `public_url`, `notices` (what is odd about a proxy, said once)
+//!   - `header_parts` (lists in headers), `body`, `cookies`, `form` (forms and their tokens), `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
 //!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
 //!   - `views` (a struct per page), `render` (with its template), `bounds` (by the names that
@@ -27,7 +28,8 @@
 //!   - `app`: what every handler can reach
 //! - `live`: sockets
 //!   - `upgrade` (the handshake), `worker` (a task per shard, the only code that touches its
-//!     sockets), `poll` (how it waits for thousands), `connection`, `slab`, `wheel` (deadlines)
+//!     sockets), `poll` (how it waits for thousands), `connection` (one socket: its bytes
+//!     and its deadlines), `slab` (where they lie), `wheel` (which deadline is next)
 //!   - `frame_parser` (bytes to frames), `client_frames` (what a client's frame means), `incoming`
 //!     (doing it), `close` (the table of close codes)
 //!   - `events` (what a shard is told), `delivery` (messages out, live and replayed), `follow`
@@ -37,8 +39,9 @@
 //!
 //! - `post`, `lane` (commit, then publish), `batch` (what drafts become), `aside` (drafts of held
 //!   chats)
-//! - `history`, `overview`, `reach`, `resume`, `read_positions`
-//! - `rooms`, `private`, `accounts`, `sessions`, `tokens`, `passwords`, `limiter`
+//! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
+//! - `rooms`, `private`, `accounts` (signing up, in and out), `sessions` (which of them live: a
+//!   cache), `tokens`, `passwords`, `limiter` (how often something may be done)
 //!
 //! **The ground**, with effects:
 //!
@@ -47,7 +50,9 @@
 //!   `transactions`, `migrate`, `names` (what senders are called), `disk` (whether there is room).
 //!   Statements are in `sql/<table>/<function>.sql`, the function that stores messages is in
 //!   `sql/migrations`
-//! - `postgres`: the PostgreSQL that snug starts itself
+//! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
+//!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
+//!   `supervise` (until it answers, again and again)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)
 //! - `random`, `backoff` (pauses between tries), `readiness` (files that the runtime watches),

@@ -124,10 +124,10 @@ struct LaneWorker {
     metrics: Arc<Metrics>,
     state: Arc<LaneState>,
     connection: WriterState,
-    /// Whether the last attempt to connect failed: then the next drafts are tried fewer times.
+    /// Whether the last attempt to connect failed: then the next drafts are tried once only.
     is_away: bool,
-    /// Chats of batches that were given up although they may have been stored: at most one batch's for
-    /// each lost connection.
+    /// Chats of batches whose outcome is or was unknown, until it is told what was stored: at most one
+    /// batch's for each lost connection.
     doubted: FxHashSet<ChatId>,
     /// Drafts of chats whose row somebody else holds.
     aside: Aside,
@@ -162,10 +162,7 @@ impl LaneWorker {
                     // Nothing comes any more, but something is still set aside.
                     Ok(0) => tokio::time::sleep(LANE_ASIDE_PAUSE).await,
                     Ok(_) => {}
-                    Err(_) if self.aside.is_empty() => {
-                        self.settle_doubts().await;
-                        continue;
-                    }
+                    Err(_) if !self.doubted.is_empty() => self.settle_doubts().await,
                     Err(_) => {}
                 }
             }
@@ -250,8 +247,7 @@ impl LaneWorker {
         }
     }
 
-    /// Sets aside the drafts of those chats that are held, and settles the others. A lock that is not a
-    /// chat's, or is gone already, holds up the whole batch until it is tried again.
+    /// Sets aside the drafts of those chats that are held, and settles the others.
     async fn set_aside(&mut self, mut batch: Vec<QueuedDraft>, began: Instant, error: Error) {
         let chats: FxHashSet<ChatId> = batch.iter().map(|entry| entry.draft.chat_id).collect();
         let all: Vec<ChatId> = chats.iter().copied().collect();
@@ -260,6 +256,7 @@ impl LaneWorker {
             Err(_) => FxHashSet::default(),
         };
         tracing::debug!(%error, chats = chats.len(), free = free.len(), "chats are held");
+        // The lock was not a chat's, or it is gone already: all of them are tried again soon.
         if free.len() == chats.len() {
             self.aside.put(chats, &mut batch);
             return;
@@ -302,7 +299,7 @@ impl LaneWorker {
         self.connection = match &written {
             Ok(_) | Err(WriteError::Failed(_) | WriteError::Held(_)) => WriterState::Up(writer),
             Err(WriteError::Unknown(error)) => {
-                tracing::warn!(%error, "the outcome of a batch is unknown; running it again");
+                tracing::warn!(%error, "the outcome of a batch is unknown");
                 self.doubted.extend(drafts.iter().map(|(draft, _)| draft.chat_id));
                 WriterState::Doubtful(writer.backend())
             }
@@ -394,18 +391,20 @@ impl LaneWorker {
         }
     }
 
-    /// Nothing is known to be stored: sockets and callers are told `unavailable`, or that something
-    /// broke.
+    /// Nothing is known to be stored: sockets are told `unavailable`, and so are callers but the first, who
+    /// gets the error itself.
     fn fail(&self, batch: Vec<QueuedDraft>, error: Error) {
-        let mut error = Some(error);
         let (count, bytes) = batch::size(&batch);
         self.state.settled(count, bytes);
+        let has_caller = batch.iter().any(|entry| matches!(entry.reply, Reply::Caller(_)));
+        // What a caller is told is logged where it is answered.
+        if matches!(error, Error::Broken(_)) && !has_caller {
+            tracing::error!(%error, "cannot store a draft");
+        }
+        let mut error = Some(error);
         for QueuedDraft { draft, reply, .. } in batch {
             match reply {
                 Reply::Connection(to) => {
-                    if let Some(broken @ Error::Broken(_)) = error.take() {
-                        tracing::error!(error = %broken, "cannot store a draft");
-                    }
                     let client_id = draft.client_id.as_deref();
                     let frame = error_frame(&batch::unavailable(), client_id, Some(draft.chat_id));
                     self.registry.answer(to, Some(frame));

@@ -56,6 +56,7 @@ impl Caller {
             app.notices.untrusted_proxy(peer);
         }
         let host = match host(headers, authority) {
+            // Balancers ask in HTTP/1.0, which knows no Host.
             Err(_) if probe == Some(Version::HTTP_10) && !headers.contains_key(header::HOST) => {
                 "localhost"
             }
@@ -167,8 +168,8 @@ pub fn refuse_foreign_form(app: &App, caller: &Caller, headers: &HeaderMap) -> R
     Ok(())
 }
 
-/// Says so once in the log, too: where a proxy or an address is set up otherwise than we know, people are
-/// refused what is theirs.
+/// Also logs it once: the usual cause is a misconfigured proxy or `SNUG_PUBLIC_URL`, which locks out
+/// legitimate users.
 pub fn foreign_origin(app: &App, caller: &Caller, headers: &HeaderMap) -> Error {
     let origin =
         headers.get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
@@ -192,8 +193,8 @@ fn elsewhere<'a>(app: &'a App, caller: &Caller) -> Option<&'a PublicUrl> {
     app.terms.public_url.as_ref().filter(|url| url.host() != caller.host)
 }
 
-/// Over https alone does a browser keep our cookies: forms of a page that was opened by another address could
-/// only fail.
+/// Browsers keep our `Secure` cookies over https only, so a form of a page that was opened at another
+/// address would fail anyway.
 fn refuse_wrong_address(app: &App, caller: &Caller) -> Result<()> {
     match elsewhere(app, caller) {
         Some(url) if url.scheme == Scheme::Https => Err(Error::forbidden(
@@ -223,7 +224,8 @@ pub fn refuse_foreign_host(app: &App, caller: &Caller) -> Result<()> {
     Err(Error::refused(Because::Misdirected, "foreign_host", detail))
 }
 
-/// Credentials of another scheme are for somebody else, such as a proxy that asks for a password of its own.
+/// The bearer token of the `Authorization` header, if there is one. Credentials of another scheme are
+/// meant for somebody else, such as a proxy that asks for a password of its own.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     const SCHEME: &[u8] = b"bearer";
     let values = headers.get_all(header::AUTHORIZATION).iter().map(|value| value.as_bytes());
@@ -240,8 +242,8 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     }
 }
 
-/// The machine itself, while nothing says that a proxy is in between, or those who have the token; for all
-/// others it is not there.
+/// Allows local callers, while nothing suggests a proxy in between, and holders of the metrics token;
+/// everybody else gets 404.
 pub fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
     use subtle::ConstantTimeEq;
     let is_direct = !caller.is_forwarded && app.terms.public_url.is_none();

@@ -27,7 +27,7 @@ pub enum Access {
     /// Anyone; but if somebody is signed in, the handler knows who.
     OptionalUser,
     User,
-    /// A balancer that asks whether we live: anyone, under whatever name of ours.
+    /// Anyone, with any `Host`: health checks use addresses and internal names.
     Probe,
     /// Those who hold a token for it, or ask from the machine itself.
     Operator,
@@ -92,7 +92,7 @@ pub(super) enum Handler {
     Socket(fn(&mut Parameters<'_>) -> SocketPath),
 }
 
-/// Boxed, because otherwise the many socket requests would be as large as the largest handler needs.
+/// Boxed, so that the future of a request is not as large as that of the largest handler.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Answer>> + Send + 'a>>;
 
 /// The table: `(call, form)`, which names the two values for the last column, and one line per route:
@@ -122,8 +122,7 @@ macro_rules! routes {
     };
 }
 
-/// The last column as a function. The name of its path starts with an underscore, because some paths
-/// have no parameters.
+/// The last column as a function. `_path` is unused where the path has no parameters.
 macro_rules! handler {
     (Socket, $names:tt, ($($parameter:ident)*), $path:expr) => {
         $crate::http::route::Handler::Socket(|_path| {

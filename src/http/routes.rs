@@ -3,9 +3,9 @@
 //!
 //! Everything else follows from these lines: what a path means and which methods it has (`route`), who
 //! may call and what runs (`http`), the names in logs and metrics, where a login may redirect. Tests
-//! compare the description of the API and the rows of `tests/it/reach.rs` with them. A name in braces
-//! is a value in its line's last column, with the type that is expected there. If two paths fit, the
-//! upper line wins.
+//! compare the description of the API and the rows of `tests/it/reach.rs` with them. In the last
+//! column `{room_id}` is a variable, whose type is the one that the handler asks for; `{asset}` is the rest
+//! of its path, slashes too. If two paths fit, the upper line wins.
 
 #[cfg(test)]
 mod openapi_tests;

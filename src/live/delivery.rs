@@ -20,7 +20,7 @@ impl ShardWorker {
         let writers = if gather { Vec::new() } else { self.dirty.clone() };
         for (count, &index) in writers.iter().chain(&followers).enumerate() {
             let counts = !gather || count % QUEUED_AS_WRITTEN == 0;
-            if counts && self.stand_aside().await {
+            if counts && self.yield_in_turn().await {
                 now = self.now();
             }
             let Some(connection) = self.connections.get(index) else { continue };

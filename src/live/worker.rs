@@ -75,7 +75,7 @@ pub(super) struct ShardWorker {
     began: Instant,
     stopping: Option<Instant>,
     /// Sockets read and written since it last yielded.
-    done: u32,
+    since_yield: u32,
 }
 
 impl ShardWorker {
@@ -105,7 +105,7 @@ impl ShardWorker {
             left: FxHashMap::default(),
             began: Instant::now().checked_sub(since_second).unwrap_or_else(Instant::now),
             stopping: None,
-            done: 0,
+            since_yield: 0,
         }
     }
 
@@ -125,11 +125,11 @@ impl ShardWorker {
                 if event.is_readable() || is_at_end {
                     self.receive(index, is_at_end);
                 }
-                self.stand_aside().await;
+                self.yield_in_turn().await;
             }
             for index in std::mem::take(&mut self.unread) {
                 self.receive(index, true);
-                self.stand_aside().await;
+                self.yield_in_turn().await;
             }
             self.flush_dirty().await;
             if clock.is_elapsed() {
@@ -171,11 +171,11 @@ impl ShardWorker {
 
     /// Call this with every socket that is read or written: it yields from time to time, so that
     /// others get a turn. Returns whether it did.
-    pub(super) async fn stand_aside(&mut self) -> bool {
-        self.done += 1;
-        let is_due = self.done >= SHARD_TURN;
+    pub(super) async fn yield_in_turn(&mut self) -> bool {
+        self.since_yield += 1;
+        let is_due = self.since_yield >= SHARD_TURN;
         if is_due {
-            self.done = 0;
+            self.since_yield = 0;
             tokio::task::yield_now().await;
             self.inbox.turn();
         }
@@ -189,7 +189,7 @@ impl ShardWorker {
         let runs = news.iter().filter(|event| matches!(event, Event::Published(_))).count();
         for event in news.drain(..) {
             self.hear_of(event, runs > 1).await;
-            self.stand_aside().await;
+            self.yield_in_turn().await;
         }
         if news.capacity() > 4_096 { Vec::new() } else { news }
     }
@@ -212,7 +212,7 @@ impl ShardWorker {
             let second = self.wheel.now();
             for index in due {
                 self.look(index, second, now);
-                self.stand_aside().await;
+                self.yield_in_turn().await;
             }
             self.ended.retain(|_, until| *until > now);
             self.left.retain(|_, until| *until > now);
@@ -292,7 +292,7 @@ impl ShardWorker {
                 connection.is_dirty = false;
             }
             self.flush(index);
-            self.stand_aside().await;
+            self.yield_in_turn().await;
         }
     }
 
@@ -390,16 +390,16 @@ impl ShardWorker {
         let is_late = since.elapsed() > STOP_PATIENCE;
         let steps = (STOP_SPREAD.as_millis() / STOP_STEP.as_millis()).max(1) as usize;
         let open: Vec<u32> = self.connections.indexes();
-        let mut left = open.len().div_ceil(steps).max(8);
+        let mut closes_left = open.len().div_ceil(steps).max(8);
         for index in open {
             let Some(connection) = self.connections.get(index) else { continue };
             if connection.is_closing() || (connection.drafts > 0 && !is_late) {
                 continue;
             }
             self.close(index, Close::GoingAway);
-            self.stand_aside().await;
-            left = left.saturating_sub(1);
-            if left == 0 && !is_late {
+            self.yield_in_turn().await;
+            closes_left = closes_left.saturating_sub(1);
+            if closes_left == 0 && !is_late {
                 return;
             }
         }
