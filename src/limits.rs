@@ -41,7 +41,11 @@ pub const INVITE_LINK_CHARS_MAX: usize = 2_048;
 // ---- how much of everything a user may own (the protocol) ----
 
 pub const ROOMS_PER_USER_MAX: i64 = 1_000;
+/// Private chats that a user has begun.
 pub const PRIVATE_CHATS_PER_USER_MAX: i64 = 1_000;
+/// Private chats that others have begun with a user: far more than one account, or a few hundred, can
+/// begin with somebody, but a page of all chats and a `welcome` still hold them.
+pub const PRIVATE_CHATS_FROM_OTHERS_MAX: i64 = 2_000;
 pub const ROOMS_PER_CREATOR_MAX: i64 = 200;
 pub const REQUESTS_PER_ROOM_MAX: i64 = 500;
 
@@ -55,7 +59,13 @@ pub const SEARCH_ROWS_MAX: i64 = 50;
 // ---- what a page shows ----
 
 /// Chats in the list beside a page: as many as a user may have, so that each can be reached.
-pub const CHATS_SHOWN: i64 = 1 + PRIVATE_CHATS_PER_USER_MAX + ROOMS_PER_USER_MAX;
+pub const CHATS_SHOWN: i64 =
+    1 + PRIVATE_CHATS_PER_USER_MAX + PRIVATE_CHATS_FROM_OTHERS_MAX + ROOMS_PER_USER_MAX;
+/// How much of a chat's last message is read for its line in the list, which contains the first words of
+/// it: four times as much as is shown, because runs of white space become one space.
+pub const LAST_LINE_CHARS_READ: i32 = 4 * LAST_LINE_CHARS_MAX as i32;
+/// How much of the last message a line contains; less of it is shown.
+pub const LAST_LINE_CHARS_MAX: usize = 100;
 /// Requests to join, above the page; answering them brings up the next ones.
 pub const OPEN_REQUESTS_SHOWN: i64 = 20;
 /// Members of a room in its panel, and likewise users who were denied.
@@ -128,7 +138,7 @@ pub const JSON_DEPTH_MAX: usize = 16;
 // ---- sockets ----
 
 /// What may wait for one reader. With more, the reader is too slow: it is disconnected and resumes. A
-/// `welcome` of 2,001 chats (160 KiB) fits; the bytes are shared between readers.
+/// `welcome` of 4,001 chats (at most 501 KiB) fits; the bytes are shared between readers.
 pub const OUTBOX_BYTES_MAX: usize = 512 * 1024;
 /// A longer run of messages is handed over in parts, each when the previous one has been written.
 pub const HANDOVER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
@@ -202,8 +212,12 @@ pub const ENDED_SECS: u32 = 60;
 /// The smallest setting that OWASP's cheat sheet and ASVS 5 both allow: 12 MiB, three passes.
 pub const HASH_MEMORY_KIB: u32 = 12 * 1024;
 pub const HASH_PASSES: u32 = 3;
-/// Passwords waiting for a core to hash them; further sign-ups and logins are told to come back.
+/// Passwords waiting for a core to hash them: about a second's work. If there are more, the subnet with
+/// the most is told to come back.
 pub const HASH_QUEUE_MAX: usize = 64;
+/// A password as it is typed may have up to four characters for one of its NFC form (U+1F82 is the
+/// longest): only such texts are composed to be counted.
+pub const NFC_CHARS_MAX: usize = 4;
 /// The maximum age of an answer about a session: a revoked one is dead everywhere by then.
 pub const SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
 /// How often sessions with open sockets are looked up, so that one ended by another process has no
@@ -232,12 +246,22 @@ pub const PURGE_ROWS_MAX: i64 = 1_000;
 // ---- rates, each as a burst and the time in which one more is allowed ----
 
 pub const MESSAGE_RATE: Rate = Rate::new(20, Duration::from_millis(100));
+/// Bytes of the contents of a user's messages: 32 of the longest at once, or 128 that fill a screen, and
+/// then 4 KiB a second (350 MB a day), ten messages of the usual length. Nobody types as fast.
+pub const MESSAGE_BYTES_RATE: Rate = Rate::new(512 * 1024, Duration::from_nanos(244_140));
 pub const LOGIN_FAILURES_PER_PAIR: Rate = Rate::new(5, Duration::from_secs(12));
 pub const LOGIN_FAILURES_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(3));
 /// For one account, from all addresses without a sign-in to it within 30 days.
 pub const LOGIN_FAILURES_FROM_AFAR: Rate = Rate::new(100, Duration::from_millis(600));
+/// The same, for an address (for IPv6, the 48 bits that a site has) that has not failed at this account
+/// itself, when the allowance of all is used up: its owner may be there.
+pub const LOGINS_REGARDLESS: Rate = Rate::new(1, Duration::from_secs(10));
 pub const SIGNUPS_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(60));
 pub const INVITE_TRIES_PER_USER: Rate = Rate::new(10, Duration::from_secs(6));
+/// Rooms and private chats that a user makes: each is a row that is never deleted.
+pub const NEW_CHATS_PER_USER: Rate = Rate::new(20, Duration::from_secs(60));
+/// Searches for people: a suggestion comes with each key that is typed.
+pub const SEARCHES_PER_USER: Rate = Rate::new(30, Duration::from_millis(300));
 /// Keys remembered at once; an attacker with more addresses than this is not limited by address anyway.
 pub const RATE_KEYS_MAX: usize = 65_536;
 
@@ -303,6 +327,11 @@ pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
 /// zeroed first.
 pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// The longest parts of names in the index of names (`name_parts` in `sql/migrations`): with three
+/// characters few names have them in common, and a name has at most 93 parts.
+pub const NAME_PART_CHARS_MAX: usize = 3;
+/// Searches for people at once, so that everything else still finds a connection in the pool.
+pub const SEARCHES_MAX: usize = 3;
 /// Longer than any of our statements takes; a long snapshot would bloat the chats' rows. Well below
 /// `COMMIT_TIMEOUT`, so that if a batch waits for somebody's lock, PostgreSQL refuses it, and it is
 /// known not to be stored.
@@ -514,7 +543,7 @@ const _: () = assert!(
 /// A chat in `welcome` has four members, three of them numbers of at most 16 digits.
 const _: () = assert!(
     CHATS_SHOWN as usize * 128 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
-    "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX or ROOMS_PER_USER_MAX: a welcome must hold all chats"
+    "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX, PRIVATE_CHATS_FROM_OTHERS_MAX or ROOMS_PER_USER_MAX: a welcome must hold all chats"
 );
 const _: () = assert!(
     TOLD_KEPT_MAX * MESSAGE_SENT_BYTES_MAX <= 4 * 1024 * 1024,
@@ -528,6 +557,10 @@ const _: () = assert!(
 const _: () = assert!(
     BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= LANE_BYTES_MAX as usize,
     "LANE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a whole batch must fit"
+);
+const _: () = assert!(
+    MESSAGE_RATE.burst as usize * CONTENT_BYTES_MAX <= MESSAGE_BYTES_RATE.burst as usize,
+    "MESSAGE_BYTES_RATE is in the way of CONTENT_CHARS_MAX: as many of the longest messages as of others may be sent at once"
 );
 const _: () = assert!(
     PAGES_ROWS_MAX * CONTENT_BYTES_MAX <= 48 * 1024 * 1024,

@@ -1,6 +1,6 @@
 -- The viewer's chats ($1), most recent activity first (a chat without messages counts from when it
 -- began): those after the chat $2 in that order, or only the chat $4; at most $3. Each comes with
--- its last message, if it has one. private_chats keys, room_members_user_idx, chats_pkey,
+-- its last message, if it has one: all of it, or the first $5 characters after white space. private_chats keys, room_members_user_idx, chats_pkey,
 -- messages_pkey.
 with own as (
     select id, null::bigint as other_id, null::text as name, null::timestamptz as began_at
@@ -33,8 +33,9 @@ select p.chat_id, p.chat_type, p.last_seq, p.read_seq, p.other_id,
     coalesce(p.name, case when p.other_id is null then 'General'
         else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
     end) as name,
-    m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp,
-    m.draft_key,
+    m.id, m.seq, m.sender_id, m.receiver_id,
+    case when $5::integer is null then m.content else left(ltrim(m.content, E' \t\r\n'), $5) end as content,
+    m.timestamp, m.draft_key,
     coalesce((select u.username from users u where u.id = m.sender_id), 'deleted-' || m.sender_id)
         as username
 from page p

@@ -17,13 +17,16 @@ pub struct Overview {
 }
 
 impl Rules {
+    /// With the whole last message of each chat, or as much of it as `last_chars` says.
     pub async fn overview(
         &self,
         viewer: &Viewer,
         after: Option<ChatId>,
         limit: i64,
+        last_chars: Option<i32>,
     ) -> Result<Overview> {
-        let mut rows = self.store.list_chats(viewer.user_id, after, limit + 1).await?;
+        let user_id = viewer.user_id;
+        let mut rows = self.store.list_chats(user_id, after, limit + 1, last_chars).await?;
         let has_more = rows.len() as i64 > limit;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| has_more).map(|row| row.standing.chat_id);

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::message::{ChatType, Message, Standing};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 /// A chat as it appears in its viewer's list.
 #[derive(Debug, Clone)]
@@ -34,22 +35,25 @@ impl Store {
     }
 
     /// A page of the viewer's chats, most recent activity first, after the chat `after` in that order.
+    /// Of each last message, `last_chars` characters after white space are read, or all of it.
     pub async fn list_chats(
         &self,
         viewer: UserId,
         after: Option<ChatId>,
         limit: i64,
+        last_chars: Option<i32>,
     ) -> Result<Vec<ChatRow>> {
         let (after, one) = (after.map(|id| id.0), None::<i64>);
-        let rows = self.rows(sql!("chats/list"), &[&viewer.0, &after, &limit, &one]).await?;
+        let params: [&(dyn ToSql + Sync); 5] = [&viewer.0, &after, &limit, &one, &last_chars];
+        let rows = self.rows(sql!("chats/list"), &params).await?;
         rows.iter().map(chat).collect()
     }
 
     /// The list's row for one chat, if the viewer may see it.
     pub async fn chat(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<ChatRow>> {
-        let params = (None::<i64>, 1i64, Some(chat_id.0));
-        let row =
-            self.maybe(sql!("chats/list"), &[&viewer.0, &params.0, &params.1, &params.2]).await?;
+        let (after, limit, last_chars) = (None::<i64>, 1i64, None::<i32>);
+        let params: [&(dyn ToSql + Sync); 5] = [&viewer.0, &after, &limit, &chat_id.0, &last_chars];
+        let row = self.maybe(sql!("chats/list"), &params).await?;
         row.as_ref().map(chat).transpose()
     }
 }

@@ -12,7 +12,8 @@ use crate::wire::{ChatJson, MessageJson};
 
 pub async fn list(call: &Call) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;
-    let overview = call.app.rules.overview(&*call.viewer()?, after.map(ChatId), limit).await?;
+    let (viewer, after) = (call.viewer()?, after.map(ChatId));
+    let overview = call.app.rules.overview(&viewer, after, limit, None).await?;
     #[derive(serde::Serialize)]
     struct ChatsJson<'a> {
         chats: &'a [ChatJson],

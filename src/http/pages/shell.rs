@@ -7,7 +7,7 @@ use crate::http::public_url::Scheme;
 use crate::http::views::{Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme};
 use crate::http::{App, Call};
 use crate::ids::ChatId;
-use crate::limits::CHATS_SHOWN;
+use crate::limits::{CHATS_SHOWN, LAST_LINE_CHARS_READ};
 use crate::message::{ChatType, Standing, Viewer};
 use crate::wire::ChatJson;
 use hyper::header::HeaderMap;
@@ -43,7 +43,7 @@ impl Call {
     ) -> Result<Shell> {
         let chat = &self.app.rules;
         let (overview, requests) = tokio::try_join!(
-            chat.overview(viewer, None, CHATS_SHOWN),
+            chat.overview(viewer, None, CHATS_SHOWN, Some(LAST_LINE_CHARS_READ)),
             chat.open_requests(viewer, current)
         )?;
         let (mut general, mut private_chats, mut rooms) = (None, Vec::new(), Vec::new());

@@ -2,12 +2,10 @@
 
 use super::people::{Avatar, Person};
 use crate::ids::ChatId;
+use crate::limits::LAST_LINE_CHARS_MAX;
 use crate::message::{ChatType, Standing};
 use crate::text;
 use serde::Serialize;
-
-/// How much of the last message a line contains; less of it is shown.
-const LAST_LINE_CHARS_MAX: usize = 100;
 
 /// A chat in the list on the left, and the head of the chat in the middle.
 #[derive(Debug, Clone, Serialize)]

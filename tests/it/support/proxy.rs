@@ -4,7 +4,7 @@ use super::Database;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -35,6 +35,7 @@ struct Wire {
     cuts: AtomicU32,
     refuses: AtomicBool,
     refusals: AtomicU32,
+    answered: AtomicU64,
     clogged: watch::Sender<bool>,
 }
 
@@ -54,6 +55,7 @@ impl Proxy {
             cuts: AtomicU32::new(0),
             refuses: AtomicBool::new(false),
             refusals: AtomicU32::new(0),
+            answered: AtomicU64::new(0),
             clogged: watch::channel(false).0,
         });
         tokio::spawn({
@@ -93,6 +95,11 @@ impl Proxy {
     /// How many connections have been refused.
     pub fn refusals(&self) -> u32 {
         self.wire.refusals.load(Relaxed)
+    }
+
+    /// How many bytes PostgreSQL has answered.
+    pub fn answered(&self) -> u64 {
+        self.wire.answered.load(Relaxed)
     }
 
     /// While clogged, nothing moves in either direction and nothing ends.
@@ -197,6 +204,7 @@ impl Wire {
                 }
                 self.unclogged().await;
                 let answer = &buffer[..count];
+                self.answered.fetch_add(count as u64, Relaxed);
                 let is_update = answer.windows(9).any(|window| window == b"UPDATE 1\0");
                 let (lost, passes) = (Fate::UpdateAnswerLost as u8, Fate::Passes as u8);
                 if is_update && self.fate.compare_exchange(lost, passes, Relaxed, Relaxed).is_ok() {
