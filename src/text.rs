@@ -7,12 +7,14 @@
 use crate::error::FrameCode;
 use crate::ids::ChatId;
 use crate::limits::{
-    CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, PASSWORD_CHARS_MAX,
+    CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, NFC_CHARS_MAX, PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX, SEARCH_CHARS_MAX,
     USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Texts that keep their rule, shared by those who hold them.
@@ -136,10 +138,55 @@ fn client_id(text: &str) -> Result<&str, String> {
     }
 }
 
+/// A name, part of one, or an e-mail address in the form in which it is compared: ASCII letters are small.
+/// There is no other folding, neither here nor in the database, where `lower()` would make a k of the
+/// Kelvin sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded(String);
+
+impl Folded {
+    /// `None` if no name can contain or be this.
+    pub fn name(text: &str) -> Option<Self> {
+        let fits = (1..=USERNAME_CHARS_MAX).contains(&text.len());
+        (fits && text.bytes().all(is_name_byte)).then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    /// `None` if it cannot be an address.
+    pub fn email(text: &str) -> Option<Self> {
+        let fits = text.contains('@') && text.len() <= EMAIL_CHARS_MAX && !text.contains('\0');
+        fits.then(|| Self(text.to_ascii_lowercase()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a person logs in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    Name(Folded),
+    Email(Folded),
+    /// Neither can be an account's.
+    Nobody,
+}
+
+impl Login {
+    /// White space around it is ignored: it comes with what phones and clipboards complete.
+    pub fn of(typed: &str) -> Self {
+        let typed = typed.trim();
+        let name = Folded::name(typed).map(Self::Name);
+        name.or_else(|| Folded::email(typed).map(Self::Email)).unwrap_or(Self::Nobody)
+    }
+}
+
+fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')
+}
+
 fn username(text: &str) -> Result<&str, String> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
     if !(USERNAME_CHARS_MIN..=USERNAME_CHARS_MAX).contains(&text.len())
-        || !text.bytes().all(allowed)
+        || !text.bytes().all(is_name_byte)
     {
         return Err(format!(
             "Use {USERNAME_CHARS_MIN} to {USERNAME_CHARS_MAX} of the characters A–Z, a–z, 0–9, _ . and -."
@@ -158,9 +205,9 @@ fn is_reserved(name: &str) -> bool {
         && name[8..].bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Any characters; neither trimmed nor cut.
+/// Any characters; neither trimmed nor cut, and counted as NFC.
 fn password(text: &str) -> Result<&str, String> {
-    let chars = text.chars().take(PASSWORD_CHARS_MAX + 1).count();
+    let chars = password_chars(text);
     if (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {
         Ok(text)
     } else {
@@ -171,10 +218,26 @@ fn password(text: &str) -> Result<&str, String> {
 /// A password that a person enters to log in: one that is too long fits no account and would only waste
 /// a hashing.
 fn given_password(text: &str) -> Result<&str, String> {
-    if longer_than(text, PASSWORD_CHARS_MAX) {
+    if password_chars(text) > PASSWORD_CHARS_MAX {
         return Err(format!("A password has at most {PASSWORD_CHARS_MAX} characters."));
     }
     Ok(text)
+}
+
+/// The characters of its NFC form, as far as they are of interest.
+fn password_chars(text: &str) -> usize {
+    match longer_than(text, NFC_CHARS_MAX * PASSWORD_CHARS_MAX) {
+        true => usize::MAX,
+        false => text.nfc().count(),
+    }
+}
+
+/// The composed form (NFC, UAX #15) of a text: the same letters, however a keyboard puts them together.
+pub fn composed(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.into(),
+        IsNormalized::No | IsNormalized::Maybe => text.nfc().collect::<String>().into(),
+    }
 }
 
 fn email(text: &str) -> Result<&str, String> {
@@ -222,18 +285,6 @@ fn search(text: &str) -> Result<&str, String> {
     } else {
         Ok(text)
     }
-}
-
-/// Escapes the wildcards of `LIKE` in a text with backslashes.
-pub fn like_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }
 
 /// The code of an invite link to this room.
@@ -487,7 +538,27 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_are_escaped() {
-        assert_eq!(like_escaped(r"50%_\"), r"50\%\_\\");
+    fn only_what_can_be_a_name_or_an_address_is_looked_for() {
+        let login = |typed: &str| match Login::of(typed) {
+            Login::Name(name) => format!("name {}", name.as_str()),
+            Login::Email(email) => format!("email {}", email.as_str()),
+            Login::Nobody => "nobody".into(),
+        };
+        assert_eq!(login(" Kiki.\u{a0}\n"), "name kiki.");
+        assert_eq!(login("\tKiki@Example.org "), "email kiki@example.org");
+        let long = format!("{}@x", "x".repeat(EMAIL_CHARS_MAX));
+        for nobody in ["", " ", "\u{212a}iki", "k\u{130}ki", "ki ki", "kiki\0", "a\0@b", &long] {
+            assert_eq!(login(nobody), "nobody", "{nobody}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_composed_and_counted_so() {
+        assert_eq!(composed("e\u{301}\u{1112}\u{1161}\u{11ab}"), "\u{e9}\u{d55c}");
+        assert!(matches!(composed("caf\u{e9}"), Cow::Borrowed(_)));
+        let apart = |chars| "\u{3b1}\u{313}\u{300}\u{345}".repeat(chars);
+        assert!(password(&apart(PASSWORD_CHARS_MAX)).is_ok());
+        assert!(password(&apart(PASSWORD_CHARS_MAX + 1)).is_err());
+        assert!(password(&apart(PASSWORD_CHARS_MIN - 1)).is_err());
     }
 }

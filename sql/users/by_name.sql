@@ -1,2 +1,2 @@
--- The account of this name, in any case. users_username_key.
-select id, username, email, created_at from users where lower(username) = lower($1::text)
+-- The account of the name $1, which is folded. users_username_key.
+select id, username, email, created_at from users where lower(username collate "C") = $1::text

@@ -1,18 +1,15 @@
 //! Accounts: signing up, logging in and out, passwords, finding people.
 
-use super::limiter::{Key, Subnet};
+use super::limiter::{AccountHash, Counted, Key, Subnet};
 use super::tokens::NewToken;
 use super::{Authenticated, Rules, change_patiently};
 use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
-use crate::limits::{
-    LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR,
-    SIGNUPS_PER_ADDRESS, USER_AGENT_CHARS_MAX,
-};
+use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::message::{SessionId, Viewer};
 use crate::random;
 use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
-use crate::text::{self, Email, GivenPassword, Password, SearchWord, Username};
+use crate::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +21,7 @@ pub struct Signup {
     pub email: Email,
 }
 
-/// What a person logs in with.
+/// What a person logs in with; a name, or an e-mail address in its place, as it was typed.
 pub struct Credentials {
     pub username: String,
     pub password: GivenPassword,
@@ -41,6 +38,7 @@ pub struct Token {
 }
 
 const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
+const TOO_MANY_SEARCHES: &str = "You are searching faster than this server can; wait a moment.";
 const TOO_MANY_SIGNUPS: &str = "Too many accounts were created from your address; try again later.";
 
 impl Rules {
@@ -48,10 +46,11 @@ impl Rules {
     pub async fn sign_up(self: &Arc<Self>, signup: Signup, from: Subnet) -> Result<UserId> {
         // Before anything is said about addresses, so that nobody can find out by trying who has an
         // account.
-        self.limiter.take(Key::Signups(from), SIGNUPS_PER_ADDRESS, TOO_MANY_SIGNUPS)?;
+        // Never given back: a refusal says something about addresses, too.
+        let _counted = self.limiter.count(&[Key::Signups(from)], TOO_MANY_SIGNUPS)?;
         self.refuse_taken(&signup).await?;
         let Signup { username, password, email } = signup;
-        let password_hash = self.hasher.hash(password.clone()).await?;
+        let password_hash = self.hasher.hash(from, password.clone()).await?;
         let user = NewUser { username: &username, email: &email, password_hash: &password_hash };
         match self.store.insert_user(user).await? {
             Some(user_id) => Ok(user_id),
@@ -66,7 +65,9 @@ impl Rules {
     }
 
     async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
-        match self.store.is_taken(&signup.username, &signup.email).await? {
+        let name = Folded::name(&signup.username);
+        let email = Folded::email(&signup.email);
+        match self.store.is_taken(name.as_ref(), email.as_ref()).await? {
             (true, _) => {
                 Err(Error::conflict("username_taken", "This name is taken; choose another."))
             }
@@ -81,53 +82,74 @@ impl Rules {
     /// The same answer after the same time, whether or not the user exists.
     pub async fn log_in(self: &Arc<Self>, credentials: Credentials) -> Result<Token> {
         let Credentials { username, password, user_agent, from } = credentials;
-        let pair = self.limiter.login_key(&username, from);
-        let address = Key::LoginFailures(from);
-        self.limiter.check(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
         // Counted before the password is checked, so that parallel attempts are not more frequent than
         // others.
-        self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
-        let found = self.user_by_password(&username, password, from).await;
+        let counted = self.limiter.count(&[Key::LoginFailures(from)], TOO_MANY_FAILURES)?;
+        let found = self.user_by_password(&Login::of(&username), password, from).await;
         if !matches!(found, Ok(None)) {
-            self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
+            counted.give_back();
         }
-        let Some(UserAndHash { user, password_hash }) = found? else {
-            self.limiter.take(address, LOGIN_FAILURES_PER_ADDRESS, TOO_MANY_FAILURES)?;
-            return Err(bad_credentials());
-        };
+        let UserAndHash { user, password_hash } = found?.ok_or_else(bad_credentials)?;
         let (lifetime, shown) = (self.terms.token_lifetime, Some(password_hash.as_str()));
         let (user_agent, from) = (user_agent.as_deref(), Some(from));
         let token = self.insert_session(user.user_id, user_agent, from, lifetime, shown).await?;
         token.ok_or_else(bad_credentials)
     }
 
-    /// Takes as long for an unknown user as for a wrong password. From subnets without a recent
-    /// sign-in, all attempts share one allowance per account, whether or not it exists; its owner's
-    /// own subnet does not.
+    /// Takes as long for an unknown user as for a wrong password.
     async fn user_by_password(
         &self,
-        username: &str,
+        login: &Login,
         password: GivenPassword,
         from: Subnet,
     ) -> Result<Option<UserAndHash>> {
-        let login = self.store.user_at_login(username, from.number()).await?;
-        let (account, is_familiar) = match login {
+        let found = self.store.user_at_login(login, from.number()).await?;
+        let (user, is_familiar) = match found {
             Some(LoginRecord { account, is_familiar }) => (Some(account), is_familiar),
             None => (None, false),
         };
-        let afar = (!is_familiar).then(|| self.limiter.afar_key(username));
-        if let Some(afar) = afar {
-            self.limiter.take(afar, LOGIN_FAILURES_FROM_AFAR, TOO_MANY_FAILURES)?;
-        }
-        let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let fits = self.hasher.verify(password, hash).await;
-        if let Some(afar) = afar
-            && !matches!(fits, Ok(false))
-        {
-            self.limiter.give_back(afar, LOGIN_FAILURES_FROM_AFAR);
+        let account = self.account(login, user.as_ref());
+        let counted = self.count_login(account, from, is_familiar)?;
+        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        let fits = self.hasher.verify(from, password, hash).await;
+        if !matches!(fits, Ok(false)) {
+            counted.give_back();
         }
         let fits = fits?;
-        Ok(account.filter(|_| fits))
+        Ok(user.filter(|_| fits))
+    }
+
+    /// An account is counted by its name, even if somebody logs in with its e-mail address.
+    fn account(&self, login: &Login, user: Option<&UserAndHash>) -> AccountHash {
+        let name = user.and_then(|found| Folded::name(&found.user.username));
+        let folded = match (&name, login) {
+            (Some(name), _) | (None, Login::Name(name) | Login::Email(name)) => name.as_str(),
+            (None, Login::Nobody) => "",
+        };
+        self.limiter.account(folded)
+    }
+
+    /// From subnets without a recent sign-in, all attempts share one allowance per account, whether or
+    /// not it exists; its owner's own subnet does not. Those who use it up do not lock out an owner who
+    /// is elsewhere: a site that has not failed itself has one attempt of its own.
+    fn count_login(
+        &self,
+        account: AccountHash,
+        from: Subnet,
+        is_familiar: bool,
+    ) -> Result<Counted<'_>> {
+        let pair = Key::LoginFailuresOf(account, from);
+        if is_familiar {
+            return self.limiter.count(&[pair], TOO_MANY_FAILURES);
+        }
+        let has_failed = !self.limiter.is_whole(pair);
+        let afar = Key::LoginFailuresFromAfar(account);
+        let refusal = match self.limiter.count(&[pair, afar], TOO_MANY_FAILURES) {
+            Err(refusal) if !has_failed => refusal,
+            decided => return decided,
+        };
+        let regardless = Key::LoginsRegardless(account, from.site());
+        self.limiter.count(&[pair, regardless], TOO_MANY_FAILURES).map_err(|_| refusal)
     }
 
     /// A new session of this user, and its token.
@@ -231,18 +253,19 @@ impl Rules {
         new: Password,
         from: Subnet,
     ) -> Result<()> {
-        let pair = self.limiter.login_key(&viewer.username, from);
         let old_hash = self.user_and_hash(&viewer).await?.password_hash;
-        self.limiter.take(pair, LOGIN_FAILURES_PER_PAIR, TOO_MANY_FAILURES)?;
-        let fits = self.hasher.verify(current, Some(old_hash.clone())).await;
+        let account = self.limiter.account(&viewer.username.to_ascii_lowercase());
+        let keys = [Key::LoginFailures(from), Key::LoginFailuresOf(account, from)];
+        let counted = self.limiter.count(&keys, TOO_MANY_FAILURES)?;
+        let fits = self.hasher.verify(from, current, Some(old_hash.clone())).await;
         if !matches!(fits, Ok(false)) {
-            self.limiter.give_back(pair, LOGIN_FAILURES_PER_PAIR);
+            counted.give_back();
         }
         if !fits? {
             let fault = Fault::new("current_password", "This is not your current password.");
             return Err(Error::invalid(vec![fault]));
         }
-        let hash = self.hasher.hash(new).await?;
+        let hash = self.hasher.hash(from, new).await?;
         let rules = Arc::clone(self);
         self.to_the_end(async move {
             let change = PasswordChange {
@@ -276,7 +299,10 @@ impl Rules {
 
     /// The account of this name, for the operator.
     pub async fn user_named(&self, username: &str) -> Result<Option<User>> {
-        self.store.user_by_name(username).await
+        match Folded::name(username) {
+            Some(name) => self.store.user_by_name(&name).await,
+            None => Ok(None),
+        }
     }
 
     /// Accounts after this id, oldest first, for the operator.
@@ -287,10 +313,17 @@ impl Rules {
     /// People whose names begin with or contain `part`.
     pub async fn find_people(
         &self,
+        viewer: &Viewer,
         part: &SearchWord,
         limit: i64,
     ) -> Result<Vec<(UserId, String)>> {
-        self.store.search_users(&text::like_escaped(part), limit).await
+        let _counted = self.limiter.count(&[Key::Searches(viewer.user_id)], TOO_MANY_SEARCHES)?;
+        let Some(part) = Folded::name(part) else { return Ok(Vec::new()) };
+        let turn = tokio::time::timeout(POOL_WAIT_TIMEOUT, self.searches.acquire()).await;
+        let _turn = turn.map_err(|_| {
+            Error::busy("Too many people are searching right now; try again.", RETRY_SOON)
+        })?;
+        self.store.search_users(&part, limit).await
     }
 }
 

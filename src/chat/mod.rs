@@ -19,6 +19,7 @@ mod resume;
 mod rooms;
 mod sessions;
 mod tokens;
+mod turns;
 
 pub use accounts::{Credentials, Signup, Token};
 pub use history::History;
@@ -69,6 +70,7 @@ pub struct Rules {
     limiter: limiter::Limiter,
     reads: read_positions::Reads,
     resumes: tokio::sync::Semaphore,
+    searches: tokio::sync::Semaphore,
     /// Permits for users who are to be told about a chat later.
     untold: Arc<tokio::sync::Semaphore>,
     standings: Arc<resume::Standings>,
@@ -94,6 +96,7 @@ impl Rules {
             reads: read_positions::Reads::default(),
             standings,
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
+            searches: tokio::sync::Semaphore::new(crate::limits::SEARCHES_MAX),
             untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
             epoch: Mutex::default(),
             general: tokio::sync::OnceCell::new(),

@@ -1,19 +1,21 @@
 //! Password hashing: argon2id on the blocking pool, as many at once as there are cores, with a bounded
-//! queue in front, so that a flood of logins does not hold up anybody's messages.
+//! queue in front, so that a flood of logins does not hold up anybody's messages. Subnets take turns.
+//!
+//! Passwords are hashed and compared in their composed form (NFC). Hashes from before that was so fit the
+//! text as it was typed.
 
+use super::Subnet;
+use super::turns::Turns;
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
 use crate::random;
-use crate::text::{GivenPassword, Password};
+use crate::text::{GivenPassword, Password, composed};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use tokio::sync::Semaphore;
 
 pub struct Hasher {
-    cores: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+    turns: Arc<Turns>,
     /// A hash to compare an unknown user's login with, so that it takes the same time.
     dummy: String,
 }
@@ -21,63 +23,57 @@ pub struct Hasher {
 impl Hasher {
     pub fn new(cores: usize) -> Self {
         let dummy = hash("a password that nobody has").unwrap_or_default();
-        Self { cores: Arc::new(Semaphore::new(cores)), waiting: Arc::default(), dummy }
+        Self { turns: Turns::new(cores, HASH_QUEUE_MAX), dummy }
     }
 
     /// Hashings that are running or waiting.
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Relaxed)
+        self.turns.entered()
     }
 
     /// The hash as a PHC string, with its salt and parameters.
-    pub async fn hash(&self, password: Password) -> Result<String> {
-        self.run(move || hash(&password)).await?
+    pub async fn hash(&self, from: Subnet, password: Password) -> Result<String> {
+        self.run(from, move || hash(&composed(&password))).await?
     }
 
     /// Whether the password matches the hash; without a hash, it takes as long and says no.
-    pub async fn verify(&self, password: GivenPassword, hash: Option<String>) -> Result<bool> {
+    pub async fn verify(
+        &self,
+        from: Subnet,
+        password: GivenPassword,
+        hash: Option<String>,
+    ) -> Result<bool> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.dummy.clone());
-        self.run(move || {
+        self.run(from, move || {
             let parsed = PasswordHash::new(&hash)
                 .map_err(|error| Error::broken("a stored password hash", error.to_string()))?;
-            Ok(argon2()?.verify_password(password.as_bytes(), &parsed).is_ok() && known)
+            let argon2 = argon2()?;
+            let fits = |text: &str| argon2.verify_password(text.as_bytes(), &parsed).is_ok();
+            let composed = composed(&password);
+            let fits = fits(&composed) || *composed != *password && fits(&password);
+            Ok(fits && known)
         })
         .await?
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let waiting = Waiting::enter(&self.waiting)?;
-        let permit = Arc::clone(&self.cores).acquire_owned().await;
-        let permit = permit.map_err(|error| Error::broken("the hashing queue", error))?;
+    async fn run<T: Send + 'static>(
+        &self,
+        from: Subnet,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let turn = self.turns.take(from).await.ok_or_else(|| {
+            Error::busy(
+                "Too many people are logging in right now; try again in a moment.",
+                RETRY_SOON,
+            )
+        })?;
         let working = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop((permit, waiting));
+            drop(turn);
             result
         });
         working.await.map_err(|error| Error::broken("hashing a password", error))
-    }
-}
-
-/// A place in the queue.
-struct Waiting(Arc<AtomicUsize>);
-
-impl Waiting {
-    fn enter(waiting: &Arc<AtomicUsize>) -> Result<Self> {
-        if waiting.fetch_add(1, Relaxed) >= HASH_QUEUE_MAX {
-            waiting.fetch_sub(1, Relaxed);
-            return Err(Error::busy(
-                "Too many people are logging in right now; try again in a moment.",
-                RETRY_SOON,
-            ));
-        }
-        Ok(Self(Arc::clone(waiting)))
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -98,21 +94,22 @@ fn argon2() -> Result<Argon2<'static>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
 
     #[tokio::test]
     async fn a_password_matches_only_its_own_hash() {
-        let hasher = Hasher::new(1);
+        let (hasher, from) = (Hasher::new(1), Subnet::from(IpAddr::from([192, 0, 2, 1])));
         let new = Password::parse("correct horse").expect("a password");
-        let given = |text| GivenPassword::parse(text).expect("a password");
-        let hash = hasher.hash(new).await.expect("a hash");
+        let hash = hasher.hash(from, new).await.expect("a hash");
         let parameters = format!("$argon2id$v=19$m={HASH_MEMORY_KIB},t={HASH_PASSES},p=1$");
         assert!(hash.starts_with(&parameters), "{hash}");
-        assert!(
-            hasher.verify(given("correct horse"), Some(hash.clone())).await.expect("an answer")
-        );
-        assert!(!hasher.verify(given("battery staple"), Some(hash)).await.expect("an answer"));
-        let unknown = hasher.verify(given("a password that nobody has"), None).await;
-        assert!(!unknown.expect("an answer"));
+        let fits = async |text: &str, hash: Option<&String>| {
+            let given = GivenPassword::parse(text).expect("a password");
+            hasher.verify(from, given, hash.cloned()).await.expect("an answer")
+        };
+        assert!(fits("correct horse", Some(&hash)).await);
+        assert!(!fits("battery staple", Some(&hash)).await);
+        assert!(!fits("a password that nobody has", None).await);
         assert_eq!(hasher.waiting(), 0);
     }
 }

@@ -3,8 +3,8 @@
 use super::limiter::Key;
 use super::{Rules, batch::Reply};
 use crate::error::{Error, FrameRefusal, Result};
-use crate::limits::{MESSAGE_RATE, RETRY_AT_ONCE};
-use crate::message::{Draft, Message, Viewer};
+use crate::limits::RETRY_AT_ONCE;
+use crate::message::{Draft, Message};
 use crate::registry::ConnectionId;
 
 /// A message that has been stored, now or by an earlier attempt.
@@ -18,7 +18,7 @@ const TOO_FAST: &str = "You are writing faster than others can read; slow down."
 impl Rules {
     /// Stores a draft and answers after the commit.
     pub async fn post(&self, draft: Draft) -> Result<Posted> {
-        self.pace(&draft.sender)?;
+        self.pace(&draft)?;
         let (reply, answer) = tokio::sync::oneshot::channel();
         self.lane.push(draft, Reply::Caller(reply)).map_err(|_| lane_full())?;
         answer.await.map_err(|_| Error::stopping())?
@@ -26,13 +26,15 @@ impl Rules {
 
     /// Hands a socket's draft to the lane, which answers that socket.
     pub fn post_from(&self, connection: ConnectionId, draft: Draft) -> Result<(), FrameRefusal> {
-        self.pace(&draft.sender)?;
+        self.pace(&draft)?;
         self.lane.push(draft, Reply::Connection(connection)).map_err(|_| lane_full())
     }
 
-    fn pace(&self, sender: &Viewer) -> Result<(), FrameRefusal> {
+    fn pace(&self, draft: &Draft) -> Result<(), FrameRefusal> {
+        let user_id = draft.sender.user_id;
+        let bytes = u32::try_from(draft.content.len()).unwrap_or(u32::MAX);
         self.limiter
-            .try_take(Key::Messages(sender.user_id), MESSAGE_RATE)
+            .take(&[(Key::Messages(user_id), 1), (Key::MessageBytes(user_id), bytes)])
             .map_err(|wait| FrameRefusal::too_many(TOO_FAST, wait))
     }
 }

@@ -1,12 +1,10 @@
 //! Rooms: creating them, inviting by link, asking to join, the creator's answer, leaving.
 
-use super::limiter::Key;
+use super::limiter::{Key, TOO_MANY_NEW_CHATS};
 use super::{Rules, change_patiently};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
-use crate::limits::{
-    INVITE_TRIES_PER_USER, OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX,
-};
+use crate::limits::{OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
 use crate::message::Viewer;
 use crate::random;
 use crate::registry::UserEvent;
@@ -53,6 +51,8 @@ impl Rules {
         description: RoomDescription,
     ) -> Result<(ChatId, String)> {
         let code = invite_code()?;
+        // Never given back: whether it was made may be unknown.
+        let _counted = self.limiter.count(&[Key::NewChats(viewer.user_id)], TOO_MANY_NEW_CHATS)?;
         let rules = Arc::clone(self);
         self.to_the_end(async move {
             let link = |room_id| text::invite_path(room_id, &code);
@@ -88,19 +88,14 @@ impl Rules {
 
     /// What an invite link shows; a wrong code looks like an unknown room.
     pub async fn invite(&self, viewer: &Viewer, room_id: ChatId, code: &str) -> Result<RoomInvite> {
-        let key = Key::Invites(viewer.user_id);
-        self.limiter.check(key, INVITE_TRIES_PER_USER, TOO_MANY_TRIES)?;
+        let counted = self.limiter.count(&[Key::Invites(viewer.user_id)], TOO_MANY_TRIES)?;
         let invite = self.store.invite(viewer.user_id, room_id).await?;
         let path = text::invite_path(room_id, code);
-        match invite {
-            Some(invite) if bool::from(invite.invite_link.as_bytes().ct_eq(path.as_bytes())) => {
-                Ok(invite)
-            }
-            Some(_) | None => {
-                self.limiter.take(key, INVITE_TRIES_PER_USER, TOO_MANY_TRIES)?;
-                Err(Error::not_found())
-            }
-        }
+        let fits =
+            |invite: &RoomInvite| bool::from(invite.invite_link.as_bytes().ct_eq(path.as_bytes()));
+        let invite = invite.filter(fits).ok_or_else(Error::not_found)?;
+        counted.give_back();
+        Ok(invite)
     }
 
     /// Asks to join with the code of the room's invite link; tells the creator about a new request.

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_store_messages", include_str!("../../sql/migrations/0003_store_messages.sql")),
     ("0004_chats_sequence", include_str!("../../sql/migrations/0004_chats_sequence.sql")),
     ("0005_told_epoch", include_str!("../../sql/migrations/0005_told_epoch.sql")),
+    ("0006_one_folding", include_str!("../../sql/migrations/0006_one_folding.sql")),
 ];
 
 /// Which version a database is at.

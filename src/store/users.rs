@@ -4,7 +4,9 @@ use super::transactions::{changed_in, rows_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::error::Result;
 use crate::ids::UserId;
+use crate::limits::NAME_PART_CHARS_MAX;
 use crate::message::SessionId;
+use crate::text::{Folded, Login};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -53,35 +55,50 @@ impl Store {
     }
 
     /// Whether the name, and whether the address, is taken.
-    pub async fn is_taken(&self, username: &str, email: &str) -> Result<(bool, bool)> {
+    pub async fn is_taken(
+        &self,
+        username: Option<&Folded>,
+        email: Option<&Folded>,
+    ) -> Result<(bool, bool)> {
+        let (username, email) = (username.map(Folded::as_str), email.map(Folded::as_str));
         let row = self.one(sql!("users/taken"), &[&username, &email]).await?;
         Ok((row.get("username_taken"), row.get("email_taken")))
     }
 
-    pub async fn user_at_login(&self, username: &str, subnet: i64) -> Result<Option<LoginRecord>> {
-        // PostgreSQL cannot store NUL in text, so no name contains it.
-        if username.contains('\0') {
-            return Ok(None);
-        }
-        let row = self.maybe(sql!("users/at_login"), &[&username, &subnet]).await?;
+    pub async fn user_at_login(&self, login: &Login, subnet: i64) -> Result<Option<LoginRecord>> {
+        let (name, email) = match login {
+            Login::Name(name) => (Some(name.as_str()), None),
+            Login::Email(email) => (None, Some(email.as_str())),
+            Login::Nobody => return Ok(None),
+        };
+        let row = self.maybe(sql!("users/at_login"), &[&name, &email, &subnet]).await?;
         Ok(row.map(|row| {
             let is_familiar = row.get("is_familiar");
             LoginRecord { account: user_and_hash(row), is_familiar }
         }))
     }
 
-    pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
-        Ok(self.maybe(sql!("users/by_name"), &[&username]).await?.as_ref().map(user))
+    pub async fn user_by_name(&self, name: &Folded) -> Result<Option<User>> {
+        Ok(self.maybe(sql!("users/by_name"), &[&name.as_str()]).await?.as_ref().map(user))
     }
 
     pub async fn user_by_id(&self, user_id: UserId) -> Result<Option<UserAndHash>> {
         Ok(self.maybe(sql!("users/by_id"), &[&user_id.0]).await?.map(user_and_hash))
     }
 
-    /// Ids and names: prefix matches first, then substring. `part` is escaped for `LIKE`.
-    pub async fn search_users(&self, part: &str, limit: i64) -> Result<Vec<(UserId, String)>> {
-        let rows = self.rows(sql!("users/search"), &[&part, &limit]).await?;
-        Ok(rows.iter().map(|row| (UserId(row.get("id")), row.get("username"))).collect())
+    /// Ids and names: those that begin with `part` first, then those that contain it, each in order. If
+    /// the former are enough, nothing else is read.
+    pub async fn search_users(&self, part: &Folded, limit: i64) -> Result<Vec<(UserId, String)>> {
+        let part = part.as_str();
+        let (from, before) = (part, format!("{part}{AFTER_NAMES}"));
+        let rows = self.rows(sql!("users/search_prefix"), &[&from, &before, &limit]).await?;
+        let mut found = in_order(&rows);
+        let left = limit - found.len() as i64;
+        if left > 0 {
+            let params: [&(dyn ToSql + Sync); 3] = [&part, &name_parts(part), &left];
+            found.extend(in_order(&self.rows(sql!("users/search_within"), &params).await?));
+        }
+        Ok(found)
     }
 
     /// Accounts after this id, oldest first.
@@ -108,6 +125,23 @@ impl Store {
         })
         .await
     }
+}
+
+/// A character that comes after all those of names.
+const AFTER_NAMES: char = '{';
+
+/// What the index of names must contain of a part of one: all that is in it and has the length of the
+/// longest entries of the index, or the part itself if it is shorter. ASCII.
+fn name_parts(part: &str) -> Vec<&str> {
+    let longest = part.len().min(NAME_PART_CHARS_MAX);
+    (0..=part.len() - longest).map(|at| &part[at..at + longest]).collect()
+}
+
+fn in_order(rows: &[Row]) -> Vec<(UserId, String)> {
+    let mut found: Vec<_> =
+        rows.iter().map(|row| (UserId(row.get("id")), row.get("username"))).collect();
+    found.sort_by(|(_, one), (_, other): &(UserId, String)| one.cmp(other));
+    found
 }
 
 fn user(row: &Row) -> User {

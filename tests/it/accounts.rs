@@ -232,3 +232,54 @@ async fn a_name_with_nul_belongs_to_nobody() {
     let body = json!({"username": "a\0da", "password": "correct horse"});
     nobody.post("/auth/login", body).await.refused(401, "bad_credentials");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_the_same_however_its_letters_are_composed() {
+    let server = Server::start().await;
+    let nobody = Person::nobody(&server);
+    let sign_up = async |name: &str, password: &str| {
+        let email = format!("{name}@example.org");
+        let body = json!({"username": name, "password": password, "email": email});
+        nobody.post("/auth/signup", body).await
+    };
+    let log_in = async |name: &str, password: &str| {
+        nobody.post("/auth/login", json!({"username": name, "password": password})).await
+    };
+    // One letter, or a letter and a mark; in Hangul, up to three.
+    let (composed, apart) =
+        ("Crème brûlée 한", "Cre\u{300}me bru\u{302}le\u{301}e \u{1112}\u{1161}\u{11ab}");
+    sign_up("ada", composed).await.expect(201);
+    sign_up("bob", apart).await.expect(201);
+    for name in ["ada", "bob"] {
+        log_in(name, composed).await.expect(200);
+        log_in(name, apart).await.expect(200);
+        log_in(name, "Creme brulee 한").await.refused(401, "bad_credentials");
+    }
+    // They are counted composed.
+    let [few, many] = [PASSWORD_CHARS_MIN - 1, PASSWORD_CHARS_MAX].map(|n| "e\u{301}".repeat(n));
+    assert_eq!(sign_up("eve", &few).await.faults(), ["password"]);
+    sign_up("eve", &many).await.expect(201);
+    log_in("eve", &many).await.expect(200);
+    // A new password, and the one before it, likewise.
+    let ada = nobody.log_in("ada", apart).await;
+    let change = json!({"current_password": apart, "new_password": format!("2 {apart}")});
+    ada.post("/auth/password", change).await.expect(204);
+    log_in("ada", &format!("2 {composed}")).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_of_letters_apart_goes_on_working() {
+    use argon2::password_hash::{PasswordHasher, phc::PasswordHash};
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let apart = "Cre\u{300}me bru\u{302}le\u{301}e";
+    let params = argon2::Params::new(8, 1, 1, None).unwrap();
+    let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    let hash: PasswordHash = argon2.hash_password_with_salt(apart.as_bytes(), &[7; 16]).unwrap();
+    let set = "update users set password_hash = $2 where id = $1";
+    server.database.client().await.execute(set, &[&ada.id, &hash.to_string()]).await.unwrap();
+    let ada = ada.log_in("ada", apart).await;
+    let change = json!({"current_password": apart, "new_password": apart});
+    ada.post("/auth/password", change).await.expect(204);
+    ada.log_in("ada", apart).await.log_in("ada", "Crème brûlée").await;
+}

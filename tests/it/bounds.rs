@@ -31,6 +31,8 @@ const IN_PAGES: &[(&str, &str, usize)] = &[
     ("session", "data-page-rows-max", PAGE_ROWS_MAX as usize),
     ("session", "data-resume-pairs", RESUME_PAIRS_MAX),
     ("username", "maxlength", USERNAME_CHARS_MAX),
+    // Where one logs in, an e-mail address is as good.
+    ("username", "maxlength", EMAIL_CHARS_MAX),
     ("username", "minlength", USERNAME_CHARS_MIN),
 ];
 
@@ -70,7 +72,7 @@ const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
     ("status", "minimum", 400), ("status", "maximum", 599),
     ("unread", "minimum", 0),
     ("user_id", "minimum", 1), ("user_id", "maximum", ID_MAX),
-    ("username", "minLength", 1), ("username", "maxLength", USERNAME_CHARS_MAX as i64),
+    ("username", "minLength", 1), ("username", "maxLength", EMAIL_CHARS_MAX as i64),
     ("users", "maxItems", SEARCH_ROWS_MAX),
 ];
 

@@ -1,13 +1,14 @@
 //! What may be done only so often, and which address counts.
 
-use crate::support::{Answer, PASSWORD, Person, Server};
+use crate::support::{Answer, PASSWORD, Person, Server, until, waiting};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use snug::limits::{
-    INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_PAIR, MESSAGE_RATE, Rate,
-    SIGNUPS_PER_ADDRESS,
+    INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS,
+    LOGIN_FAILURES_PER_PAIR, MESSAGE_RATE, Rate, SIGNUPS_PER_ADDRESS,
 };
+use std::future::Future;
 use std::time::Instant;
 
 async fn limited(settings: &[(&str, &str)]) -> Server {
@@ -55,26 +56,152 @@ async fn of_passwords_sent_at_once_at_most_a_burst_is_even_tried() {
     let server = limited(&[]).await;
     let ada = server.person("ada").await;
     let tries = join_all((0..60).map(|_| log_in(&server, "ada", "not the password", "-")));
-    let mut tries = std::pin::pin!(tries);
-    let mut hashed_at_once = 0;
-    let answers = loop {
-        let waiting = async {
-            let text = ada.get("/metrics").await.text;
-            let line = text.lines().find_map(|line| line.strip_prefix("snug_hashing_queue "));
-            line.unwrap().parse::<usize>().unwrap()
-        };
-        tokio::select! {
-            answers = &mut tries => break answers,
-            waiting = waiting => hashed_at_once = hashed_at_once.max(waiting),
-        }
-    };
+    let (most, answers) = hashed_at_once(&ada, tries).await;
     let burst = LOGIN_FAILURES_PER_PAIR.burst as usize;
-    assert!(hashed_at_once <= burst, "{hashed_at_once} passwords were tried at once");
+    assert!(most <= burst, "{most} passwords were tried at once");
     assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), burst);
     answers.iter().filter(|answer| answer.status != 401).for_each(too_many);
     // Changing the password is another way to guess it.
     let body = json!({"current_password": "not this one", "new_password": "a new password"});
     too_many(&ada.post("/auth/password", body).await);
+}
+
+/// The largest number of passwords that were being tried at once until all answers were there.
+async fn hashed_at_once<T>(who: &Person, tries: impl Future<Output = T>) -> (usize, T) {
+    let mut tries = std::pin::pin!(tries);
+    let mut most = 0;
+    loop {
+        let waiting = async {
+            let text = who.get("/metrics").await.text;
+            let line = text.lines().find_map(|line| line.strip_prefix("snug_hashing_queue "));
+            line.unwrap().parse::<usize>().unwrap()
+        };
+        tokio::select! {
+            answers = &mut tries => return (most, answers),
+            waiting = waiting => most = most.max(waiting),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_accounts_tried_at_once_from_one_address_at_most_a_burst_is_even_tried() {
+    let server = limited(&[]).await;
+    let ada = server.person("ada").await;
+    let names: Vec<_> = (0..60).map(|n| format!("nobody{n}")).collect();
+    let tries = join_all(names.iter().map(|name| log_in(&server, name, "not the password", "-")));
+    let (most, answers) = hashed_at_once(&ada, tries).await;
+    let burst = LOGIN_FAILURES_PER_ADDRESS.burst as usize;
+    assert!(most <= burst, "{most} passwords were tried at once");
+    let tried = answers.iter().filter(|answer| answer.status == 401).count();
+    assert!((burst..burst + 5).contains(&tried), "{tried}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_changed_within_the_allowance_of_an_address_too() {
+    let server = limited(&[]).await;
+    let people = join_all((0..8).map(|n| {
+        let (server, name) = (&server, format!("user{n}"));
+        async move { server.person(&name).await }
+    }))
+    .await;
+    let change = |current: &str| json!({"current_password": current, "new_password": PASSWORD});
+    let all = 8 * LOGIN_FAILURES_PER_PAIR.burst as usize;
+    let tries = (0..all).map(|n| people[n % 8].post("/auth/password", change("not this one")));
+    let answers = join_all(tries).await;
+    let tried = answers.iter().filter(|answer| answer.status == 422).count();
+    let burst = LOGIN_FAILURES_PER_ADDRESS.burst as usize;
+    assert!((burst..burst + 5).contains(&tried), "{tried} of {all}");
+    answers.iter().filter(|answer| answer.status != 422).for_each(too_many);
+    // Those who know theirs may as often as they like.
+    let server = limited(&[]).await;
+    let ada = server.person("ada").await;
+    for _ in 0..LOGIN_FAILURES_PER_ADDRESS.burst + 2 {
+        ada.post("/auth/password", change(PASSWORD)).await.expect(204);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invite_links_sent_at_once_are_counted_before_they_are_compared() {
+    let server = limited(&[]).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    let path = format!("/chats/room/{room}/join");
+    let wrong = json!({"invite_link": format!("/chats/room/{room}/invite?code=guess")});
+    // No link is compared while nobody can read the rooms.
+    let mut database = server.database.client().await;
+    let lock = database.transaction().await.unwrap();
+    lock.batch_execute("lock table chat_rooms in access exclusive mode").await.unwrap();
+    let burst = INVITE_TRIES_PER_USER.burst;
+    let guesses: Vec<_> = (0..burst)
+        .map(|_| {
+            let (bob, path, wrong) = (bob.clone(), path.clone(), wrong.clone());
+            tokio::spawn(async move { bob.post(&path, wrong).await })
+        })
+        .collect();
+    let watcher = server.database.client().await;
+    until("all guesses wait", || async { waiting(&watcher).await == i64::from(burst) }).await;
+    too_many(&bob.post(&path, json!({"invite_link": link})).await);
+    lock.rollback().await.unwrap();
+    for guess in guesses {
+        guess.await.unwrap().refused(404, "not_found");
+    }
+    for _ in 0..burst + 2 {
+        ada.post(&path, json!({"invite_link": link})).await.expect(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_other_letters_belongs_to_nobody_and_has_no_allowance_of_its_own() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    let kiki = server.person("Kiki.S-i").await;
+    log_in(&server, "kIKI.s-I", PASSWORD, "192.0.2.1").await.expect(200);
+    let others = [
+        "\u{212a}iki.s-i", // the Kelvin sign, which is a k in lower case
+        "k\u{130}ki.s-i",  // the dotted I, which is an i with a dot
+        "k\u{131}ki.s-i",
+        "kiki.\u{17f}-i",  // the long s, which is an S in upper case
+        "\u{ff4b}iki.s-i", // full width
+        "ki\u{200b}ki.s-i",
+        "kiki.s-i\0",
+    ];
+    for (n, name) in others.into_iter().enumerate() {
+        let from = format!("192.0.2.{}", 10 + n);
+        log_in(&server, name, PASSWORD, &from).await.refused(401, "bad_credentials");
+    }
+    // Guesses under all of them together are as few as under one.
+    let mut tried = 0;
+    for name in others.into_iter().cycle().take(20) {
+        tried += u32::from(log_in(&server, name, "no", "192.0.2.2").await.status == 401);
+    }
+    assert!((5..8).contains(&tried), "{tried}");
+    for part in ["%E2%84%AAiki", "k%C4%B0ki", "%C5%BF-i"] {
+        let found = kiki.get(&format!("/users?q={part}")).await.expect(200);
+        assert_eq!(found["users"], json!([]), "{part}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_count_by_account_whether_by_name_or_by_address() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    server.person("ada").await;
+    let written = ["ada", " ada", "ADA\n", "ada@example.org", "\tAda@Example.ORG "];
+    for (n, name) in written.into_iter().enumerate() {
+        log_in(&server, name, PASSWORD, &format!("192.0.2.{n}")).await.expect(200);
+        let answer = log_in(&server, name, "not the password", "198.51.100.1").await;
+        answer.refused(401, "bad_credentials");
+    }
+    for name in written {
+        too_many(&log_in(&server, name, PASSWORD, "198.51.100.1").await);
+    }
+    // The same of an address that belongs to nobody.
+    for n in 0..6 {
+        let name = ["x@example.org", "X@EXAMPLE.ORG "][n % 2];
+        let answer = log_in(&server, name, "not the password", "198.51.100.2").await;
+        match n {
+            5 => too_many(&answer),
+            _ => drop(answer.refused(401, "bad_credentials")),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +236,7 @@ async fn twenty_failures_per_address_are_the_limit_whatever_the_account() {
 /// often it failed before, which is at most what is allowed at once and in the time it takes.
 async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
     let (mut tried, began) = (0, Instant::now());
-    // Fewer at once than the hashing queue holds.
+    // Fewer at once than the hashing queue holds, from a network of its own.
     for round in 0..30 {
         let tries = (0..40).map(|n| {
             let from = format!("{net}:{round:x}:{n:x}::1");
@@ -122,7 +249,8 @@ async fn exhaust(server: &Server, name: &str, net: &str) -> usize {
             refused.for_each(too_many);
             let Rate { burst, period } = LOGIN_FAILURES_FROM_AFAR;
             let more = began.elapsed().as_millis() / period.as_millis();
-            let allowed = burst as usize + 1 + more as usize;
+            // From each network that has not failed, one attempt is allowed in any case.
+            let allowed = burst as usize + 1 + more as usize + round as usize + 1;
             assert!(tried <= allowed, "{tried} of {allowed}");
             return tried;
         }
@@ -142,7 +270,10 @@ async fn failures_from_everywhere_lock_an_account_but_not_for_its_owner() {
     }
     // One more may have been allowed since then, or a few.
     exhaust(&server, "ADA", "2001:db9").await;
+    // Addresses that have failed themselves.
     let strangers: Vec<_> = (0..10).map(|n| format!("198.51.100.{n}")).collect();
+    let fail = strangers.iter().map(|from| log_in(&server, "ada", "not the password", from));
+    join_all(fail).await;
     assert!(is_locked(&server, "ada", &strangers).await);
     log_in(&server, "ada", PASSWORD, home).await.expect(200);
     log_in(&server, "ada", "not the password", home).await.refused(401, "bad_credentials");
@@ -154,6 +285,24 @@ async fn failures_from_everywhere_lock_an_account_but_not_for_its_owner() {
     server.database.client().await.batch_execute(age).await.unwrap();
     exhaust(&server, "ada", "2001:db9").await;
     assert!(is_locked(&server, "ada", &vec![home.to_owned(); 4]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_on_a_new_address_gets_in_while_others_guess_from_everywhere() {
+    let server = limited(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
+    server.person("ada").await;
+    exhaust(&server, "ada", "2001:db8").await;
+    for n in 0..10 {
+        let from = match n % 2 {
+            0 => format!("198.51.100.{n}"),
+            _ => format!("2001:db9:{n}::1"),
+        };
+        let net = format!("2001:{n}");
+        let (guess, owner) =
+            tokio::join!(exhaust(&server, "ada", &net), log_in(&server, "ada", PASSWORD, &from));
+        owner.expect(200);
+        assert!(guess <= 100, "{guess}");
+    }
 }
 
 /// Whether, of several people who try the right password at once from these addresses, some are

@@ -22,11 +22,20 @@ struct Forms {
 }
 
 pub async fn show(call: &Call) -> Result<Answer> {
-    let people = match call.query.get("people") {
-        Some(text) => search(call, text.trim()).await?,
-        None => PeopleSearch::default(),
+    let typed = call.query.get("people").map(str::trim);
+    let people = match typed {
+        Some(typed) => search(call, typed).await,
+        None => Ok(PeopleSearch::default()),
     };
-    page(call, StatusCode::OK, Forms { people, ..Forms::default() }).await
+    match people {
+        Ok(people) => page(call, StatusCode::OK, Forms { people, ..Forms::default() }).await,
+        Err(error) => {
+            let refusal = refusal(error)?;
+            let (text, fault) = (typed.unwrap_or_default().to_owned(), refusal.detail.to_string());
+            let people = PeopleSearch { text, found: None, fault: Some(fault) };
+            refused(call, &refusal, Forms { people, ..Forms::default() }).await
+        }
+    }
 }
 
 async fn page(call: &Call, status: StatusCode, forms: Forms) -> Result<Answer> {
@@ -52,7 +61,7 @@ async fn search(call: &Call, typed: &str) -> Result<PeopleSearch> {
         Ok(part) => part,
         Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault) }),
     };
-    let found = call.app.rules.find_people(&part, PEOPLE_SHOWN).await?;
+    let found = call.app.rules.find_people(&*call.viewer()?, &part, PEOPLE_SHOWN).await?;
     let found = found.into_iter().map(|(id, name)| Person::new(id.0, &name)).collect();
     Ok(PeopleSearch { text, found: Some(found), fault: None })
 }
