@@ -20,6 +20,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_chats_sequence", include_str!("../../sql/migrations/0004_chats_sequence.sql")),
     ("0005_told_epoch", include_str!("../../sql/migrations/0005_told_epoch.sql")),
     ("0006_one_folding", include_str!("../../sql/migrations/0006_one_folding.sql")),
+    ("0007_begun_by", include_str!("../../sql/migrations/0007_begun_by.sql")),
 ];
 
 /// Which version a database is at.

@@ -13,6 +13,7 @@ mod conversations;
 mod crashes;
 mod epochs;
 mod events_after_faults;
+mod fairness;
 mod faults;
 mod files;
 mod floods;

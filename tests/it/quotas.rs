@@ -23,14 +23,15 @@ async fn put_rooms(server: &Server, count: i64, creator: i64, members: &[i64]) {
 }
 
 /// Private chats of this user with people whose accounts are gone.
-async fn put_private_chats(server: &Server, count: i64, user_id: i64) {
+async fn put_private_chats(server: &Server, count: i64, user_id: i64, begun_by: Option<i64>) {
     let put = "with chat as (
             insert into chats (chat_type) select 'private' from generate_series(1, $1::bigint)
             returning id
         )
-        insert into private_chats (chat_id, user_low, user_high) select id, $2, 1000000 + id from chat";
+        insert into private_chats (chat_id, user_low, user_high, begun_by)
+        select id, $2, 1000000 + id, $3 from chat";
     let database = server.database.client().await;
-    database.execute(put, &[&count, &user_id]).await.unwrap();
+    database.execute(put, &[&count, &user_id, &begun_by]).await.unwrap();
 }
 
 async fn chats(server: &Server) -> i64 {
@@ -78,19 +79,33 @@ async fn a_user_has_at_most_1000_private_chats() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let eve = server.person("eve").await;
-    put_private_chats(&server, PRIVATE_CHATS_PER_USER_MAX - 1, ada.id).await;
+    put_private_chats(&server, PRIVATE_CHATS_PER_USER_MAX - 1, ada.id, Some(ada.id)).await;
     let before = chats(&server).await;
-    let asks = |from: &Person, to: &Person| {
-        let (from, body) = (from.clone(), json!({"receiver_id": to.id}));
-        async move { from.post("/chats/private", body).await }
-    };
     asks(&ada, &bob).await.expect(201);
-    for answer in [asks(&ada, &eve).await, asks(&eve, &ada).await] {
-        answer.refused(409, "limit_reached");
-    }
+    asks(&ada, &eve).await.refused(409, "limit_reached");
+    asks(&ada, &bob).await.expect(200);
     asks(&bob, &ada).await.expect(200);
+    // What others begin with her is theirs.
+    asks(&eve, &ada).await.expect(201);
+    asks(&ada, &eve).await.expect(200);
     asks(&bob, &eve).await.expect(201);
-    assert_eq!(chats(&server).await, before + 2);
+    assert_eq!(chats(&server).await, before + 3);
+}
+
+async fn asks(from: &Person, to: &Person) -> crate::support::Answer {
+    from.post("/chats/private", json!({"receiver_id": to.id})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_chats_that_others_began_leave_one_free_to_ask_and_to_be_asked() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let eve = server.person("eve").await;
+    put_private_chats(&server, PRIVATE_CHATS_PER_USER_MAX, ada.id, None).await;
+    asks(&ada, &bob).await.expect(201);
+    asks(&eve, &ada).await.expect(201);
+    ada.send(ada.browses(reqwest::Method::GET, "/")).await.expect(200);
+    ada.socket("/ws").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
