@@ -19,7 +19,8 @@
 //!   - `routes` (every route, a line each), `route` (what a route is, and how it is found)
 //!   - `guard` (who asks), `forwarded` (what proxies say), `host` (which names are ours),
 //!     `public_url`, `notices` (what is odd about a proxy, said once)
-//!   - `header_parts` (lists in headers), `body`, `cookies`, `form` (forms and their tokens), `respond`
+//!   - `header_parts` (lists in headers), `body`, `cookies`, `form` (forms and their tokens),
+//!     `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
 //!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
 //!   - `views` (a struct per page), `render` (with its template), `bounds` (by the names that
