@@ -177,8 +177,9 @@ test("what one user wrote is never sent or shown as another's", async () => {
   await say(page, "from lou");
   assert.equal(await said(page, "from kim alone").count(), 0);
 
+  // A login ends the session that the browser had before, and the page turns by itself.
   assert.equal((await log_in("kim")).status(), 200);
-  await page.reload();
+  await page.locator(".viewer", { hasText: "kim" }).waitFor();
   await stored(page, "from kim alone");
   assert.equal(await field.inputValue(), "half a thought of kim's");
   const { messages } = await (await lou.context.request.get("/chats/general/history")).json();
