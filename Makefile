@@ -83,6 +83,7 @@ install: ## as root, after make build: the program, its account and its unit
 ifeq ($(DESTDIR),)
 	@.ci/need postgresql
 	getent passwd snug >/dev/null || useradd --system --home-dir /var/lib/snug --shell /usr/sbin/nologin snug
+	chgrp snug /etc/snug/snug.env && chmod 640 /etc/snug/snug.env
 	test ! -d /run/systemd/system || systemctl daemon-reload
 	@echo "snug: installed; to start it, run: systemctl enable --now snug"
 endif

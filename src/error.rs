@@ -97,6 +97,8 @@ pub struct Fault {
 #[derive(Debug)]
 pub struct Unavailable {
     pub what: &'static str,
+    /// For operators and machines, without any name or address; `None` if only the cause says why.
+    pub reason: Option<&'static str>,
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -227,7 +229,16 @@ impl Error {
         what: &'static str,
         cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Unavailable(Unavailable { what, cause: Some(cause.into()) })
+        Self::Unavailable(Unavailable { what, reason: None, cause: Some(cause.into()) })
+    }
+
+    /// The same, where there is a reason that machines may be told.
+    pub fn unavailable_because(
+        what: &'static str,
+        reason: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unavailable(Unavailable { what, reason: Some(reason), cause: Some(cause.into()) })
     }
 
     pub fn broken(

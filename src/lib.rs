@@ -7,7 +7,7 @@
 //! - `run`: [`run()`], the one seam that the program and the tests share, and the chores beside it
 //! - `database`: opening the database and bringing its schema up to date
 //! - `cli`, `config`, `prompt`: the command line, the settings, asking for a password
-//! - `commands`: accounts and tokens from the command line
+//! - `commands`: accounts, tokens and the schema from the command line
 //! - `log`, `systemd`, `progress`, `memory`: log lines, the service manager, the watchdog's
 //!   question, giving memory back
 //!
@@ -48,10 +48,10 @@
 //! **The ground**, with effects:
 //!
 //! - `store`: the only code that talks to PostgreSQL, one file per table; `connect` (how it is
-//!   reached), `pooled` (a connection in use), `pipelines` (many pages on one connection),
-//!   `transactions`, `migrate`, `names` (what senders are called), `disk` (whether there is room).
-//!   Statements are in `sql/<table>/<function>.sql`, the function that stores messages is in
-//!   `sql/migrations`
+//!   reached), `absence` (why not), `pooled` (a connection in use), `pipelines` (many pages on one
+//!   connection), `transactions`, `migrate`, `names` (what senders are called), `disk` (whether
+//!   there is room). Statements are in `sql/<table>/<function>.sql`, the function that stores
+//!   messages is in `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
 //!   `supervise` (until it answers, again and again)

@@ -339,6 +339,13 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 /// A database that hangs does not even enforce its own timeout: if there is no answer by then, the
 /// connection is discarded.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+/// How often the service manager's status is brought up to date, for which PostgreSQL is asked.
+pub const DATABASE_WATCH_PAUSE: Duration = Duration::from_secs(10);
+/// How often the log repeats that it is unavailable, for those who come late.
+pub const DATABASE_RETELL_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// How long a connection is tried for while PostgreSQL says that it has none left: within the 2 s in which
+/// people are told.
+pub const CROWDED_PATIENCE: Duration = Duration::from_millis(1_200);
 /// For asking whether it answers at all; callers will ask again soon.
 pub const PING_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A caller that asked for a change gets an answer by then, although the change goes on to its end.
@@ -427,6 +434,12 @@ pub const BLOCKING_THREADS_MAX: usize = 16;
 /// Work on blocking threads that is still running after this, when everything else has ended, is
 /// abandoned.
 pub const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_secs(1);
+/// From the signal to the end, whatever hangs; contracts and units count on 10 s.
+pub const STOP_TIMEOUT: Duration = Duration::from_millis(9_000);
+/// What of that is left to our own PostgreSQL, at the latest: then it is told to stop at once, and left.
+pub const STOP_POSTGRES_BY: Duration = Duration::from_secs(7);
+/// For the last lines of the log, and for that of a start that fails.
+pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(500);
 /// How often freed memory is given back; trimming an idle process takes well under a millisecond.
 pub const TRIM_PAUSE: Duration = Duration::from_secs(10);
 /// Lines waiting for a slow log sink; further ones are dropped rather than waited for.
@@ -458,8 +471,10 @@ pub const PG_RESTART_PAUSES: Pauses =
 pub const PG_LIFETIME_SOUND: Duration = Duration::from_secs(10);
 /// An adopted postmaster is not our child, so its end can only be polled for.
 pub const PG_ADOPTED_POLL: Duration = Duration::from_millis(250);
-/// For a fast shutdown, then an immediate one: together well below the 10 s in which we stop.
+/// For a fast shutdown, then an immediate one. A stop that is in a hurry gives it less.
 pub const PG_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Even in the greatest hurry it gets this long to end.
+pub const PG_STOP_TIMEOUT_MIN: Duration = Duration::from_millis(400);
 pub const PG_QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Creating a cluster: half a second here, a hundred times as long on a poor SD card.
 pub const PG_INITDB_TIMEOUT: Duration = Duration::from_secs(120);

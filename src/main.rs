@@ -3,14 +3,18 @@
 //! Everything that can keep a start from working ends here as one line on standard error.
 
 use snug::error::Fatal;
-use snug::limits::{BLOCKING_THREADS_MAX, FILES_RESERVED, RUNTIME_STOP_TIMEOUT};
+use snug::limits::{
+    BLOCKING_THREADS_MAX, FILES_RESERVED, LAST_WORDS_TIMEOUT, RUNTIME_STOP_TIMEOUT, STOP_TIMEOUT,
+};
 use snug::process::cli::{Command, Parsed};
-use snug::process::config::{Config, Written};
+use snug::process::config::{Config, SERVICE_SETTINGS, Written};
 use snug::process::{cli, commands, log, memory, systemd};
 use snug::server;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -20,10 +24,46 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => {
             let line = log::one_line(&fatal.message);
-            // If standard error is closed, there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "snug: {line}");
+            say_last(line);
             ExitCode::from(fatal.status)
         }
+    }
+}
+
+/// Says something on standard error, but not for ever: that may be a full pipe that nobody reads.
+fn say_last(line: String) {
+    within(LAST_WORDS_TIMEOUT, move || {
+        // If standard error is closed, there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "snug: {line}");
+    });
+}
+
+/// Runs this on a thread of its own, which is left behind if it takes longer.
+fn within(limit: Duration, last: impl FnOnce() + Send + 'static) {
+    let (done, waiting) = std::sync::mpsc::channel();
+    let begun = std::thread::Builder::new().spawn(move || {
+        last();
+        // Whoever waited may have left.
+        let _ = done.send(());
+    });
+    if begun.is_ok() {
+        // Too late or done: either way it is over.
+        let _ = waiting.recv_timeout(limit);
+    }
+}
+
+/// The last resort: whatever hangs, the process ends, and says what it left undone.
+fn end_in_time() {
+    let begun = std::thread::Builder::new().name("snug-end".to_owned()).spawn(|| {
+        std::thread::sleep(STOP_TIMEOUT);
+        let seconds = STOP_TIMEOUT.as_secs_f64();
+        say_last(format!(
+            "stopping takes longer than {seconds} s: leaving PostgreSQL and what waits for it as they are"
+        ));
+        std::process::exit(1);
+    });
+    if let Err(error) = begun {
+        tracing::warn!(%error, "cannot start the thread that ends a stop which takes too long");
     }
 }
 
@@ -33,17 +73,22 @@ fn start() -> Result<(), Fatal> {
         Parsed::Run { command, flags } => (command, flags),
     };
     raise_file_limit();
-    let written = Written::here(flags)?;
+    let mut written = Written::here(flags)?;
+    if !matches!(command, Command::Serve | Command::Config) {
+        written.join_service(Path::new(SERVICE_SETTINGS))?;
+    }
     let (config, in_force) = Config::resolve(&written)?;
     match command {
         Command::Config => print(&in_force.to_string()),
         Command::Serve => {
             let inherited = systemd::listener()?;
-            let _logging = log::start(&config.log)?;
+            let logging = log::start(&config.log)?;
             warn_of_file_limit(&config, written.files_max);
             let runtime = runtime()?;
             let served = runtime.block_on(serve(config, inherited));
             runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
+            // It writes what is queued, and complains on standard output if it cannot.
+            within(LAST_WORDS_TIMEOUT, move || drop(logging));
             served
         }
         // Asked for before the database is started, which would have to wait for the answer.
@@ -51,6 +96,7 @@ fn start() -> Result<(), Fatal> {
             let password = snug::process::prompt::password()?;
             say(&config, async |config| commands::add_user(config, name, email, password).await)
         }
+        Command::Migrate => say(&config, commands::migrate),
         Command::UserList => say(&config, commands::list_users),
         Command::Token { user, lifetime } => {
             say(&config, async |config| commands::token(config, user, lifetime).await)
@@ -86,7 +132,12 @@ async fn serve(config: Config, inherited: Option<std::net::TcpListener>) -> Resu
             unbindable(config.called.name("SNUG_LISTEN"), config.listen, &error)
         })?,
     };
-    snug::run(config, listener, stop_asked(signals()?)).await
+    let signals = signals()?;
+    let stop = async {
+        stop_asked(signals).await;
+        end_in_time();
+    };
+    snug::run(config, listener, stop).await
 }
 
 /// Each socket is a file; most systems start with 1,024 and allow far more on request.

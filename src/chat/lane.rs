@@ -13,7 +13,8 @@ use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::ids::ChatId;
 use crate::limits::{
-    BATCH_DRAFTS_MAX, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX, RECONNECT_PAUSES,
+    BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX,
+    RECONNECT_PAUSES,
 };
 use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
@@ -238,7 +239,12 @@ impl LaneWorker {
                     return Box::pin(self.settle_one_by_one(batch, began)).await;
                 }
                 Err(WriteError::Unknown(error)) => {
-                    if began.elapsed() >= self.store.waits.settle || was_away {
+                    // What became of a batch in doubt is found out later.
+                    let patience = match error.is_crowded() {
+                        true => CROWDED_PATIENCE,
+                        false => self.store.waits.settle,
+                    };
+                    if began.elapsed() >= patience || was_away {
                         return self.fail(batch, error);
                     }
                 }
@@ -323,11 +329,14 @@ impl LaneWorker {
     }
 
     async fn try_connect(&mut self, before: WriterState) -> Result<Box<Writer>, Error> {
-        if let WriterState::Doubtful(backend) = before
-            && !matches!(self.store.end_backend(backend).await, Ok(true))
-        {
-            self.connection = WriterState::Doubtful(backend);
-            return Err(Error::unavailable("PostgreSQL", "the last connection is still ending"));
+        if let WriterState::Doubtful(backend) = before {
+            let ended = self.store.end_backend(backend).await;
+            if !matches!(ended, Ok(true)) {
+                self.connection = WriterState::Doubtful(backend);
+                let ending =
+                    || Error::unavailable("PostgreSQL", "the last connection is still ending");
+                return Err(ended.err().filter(Error::is_crowded).unwrap_or_else(ending));
+            }
         }
         Ok(Box::new(Writer::connect(&self.store).await?))
     }

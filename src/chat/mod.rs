@@ -37,7 +37,7 @@ pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState
 
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
-use crate::limits::{CHANGE_PATIENCE, Pauses, RECONNECT_PAUSES};
+use crate::limits::{CHANGE_PATIENCE, CROWDED_PATIENCE, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -166,7 +166,22 @@ impl Rules {
         &self,
         call: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        match tokio::time::timeout(self.store.waits.change, tokio::spawn(call)).await {
+        let mut called = tokio::spawn(call);
+        let crowded = async {
+            tokio::time::sleep(CROWDED_PATIENCE).await;
+            if !self.store.is_crowded() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let limited = tokio::time::timeout(self.store.waits.change, &mut called);
+        let ended = tokio::select! {
+            biased;
+            ended = limited => ended,
+            () = crowded => {
+                return Err(Error::unavailable("PostgreSQL", "it has no connection left"));
+            }
+        };
+        match ended {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(Error::broken("a call ended too early", error)),
             Err(late) => Err(Error::unavailable("PostgreSQL", late)),

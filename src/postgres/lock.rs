@@ -23,7 +23,8 @@ pub(super) enum Role {
 
 #[derive(Debug)]
 pub(super) struct Lock {
-    file: File,
+    /// The lock goes with it. The name in it stays: at the end of the process, a disk may be frozen.
+    _file: File,
 }
 
 /// Who holds it; unknown just after it was taken, or when seen from another container.
@@ -52,18 +53,11 @@ impl Lock {
                 // The lock itself is in the kernel; on a full disk only the holder's name is missing.
                 let _ = file.set_len(0);
                 let _ = writeln!(file, "{} {}", role.word(), std::process::id());
-                Ok(Ok(Self { file }))
+                Ok(Ok(Self { _file: file }))
             }
             Err(TryLockError::WouldBlock) => Ok(Err(LockHolder::read(&mut file))),
             Err(TryLockError::Error(error)) => Err(refuse("lock", &path, &error)),
         }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // A courtesy to the next reader; the lock goes with the file descriptor.
-        let _ = self.file.set_len(0);
     }
 }
 

@@ -36,6 +36,11 @@ pub struct Options {
     pub bindir: Option<PathBuf>,
 }
 
+/// Whether there is a cluster, or at least its beginning, which a server may be completing.
+pub fn has_cluster(options: &Options) -> bool {
+    options.data_dir.join("postgres").exists()
+}
+
 /// A PostgreSQL that answers. If this is dropped without `stop`, a PostgreSQL that we started is told
 /// to shut down but not waited for.
 #[derive(Debug)]
@@ -49,7 +54,7 @@ pub struct Private {
 #[derive(Debug)]
 enum Using {
     /// Supervised: restarted when it ends, stopped by `stop`.
-    Watched { stop: oneshot::Sender<()>, task: JoinHandle<()> },
+    Watched { stop: oneshot::Sender<Option<Instant>>, task: JoinHandle<()> },
     /// Stopped by `stop` if we started it.
     Held(Postmaster),
     /// Supervised by another process.
@@ -117,15 +122,20 @@ impl Private {
 
     /// Stops PostgreSQL if that is our job, and releases the data directory. Await this last.
     pub async fn stop(self) {
+        self.stop_by(None).await;
+    }
+
+    /// The same, in a hurry: what has not ended by then is left as it is.
+    pub async fn stop_by(self, by: Option<Instant>) {
         match self.using {
             Using::Watched { stop, task } => {
                 // If the supervisor is gone, there is nothing left to stop.
-                let _ = stop.send(());
+                let _ = stop.send(by);
                 if let Err(error) = task.await {
                     tracing::error!(%error, "the supervisor of PostgreSQL failed");
                 }
             }
-            Using::Held(postmaster) if postmaster.ours => postmaster.stop().await,
+            Using::Held(postmaster) if postmaster.ours => postmaster.stop(by).await,
             Using::Held(_) | Using::Lent => {}
         }
         drop(self.lock);

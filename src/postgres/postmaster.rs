@@ -9,13 +9,14 @@ use super::cluster::unable;
 use super::directory::Directory;
 use super::find::Programs;
 use crate::error::Fatal;
-use crate::limits::{PG_ADOPTED_POLL, PG_QUIT_TIMEOUT, PG_STOP_TIMEOUT};
+use crate::limits::{PG_ADOPTED_POLL, PG_QUIT_TIMEOUT, PG_STOP_TIMEOUT, PG_STOP_TIMEOUT_MIN};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
@@ -92,10 +93,17 @@ impl Postmaster {
 
     /// A fast shutdown (SIGTERM would wait for clients); if that takes too long, an immediate one, from
     /// which the next start recovers.
-    pub(super) async fn stop(mut self) {
-        for (signal, patience) in
+    ///
+    /// Whoever stops in a hurry says by when.
+    pub(super) async fn stop(mut self, by: Option<Instant>) {
+        let left = |limit: Duration| match by {
+            Some(by) => limit.min(by.saturating_duration_since(Instant::now())),
+            None => limit,
+        };
+        for (signal, limit) in
             [(Signal::SIGINT, PG_STOP_TIMEOUT), (Signal::SIGQUIT, PG_QUIT_TIMEOUT)]
         {
+            let patience = left(limit).max(PG_STOP_TIMEOUT_MIN);
             self.tell(signal);
             if timeout(patience, self.ended()).await.is_ok() {
                 return;

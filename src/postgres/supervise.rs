@@ -80,7 +80,7 @@ pub(super) async fn watch(
     directory: Arc<Directory>,
     programs: Programs,
     mut postmaster: Postmaster,
-    mut stop: oneshot::Receiver<()>,
+    mut stop: oneshot::Receiver<Option<Instant>>,
 ) {
     let mut since = Instant::now();
     let mut backoff = Backoff::new(PG_RESTART_PAUSES);
@@ -95,7 +95,7 @@ pub(super) async fn watch(
                 }
                 continue;
             }
-            _ = &mut stop => return postmaster.stop().await,
+            by = &mut stop => return postmaster.stop(by.ok().flatten()).await,
         };
         tracing::warn!(pid = postmaster.pid(), how, "PostgreSQL ended; starting it again");
         let was_sound = since.elapsed() >= PG_LIFETIME_SOUND;
@@ -109,15 +109,15 @@ pub(super) async fn watch(
             restart(&directory, &programs, &mut backoff).await
         };
         let restarted = tokio::select! {
-            restarted = restarting => Some(restarted),
-            _ = &mut stop => None,
+            restarted = restarting => Ok(restarted),
+            by = &mut stop => Err(by.ok().flatten()),
         };
         match restarted {
-            Some(restarted) => postmaster = restarted,
-            None => {
+            Ok(restarted) => postmaster = restarted,
+            Err(by) => {
                 // Dropping the attempt told whatever it had started to shut down.
                 if let Some(half_started) = Postmaster::running(&directory) {
-                    half_started.stop().await;
+                    half_started.stop(by).await;
                 }
                 return;
             }

@@ -21,6 +21,8 @@ use std::time::Duration;
 pub enum Command {
     Serve,
     Config,
+    /// Brings the schema up to date, as `Serve` does before it serves.
+    Migrate,
     /// The password comes from `prompt`.
     UserAdd {
         name: String,
@@ -71,6 +73,7 @@ fn command(matches: &ArgMatches) -> Command {
     match matches.subcommand() {
         None | Some(("serve", _)) => Command::Serve,
         Some(("config", _)) => Command::Config,
+        Some(("migrate", _)) => Command::Migrate,
         Some(("user", user)) => match user.subcommand() {
             Some(("add", add)) => {
                 Command::UserAdd { name: positional(add, "NAME"), email: positional(add, "EMAIL") }
@@ -173,6 +176,9 @@ fn command_line() -> clap::Command {
         .subcommand(clap::Command::new("serve").about("Serve the chat; the default"))
         .subcommand(
             clap::Command::new("config").about("Print the settings in force, secrets masked"),
+        )
+        .subcommand(
+            clap::Command::new("migrate").about("Bring the database's schema up to date and end"),
         )
         .subcommand(user())
         .subcommand(token())

@@ -7,8 +7,8 @@ use crate::error::{Error, Fatal};
 use crate::ids::UserId;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::metrics::Metrics;
-use crate::process::config::Config;
-use crate::process::database::{Database, Opener};
+use crate::process::config::{Config, Secret};
+use crate::process::database::{self, Database, Opener};
 use crate::registry::Registry;
 use crate::store::Store;
 use crate::text::{Email, Password, Username};
@@ -29,7 +29,7 @@ pub async fn add_user(
         .map_err(|rule| Fatal::usage(format!("e-mail address {email:?}: {rule}")))?;
     let password =
         Password::parse(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
-    with_rules(config, async |rules| {
+    with_rules(config, None, async |rules| {
         let signup = Signup { username, password, email };
         let user_id = rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
         Ok(format!("{name} is user {user_id}\n"))
@@ -39,7 +39,7 @@ pub async fn add_user(
 
 /// One line per account: id, name, e-mail address, when it was created.
 pub async fn list_users(config: &Config) -> Result<String, Fatal> {
-    with_rules(config, async |rules| {
+    with_rules(config, None, async |rules| {
         let (mut list, mut after) = (String::new(), UserId(0));
         loop {
             let users = rules.list_users(after, PAGE_ROWS_MAX).await?;
@@ -67,7 +67,14 @@ pub async fn token(
     lifetime: Option<Duration>,
 ) -> Result<String, Fatal> {
     let lifetime = lifetime.unwrap_or(config.token_lifetime);
-    with_rules(config, async |rules| {
+    let key = config.known_key()?.ok_or_else(|| {
+        Fatal::new(format!(
+            "there is no key in {}: a token would be worth nothing to the server; set SNUG_DATA_DIR or \
+             SNUG_JWT_SECRET as it has them",
+            config.data_dir.display()
+        ))
+    })?;
+    with_rules(config, Some(key), async |rules| {
         let found = rules.user_named(&user).await?;
         let found = found.ok_or_else(|| {
             Error::conflict(
@@ -83,23 +90,35 @@ pub async fn token(
 
 async fn with_rules(
     config: &Config,
+    key: Option<Secret>,
     call: impl AsyncFnOnce(&Arc<Rules>) -> Result<String, Error>,
 ) -> Result<String, Fatal> {
     let database = Database::open(config, Opener::Command).await?;
-    let done = with_store(config, database.store.clone(), call).await;
-    database.close().await;
+    let done = with_store(config, database.store.clone(), key, call).await;
+    database.close(None).await;
     done
+}
+
+/// Brings the schema up to date; returns the line to print.
+pub async fn migrate(config: &Config) -> Result<String, Fatal> {
+    let database = Database::open(config, Opener::Migration).await?;
+    let migrated = database.store.migrate().await;
+    database.close(None).await;
+    match migrated {
+        Ok(()) => Ok("the schema is up to date\n".to_owned()),
+        Err(error) => Err(database::unprepared(config, error)),
+    }
 }
 
 async fn with_store(
     config: &Config,
     store: Store,
+    key: Option<Secret>,
     call: impl AsyncFnOnce(&Arc<Rules>) -> Result<String, Error>,
 ) -> Result<String, Fatal> {
-    let secret = config.signing_key()?;
-    store.migrate().await.map_err(|error| Fatal::new(error.to_string()))?;
+    store.check_schema().await.map_err(|error| database::unprepared(config, error))?;
     let terms = Terms {
-        jwt_secret: secret.expose().as_bytes().to_vec(),
+        jwt_secret: key.map(|key| key.expose().as_bytes().to_vec()).unwrap_or_default(),
         token_lifetime: config.token_lifetime,
         session_lifetime: config.session_lifetime,
         rate_limits: false,

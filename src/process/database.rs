@@ -7,9 +7,10 @@
 use crate::backoff::Backoff;
 use crate::error::Fatal;
 use crate::limits::MIGRATE_PAUSES;
-use crate::postgres::{Options, Private};
+use crate::postgres::{self, Options, Private};
 use crate::process::config::{Config, DatabaseSetting};
 use crate::store::{MigrateError, Store, Unsafe, WatchedDisk};
+use std::time::Instant;
 
 /// Our own PostgreSQL, or an external one.
 pub struct Database {
@@ -22,8 +23,10 @@ pub struct Database {
 pub enum Opener {
     /// Keeps our own PostgreSQL running.
     Server,
-    /// Uses the one that is running, or starts one and stops it again.
+    /// Uses the one that is running, or starts one and stops it again, but never makes one.
     Command,
+    /// The same, but makes one where there is none.
+    Migration,
 }
 
 impl Database {
@@ -48,24 +51,31 @@ impl Database {
         };
         let private = match opener {
             Opener::Server => Private::serve(&options).await?,
-            Opener::Command => Private::borrow(&options).await?,
+            Opener::Command if !postgres::has_cluster(&options) => {
+                return Err(Fatal::new(format!(
+                    "there is no database in {}: start snug serve there first, or say where it is with \
+                     SNUG_DATA_DIR or SNUG_DATABASE_URL",
+                    options.data_dir.display()
+                )));
+            }
+            Opener::Command | Opener::Migration => Private::borrow(&options).await?,
         };
         let disk = WatchedDisk { directories: private.written_to(), reserve: config.disk_reserve };
         let store = Store::new(private.connection(), config.waits.database).watching(disk);
         Ok(Self { store, private: Some(private) })
     }
 
-    /// Stops PostgreSQL if it is our own.
-    pub async fn close(self) {
+    /// Stops PostgreSQL if it is our own; whoever is in a hurry says by when.
+    pub async fn close(self, by: Option<Instant>) {
         if let Some(private) = self.private {
-            private.stop().await;
+            private.stop_by(by).await;
         }
     }
 }
 
 /// Brings the schema up to date if the database answers now, and returns whether it did. Only an error
 /// that time will not fix is fatal.
-pub async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
+pub async fn prepare_at_once(config: &Config, store: &Store) -> Result<bool, Fatal> {
     match store.migrate().await {
         Ok(()) => {
             tell_unsafe(store).await;
@@ -75,12 +85,12 @@ pub async fn prepare_at_once(store: &Store) -> Result<bool, Fatal> {
             tracing::warn!(%error, "the database does not answer; serving what does not need it");
             Ok(false)
         }
-        Err(error) => Err(Fatal::new(error.to_string())),
+        Err(error) => Err(unprepared(config, error)),
     }
 }
 
 /// Keeps trying while the database is unavailable. Returns only an error that time will not fix.
-pub async fn prepare_in_time(store: &Store) -> Fatal {
+pub async fn prepare_in_time(setting: &'static str, store: &Store) -> Fatal {
     let mut backoff = Backoff::new(MIGRATE_PAUSES);
     loop {
         match store.migrate().await {
@@ -89,9 +99,28 @@ pub async fn prepare_in_time(store: &Store) -> Fatal {
                 return std::future::pending().await;
             }
             Err(MigrateError::Unavailable(_)) => {}
-            Err(error) => return Fatal::new(error.to_string()),
+            Err(error) => return unprepared_with(setting, error),
         }
         backoff.pause().await;
+    }
+}
+
+/// Why the database cannot be used, in one line; a wrong setting by the name under which it was given.
+pub fn unprepared(config: &Config, error: MigrateError) -> Fatal {
+    unprepared_with(config.called.name("SNUG_DATABASE_URL"), error)
+}
+
+fn unprepared_with(setting: &str, error: MigrateError) -> Fatal {
+    let line = error.to_string();
+    match error {
+        MigrateError::Misconfigured { .. } => {
+            Fatal::usage(line.replacen("SNUG_DATABASE_URL", setting, 1))
+        }
+        MigrateError::Newer { .. }
+        | MigrateError::Older { .. }
+        | MigrateError::Changed(_)
+        | MigrateError::Failed { .. }
+        | MigrateError::Unavailable(_) => Fatal::new(line),
     }
 }
 

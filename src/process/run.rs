@@ -6,7 +6,7 @@
 
 use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
-use crate::error::Fatal;
+use crate::error::{Error, Fatal};
 use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
 use crate::http::host::Host;
@@ -14,7 +14,10 @@ use crate::http::notices::Notices;
 use crate::http::pages::docs::{self, Docs};
 use crate::http::render::Renderer;
 use crate::http::{App, HttpTerms};
-use crate::limits::{PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, TRIM_PAUSE};
+use crate::limits::{
+    DATABASE_WATCH_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY,
+    TRIM_PAUSE,
+};
 use crate::metrics::Metrics;
 use crate::process::config::Config;
 use crate::process::database::{self, Database, Opener};
@@ -24,6 +27,7 @@ use crate::{live, server};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -39,14 +43,19 @@ pub async fn run(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
-    let mut shutdown = pin!(shutdown);
+    let asked = std::sync::OnceLock::new();
+    let mut shutdown = pin!(async {
+        shutdown.await;
+        asked.get_or_init(Instant::now);
+    });
     // If this is dropped, whatever it has started is told to stop.
     let database = tokio::select! {
         opened = Database::open(&config, Opener::Server) => opened?,
         () = &mut shutdown => return Ok(()),
     };
     let served = serve(config, listener, &database.store, shutdown).await;
-    database.close().await;
+    let asked = asked.get_or_init(Instant::now);
+    database.close(Some(*asked + STOP_POSTGRES_BY)).await;
     served
 }
 
@@ -57,8 +66,9 @@ async fn serve(
     mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Fatal> {
     let secret = config.signing_key()?;
+    let setting = config.called.name("SNUG_DATABASE_URL");
     let is_prepared = tokio::select! {
-        prepared = database::prepare_at_once(store) => prepared?,
+        prepared = database::prepare_at_once(&config, store) => prepared?,
         () = &mut shutdown => return Ok(()),
     };
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
@@ -113,14 +123,16 @@ async fn serve(
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
+    let watching = tokio::spawn(watch_database(store.clone(), format!("serving on {address}")));
     tracing::info!(address, "serving");
     tracing::info!("Open {}", app.terms.address());
     systemd::ready(&format!("serving on {address}"));
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
-        fatal = database::prepare_in_time(store), if !is_prepared => Err(fatal),
+        fatal = database::prepare_in_time(setting, store), if !is_prepared => Err(fatal),
     };
+    watching.abort();
     tracing::info!("stopping");
     systemd::stopping();
     app.stopping.store(true, Relaxed);
@@ -162,6 +174,28 @@ async fn join(workers: Vec<JoinHandle<()>>) {
         if let Err(error) = worker.await {
             tracing::error!(%error, "a shard ended too early");
         }
+    }
+}
+
+/// Keeps the service manager's status true, and notices a database that is away even if nobody asks for it.
+async fn watch_database(store: Store, serving: String) {
+    let mut shown = None;
+    loop {
+        let why = match store.ping().await {
+            Ok(()) => None,
+            Err(Error::Unavailable(away)) => {
+                Some(away.reason.unwrap_or("PostgreSQL is unavailable"))
+            }
+            Err(_) => Some("PostgreSQL is unavailable"),
+        };
+        if shown != Some(why) {
+            match why {
+                Some(why) => systemd::status(&format!("{serving}, but without a database: {why}")),
+                None => systemd::status(&serving),
+            }
+            shown = Some(why);
+        }
+        tokio::time::sleep(DATABASE_WATCH_PAUSE).await;
     }
 }
 

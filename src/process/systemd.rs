@@ -14,6 +14,11 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&first_line(status))]);
 }
 
+/// Something that `systemctl status` shows has changed.
+pub fn status(status: &str) {
+    tell(&[NotifyState::Status(&first_line(status))]);
+}
+
 /// We accept nothing new and finish what has begun.
 pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);

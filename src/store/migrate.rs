@@ -4,11 +4,13 @@
 //! leaves no lock behind. Refuses a database that is newer than the binary, or whose applied migrations
 //! differ from ours, rather than guess.
 
-use super::connect::connect;
+use super::absence::{self, is_misconfigured};
+use super::connect::{Connected, connect};
 use super::{Store, add_options};
 use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -42,11 +44,27 @@ pub enum MigrateError {
     Changed(&'static str),
     #[error("migration {name} failed: {cause}")]
     Failed { name: &'static str, cause: String },
+    #[error(
+        "SNUG_DATABASE_URL: {reason}: {cause}: correct the user, the password or the name of the database"
+    )]
+    Misconfigured { reason: &'static str, cause: String },
+    #[error(
+        "the database has schema version {found}, and this snug needs {known}: restart the service with \
+         this snug, or run snug migrate"
+    )]
+    Older { found: i32, known: i32 },
     #[error(transparent)]
     Unavailable(Error),
 }
 
 impl Store {
+    /// Whether the schema is up to date. For commands: only a server, or somebody who asks for it, changes it,
+    /// because an older server may be using it.
+    pub async fn check_schema(&self) -> Result<(), MigrateError> {
+        let (client, _serving) = connected(&self.config).await?;
+        check(&client).await
+    }
+
     /// Applies the missing migrations. `Unavailable` is worth trying again; other errors are final.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
         let mut config = self.config.clone();
@@ -56,19 +74,25 @@ impl Store {
             MIGRATION_TIMEOUT.as_millis()
         );
         add_options(&mut config, &ours);
-        // A server that accepts the connection but then stays silent counts as unavailable, too.
-        let connecting = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connect(&config));
-        let (mut client, serving) = match connecting.await {
-            Ok(connected) => connected.map_err(unavailable)?,
-            Err(late) => {
-                return Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)));
-            }
-        };
+        let (mut client, serving) = connected(&config).await?;
         let migrated = migrate(&mut client).await;
         drop(client);
         // Closing the connection releases the lock; wait, so that the next process does not run into it.
         let _ended = serving.await;
         migrated
+    }
+}
+
+/// A server that accepts the connection but then stays silent counts as unavailable, too.
+async fn connected(config: &tokio_postgres::Config) -> Result<Connected, MigrateError> {
+    match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connect(config)).await {
+        Ok(Err(error)) if is_misconfigured(&error) => {
+            let reason = absence::reason(&error);
+            let cause = error.as_db_error().map(|answer| answer.message().to_owned());
+            Err(MigrateError::Misconfigured { reason, cause: cause.unwrap_or_default() })
+        }
+        Ok(connected) => connected.map_err(unavailable),
+        Err(late) => Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late))),
     }
 }
 
@@ -109,6 +133,21 @@ pub fn is_current(answer: &[SimpleQueryMessage]) -> bool {
         let version = row.get(0).and_then(|version| version.parse().ok());
         version.is_some_and(|version: usize| version >= MIGRATIONS.len())
     })
+}
+
+/// Whether the schema is the one that we know; changes nothing.
+async fn check(client: &Client) -> Result<(), MigrateError> {
+    let known = MIGRATIONS.len() as i32;
+    let found = match client.query_one(VERSION, &[]).await {
+        Ok(row) => row.get::<_, Option<i32>>(0).unwrap_or(0),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => 0,
+        Err(error) => return Err(unavailable(error)),
+    };
+    match found.cmp(&known) {
+        Ordering::Less => Err(MigrateError::Older { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(MigrateError::Newer { found, known }),
+    }
 }
 
 async fn apply(

@@ -3,6 +3,7 @@
 //! Statements are in `sql/<table>/<function>.sql`; the functions here run them and turn rows into
 //! values. Called by `chat`. Knows nothing of connected users, JSON or HTTP.
 
+mod absence;
 mod chat_rooms;
 mod chats;
 pub(crate) mod connect;
@@ -47,8 +48,7 @@ use deadpool_postgres::{
 };
 use pooled::Pooled;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
@@ -74,8 +74,7 @@ pub struct Store {
     names: Arc<names::NameCache>,
     pipelines: Arc<pipelines::Pipelines>,
     disk: Arc<disk::Disk>,
-    /// Whether the last attempt to get a connection failed: logged once, and once when it works again.
-    is_away: Arc<AtomicBool>,
+    absence: Arc<absence::Absence>,
 }
 
 /// How much of the pool is in use.
@@ -123,7 +122,7 @@ impl Store {
             names: Arc::default(),
             pipelines: Arc::new(pipelines::Pipelines::new(waits.answer)),
             disk: Arc::default(),
-            is_away: Arc::default(),
+            absence: Arc::default(),
         }
     }
 
@@ -144,15 +143,28 @@ impl Store {
         let client = self.client().await?;
         let asked = client.simple_query(migrate::VERSION);
         let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
+        if let Err(late) = asked {
+            let _discarded = client.answered::<(), tokio_postgres::Error>(Err(late));
+            let late = "no answer to a ping";
+            return Err(Error::unavailable_because("PostgreSQL", absence::SILENT, late));
+        }
         match migrate::is_current(&client.answered(asked)?) {
             true => Ok(()),
-            false => Err(Error::unavailable("PostgreSQL", "its schema has not been created yet")),
+            false => {
+                let missing = "the schema is not up to date yet";
+                Err(Error::unavailable_because("PostgreSQL", missing, missing))
+            }
         }
     }
 
     /// Closes idle connections, so that none is cut off when PostgreSQL stops.
     pub fn close(&self) {
         self.pool.close();
+    }
+
+    /// Whether PostgreSQL had no connection left when one was last asked for.
+    pub fn is_crowded(&self) -> bool {
+        self.absence.is_crowded()
     }
 
     pub fn pool_state(&self) -> PoolState {
@@ -174,14 +186,14 @@ impl Store {
     async fn pooled(&self) -> Result<Object> {
         match self.pool.get().await {
             Ok(client) => {
-                if self.is_away.load(Relaxed) && self.is_away.swap(false, Relaxed) {
+                if self.absence.ends() {
                     tracing::info!("PostgreSQL is back");
                 }
                 Ok(client)
             }
             Err(error) => {
                 let error = Error::from(error);
-                if !self.is_away.swap(true, Relaxed) {
+                if self.absence.goes_on(error.is_crowded(), Instant::now()) {
                     tracing::warn!(%error, "PostgreSQL is unavailable");
                 }
                 Err(error)
@@ -284,11 +296,22 @@ fn system_time(timestamp: jiff::Timestamp) -> std::time::SystemTime {
     timestamp.try_into().expect("both types cover the years in which tokens are valid")
 }
 
+impl Error {
+    /// Whether PostgreSQL turned us away because all its connections are taken.
+    pub fn is_crowded(&self) -> bool {
+        matches!(self, Self::Unavailable(away) if away.reason == Some(absence::CROWDED))
+    }
+}
+
 impl From<deadpool_postgres::PoolError> for Error {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         match error {
             deadpool_postgres::PoolError::Backend(error) => {
-                Self::unavailable("PostgreSQL", cause(error))
+                Self::unavailable_because("PostgreSQL", absence::reason(&error), cause(error))
+            }
+            deadpool_postgres::PoolError::Timeout(wait) => {
+                let late = deadpool_postgres::PoolError::Timeout(wait);
+                Self::unavailable_because("the connection pool", absence::SILENT, late)
             }
             other => Self::unavailable("the connection pool", other),
         }
@@ -302,7 +325,9 @@ impl From<tokio_postgres::Error> for Error {
             Some(code) if !passes_by_itself(code) => {
                 Self::broken("a statement failed", cause(error))
             }
-            Some(_) | None => Self::unavailable("PostgreSQL", cause(error)),
+            Some(_) | None => {
+                Self::unavailable_because("PostgreSQL", absence::reason(&error), cause(error))
+            }
         }
     }
 }

@@ -296,6 +296,45 @@ async fn a_database_without_free_connections_is_reported_soon_and_retried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_needs_a_connection_that_is_not_to_be_had_is_told_within_two_seconds() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let mut writer = ada.socket("/ws/general").await;
+    ada.say(1, "first").await;
+    proxy.refuse(true);
+    end_backends(&proxy.database(), "true").await;
+    let began = Instant::now();
+    let soon = |what: &str| {
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(2), "{what}: {took:?}");
+    };
+    writer.send(json!({"content": "second", "client_id": "second"})).await;
+    let by_socket = async {
+        assert_eq!(writer.expect("error").await["code"], "unavailable");
+        soon("a frame");
+    };
+    let by_http = async {
+        ada.post("/chats/1/messages", json!({"content": "x"})).await.refused(503, "unavailable");
+        soon("a message");
+    };
+    let reading = async {
+        ada.get("/chats/general/history").await.refused(503, "unavailable");
+        soon("a page");
+    };
+    let leaving = async {
+        bob.post("/auth/logout", json!({})).await.refused(503, "unavailable");
+        soon("a logout");
+    };
+    tokio::join!(by_socket, by_http, reading, leaving);
+    let ready = ada.get("/readyz").await;
+    ready.refused(503, "unavailable");
+    assert!(ready.text.contains("PostgreSQL has no connection left (53300)"), "{}", ready.text);
+    proxy.refuse(false);
+    server.wait_until_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_socket_is_not_called_slow_when_the_server_cannot_read_for_it() {
     let server = Server::start().await;
     let ada = server.person("ada").await;

@@ -205,9 +205,42 @@ fn commands_without_a_server_start_and_stop_postgresql_silently() {
     let scratch = crate::starts::scratch();
     let data = scratch.path().join("data");
     let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("PATH", "/usr/bin:/bin")];
+    said(&["migrate"], &variables, "");
     said(&["user", "add", "ada", "ada@example.org"], &variables, "correct horse\n");
     assert!(said(&["user", "list"], &variables, "").starts_with("1\tada\tada@example.org\t"));
     assert!(!data.join("postgres/postmaster.pid").exists());
+}
+
+#[test]
+fn a_command_never_makes_a_database() {
+    let scratch = crate::starts::scratch();
+    let data = scratch.path().join("data");
+    let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("PATH", "/usr/bin:/bin")];
+    for command in [&["user", "list"][..], &["token", "ada"]] {
+        let line = crate::commands::refused(1, command, &variables);
+        assert!(line.contains(data.to_str().unwrap()), "{line}");
+    }
+    assert!(!data.exists());
+}
+
+/// An older server may be using it.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_server_and_an_explicit_command_change_the_schema() {
+    let database = Database::empty().await;
+    let url = database.url();
+    let scratch = tempfile::tempdir().unwrap();
+    let variables =
+        [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_DATA_DIR", scratch.path().to_str().unwrap())];
+    let line = crate::commands::refused(1, &["user", "list"], &variables);
+    assert!(line.contains("snug migrate"), "{line}");
+    let tables = "select count(*) from pg_tables where schemaname = 'public'";
+    let client = database.client().await;
+    assert_eq!(client.query_one(tables, &[]).await.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(said(&["migrate"], &variables, ""), "the schema is up to date\n");
+    assert!(said(&["user", "list"], &variables, "").contains("no accounts yet"));
+    // Neither made a key, and without the server's own a token would be worth nothing.
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    assert!(crate::commands::refused(1, &["token", "ada"], &variables).contains("no key"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,12 +4,12 @@ use crate::commands::snug;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{Permissions, set_permissions};
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 #[test]
@@ -46,6 +46,65 @@ fn a_log_that_nobody_reads_blocks_nothing() {
     assert!(service.child.wait().unwrap().success());
 }
 
+#[test]
+fn the_status_says_why_there_is_no_database() {
+    let dead = ("SNUG_DATABASE_URL", "postgres:///snug?host=/nonexistent&user=snug");
+    let service = Service::with(Stdio::null(), Stdio::null(), &[dead]);
+    service.hear("READY=1");
+    service.hear_of("but without a database: PostgreSQL cannot be reached");
+}
+
+#[test]
+fn a_stop_waits_neither_for_a_full_pipe_nor_for_what_is_queued_for_it() {
+    let (mut full, _unread) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.write(&[b'x'; 4_096]).is_ok() {}
+    full.set_nonblocking(false).unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free.to_string();
+    let (out, err) = (OwnedFd::from(full.try_clone().unwrap()), OwnedFd::from(full));
+    let settings = [("SNUG_LISTEN", address.as_str()), ("SNUG_LOG", "debug")];
+    let mut service = Service::with(Stdio::from(out), Stdio::from(err), &settings);
+    service.hear("READY=1");
+    // More lines than are kept for a slow reader.
+    let mut client = std::net::TcpStream::connect(free).unwrap();
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut answers = BufReader::new(client.try_clone().unwrap());
+    for _ in 0..3_000 {
+        client.write_all(request).unwrap();
+        let mut line = String::new();
+        while line != "ok\n" {
+            line.clear();
+            assert_ne!(answers.read_line(&mut line).unwrap(), 0);
+        }
+    }
+    service.terminate();
+    service.ends_in_time();
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_postgresql_that_hangs() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free.to_string();
+    let mut service =
+        Service::with(Stdio::null(), Stdio::null(), &[("SNUG_LISTEN", address.as_str())]);
+    service.hear("READY=1");
+    let hanging = service.postgres();
+    assert!(hanging.len() > 1, "{hanging:?}");
+    for pid in &hanging {
+        kill(*pid, Signal::SIGSTOP).unwrap();
+    }
+    let mut client = std::net::TcpStream::connect(free).unwrap();
+    let asked = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    client.write_all(asked).unwrap();
+    service.terminate();
+    service.ends_in_time();
+    for pid in hanging {
+        // It gets all the signals that came meanwhile.
+        let _ = kill(pid, Signal::SIGKILL);
+    }
+}
+
 /// A server that does not outlive a failing test, and the socket on which it reports.
 struct Service {
     child: Child,
@@ -55,6 +114,10 @@ struct Service {
 
 impl Service {
     fn start(log: Stdio) -> Self {
+        Self::with(Stdio::null(), log, &[])
+    }
+
+    fn with(out: Stdio, log: Stdio, settings: &[(&str, &str)]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         // PostgreSQL may run as another user, who must be able to enter this directory.
         set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
@@ -63,17 +126,18 @@ impl Service {
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let data = scratch.path().join("data");
         let watchdog = Duration::from_millis(300).as_micros().to_string();
-        let child = snug(
-            &["--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()],
-            &[
-                ("NOTIFY_SOCKET", path.to_str().unwrap()),
-                ("WATCHDOG_USEC", &watchdog),
-                ("PATH", "/usr/bin:/bin"),
-            ],
-        )
-        .stderr(log)
-        .spawn()
-        .unwrap();
+        let mut variables = vec![
+            ("SNUG_LISTEN", "127.0.0.1:0"),
+            ("NOTIFY_SOCKET", path.to_str().unwrap()),
+            ("WATCHDOG_USEC", &watchdog),
+            ("PATH", "/usr/bin:/bin"),
+        ];
+        variables.extend(settings);
+        let child = snug(&["--data-dir", data.to_str().unwrap()], &variables)
+            .stdout(out)
+            .stderr(log)
+            .spawn()
+            .unwrap();
         Self { child, manager, scratch }
     }
 
@@ -81,6 +145,39 @@ impl Service {
         let record = self.scratch.path().join("data/postgres/postmaster.pid");
         let record = std::fs::read_to_string(record).unwrap();
         Pid::from_raw(record.lines().next().unwrap().parse().unwrap())
+    }
+
+    /// The processes of its PostgreSQL.
+    fn postgres(&self) -> Vec<Pid> {
+        let cluster = self.scratch.path().join("data/postgres");
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| {
+            std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd == cluster)
+        })
+        .map(Pid::from_raw)
+        .collect()
+    }
+
+    /// Within the ten seconds that the contract gives it.
+    fn ends_in_time(&mut self) {
+        let began = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(began.elapsed() < Duration::from_secs(10), "it is still running");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until a status with this text is reported.
+    fn hear_of(&self, text: &str) {
+        let mut buffer = [0; 1_024];
+        loop {
+            let length = self.manager.recv(&mut buffer).unwrap();
+            let told = std::str::from_utf8(&buffer[..length]).unwrap();
+            if told.lines().any(|line| line.starts_with("STATUS=") && line.contains(text)) {
+                return;
+            }
+        }
     }
 
     /// Waits until `state` is reported; the socket's timeout is the deadline of each wait.

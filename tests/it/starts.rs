@@ -7,7 +7,7 @@ use serde_json::json;
 use snug::postgres::{Options, Private};
 use snug::process::config::{Config, Written};
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -209,6 +209,47 @@ async fn a_silent_database_prevents_neither_serving_nor_stopping() {
     program.stop();
 }
 
+/// A PostgreSQL that turns everybody away with this error, and its URL.
+fn refusing(code: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://ada:hunter2@{}/tea", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let fields = format!("SFATAL\0VFATAL\0C{code}\0Mturned away\0\0");
+            let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+            // The client may have left.
+            let _ = stream.read(&mut [0; 1_024]);
+            let _ = stream.write_all(&[b"E", &length[..], fields.as_bytes()].concat());
+        }
+    });
+    url
+}
+
+/// It would otherwise say that it is ready, and never be.
+#[test]
+fn a_start_that_the_database_refuses_for_good_fails() {
+    let scratch = scratch();
+    for (code, why) in [
+        ("28P01", "refuses the password"),
+        ("28000", "refuses the user"),
+        ("3D000", "the database does not exist"),
+    ] {
+        let url = refusing(code);
+        let arguments = ["--listen", "127.0.0.1:0", "--data-dir", text(scratch.path())];
+        let line = refused_after_log(&arguments, &[("DATABASE_URL", &url)]);
+        assert!(line.starts_with("snug: DATABASE_URL: ") && line.contains(why), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+}
+
+/// The last line of a start that fails with status 2 after it has logged something.
+fn refused_after_log(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = snug(arguments, variables).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    said.lines().last().unwrap().to_owned()
+}
+
 #[test]
 fn an_invalid_database_url_is_not_repeated() {
     let scratch = scratch();
@@ -237,8 +278,8 @@ fn missing_postgresql_programs_are_named_and_nothing_is_created() {
 #[test]
 fn a_cluster_of_another_major_version_is_left_alone() {
     let scratch = scratch();
-    let arguments = ["user", "list", "--data-dir", text(scratch.path())];
-    assert!(snug(&arguments, &[("PATH", "/usr/bin:/bin")]).status().unwrap().success());
+    let arguments = ["migrate", "--data-dir", text(scratch.path())];
+    assert!(snug(&arguments, &[("PATH", "/usr/bin:/bin")]).output().unwrap().status.success());
     let version = scratch.path().join("postgres/PG_VERSION");
     fs::write(&version, "99\n").unwrap();
     let line = refused_start(scratch.path(), &[]);

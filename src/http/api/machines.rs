@@ -1,8 +1,9 @@
 //! For machines: health, readiness, metrics, the description of the API.
 
-use crate::error::{Error, Result};
+use crate::error::{Because, Error, Refusal, Result, Unavailable};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
+use crate::limits::RETRY_SOON;
 use crate::metrics::Gauges;
 use hyper::StatusCode;
 
@@ -16,7 +17,14 @@ pub async fn readyz(call: &Call) -> Result<Answer> {
     if call.app.is_stopping() {
         return Err(Error::stopping());
     }
-    call.app.rules.is_ready().await?;
+    let asked = call.app.rules.is_ready().await;
+    if let Err(Error::Unavailable(Unavailable { reason: Some(reason), .. })) = asked {
+        // Those who ask for readiness are to know why.
+        let mut refusal = Refusal::new(Because::Busy, "unavailable", reason);
+        refusal.retry_after = Some(RETRY_SOON);
+        return Err(refusal.into());
+    }
+    asked?;
     let said = match call.app.rules.is_disk_full() {
         false => "ready\n",
         true => "ready to read; the disk is full, and nothing is stored\n",

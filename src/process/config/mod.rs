@@ -6,10 +6,12 @@
 //! `snug config` does not.
 
 mod secret;
+mod service;
 mod value;
 mod written;
 
 pub use secret::Secret;
+pub use service::SERVICE_SETTINGS;
 pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 

@@ -1,0 +1,92 @@
+//! Why PostgreSQL cannot be had, in words for operators, and how often the log says so.
+//!
+//! Used by `store`. The reasons name neither users nor hosts, because `/readyz` tells them to anybody.
+
+use crate::limits::DATABASE_RETELL_PAUSE;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+use tokio_postgres::error::SqlState;
+
+/// Said while PostgreSQL turns away whoever comes.
+pub(super) const CROWDED: &str = "PostgreSQL has no connection left (53300)";
+pub(super) const SILENT: &str = "PostgreSQL does not answer";
+const UNREACHABLE: &str = "PostgreSQL cannot be reached";
+
+/// What is wrong with the settings of a connection, if PostgreSQL says so: time does not mend that.
+pub(super) fn is_misconfigured(error: &tokio_postgres::Error) -> bool {
+    let misconfigured = [
+        SqlState::INVALID_PASSWORD,
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        SqlState::INVALID_CATALOG_NAME,
+    ];
+    error.code().is_some_and(|code| misconfigured.contains(code))
+}
+
+/// Why there is no connection.
+pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
+    let Some(code) = error.code() else { return UNREACHABLE };
+    match code.code() {
+        "28P01" => "PostgreSQL refuses the password (28P01)",
+        "28000" => "PostgreSQL refuses the user (28000)",
+        "3D000" => "the database does not exist (3D000)",
+        "53300" => CROWDED,
+        "57P03" => "PostgreSQL is starting, stopping or recovering (57P03)",
+        "55000" => "the database accepts no connections (55000)",
+        _ => "PostgreSQL refuses the connection; the log has its answer",
+    }
+}
+
+/// Whether there was a connection at the last attempt.
+#[derive(Default)]
+pub(super) struct Absence {
+    is_away: AtomicBool,
+    is_crowded: AtomicBool,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Absence {
+    /// Returns whether it is time to log that there is no connection: at first, and then again and again.
+    pub fn goes_on(&self, is_crowded: bool, now: Instant) -> bool {
+        self.is_crowded.store(is_crowded, Relaxed);
+        let is_new = !self.is_away.swap(true, Relaxed);
+        let mut told = self.told.lock();
+        let is_due =
+            is_new || told.is_none_or(|told| now.duration_since(told) >= DATABASE_RETELL_PAUSE);
+        if is_due {
+            *told = Some(now);
+        }
+        is_due
+    }
+
+    /// Returns whether this is the end of one.
+    pub fn ends(&self) -> bool {
+        if !self.is_away.load(Relaxed) {
+            return false;
+        }
+        self.is_crowded.store(false, Relaxed);
+        self.is_away.swap(false, Relaxed)
+    }
+
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn an_absence_is_told_when_it_begins_and_every_few_minutes() {
+        let (absence, began) = (Absence::default(), Instant::now());
+        let told: Vec<u64> = (0..700)
+            .filter(|second| absence.goes_on(false, began + Duration::from_secs(*second)))
+            .collect();
+        assert_eq!(told, [0, 300, 600]);
+        assert!(absence.ends() && !absence.ends());
+        assert!(absence.goes_on(true, began + Duration::from_secs(701)), "another one");
+        assert!(absence.is_crowded());
+    }
+}
