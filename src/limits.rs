@@ -90,6 +90,9 @@ pub const HEADERS_MAX: usize = 64;
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A head or a body that is not complete by then comes from a slow client (as in a slowloris attack).
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same on connections of a trusted proxy, whose pools keep idle ones for about a minute: if we closed
+/// first, we would do so under some request that is already on its way, and the proxy would answer 502.
+pub const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(75);
 /// A reader that takes less of an answer (up to some MiB of history) in this time, without finishing
 /// it, is cut off: even a 56 kbit/s modem takes twice as much, and one byte now and then would hold
 /// the rest in memory forever.

@@ -64,6 +64,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                     stop: stop.clone(),
                     _open: open.clone(),
                     guest,
+                    is_trusted: trusted,
                 };
                 // Boxed, because spawning moves a task several times, and this one is large.
                 tokio::spawn(Box::pin(connection.serve(stream, peer)));
@@ -113,6 +114,8 @@ struct HttpConnection {
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
     guest: Guest,
+    /// Whether it comes from a trusted proxy.
+    is_trusted: bool,
 }
 
 impl HttpConnection {
@@ -131,7 +134,8 @@ impl HttpConnection {
             Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
         });
         let stream = HttpStream::new(stream, ticket.clone(), waits.write_stall);
-        let mut connection = builder(waits.read).serve_connection(TokioIo::new(stream), service);
+        let head_read = if self.is_trusted { waits.proxy_read } else { waits.read };
+        let mut connection = builder(head_read).serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
             tokio::select! {
@@ -158,11 +162,11 @@ impl HttpConnection {
     }
 }
 
-fn builder(header_read: Duration) -> http1::Builder {
+fn builder(head_read: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(header_read)
+        .header_read_timeout(head_read)
         .keep_alive(true)
         .half_close(false)
         .max_headers(HEADERS_MAX)

@@ -18,6 +18,8 @@ pub struct Waits {
 #[derive(Debug, Clone, Copy)]
 pub struct RequestWaits {
     pub read: Duration,
+    /// For the next request on a connection of a trusted proxy.
+    pub proxy_read: Duration,
     pub write_stall: Duration,
 }
 
@@ -43,7 +45,11 @@ pub struct DatabaseWaits {
 
 impl Default for RequestWaits {
     fn default() -> Self {
-        Self { read: limits::REQUEST_READ_TIMEOUT, write_stall: limits::HTTP_WRITE_STALL_MAX }
+        Self {
+            read: limits::REQUEST_READ_TIMEOUT,
+            proxy_read: limits::PROXY_READ_TIMEOUT,
+            write_stall: limits::HTTP_WRITE_STALL_MAX,
+        }
     }
 }
 

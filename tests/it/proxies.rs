@@ -7,6 +7,8 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::json;
 use snug::http::public_url::Scheme;
+use snug::waits::{RequestWaits, Waits};
+use std::time::Duration;
 
 const TRUSTING: &[(&str, &str)] = &[("SNUG_TRUSTED_PROXIES", "127.0.0.1")];
 
@@ -261,6 +263,25 @@ async fn health_checks_of_load_balancers_are_answered_in_every_form() {
         let answer = raw.rest().await;
         assert!(answer.contains(" 400 Bad Request\r\n"), "{head}: {answer}");
     }
+}
+
+/// A proxy that keeps a connection for later must not find it closed under its next request.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_of_trusted_proxies_are_kept_longer() {
+    let requests = RequestWaits { read: Duration::from_millis(500), ..RequestWaits::default() };
+    let waits = Waits { requests, ..Waits::default() };
+    let trusting = Server::waiting_on(Database::new().await, TRUSTING, waits).await;
+    let stranger = Server::waiting_on(Database::new().await, &[], waits).await;
+    let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let (mut kept, mut ended) = (Bare::connect(&trusting).await, Bare::connect(&stranger).await);
+    for bare in [&mut kept, &mut ended] {
+        bare.send(request).await;
+        assert_eq!(bare.answer().await.0, 200);
+    }
+    ended.rest().await;
+    assert!(!kept.ends_within(2 * requests.read).await);
+    kept.send(request).await;
+    assert_eq!(kept.answer().await.0, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ const WAIT: Duration = Duration::from_secs(3);
 const CUT: Range<Duration> = Duration::from_millis(2_500)..Duration::from_secs(25);
 
 fn hasty() -> Waits {
-    let requests = RequestWaits { read: WAIT, write_stall: WAIT };
+    let requests = RequestWaits { read: WAIT, write_stall: WAIT, ..RequestWaits::default() };
     Waits { requests, ..Waits::default() }
 }
 
