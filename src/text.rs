@@ -288,9 +288,8 @@ fn search(text: &str) -> Result<&str, String> {
 }
 
 /// The code of an invite link to this room.
-pub fn invite_code(link: &str, room_id: ChatId) -> Option<String> {
-    let (room, code) = invite(link)?;
-    (room == room_id).then_some(code)
+pub fn invite_code(pasted: &str, room_id: ChatId) -> Option<String> {
+    invites(pasted).find(|(room, _)| *room == room_id).map(|(_, code)| code)
 }
 
 /// The path of an invite link with this code, or with whatever was typed as one.
@@ -299,20 +298,24 @@ pub fn invite_path(room_id: ChatId, code: &str) -> String {
     format!("/chats/room/{room_id}/invite?{query}")
 }
 
-/// The room and the code of an invite link: a whole URL, or its path and query. The host is ignored,
-/// because nothing is ever fetched from it.
-pub fn invite(link: &str) -> Option<(ChatId, String)> {
-    let link = link.trim();
-    let path = match link.split_once("://") {
-        Some((_, rest)) => &rest[rest.find('/')?..],
-        None => link,
-    };
-    let (path, query) = path.split_once('?')?;
-    let room = path.strip_prefix("/chats/room/")?.strip_suffix("/invite")?;
-    let room_id = ChatId::parse(room)?;
-    let query = query.split('#').next().unwrap_or_default();
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    pairs.find(|(name, _)| name == "code").map(|(_, code)| (room_id, code.into_owned()))
+/// The room and the code of the first invite link in what was pasted.
+pub fn invite(pasted: &str) -> Option<(ChatId, String)> {
+    invites(pasted).next()
+}
+
+/// The invite links in what was pasted, whatever stands around them. The scheme and the host are ignored,
+/// because nothing is ever fetched from there.
+fn invites(pasted: &str) -> impl Iterator<Item = (ChatId, String)> {
+    pasted.split("/chats/room/").skip(1).filter_map(|rest| {
+        let (room, rest) = rest.split_once("/invite?")?;
+        let room_id = ChatId::parse(room)?;
+        let in_query = |c: char| c.is_ascii_alphanumeric() || "-._~*%+&=".contains(c);
+        let query = rest.split(|c| !in_query(c)).next()?;
+        // A code ends with a letter (128 bits leave four zeros at its end), unlike a sentence or emphasis.
+        let query = query.trim_end_matches(['-', '.', '_', '~', '*']);
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(name, _)| name == "code").map(|(_, code)| (room_id, code.into_owned()))
+    })
 }
 
 /// The text with each run of white space replaced by one space, and trimmed.
@@ -487,12 +490,23 @@ mod tests {
     }
 
     #[test]
-    fn an_invite_link_may_be_a_url_or_a_path() {
+    fn an_invite_link_is_found_in_what_was_pasted() {
         let code = |link| invite_code(link, ChatId(9));
         for link in [
             "https://chat.example/chats/room/9/invite?code=abc",
             " /chats/room/9/invite?code=abc ",
             "http://[::1]:8000/chats/room/9/invite?x=1&code=abc#top",
+            "chat.example/chats/room/9/invite?code=abc",
+            "Come in: https://chat.example/chats/room/9/invite?code=abc. See you there!",
+            "<https://chat.example/chats/room/9/invite?code=abc>",
+            "[the garden](https://chat.example/chats/room/9/invite?code=abc)",
+            "**https://chat.example/chats/room/9/invite?code=abc**",
+            "_chat.example/chats/room/9/invite?code=abc_",
+            "\"https://chat.example/chats/room/9/invite?code=abc\",",
+            "https://chat.example/chats/room/9/invite?code=abc\nsent from my phone",
+            "https://chat.example/chats/room/9/invite?code=abc\u{200b}",
+            "链接：https://chat.example/chats/room/9/invite?code=abc。",
+            "not /chats/room/8/invite?code=x but /chats/room/9/invite?code=abc",
         ] {
             assert_eq!(code(link).as_deref(), Some("abc"), "{link}");
         }
