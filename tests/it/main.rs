@@ -33,6 +33,7 @@ mod postgres;
 mod process;
 mod protocol;
 mod proxies;
+mod proxy_recipes;
 mod quotas;
 mod rate_limits;
 mod reach;

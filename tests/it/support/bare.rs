@@ -84,7 +84,7 @@ impl Bare {
         Self::of(TcpStream::connect(server.address).await.unwrap())
     }
 
-    fn of(stream: TcpStream) -> Self {
+    pub fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self { stream, read: Vec::new() }
     }
