@@ -42,8 +42,8 @@
 //!   chats)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
 //! - `rooms`, `private`, `accounts` (signing up, in and out), `sessions` (which of them live: a
-//!   cache), `tokens`, `passwords`, `turns` (whose it is to hash one), `limiter` (how often something
-//!   may be done)
+//!   cache), `tokens`, `passwords`, `turns` (whose it is to hash one), `limiter` (how often
+//!   something may be done)
 //!
 //! **The ground**, with effects:
 //!

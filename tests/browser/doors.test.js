@@ -65,11 +65,11 @@ test("after the login, people are on the page they came for", async () => {
   cy.expectsRefusal(401, "/login");
   const page = await cy.open("/settings");
   assert.equal(path(page), "/login");
-  await field(page, "Username").fill("cyd");
+  await field(page, "Username or email").fill("cyd");
   await page.getByLabel("Password").fill("not the password");
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("alert").filter({ hasText: "do not match" }).waitFor();
-  assert.equal(await field(page, "Username").inputValue(), "cyd");
+  assert.equal(await field(page, "Username or email").inputValue(), "cyd");
   assert.equal(await focused(page), "password");
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Log in" }).click();
@@ -145,7 +145,7 @@ test("a changed password ends the other sessions", async () => {
   await page.getByText("The password is changed.").waitFor();
   await elsewhere.page.getByRole("heading", { name: "Log in" }).waitFor();
   // Nobody logged out here, so the draft is still there.
-  await field(elsewhere.page, "Username").fill("fay");
+  await field(elsewhere.page, "Username or email").fill("fay");
   await elsewhere.page.getByLabel("Password").fill("a better password");
   await elsewhere.page.getByRole("button", { name: "Log in" }).click();
   await elsewhere.page.getByRole("heading", { name: "General", level: 1 }).waitFor();
