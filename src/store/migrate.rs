@@ -23,6 +23,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_told_epoch", include_str!("../../sql/migrations/0005_told_epoch.sql")),
     ("0006_one_folding", include_str!("../../sql/migrations/0006_one_folding.sql")),
     ("0007_begun_by", include_str!("../../sql/migrations/0007_begun_by.sql")),
+    ("0008_copies", include_str!("../../sql/migrations/0008_copies.sql")),
 ];
 
 /// Which version a database is at.
@@ -123,7 +124,9 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
         apply(client, index as i32 + 1, name, text).await.map_err(|error| failed(name, error))?;
         tracing::info!(migration = name, "applied");
     }
-    Ok(())
+    // Sets the sequences of a database that is a copy; see `0008_copies`.
+    let settled = client.batch_execute("select settle_copy()").await;
+    settled.map_err(|error| failed("settling a copy", error))
 }
 
 /// Whether this answer to `VERSION` means that no migration is missing.

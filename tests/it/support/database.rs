@@ -36,6 +36,14 @@ impl Database {
         Self { name }
     }
 
+    /// A copy of it as it is; nobody may be connected to it.
+    pub async fn copy(&self) -> Self {
+        let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
+        let copy = format!("create database {name} template {}", self.name);
+        connect("postgres").await.batch_execute(&copy).await.unwrap();
+        Self { name }
+    }
+
     /// In the form that `SNUG_DATABASE_URL` takes.
     pub fn url(&self) -> String {
         format!("postgres:///{}?host={}&user=snug", self.name, cluster().display())
