@@ -13,9 +13,9 @@
 //!
 //! **The edges**: what comes in from the network.
 //!
-//! - `server`: accepting connections; `listener`, `connection_limits` (how many at once),
-//!   `http_stream` (the stream below hyper)
 //! - `http`: requests
+//!   - `server`: accepting connections; `listener`, `connection_limits` (how many at once),
+//!     `http_stream` (the stream below hyper)
 //!   - `routes` (every route, a line each), `route` (what a route is, and how it is found)
 //!   - `guard` (who asks), `forwarded` (what proxies say), `host` (which names are ours),
 //!     `public_url`, `notices` (what is odd about a proxy, said once)
@@ -57,7 +57,7 @@
 //!   `supervise` (until it answers, again and again)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)
-//! - `random`, `backoff` (pauses between tries), `readiness` (files that the runtime watches),
+//! - `os`: `random`, `readiness` (files that the runtime watches); `backoff` (pauses between tries),
 //!   `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
@@ -116,12 +116,10 @@ pub mod limits;
 pub mod live;
 pub mod message;
 pub mod metrics;
+pub mod os;
 pub mod postgres;
 pub mod process;
-pub mod random;
-pub mod readiness;
 pub mod registry;
-pub mod server;
 pub mod store;
 pub mod text;
 pub mod waits;

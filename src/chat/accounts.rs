@@ -7,7 +7,7 @@ use crate::error::{Error, Fault, Result};
 use crate::ids::UserId;
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::message::{SessionId, Viewer};
-use crate::random;
+use crate::os::random;
 use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
 use crate::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use jiff::Timestamp;

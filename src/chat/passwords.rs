@@ -8,7 +8,7 @@ use super::Subnet;
 use super::turns::Turns;
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
-use crate::random;
+use crate::os::random;
 use crate::text::{GivenPassword, Password, composed};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ids::{ChatId, UserId};
 use crate::limits::{OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
 use crate::message::Viewer;
-use crate::random;
+use crate::os::random;
 use crate::registry::UserEvent;
 use crate::store::{
     Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,

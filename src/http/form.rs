@@ -8,7 +8,7 @@
 use crate::error::{Error, Result};
 use crate::ids::ID_MAX;
 use crate::message::SessionId;
-use crate::random;
+use crate::os::random;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};

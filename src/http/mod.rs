@@ -24,6 +24,7 @@ pub mod render;
 mod respond;
 mod route;
 mod routes;
+pub mod server;
 mod sockets;
 pub mod views;
 

@@ -4,7 +4,7 @@
 //! If each socket were registered with the runtime, it would cost bookkeeping there, and a waker.
 
 use crate::limits::POLL_EVENTS_MAX;
-use crate::readiness::Watched;
+use crate::os::readiness::Watched;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Token};
 use std::io;

@@ -13,17 +13,18 @@ use crate::http::host::Host;
 use crate::http::notices::Notices;
 use crate::http::pages::docs::{self, Docs};
 use crate::http::render::Renderer;
+use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
     DATABASE_WATCH_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY,
     TRIM_PAUSE,
 };
+use crate::live;
 use crate::metrics::Metrics;
 use crate::process::config::Config;
 use crate::process::database::{self, Database, Opener};
 use crate::registry::{Inbox, Registry, SeatLimits, Seats};
 use crate::store::Store;
-use crate::{live, server};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

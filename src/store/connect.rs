@@ -4,7 +4,7 @@
 //! what we wrote: that was one of three wake-ups per message. Everything else is up to `tokio_postgres`.
 
 use crate::limits::DATABASE_READ_BYTES_MAX;
-use crate::readiness::Watched;
+use crate::os::readiness::Watched;
 use deadpool_postgres::Connect;
 use std::future::Future;
 use std::io::{self, Read, Write};

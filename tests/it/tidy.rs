@@ -204,7 +204,7 @@ fn connections_to_the_database_are_made_in_one_place() {
 fn unsafe_code_is_in_two_places() {
     let strays = strays(
         &["unsafe {", "unsafe fn", "unsafe impl", "unsafe_code"],
-        &["src/process/memory.rs", "src/readiness.rs"],
+        &["src/process/memory.rs", "src/os/readiness.rs"],
     );
     assert!(strays.is_empty(), "{strays:#?}");
 }

@@ -52,7 +52,7 @@ impl Server {
     pub async fn waiting_on(database: Database, settings: &[(&str, &str)], waits: Waits) -> Self {
         let settings: Vec<_> =
             settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let listener = snug::server::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let listener = snug::http::server::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         Self::listen(listener, database, settings, waits).await
     }
 
