@@ -61,8 +61,8 @@
 //!   `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
-//! a type for each rule), `error`, `limits` (every bound, with its reason), `waits` (those of them
-//! that tests shorten).
+//! a type for each rule), `subnet` (by what clients are told apart), `error`, `limits` (every
+//! bound, with its reason), `waits` (those of them that tests shorten).
 //!
 //! # Where state lives
 //!
@@ -121,6 +121,7 @@ pub mod postgres;
 pub mod process;
 pub mod registry;
 pub mod store;
+pub mod subnet;
 pub mod text;
 pub mod waits;
 pub mod wire;

@@ -1,6 +1,6 @@
 //! Accounts: signing up, logging in and out, passwords, finding people.
 
-use super::limiter::{AccountHash, Counted, Key, Subnet};
+use super::limiter::{AccountHash, Counted, Key};
 use super::tokens::NewToken;
 use super::{Authenticated, Rules, change_patiently};
 use crate::error::{Error, Fault, Result};
@@ -9,6 +9,7 @@ use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::message::{SessionId, Viewer};
 use crate::os::random;
 use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
+use crate::subnet::Subnet;
 use crate::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use jiff::Timestamp;
 use std::sync::Arc;

@@ -8,11 +8,11 @@ use crate::limits::{
     LOGIN_FAILURES_PER_PAIR, LOGINS_REGARDLESS, MESSAGE_BYTES_RATE, MESSAGE_RATE,
     NEW_CHATS_PER_USER, RATE_KEYS_MAX, Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
 };
+use crate::subnet::{Site, Subnet};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// Said of rooms and of private chats, which share one allowance.
@@ -56,36 +56,6 @@ impl Key {
 /// An account, whether or not it exists, by the hash of what it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountHash(u64);
-
-/// What one customer of a provider has: an IPv4 address, or an IPv6 /64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Subnet(u64);
-
-impl From<IpAddr> for Subnet {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self(address.to_bits().into()),
-            IpAddr::V6(address) => Self((address.to_bits() >> 64) as u64),
-        }
-    }
-}
-
-impl Subnet {
-    /// The form that the database stores.
-    pub fn number(self) -> i64 {
-        self.0.cast_signed()
-    }
-
-    pub fn site(self) -> Site {
-        // An IPv4 address has 32 bits; the first 16 bits of an IPv6 address are not zero.
-        let is_ipv4 = self.0 <= u64::from(u32::MAX);
-        Site(if is_ipv4 { self.0 } else { self.0 >> 16 << 16 })
-    }
-}
-
-/// Where whoever has one subnet usually has all: an IPv4 address, or an IPv6 /48.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Site(u64);
 
 pub struct Limiter {
     on: bool,
@@ -202,17 +172,5 @@ mod tests {
         assert_eq!(wait, Err(MESSAGE_BYTES_RATE.period * 100));
         // The refused ones did not use up messages.
         assert_eq!(limiter.take_at(&[(messages, MESSAGE_RATE.burst - 1)], start), Ok(()));
-    }
-
-    #[test]
-    fn an_ipv6_customer_is_their_64() {
-        let subnet = |text: &str| Subnet::from(text.parse::<IpAddr>().expect("an address"));
-        assert_eq!(subnet("2001:db8::1"), subnet("2001:db8::ffff"));
-        assert_ne!(subnet("2001:db8::1"), subnet("2001:db8:0:1::1"));
-        assert_eq!(subnet("::ffff:10.0.0.1"), subnet("10.0.0.1"));
-        let site = |text: &str| subnet(text).site();
-        assert_eq!(site("2001:db8::1"), site("2001:db8:0:1::1"));
-        assert_ne!(site("2001:db8::1"), site("2001:db8:1::1"));
-        assert_ne!(site("10.0.0.1"), site("10.0.0.2"));
     }
 }

@@ -25,7 +25,6 @@ pub use accounts::{Credentials, Signup, Token};
 pub use history::History;
 use lane::Lane;
 pub use lane::LaneState;
-pub use limiter::Subnet;
 pub use overview::Overview;
 pub use post::Posted;
 pub use private::PrivateChat;

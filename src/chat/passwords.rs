@@ -4,11 +4,11 @@
 //! Passwords are hashed and compared in their composed form (NFC). Hashes from before that was so fit the
 //! text as it was typed.
 
-use super::Subnet;
 use super::turns::Turns;
 use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
 use crate::os::random;
+use crate::subnet::Subnet;
 use crate::text::{GivenPassword, Password, composed};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};

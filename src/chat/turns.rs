@@ -4,7 +4,7 @@
 //! Used for hashing passwords. The queue is bounded. A subnet may fill it while nobody else comes; when
 //! somebody does, the last of the subnet with the most gives way (longest queue drop).
 
-use super::Subnet;
+use crate::subnet::Subnet;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::oneshot;

@@ -6,10 +6,11 @@
 use super::cookies::Cookie;
 use super::forwarded::{self, Client};
 use super::host::Host;
-use crate::chat::{Authenticated, Subnet};
+use crate::chat::Authenticated;
 use crate::error::{Because, Error, Result};
 use crate::http::App;
 use crate::http::public_url::{PublicUrl, Scheme};
+use crate::subnet::Subnet;
 use hyper::Version;
 use hyper::header::{self, HeaderMap, HeaderName};
 use std::net::IpAddr;

@@ -1,10 +1,11 @@
-//! Seats: how many sockets there are in all, per user and per address, the limits on them, and which
+//! Seats: how many sockets there are in all, per user and per subnet, the limits on them, and which
 //! sessions have sockets.
 //!
 //! A seat is taken before the handshake is answered, and given back when it is dropped.
 
 use crate::ids::UserId;
 use crate::message::{SessionId, Viewer};
+use crate::subnet::Subnet;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
@@ -34,7 +35,7 @@ pub struct Seats {
 struct Taken {
     total: usize,
     users: FxHashMap<UserId, u32>,
-    addresses: FxHashMap<IpAddr, u32>,
+    subnets: FxHashMap<Subnet, u32>,
     sessions: FxHashMap<(UserId, SessionId), u32>,
 }
 
@@ -57,7 +58,7 @@ impl Seats {
     }
 
     pub fn take(self: &Arc<Self>, viewer: &Arc<Viewer>, address: IpAddr) -> Result<Seat, NoSeat> {
-        let user_id = viewer.user_id;
+        let (user_id, subnet) = (viewer.user_id, Subnet::from(address));
         let mut taken = self.taken.lock();
         let count = |n: Option<&u32>| n.copied().unwrap_or(0) as usize;
         if taken.total >= self.limits.total {
@@ -66,12 +67,12 @@ impl Seats {
         if count(taken.users.get(&user_id)) >= self.limits.per_user {
             return Err(NoSeat::User);
         }
-        if count(taken.addresses.get(&address)) >= self.limits.per_address {
+        if count(taken.subnets.get(&subnet)) >= self.limits.per_address {
             return Err(NoSeat::Address);
         }
         taken.total += 1;
         *taken.users.entry(user_id).or_default() += 1;
-        *taken.addresses.entry(address).or_default() += 1;
+        *taken.subnets.entry(subnet).or_default() += 1;
         *taken.sessions.entry((user_id, viewer.session)).or_default() += 1;
         Ok(Seat { seats: Arc::clone(self), viewer: Arc::clone(viewer), address })
     }
@@ -88,6 +89,10 @@ impl Seat {
     pub fn address(&self) -> IpAddr {
         self.address
     }
+
+    pub fn subnet(&self) -> Subnet {
+        self.address.into()
+    }
 }
 
 impl Drop for Seat {
@@ -95,7 +100,7 @@ impl Drop for Seat {
         let mut taken = self.seats.taken.lock();
         taken.total -= 1;
         give_back(&mut taken.users, self.viewer.user_id);
-        give_back(&mut taken.addresses, self.address);
+        give_back(&mut taken.subnets, self.subnet());
         give_back(&mut taken.sessions, (self.viewer.user_id, self.viewer.session));
     }
 }
@@ -120,8 +125,7 @@ mod tests {
             let (user_id, session) = (UserId(id), SessionId([id as u8; 16]));
             Arc::new(Viewer { user_id, username: "".into(), session })
         });
-        let here: IpAddr = [127, 0, 0, 1].into();
-        let there: IpAddr = [127, 0, 0, 2].into();
+        let [here, there] = [1, 2].map(|last| IpAddr::from([127, 0, 0, last]));
         let first = seats.take(&ada, here).expect("a seat");
         let _second = seats.take(&ada, there).expect("a seat");
         assert_eq!(seats.take(&ada, here).err(), Some(NoSeat::User));

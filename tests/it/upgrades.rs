@@ -307,6 +307,38 @@ async fn seats_are_counted_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_sockets_of_a_subnet_are_counted_together() {
+    let settings =
+        [("SNUG_TRUSTED_PROXIES", "127.0.0.1"), ("SNUG_MAX_CONNECTIONS_PER_ADDRESS", "3")];
+    let server = Server::with(&settings).await;
+    let ada = server.person("ada").await;
+    let mut held = Vec::new();
+    let mut from = async |address: &str| {
+        let mut bare = Bare::connect(&server).await;
+        let headers = [("Authorization", bearer(&ada)), ("X-Forwarded-For", address.to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        bare.send(handshake(&server, "/ws", &headers)).await;
+        let status = bare.answer().await.0;
+        held.push(bare);
+        status
+    };
+    for (address, expected) in [
+        ("2001:db8::1", 101),
+        ("2001:db8::2", 101),
+        ("[2001:db8::ffff:ffff:ffff:ffff]:4711", 101),
+        ("2001:db8::4", 429),
+        ("2001:db8:0:1::1", 101),
+        ("192.0.2.1", 101),
+        ("::ffff:192.0.2.1", 101),
+        ("192.0.2.1:80", 101),
+        ("192.0.2.1", 429),
+        ("192.0.2.2", 101),
+    ] {
+        assert_eq!(from(address).await, expected, "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_sends_no_request_or_dribbles_is_cut_off_after_ten_seconds() {
     let server = Server::start().await;
     let ada = server.person("ada").await;

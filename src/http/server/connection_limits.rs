@@ -5,11 +5,11 @@
 //! guests from the same address are waiting is another turned away. Sockets do not count here: they
 //! have seats. Dropping a permit gives it back.
 
-use crate::chat::Subnet;
 use crate::limits::{
     HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, HTTP_WAITING_MAX,
     HTTP_WAITING_PER_ADDRESS_MAX,
 };
+use crate::subnet::Subnet;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;
