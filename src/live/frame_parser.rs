@@ -43,7 +43,22 @@ impl Text<'_> {
 #[derive(Debug, Default)]
 pub struct Fragments {
     text: Vec<u8>,
+    /// How much of it is known to be UTF-8.
+    checked: usize,
     count: u32,
+}
+
+impl Fragments {
+    /// Checks what has been added; a character at its end may be incomplete.
+    fn check(&mut self) -> Result<(), Close> {
+        let added = &self.text[self.checked..];
+        self.checked += match std::str::from_utf8(added) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => return Err(Close::NotUtf8),
+        };
+        Ok(())
+    }
 }
 
 /// One step through a buffer.
@@ -125,11 +140,7 @@ fn data<'a>(
         let text = String::from_utf8(begun.text).map_err(|_| Close::NotUtf8)?;
         return Ok(Incoming::Text(Text::Joined(text)));
     }
-    if let Err(error) = std::str::from_utf8(&begun.text)
-        && error.error_len().is_some()
-    {
-        return Err(Close::NotUtf8);
-    }
+    begun.check()?;
     *fragments = Some(begun);
     Ok(Incoming::Part)
 }
@@ -218,6 +229,27 @@ mod tests {
         let frames =
             [frame(0x01, b"gr\xc3"), frame(0x89, b"?"), frame(0x00, b"\xbc"), frame(0x80, b"n")];
         assert_eq!(read(&frames).expect("text"), ["grün"]);
+    }
+
+    #[test]
+    fn a_text_in_many_fragments_takes_hardly_longer_than_in_one() {
+        // Odd pieces, so that characters are cut.
+        let text = "é".repeat(BODY_BYTES_MAX / 2);
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(65).collect();
+        let last = pieces.len() - 1;
+        let first_byte = |at| u8::from(at == 0) | (u8::from(at == last) << 7);
+        let many: Vec<_> =
+            pieces.iter().enumerate().map(|(at, piece)| frame(first_byte(at), piece)).collect();
+        let time = |frames: &[Vec<u8>]| {
+            let times = (0..7).map(|_| {
+                let began = std::time::Instant::now();
+                assert_eq!(read(frames).expect("text"), [text.as_str()]);
+                began.elapsed()
+            });
+            times.min().expect("some")
+        };
+        let (whole, many) = (time(&[frame(0x81, text.as_bytes())]), time(&many));
+        assert!(many < whole * 8, "{many:?}, in one {whole:?}");
     }
 
     #[test]
