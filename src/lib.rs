@@ -57,8 +57,8 @@
 //!   `supervise` (until it answers, again and again)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)
-//! - `os`: `random`, `readiness` (files that the runtime watches); `backoff` (pauses between tries),
-//!   `metrics`
+//! - `os`: `random`, `readiness` (files that the runtime watches)
+//! - `backoff` (pauses between tries), `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
 //! a type for each rule), `subnet` (by what clients are told apart), `error`, `limits` (every
