@@ -23,8 +23,8 @@ pub(super) enum Role {
 
 #[derive(Debug)]
 pub(super) struct Lock {
-    /// The lock goes with it. The name in it stays: at the end of the process, a disk may be frozen.
-    _file: File,
+    /// The name in it stays at the end: a frozen disk would hold the process.
+    file: File,
 }
 
 /// Who holds it; unknown just after it was taken, or when seen from another container.
@@ -53,11 +53,19 @@ impl Lock {
                 // The lock itself is in the kernel; on a full disk only the holder's name is missing.
                 let _ = file.set_len(0);
                 let _ = writeln!(file, "{} {}", role.word(), std::process::id());
-                Ok(Ok(Self { _file: file }))
+                Ok(Ok(Self { file }))
             }
             Err(TryLockError::WouldBlock) => Ok(Err(LockHolder::read(&mut file))),
             Err(TryLockError::Error(error)) => Err(refuse("lock", &path, &error)),
         }
+    }
+}
+
+/// By itself the lock would go with the last descriptor of the file, and a child that is just being started
+/// has one for a moment, too.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
     }
 }
 
