@@ -18,9 +18,11 @@ fn described() -> BTreeMap<String, Value> {
     described
 }
 
-/// Sockets cannot be expressed in OpenAPI, and what is only for browsers need not be described.
+/// Sockets cannot be expressed in OpenAPI. What is only for browsers need not be described, nor what a
+/// balancer asks by the address of a page: to a described path all its methods belong.
 fn needs_description(route: &Route) -> bool {
-    route.kind != Kind::Socket && !route.kind.is_of_pages() && route.pattern != "/assets/{asset}"
+    let is_hidden = matches!(route.pattern, "/" | "/assets/{asset}");
+    route.kind != Kind::Socket && !route.kind.is_of_pages() && !is_hidden
 }
 
 #[test]
