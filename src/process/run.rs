@@ -124,10 +124,11 @@ async fn serve(
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
-    let watching = tokio::spawn(watch_database(store.clone(), format!("serving on {address}")));
     tracing::info!(address, "serving");
     tracing::info!("Open {}", app.terms.address());
     systemd::ready(&format!("serving on {address}"));
+    // Only now, or its first word would be overwritten.
+    let watching = tokio::spawn(watch_database(store.clone(), format!("serving on {address}")));
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),

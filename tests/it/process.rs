@@ -50,7 +50,7 @@ fn a_log_that_nobody_reads_blocks_nothing() {
 fn the_status_says_why_there_is_no_database() {
     let dead = ("SNUG_DATABASE_URL", "postgres:///snug?host=/nonexistent&user=snug");
     let service = Service::with(Stdio::null(), Stdio::null(), &[dead]);
-    service.hear("READY=1");
+    // It may come before or after READY.
     service.hear_of("but without a database: PostgreSQL cannot be reached");
 }
 
@@ -170,8 +170,10 @@ impl Service {
 
     /// Waits until a status with this text is reported.
     fn hear_of(&self, text: &str) {
-        let mut buffer = [0; 1_024];
+        let (mut buffer, began) = ([0; 1_024], std::time::Instant::now());
         loop {
+            // The watchdog's messages keep coming, so that the socket's own timeout is not enough.
+            assert!(began.elapsed() < Duration::from_secs(30), "nothing of the kind was told");
             let length = self.manager.recv(&mut buffer).unwrap();
             let told = std::str::from_utf8(&buffer[..length]).unwrap();
             if told.lines().any(|line| line.starts_with("STATUS=") && line.contains(text)) {
@@ -182,8 +184,10 @@ impl Service {
 
     /// Waits until `state` is reported; the socket's timeout is the deadline of each wait.
     fn hear(&self, state: &str) {
-        let mut buffer = [0; 1_024];
+        let (mut buffer, began) = ([0; 1_024], std::time::Instant::now());
         loop {
+            // The watchdog's messages keep coming, so that the socket's own timeout is not enough.
+            assert!(began.elapsed() < Duration::from_secs(30), "nothing of the kind was told");
             let length = self.manager.recv(&mut buffer).unwrap();
             let told = std::str::from_utf8(&buffer[..length]).unwrap();
             if told.lines().any(|line| line == state) {
