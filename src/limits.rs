@@ -1,5 +1,9 @@
 //! Every limit of the program, with its reason, in one place.
 
+/// By its path, because the load client includes this file, too.
+#[path = "limits/fits.rs"]
+mod fits;
+
 use std::time::Duration;
 
 /// The pauses between attempts at something that is unavailable: the first one, and how they grow up
@@ -21,6 +25,10 @@ impl Pauses {
 
 /// Characters in a message, not counting trailing white space.
 pub const CONTENT_CHARS_MAX: usize = 4_000;
+/// The same as the database receives it.
+pub const CONTENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * UTF8_BYTES_MAX;
+/// Bytes of a character in UTF-8.
+const UTF8_BYTES_MAX: usize = 4;
 /// From here on the page tells how many are left.
 pub const CONTENT_CHARS_NEAR: usize = CONTENT_CHARS_MAX - CONTENT_CHARS_MAX / 20;
 /// Characters in the sender's own id for a draft.
@@ -496,101 +504,3 @@ pub const PG_LOG_TAIL_BYTES_MAX: u64 = 4 * 1024;
 pub const PG_REMAINS_MAX: u32 = 100;
 /// Bytes in a Unix socket's path, without the final NUL (`sun_path` has 108).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
-
-// ---- what must fit into what ----
-
-/// Bytes of a character in UTF-8.
-const UTF8_BYTES_MAX: usize = 4;
-/// The same if a client escapes everything: `\ud83d\ude00` in JSON, `%F0%9F%98%80` in a form.
-const ESCAPED_BYTES_MAX: usize = 12;
-/// The same for an ASCII character that is escaped without need: `\u0041`.
-const ASCII_ESCAPED_BYTES_MAX: usize = 6;
-/// The same in our own JSON, which escapes control characters (`\u0001`) and nothing beyond ASCII.
-const WRITTEN_BYTES_MAX: usize = 6;
-/// The rest of a body or a frame: braces, names of members, ids, times, a form's token.
-const ENVELOPE_BYTES: usize = 512;
-/// The longest content as the database receives it.
-pub const CONTENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * UTF8_BYTES_MAX;
-/// The longest message as it is received and as it is sent.
-const MESSAGE_RECEIVED_BYTES_MAX: usize = CONTENT_CHARS_MAX * ESCAPED_BYTES_MAX
-    + CLIENT_ID_CHARS_MAX * ASCII_ESCAPED_BYTES_MAX
-    + ENVELOPE_BYTES;
-const MESSAGE_SENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * WRITTEN_BYTES_MAX
-    + USERNAME_CHARS_MAX
-    + CLIENT_ID_CHARS_MAX * WRITTEN_BYTES_MAX
-    + ENVELOPE_BYTES;
-/// The largest entry of a PostgreSQL index: a third of its page.
-const INDEX_ENTRY_BYTES_MAX: usize = 2_704;
-
-const _: () = assert!(
-    MESSAGE_RECEIVED_BYTES_MAX <= BODY_BYTES_MAX,
-    "BODY_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the longest message, at twelve bytes a character, must fit into a body"
-);
-const _: () = assert!(
-    (ROOM_NAME_CHARS_MAX + ROOM_DESCRIPTION_CHARS_MAX) * ESCAPED_BYTES_MAX + ENVELOPE_BYTES
-        <= BODY_BYTES_MAX,
-    "BODY_BYTES_MAX is in the way of ROOM_DESCRIPTION_CHARS_MAX or ROOM_NAME_CHARS_MAX"
-);
-const _: () = assert!(
-    (USERNAME_CHARS_MAX + EMAIL_CHARS_MAX + 2 * PASSWORD_CHARS_MAX) * ESCAPED_BYTES_MAX
-        + ENVELOPE_BYTES
-        <= BODY_BYTES_MAX,
-    "BODY_BYTES_MAX is in the way of PASSWORD_CHARS_MAX, EMAIL_CHARS_MAX or USERNAME_CHARS_MAX"
-);
-const _: () = assert!(
-    INVITE_LINK_CHARS_MAX * ESCAPED_BYTES_MAX + ENVELOPE_BYTES <= BODY_BYTES_MAX,
-    "BODY_BYTES_MAX is in the way of INVITE_LINK_CHARS_MAX"
-);
-const _: () = assert!(
-    MESSAGE_RECEIVED_BYTES_MAX <= SCRATCH_BYTES,
-    "SCRATCH_BYTES is in the way of CONTENT_CHARS_MAX: the longest message must be read in one piece"
-);
-const _: () = assert!(
-    MESSAGE_SENT_BYTES_MAX <= REPLAY_PAGE_BYTES_MAX,
-    "REPLAY_PAGE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a page of a replay must hold the longest message"
-);
-const _: () = assert!(
-    MESSAGE_SENT_BYTES_MAX <= HANDOVER_BYTES_MAX,
-    "HANDOVER_BYTES_MAX is in the way of CONTENT_CHARS_MAX: one part must hold the longest message"
-);
-const _: () = assert!(
-    OUTBOX_LOW_BYTES + REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX
-        && OUTBOX_LOW_BYTES + HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
-    "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: one of them must fit behind what is nearly written"
-);
-/// A chat in `welcome` has four members, three of them numbers of at most 16 digits.
-const _: () = assert!(
-    CHATS_SHOWN as usize * 128 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
-    "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX, PRIVATE_CHATS_FROM_OTHERS_MAX or ROOMS_PER_USER_MAX: a welcome must hold all chats"
-);
-const _: () = assert!(
-    TOLD_KEPT_MAX * MESSAGE_SENT_BYTES_MAX <= 4 * 1024 * 1024,
-    "TOLD_KEPT_MAX is in the way of CONTENT_CHARS_MAX: each added chat comes with its last message"
-);
-/// In UTF-8, as sent to PostgreSQL: escapes have been undone by then. The last draft may be the longest.
-const _: () = assert!(
-    BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= 64 * 1024,
-    "BATCH_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the contents of a batch must stay below 64 KiB"
-);
-const _: () = assert!(
-    BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= LANE_BYTES_MAX as usize,
-    "LANE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a whole batch must fit"
-);
-const _: () = assert!(
-    MESSAGE_RATE.burst as usize * CONTENT_BYTES_MAX <= MESSAGE_BYTES_RATE.burst as usize,
-    "MESSAGE_BYTES_RATE is in the way of CONTENT_CHARS_MAX: as many of the longest messages as of others may be sent at once"
-);
-const _: () = assert!(
-    PAGES_ROWS_MAX * CONTENT_BYTES_MAX <= 48 * 1024 * 1024,
-    "PAGES_ROWS_MAX is in the way of CONTENT_CHARS_MAX: pages under way may take at most 48 MiB"
-);
-/// A number has at most 16 digits; the token and the rest of the head take less than half.
-const _: () = assert!(
-    RESUME_PAIRS_MAX * 2 * 17 <= HEADER_BYTES_MAX / 2,
-    "HEADER_BYTES_MAX is in the way of RESUME_PAIRS_MAX: the pairs must fit into the request line"
-);
-const _: () = assert!(
-    CLIENT_ID_CHARS_MAX <= INDEX_ENTRY_BYTES_MAX / 2
-        && EMAIL_CHARS_MAX * UTF8_BYTES_MAX <= INDEX_ENTRY_BYTES_MAX / 2,
-    "CLIENT_ID_CHARS_MAX or EMAIL_CHARS_MAX is too long for an index of PostgreSQL"
-);
