@@ -56,7 +56,8 @@
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
 //!   `supervise` (until it answers, again and again)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
-//!   (what it is told), `outbox` (what waits for one reader), `seats` (how many there may be)
+//!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
+//!   (how many there may be)
 //! - `os`: `random`, `readiness` (files that the runtime watches)
 //! - `backoff` (pauses between tries), `metrics`
 //!

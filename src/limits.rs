@@ -112,6 +112,13 @@ const _: () = assert!(
     2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
         && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
 );
+/// Bytes of answers and of pages of replays that wait for their readers. A subnet may hold as much as it
+/// leaves free: half of it, if nobody else does; with n slow subnets, each has a share of 1/(n + 1), and so
+/// has the next.
+pub const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What is smaller is never refused and not counted: about as much as an idle connection costs anyway, and
+/// usually the kernel takes all of it at once.
+pub const BACKLOG_UNCOUNTED_BYTES_MAX: usize = 32 * 1024;
 /// HTTP connections at once, not counting sockets: an idle one holds 18 KiB.
 pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
 /// How many of these one address may have (one /64 for IPv6; trusted proxies are exempt): an address
@@ -155,8 +162,6 @@ pub const OUTBOX_BYTES_MAX: usize = 512 * 1024;
 pub const HANDOVER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
 /// Pieces are limited, too, because many small ones cost more than their bytes.
 pub const OUTBOX_CHUNKS_MAX: usize = 1_024;
-/// When less than this is waiting, a replay reads on.
-pub const OUTBOX_LOW_BYTES: usize = 32 * 1024;
 /// Slices in one vectored write; the kernel takes up to 1,024.
 pub const WRITE_SLICES_MAX: usize = 64;
 /// How many sockets one look at a shard's poll reports; the next look reports the rest.

@@ -247,6 +247,8 @@ fn encoded(bytes_max: usize, messages: &[Message]) -> (Vec<u8>, Vec<u32>) {
         }
         ends.push(bytes.len() as u32);
     }
+    // They may have to wait for their readers.
+    bytes.shrink_to_fit();
     (bytes, ends)
 }
 
@@ -393,6 +395,8 @@ mod tests {
         while !rest.is_empty() {
             let page = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, rest);
             assert!(page.bytes.len() <= REPLAY_PAGE_BYTES_MAX, "{} bytes", page.bytes.len());
+            let length = page.bytes.len();
+            assert_eq!(bytes::BytesMut::from(page.bytes).capacity(), length, "nothing is wasted");
             rest = &rest[page.count..];
             pages += 1;
         }

@@ -5,13 +5,14 @@ use super::{Rules, patiently};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{
-    REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES, STANDING_CACHE_AGE,
-    STANDINGS_CACHED_MAX,
+    BACKLOG_UNCOUNTED_BYTES_MAX, REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES,
+    STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
 };
-use crate::message::{ChatType, Standing, Viewer};
+use crate::message::{ChatType, Message, Standing, Viewer};
 use crate::registry::Scope;
 use crate::store::{PageQuery, PageStart};
 use crate::wire::MessageFrames;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::future::Future;
@@ -54,19 +55,21 @@ impl Rules {
         .await
     }
 
-    /// `None` if the chat is out of the viewer's reach.
+    /// `None` if the chat is out of the viewer's reach. A large page is given to `hold`; if there is no
+    /// room for it, only its beginning is sent.
     pub async fn replay(
         &self,
         viewer: &Viewer,
         chat_id: ChatId,
         chat_type: ChatType,
         after: Seq,
+        hold: impl Fn(Bytes) -> Option<Bytes>,
     ) -> Result<Option<Replay>> {
         let query = PageQuery { limit: REPLAY_PAGE_ROWS, from: PageStart::After(after) };
         self.read_patiently(async || {
             let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
             Ok(page.map(|page| {
-                let frames = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, &page.messages);
+                let frames = held(&page.messages, &hold);
                 let goes_on = page.has_more || frames.count < page.messages.len();
                 let upto = match page.messages[..frames.count].last() {
                     Some(last) if goes_on => last.seq,
@@ -95,6 +98,19 @@ impl Rules {
             read().await
         })
         .await
+    }
+}
+
+/// As many of the first messages as a page may have; if `hold` has no room for them, as many as need not be
+/// held.
+fn held(messages: &[Message], hold: &impl Fn(Bytes) -> Option<Bytes>) -> MessageFrames {
+    let MessageFrames { bytes, count } = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, messages);
+    if bytes.len() <= BACKLOG_UNCOUNTED_BYTES_MAX {
+        return MessageFrames { bytes, count };
+    }
+    match hold(bytes) {
+        Some(bytes) => MessageFrames { bytes, count },
+        None => MessageFrames::within(BACKLOG_UNCOUNTED_BYTES_MAX, messages),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::http::notices::Notices;
 use crate::http::pages::docs::Docs;
 use crate::http::public_url::PublicUrl;
 use crate::http::render::Renderer;
-use crate::registry::Seats;
+use crate::registry::{Backlog, Seats};
 use crate::waits::RequestWaits;
 use ipnet::IpNet;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ pub struct App {
     pub terms: HttpTerms,
     pub rules: Arc<Rules>,
     pub seats: Arc<Seats>,
+    pub backlog: Arc<Backlog>,
     pub renderer: Renderer,
     /// What `/openapi.json` answers.
     pub openapi: bytes::Bytes,

@@ -31,8 +31,10 @@ pub mod views;
 pub use app::{App, HttpTerms};
 
 use crate::error::{Because, Error, Result};
+use crate::limits::{BACKLOG_UNCOUNTED_BYTES_MAX, RETRY_SOON};
 use crate::live::Ticket;
 use crate::message::Viewer;
+use crate::subnet::Subnet;
 use crate::text;
 use body::{Fields, Query};
 use bytes::Bytes;
@@ -40,7 +42,7 @@ use cookies::Cookie;
 use guard::Caller;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use public_url::Scheme;
 use respond::Answer;
 use route::{Access, Handler, Kind, NoRoute, Parameters, Route};
@@ -125,7 +127,8 @@ pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
     );
     let is_routine = matches!(&found, Ok((route, _)) if route.access.is_routine());
     let mut seen = Seen { scheme: Scheme::Http, address: peer.address.to_canonical(), user: None };
-    let mut answer = match answer(&peer, request, found, &mut seen).await {
+    let answer = answer(&peer, request, found, &mut seen).await;
+    let mut answer = match answer.and_then(|answer| held(&peer.app, seen.address.into(), answer)) {
         Ok(answer) => answer,
         Err(error) => reader.refusal(&peer.app, &error, &id),
     };
@@ -182,6 +185,18 @@ impl RequestLine<'_> {
         }
         if is_routine { event!(debug) } else { event!(info) }
     }
+}
+
+/// The answer, with a large body in the backlog until its reader has it; refused if too much is waiting
+/// there. Those to changes are never that large.
+fn held(app: &App, subnet: Subnet, answer: Answer) -> Result<Answer> {
+    let (head, mut body) = answer.into_parts();
+    // What is not only ours, like a script, is in memory anyway.
+    if body.len() > BACKLOG_UNCOUNTED_BYTES_MAX && body.is_unique() {
+        let waits = "Too much is waiting for slow readers; try again in a moment.";
+        body = app.backlog.hold(subnet, body).ok_or_else(|| Error::busy(waits, RETRY_SOON))?;
+    }
+    Ok(Response::from_parts(head, body))
 }
 
 /// What the log and the headers need from a request, even if it is refused.

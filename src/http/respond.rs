@@ -7,12 +7,11 @@ use crate::http::public_url::Scheme;
 use crate::limits::RETRY_SOON;
 use crate::wire::Problem;
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Bytes>;
 
 /// RFC 9457.
 pub const PROBLEM: &str = "application/problem+json";
@@ -31,6 +30,8 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 pub fn json_of(status: StatusCode, value: &impl Serialize, bytes: usize) -> Answer {
     let mut body = Vec::with_capacity(bytes);
     serde_json::to_writer(&mut body, value).expect("our own answers have string keys only");
+    // It may have to wait for its reader.
+    body.shrink_to_fit();
     with_type(status, "application/json", body)
 }
 
@@ -43,7 +44,7 @@ pub fn created(value: &impl Serialize) -> Answer {
 }
 
 pub fn no_content() -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
@@ -57,7 +58,7 @@ pub fn html(status: StatusCode, page: impl Into<Bytes>) -> Answer {
 }
 
 pub fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     answer
@@ -65,7 +66,7 @@ pub fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<B
 
 /// A redirect that is followed with GET. `to` must be one of our own paths.
 pub fn see_other(to: &str) -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Response::new(Bytes::new());
     *answer.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(to) = HeaderValue::from_str(to) {
         answer.headers_mut().insert(header::LOCATION, to);

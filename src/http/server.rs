@@ -18,6 +18,7 @@ use crate::limits::{
 };
 use crate::live::Ticket;
 use connection_limits::{ConnectionLimits, Guest};
+use http_body_util::Full;
 use http_stream::HttpStream;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -131,7 +132,7 @@ impl HttpConnection {
         let service = service_fn(move |request| {
             let peer = peer.clone();
             // Boxed, because the connection is polled without being pinned.
-            Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await) })
+            Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await.map(Full::new)) })
         });
         let stream = HttpStream::new(stream, ticket.clone(), waits.write_stall);
         let head_read = if self.is_trusted { waits.proxy_read } else { waits.read };

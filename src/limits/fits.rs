@@ -45,6 +45,14 @@ const _: () = assert!(
     "SCRATCH_BYTES is in the way of CONTENT_CHARS_MAX: the longest message must be read in one piece"
 );
 const _: () = assert!(
+    MESSAGE_SENT_BYTES_MAX <= BACKLOG_UNCOUNTED_BYTES_MAX,
+    "BACKLOG_UNCOUNTED_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the answer to a change, which is at most a message, must never be refused"
+);
+const _: () = assert!(
+    PAGE_ROWS_MAX as usize * MESSAGE_SENT_BYTES_MAX <= BACKLOG_BYTES_MAX / 4,
+    "BACKLOG_BYTES_MAX is in the way of PAGE_ROWS_MAX: a page must fit beside what one subnet holds"
+);
+const _: () = assert!(
     MESSAGE_SENT_BYTES_MAX <= REPLAY_PAGE_BYTES_MAX,
     "REPLAY_PAGE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a page of a replay must hold the longest message"
 );
@@ -53,9 +61,8 @@ const _: () = assert!(
     "HANDOVER_BYTES_MAX is in the way of CONTENT_CHARS_MAX: one part must hold the longest message"
 );
 const _: () = assert!(
-    OUTBOX_LOW_BYTES + REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX
-        && OUTBOX_LOW_BYTES + HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
-    "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: one of them must fit behind what is nearly written"
+    REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX && HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
+    "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: each of them must fit into an outbox"
 );
 /// A chat in `welcome` has four members, three of them numbers of at most 16 digits.
 const _: () = assert!(

@@ -5,7 +5,7 @@ use super::connection::{Connection, Sent, Stage};
 use super::follow::{Follow, Passing, Phase};
 use super::worker::ShardWorker;
 use crate::ids::{ChatId, Seq};
-use crate::limits::{HANDOVER_BYTES_MAX, OUTBOX_LOW_BYTES, QUEUED_AS_WRITTEN};
+use crate::limits::{HANDOVER_BYTES_MAX, QUEUED_AS_WRITTEN};
 use crate::registry::{ConnectionId, ReplayPiece};
 use crate::wire::{Run, ServerFrame, text_frame};
 
@@ -133,11 +133,12 @@ impl ShardWorker {
         }
     }
 
-    /// Reads what the connection is waiting for, once its previous page is (nearly) written.
+    /// Reads what the connection is waiting for, once its previous page is written: what the kernel has
+    /// taken of a page is free only then.
     pub(super) fn read_on(&mut self, index: u32) {
         let id = self.connections.id(index);
         let Some(connection) = self.connections.get(index) else { return };
-        let is_busy = connection.is_reading || connection.waiting_bytes() > OUTBOX_LOW_BYTES;
+        let is_busy = connection.is_reading || connection.waiting_bytes() > 0;
         if is_busy || connection.stage != Stage::Open {
             return;
         }
@@ -148,7 +149,8 @@ impl ShardWorker {
         let Some(follow) = connection.follows.iter().find(is_replaying).copied() else { return };
         connection.is_reading = true;
         let head = self.shard.chat(follow.chat_id).map_or(Seq(0), |chat| chat.head);
-        self.errands.replay(id, &connection.viewer, follow, head);
+        let subnet = connection.seat.subnet();
+        self.errands.replay(id, &connection.viewer, follow, head, subnet);
     }
 }
 

@@ -6,12 +6,14 @@ use crate::chat::Rules;
 use crate::error::{Error, Result};
 use crate::ids::Seq;
 use crate::message::Viewer;
-use crate::registry::{ConnectionId, Event, Registry, ReplayPiece, Scope};
+use crate::registry::{Backlog, ConnectionId, Event, Registry, ReplayPiece, Scope};
+use crate::subnet::Subnet;
 use std::future::Future;
 use std::sync::Arc;
 
 pub struct Errands {
     pub rules: Arc<Rules>,
+    pub backlog: Arc<Backlog>,
 }
 
 impl Errands {
@@ -34,12 +36,22 @@ impl Errands {
         });
     }
 
-    /// What a chat that reaches up to `head` has after the follower's position.
-    pub fn replay(&self, to: ConnectionId, viewer: &Arc<Viewer>, follow: Follow, head: Seq) {
+    /// What a chat that reaches up to `head` has after the follower's position, for a reader in this
+    /// subnet.
+    pub fn replay(
+        &self,
+        to: ConnectionId,
+        viewer: &Arc<Viewer>,
+        follow: Follow,
+        head: Seq,
+        subnet: Subnet,
+    ) {
         let (rules, viewer) = (Arc::clone(&self.rules), Arc::clone(viewer));
+        let backlog = Arc::clone(&self.backlog);
         let Follow { chat_id, chat_type, seq: from, .. } = follow;
         self.run(to, async move {
-            Ok(match rules.replay(&viewer, chat_id, chat_type, from).await? {
+            let hold = |frames| backlog.hold(subnet, frames);
+            Ok(match rules.replay(&viewer, chat_id, chat_type, from, hold).await? {
                 Some(crate::chat::Replay { frames, upto, last_seq }) => Event::Replayed {
                     to,
                     piece: ReplayPiece { chat_id, from, head, frames, upto, last_seq },

@@ -15,7 +15,7 @@ use crate::chat::Rules;
 use crate::ids::{ChatId, UserId};
 use crate::limits::{SCRATCH_BYTES, SHARD_TURN, STOP_PATIENCE, STOP_SPREAD};
 use crate::message::SessionId;
-use crate::registry::{Event, Inbox, Shard};
+use crate::registry::{Backlog, Event, Inbox, Shard};
 use crate::waits::SocketWaits;
 use bytes::Bytes;
 use mio::Events;
@@ -36,11 +36,12 @@ const STOP_STEP: Duration = Duration::from_millis(20);
 pub fn begin(
     inboxes: &[Arc<Inbox>],
     rules: &Arc<Rules>,
+    backlog: &Arc<Backlog>,
     waits: SocketWaits,
 ) -> io::Result<Vec<JoinHandle<()>>> {
     let begin = |(number, inbox): (usize, &Arc<Inbox>)| {
         let poll = Poll::new()?;
-        let errands = Errands { rules: Arc::clone(rules) };
+        let errands = Errands { rules: Arc::clone(rules), backlog: Arc::clone(backlog) };
         let worker = ShardWorker::new(number as u16, poll, Arc::clone(inbox), errands, waits);
         Ok(tokio::spawn(live_or_die(worker)))
     };

@@ -16,14 +16,14 @@ use crate::http::render::Renderer;
 use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
-    DATABASE_WATCH_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY,
-    TRIM_PAUSE,
+    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE,
+    STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
 use crate::metrics::Metrics;
 use crate::process::config::Config;
 use crate::process::database::{self, Database, Opener};
-use crate::registry::{Inbox, Registry, SeatLimits, Seats};
+use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};
 use crate::store::Store;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -85,7 +85,8 @@ async fn serve(
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
     let rules = Rules::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
-    let workers = live::begin(&inboxes, &rules, config.waits.sockets)
+    let backlog = Backlog::new(BACKLOG_BYTES_MAX);
+    let workers = live::begin(&inboxes, &rules, &backlog, config.waits.sockets)
         .map_err(|error| broken("starting shards", &error))?;
     let seats = Seats::new(SeatLimits {
         total: config.max_connections,
@@ -107,6 +108,7 @@ async fn serve(
         },
         rules: Arc::clone(&rules),
         seats,
+        backlog,
         renderer: Renderer::new()?,
         docs: Docs::of(&openapi),
         openapi: openapi.into(),

@@ -5,11 +5,13 @@
 //! lock that is held only for a push or a swap. `chat` publishes through `Registry`; `live` owns a
 //! `Shard` per worker. Nothing here touches a socket or the database.
 
+mod backlog;
 mod inbox;
 mod outbox;
 mod seats;
 mod shard;
 
+pub use backlog::Backlog;
 pub use inbox::Inbox;
 pub use outbox::{Full, Outbox};
 pub use seats::{NoSeat, Seat, SeatLimits, Seats};

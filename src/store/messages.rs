@@ -6,6 +6,7 @@
 //! `sql/migrations/0003_store_messages.sql`).
 
 use super::connect::connect;
+use super::pipelines::PagePermit;
 use super::{Store, add_options, chats, is_answer, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
@@ -249,6 +250,8 @@ pub struct HistoryPage {
     /// Whether there may be more in the direction of the page, of which the last message is then the
     /// position from which to go on.
     pub has_more: bool,
+    /// Bounds the memory that pages take until they have become answers.
+    pub permit: PagePermit,
 }
 
 /// A page of a chat of this kind; the build makes the others out of the one for the general chat.
@@ -284,13 +287,17 @@ impl Store {
         }
         let params: [&(dyn ToSql + Sync); 6] =
             [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
-        let mut rows = self.page(query.limit, history_statement(chat_type), &params).await?;
+        let (mut rows, mut permit) =
+            self.page(query.limit, history_statement(chat_type), &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut last_seq = Seq(first.get("last_seq"));
         if by_position(query.from) && found(&rows) < query.expected(last_seq) {
             let [viewer, chat_id, limit, _, before, after] = params;
             let params = [viewer, chat_id, limit, before, after];
-            rows = self.page(query.limit, sql!("messages/history_sparse"), &params).await?;
+            // Two permits at once could wait for each other.
+            drop(permit);
+            (rows, permit) =
+                self.page(query.limit, sql!("messages/history_sparse"), &params).await?;
             let Some(first) = rows.first() else { return Ok(None) };
             last_seq = Seq(first.get("last_seq"));
         }
@@ -313,7 +320,7 @@ impl Store {
                 is_full && messages.last().is_some_and(|message| message.seq < last_seq)
             }
         };
-        Ok(Some(HistoryPage { messages, last_seq, has_more }))
+        Ok(Some(HistoryPage { messages, last_seq, has_more, permit }))
     }
 
     /// Terminates one of our server processes whose commit is unknown, and waits until it is gone: only

@@ -49,6 +49,12 @@ struct PipelinedClient {
 struct PipelineSlot {
     pipelines: Arc<Pipelines>,
     connection: Arc<PipelinedClient>,
+    rows: OwnedSemaphorePermit,
+}
+
+/// For as long as this is kept, the rows of a page count among those under way.
+#[derive(Debug)]
+pub struct PagePermit {
     _rows: OwnedSemaphorePermit,
 }
 
@@ -63,7 +69,7 @@ impl Store {
         limit: i64,
         statement: &'static str,
         params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>> {
+    ) -> Result<(Vec<Row>, PagePermit)> {
         let placed = tokio::time::timeout(POOL_WAIT_TIMEOUT, self.slot(limit)).await;
         let slot = placed.map_err(|late| Error::unavailable("the connection pool", late))??;
         let connection = Arc::clone(&slot.connection);
@@ -73,11 +79,10 @@ impl Store {
             connection.client().query(&prepared, params).await
         };
         let asked = tokio::time::timeout(self.pipelines.limit, asking).await;
-        if let Some(slot) = reading.0.take() {
-            slot.end(asked.is_ok());
-        }
+        let slot = reading.0.take().expect("taken only here, or when it is dropped");
+        let permit = slot.end(asked.is_ok());
         match asked {
-            Ok(answer) => Ok(answer?),
+            Ok(answer) => Ok((answer?, permit)),
             Err(late) => Err(Error::unavailable("PostgreSQL", late)),
         }
     }
@@ -100,7 +105,7 @@ impl Store {
                 }
             }
         };
-        Ok(PipelineSlot { pipelines: Arc::clone(pipelines), connection, _rows: rows })
+        Ok(PipelineSlot { pipelines: Arc::clone(pipelines), connection, rows })
     }
 }
 
@@ -157,18 +162,21 @@ impl Pipelines {
 
 impl PipelineSlot {
     /// Gives up the slot, with an answer or without one in the time allowed.
-    fn end(self, is_answered: bool) {
+    fn end(self, is_answered: bool) -> PagePermit {
         if !is_answered {
             self.connection.is_late.store(true, Relaxed);
         }
         let mut pipelines = self.pipelines.pipelines();
         let is_ours = |pipeline: &Pipeline| Arc::ptr_eq(&pipeline.connection, &self.connection);
-        let Some(at) = pipelines.iter().position(is_ours) else { return };
-        pipelines[at].pages -= 1;
-        pipelines[at].moved_at = Instant::now();
-        if pipelines[at].pages == 0 {
-            pipelines.swap_remove(at);
+        if let Some(at) = pipelines.iter().position(is_ours) {
+            pipelines[at].pages -= 1;
+            pipelines[at].moved_at = Instant::now();
+            if pipelines[at].pages == 0 {
+                pipelines.swap_remove(at);
+            }
         }
+        drop(pipelines);
+        PagePermit { _rows: self.rows }
     }
 }
 

@@ -15,6 +15,10 @@ use tempfile::TempDir;
 const SOCKETS: u64 = 2_000;
 /// Twice what a socket may cost, because the allocator works in larger pieces.
 const SOCKET_BYTES_MAX: u64 = 2 * 1024;
+/// Readers that take little of a replay of this many messages of the largest size, and what each may cost.
+const READERS: u64 = 300;
+const REPLAYED: usize = 150;
+const READER_BYTES_MAX: u64 = 128 * 1024;
 /// Enough for the program to have made, once, every allocation that it keeps for good.
 const FIRST: usize = 100;
 
@@ -36,6 +40,32 @@ async fn an_idle_socket_holds_no_buffer_before_or_after_a_long_message() {
     }
     until("the buffers of what was said are given back", || async { program.memory() <= most })
         .await;
+}
+
+/// What readers do not take of their replays is bounded, in all and for a subnet.
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_that_nobody_reads_cost_little() {
+    raise_file_limit();
+    let program = Program::start().await;
+    let mut writer = program.open();
+    for _ in 0..REPLAYED {
+        writer.write_all(&masked(&"\u{1f4ac}".repeat(CONTENT_CHARS_MAX))).unwrap();
+        let mut message = vec![0; CONTENT_BYTES_MAX];
+        writer.read_exact(&mut message).unwrap();
+    }
+    let before = program.memory();
+    let mut readers: Vec<_> = (0..READERS).map(|_| program.ask("/ws/general?after=0")).collect();
+    for reader in &mut readers {
+        // Its welcome, and more than half of the first message.
+        reader.read_exact(&mut vec![0; CONTENT_BYTES_MAX / 2]).unwrap();
+    }
+    let most = before + READERS * READER_BYTES_MAX;
+    until("replays cost little", || async {
+        let now = program.memory();
+        println!("{} KiB a reader", now.saturating_sub(before) / READERS / 1_024);
+        now <= most
+    })
+    .await;
 }
 
 /// A snug with its own PostgreSQL, and a user whose token was created by command: hashing passwords in
@@ -82,15 +112,7 @@ impl Program {
 
     /// A socket on the general chat that has received its welcome.
     fn open(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let request = format!(
-            "GET /ws/general HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
-             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-            self.address, self.token
-        );
-        stream.write_all(request.as_bytes()).unwrap();
+        let mut stream = self.ask("/ws/general");
         let mut answer = Vec::new();
         while !answer.ends_with(b"}]}") {
             let mut part = [0; 1_024];
@@ -98,6 +120,20 @@ impl Program {
             assert!(count > 0, "{}", String::from_utf8_lossy(&answer));
             answer.extend_from_slice(&part[..count]);
         }
+        stream
+    }
+
+    /// A connection that has asked for a socket and read nothing.
+    fn ask(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            self.address, self.token
+        );
+        stream.write_all(request.as_bytes()).unwrap();
         stream
     }
 

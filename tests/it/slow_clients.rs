@@ -1,6 +1,6 @@
 //! Clients that send or receive too slowly are cut off (slowloris).
 
-use crate::support::{Raw, Server, raise_file_limit};
+use crate::support::{Raw, Server, raise_file_limit, until};
 use snug::limits::{CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, PAGE_ROWS_MAX};
 use snug::waits::{RequestWaits, Waits};
 use std::net::Ipv4Addr;
@@ -69,6 +69,50 @@ async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut_off() {
         every.tick().await;
     }
     assert!(CUT.contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+/// Answers that their readers do not take are bounded in all, and for a subnet.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_answers_that_nobody_takes_leave_room_for_those_of_others() {
+    let server = Server::start().await;
+    let ask = ask_for_much(&server).await;
+    let small = ask.replace(&format!("limit={PAGE_ROWS_MAX}"), "limit=2");
+    let (mut held, mut refused) = (Vec::new(), 0);
+    for subnet in [2, 3, 4] {
+        for place in 0..10 {
+            let mut reader = Raw::narrow_from(&server, Ipv4Addr::new(127, 0, 0, subnet)).await;
+            reader.send(&ask).await;
+            match &reader.some(12).await[9..] {
+                b"200" => held.push(reader),
+                b"503" => {
+                    let rest = reader.some(4_096).await;
+                    let rest = String::from_utf8(rest).unwrap();
+                    assert!(rest.contains("retry-after: ") && rest.contains("\"busy\""), "{rest}");
+                    refused += 1;
+                }
+                other => panic!("{other:?}"),
+            }
+            assert!(place > 0 || held.len() > (subnet as usize - 2), "a new subnet has a share");
+        }
+    }
+    let bytes = held.len() * PAGE_ROWS_MAX as usize * CONTENT_CHARS_MAX * 4;
+    assert!(refused > 0 && bytes < 48 * 1024 * 1024, "{bytes} bytes wait, {refused} refused");
+    for subnet in [1, 2] {
+        let mut reader = Raw::narrow_from(&server, Ipv4Addr::new(127, 0, 0, subnet)).await;
+        reader.send(&small).await;
+        assert_eq!(&reader.some(12).await[9..], b"200", "small ones never wait");
+    }
+    let mut other = Raw::open(&server).await;
+    other.send(ask.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await;
+    let whole = other.rest().await;
+    assert!(whole.starts_with("HTTP/1.1 200") && whole.ends_with('}'), "{whole:.100}");
+    drop(held);
+    until("what nobody waits for any longer is forgotten", || async {
+        let mut reader = Raw::narrow_from(&server, Ipv4Addr::new(127, 0, 0, 2)).await;
+        reader.send(&ask).await;
+        &reader.some(12).await[9..] == b"200"
+    })
+    .await;
 }
 
 /// A request whose answer is some MiB long.

@@ -22,8 +22,13 @@ impl Raw {
 
     /// A connection for which our kernel buffers almost nothing.
     pub async fn narrow(server: &Server) -> Self {
+        Self::narrow_from(server, Ipv4Addr::LOCALHOST).await
+    }
+
+    pub async fn narrow_from(server: &Server, address: Ipv4Addr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
+        socket.bind((address, 0).into()).unwrap();
         Self(socket.connect(server.address).await.unwrap())
     }
 
