@@ -14,7 +14,8 @@
 //! **The edges**: what comes in from the network.
 //!
 //! - `http`: requests
-//!   - `server`: accepting connections; `listener`, `connection_limits` (how many at once),
+//!   - `server`: accepting connections; `listener`, `connection_limits` (how many at once), `place`
+//!     (what one is doing), `quiet` (which may make room), `request_body`,
 //!     `http_stream` (the stream below hyper)
 //!   - `routes` (every route, a line each), `route` (what a route is, and how it is found)
 //!   - `guard` (who asks), `forwarded` (what proxies say), `host` (which names are ours),

@@ -130,6 +130,12 @@ pub const HTTP_CONNECTIONS_PER_ADDRESS_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
 pub const HTTP_WAITING_MAX: usize = 8_192;
 /// How many of these one address may have.
 pub const HTTP_WAITING_PER_ADDRESS_MAX: usize = HTTP_WAITING_MAX / 2;
+/// Where places are missing, connections that have been without a request for at least this long are asked
+/// to make room. A request that is on its way usually arrives sooner.
+pub const HTTP_QUIET_MIN: Duration = Duration::from_secs(1);
+/// How often they are asked, and how many at once if nobody can be let in.
+pub const MAKE_ROOM_PAUSE: Duration = Duration::from_millis(100);
+pub const MAKE_ROOM_MAX: usize = 256;
 /// The kernel's send buffer for one reader; Linux doubles it, for its own bookkeeping. If left to
 /// itself it grows to 4 MB, and a reader that takes nothing would be noticed only once that is full.
 pub const SEND_BUFFER_BYTES: usize = 64 * 1024;

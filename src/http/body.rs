@@ -4,13 +4,14 @@
 //! names all the fields at fault.
 
 use super::route::Kind;
+use super::server::RequestBody;
 use crate::error::{Because, Error, Fault, Result};
 use crate::ids::{ID_MAX, Whole};
 use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
 use crate::text;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{self, HeaderMap};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -21,7 +22,7 @@ use std::time::Duration;
 pub async fn of(
     kind: Kind,
     headers: &HeaderMap,
-    incoming: Incoming,
+    incoming: RequestBody,
     limit: Duration,
 ) -> Result<Bytes> {
     let is_json = is_type(headers, "application/json");
@@ -48,7 +49,7 @@ pub async fn of(
 }
 
 /// The whole body, within bounds of size and time.
-async fn read(body: Incoming, limit: Duration) -> Result<Bytes> {
+async fn read(body: RequestBody, limit: Duration) -> Result<Bytes> {
     let too_large = || {
         let detail = format!("A body may have at most {}.", text::kib(BODY_BYTES_MAX as i64));
         Error::refused(Because::TooLarge, "too_large", detail)

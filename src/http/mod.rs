@@ -40,12 +40,13 @@ use body::{Fields, Query};
 use bytes::Bytes;
 use cookies::Cookie;
 use guard::Caller;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use public_url::Scheme;
 use respond::Answer;
 use route::{Access, Handler, Kind, NoRoute, Parameters, Route};
+use server::RequestBody;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -112,7 +113,7 @@ pub fn calls() -> impl Iterator<Item = String> {
 }
 
 /// Answers a request: an error becomes a page or a problem, and every answer is counted and logged.
-pub async fn serve(peer: Peer, request: Request<Incoming>) -> Answer {
+pub async fn serve(peer: Peer, request: Request<RequestBody>) -> Answer {
     let began = Instant::now();
     let id = format!("{:x}", peer.app.requests.fetch_add(1, Relaxed));
     let method = request.method().clone();
@@ -208,7 +209,7 @@ struct Seen {
 
 async fn answer(
     peer: &Peer,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     found: Result<(&'static Route, Parameters<'_>), NoRoute>,
     seen: &mut Seen,
 ) -> Result<Answer> {

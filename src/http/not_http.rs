@@ -1,16 +1,18 @@
-//! Bytes that are not HTTP: hyper refuses them before there is a request, with a bare status.
+//! Answers without a request: to bytes that are not HTTP, which hyper refuses with a bare status, and to
+//! connections that find no place.
 //!
 //! `server` passes the start of each answer through here on its way out; hyper's own answers are
 //! replaced by one with a problem as its body and the headers that all answers have. Such requests
 //! have no route, so they are neither counted nor logged.
 
-use super::respond;
+use super::respond::{self, Answer};
+use crate::error::Error;
 use crate::http::public_url::Scheme;
-use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX};
+use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX, RETRY_SOON};
 use crate::text;
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderValue};
 
 /// The answer to send in place of this one, if this is hyper's own. `head` is the start of an answer.
 pub fn instead(head: &[u8]) -> Option<Bytes> {
@@ -34,24 +36,44 @@ pub fn instead(head: &[u8]) -> Option<Bytes> {
         return None;
     }
     let body = respond::problem_body(status, code, &detail, &[]);
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(respond::PROBLEM));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    respond::put_common(&mut headers, Scheme::Http, None);
+    let body = respond::with_type(status, respond::PROBLEM, body);
     let is_kept = |line: &&str| !line.is_empty() && !line.starts_with("content-length:");
     let mut answer = Vec::with_capacity(1_024);
     for line in head.lines().filter(is_kept) {
         answer.extend_from_slice(line.as_bytes());
         answer.extend_from_slice(b"\r\n");
     }
-    for (name, value) in &headers {
+    put_rest(body, &mut answer);
+    Some(answer.into())
+}
+
+/// For a connection that has found no place, or has just been asked to give up its own.
+pub fn crowded() -> Answer {
+    let waits = "Too many connections are open; try again in a moment.";
+    let mut answer = respond::problem(&Error::busy(waits, RETRY_SOON), "");
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// The same, as it is written to a connection that hyper has never seen.
+pub fn crowded_bytes() -> Bytes {
+    let mut bytes = b"HTTP/1.1 503 Service Unavailable\r\n".to_vec();
+    put_rest(crowded(), &mut bytes);
+    bytes.into()
+}
+
+/// The headers that are still missing, and the body.
+fn put_rest(answer: Answer, bytes: &mut Vec<u8>) {
+    let (mut head, body) = answer.into_parts();
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    respond::put_common(&mut head.headers, Scheme::Http, None);
+    for (name, value) in &head.headers {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            answer.extend_from_slice(part);
+            bytes.extend_from_slice(part);
         }
     }
-    answer.extend_from_slice(b"\r\n");
-    answer.extend_from_slice(&body);
-    Some(answer.into())
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
 }
 
 #[cfg(test)]

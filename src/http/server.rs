@@ -7,11 +7,15 @@
 mod connection_limits;
 mod http_stream;
 mod listener;
+mod place;
+mod quiet;
+mod request_body;
 
 pub use listener::{adopt, bind};
+pub use request_body::RequestBody;
 
 use crate::http::App;
-use crate::http::{Peer, serve};
+use crate::http::{Peer, not_http, serve};
 use crate::limits::{
     ACCEPT_CALM, ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX,
     LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUESTS_STOP_TIMEOUT,
@@ -58,6 +62,7 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                 let trusted = is_trusted(peer.ip());
                 let Some(guest) = limits.admit(room, peer.ip(), trusted) else {
                     tracing::debug!(address = %peer.ip(), "too many connections from one address");
+                    turn_away(stream);
                     continue;
                 };
                 let connection = HttpConnection {
@@ -65,7 +70,6 @@ pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Recei
                     stop: stop.clone(),
                     _open: open.clone(),
                     guest,
-                    is_trusted: trusted,
                 };
                 // Boxed, because spawning moves a task several times, and this one is large.
                 tokio::spawn(Box::pin(connection.serve(stream, peer)));
@@ -115,28 +119,41 @@ struct HttpConnection {
     stop: watch::Receiver<bool>,
     _open: mpsc::Sender<Infallible>,
     guest: Guest,
-    /// Whether it comes from a trusted proxy.
-    is_trusted: bool,
 }
 
 impl HttpConnection {
     async fn serve(mut self, stream: TcpStream, from: SocketAddr) {
         let waits = self.app.terms.waits;
+        let idle = if self.guest.is_trusted() { waits.proxy_read } else { waits.read };
         let placed = tokio::select! {
-            placed = self.guest.place(waits.read) => placed,
+            placed = self.guest.place_to_speak(&stream, idle, waits.read) => placed,
             _ = self.stop.wait_for(|stop| *stop) => None,
         };
-        let Some(_place) = placed else { return };
+        let place = match placed {
+            // It has sent nothing.
+            None => return,
+            Some(None) => return turn_away_waiting(stream).await,
+            Some(Some(place)) => place,
+        };
         let ticket = Ticket::default();
         let peer = Peer { app: Arc::clone(&self.app), address: from.ip(), ticket: ticket.clone() };
+        let requests = Arc::clone(&place);
         let service = service_fn(move |request| {
-            let peer = peer.clone();
+            let (peer, under_way) = (peer.clone(), requests.begin());
+            let place = Arc::clone(&requests);
+            let body = |incoming| RequestBody::new(incoming, place);
             // Boxed, because the connection is polled without being pinned.
-            Box::pin(async move { Ok::<_, Infallible>(serve(peer, request).await.map(Full::new)) })
+            Box::pin(async move {
+                let answer = match under_way.is_late {
+                    true => not_http::crowded(),
+                    false => serve(peer, request.map(body)).await,
+                };
+                let until_written = |bytes| under_way.until_written(bytes);
+                Ok::<_, Infallible>(answer.map(until_written).map(Full::new))
+            })
         });
         let stream = HttpStream::new(stream, ticket.clone(), waits.write_stall);
-        let head_read = if self.is_trusted { waits.proxy_read } else { waits.read };
-        let mut connection = builder(head_read).serve_connection(TokioIo::new(stream), service);
+        let mut connection = builder(idle).serve_connection(TokioIo::new(stream), service);
         let mut stopped = false;
         let ended = loop {
             tokio::select! {
@@ -144,11 +161,17 @@ impl HttpConnection {
                 ended = &mut connection => break ended,
                 _ = self.stop.wait_for(|stop| *stop), if !stopped => {
                     stopped = true;
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    Pin::new(&mut connection).graceful_shutdown();
                 }
+                () = place.asked() => match place.is_quiet() {
+                    true => break Ok(()),
+                    false => Pin::new(&mut connection).graceful_shutdown(),
+                },
             }
         };
+        let is_awaited = place.is_quiet() && place.is_awaited();
         let parts = connection.into_parts();
+        drop(place);
         let (stream, held) = parts.io.into_inner().into_parts();
         if ticket.holds_socket() && ended.is_ok() {
             match stream.into_std() {
@@ -157,6 +180,8 @@ impl HttpConnection {
                 }
                 Err(error) => tracing::debug!(%error, "a socket was gone at its upgrade"),
             }
+        } else if is_awaited {
+            turn_away_waiting(stream).await;
         } else {
             linger(stream).await;
         }
@@ -175,6 +200,25 @@ fn builder(head_read: Duration) -> http1::Builder {
         .max_buf_size(HTTP_BUFFER_BYTES_MAX)
         .pipeline_flush(false);
     builder
+}
+
+/// Tells a client that has waited in vain to come back.
+async fn turn_away_waiting(mut stream: TcpStream) {
+    let bytes = not_http::crowded_bytes();
+    // A new connection takes them at once.
+    let written = tokio::time::timeout(LINGER_TIMEOUT, stream.write_all(&bytes)).await;
+    if written.is_ok_and(|written| written.is_ok()) {
+        linger(stream).await;
+    }
+}
+
+/// The same, at once and without waiting for anything: what the client has sent by now is read, because
+/// otherwise the kernel would answer it with a reset.
+fn turn_away(stream: TcpStream) {
+    let Ok(mut stream) = stream.into_std() else { return };
+    // It gets as much of the answer as it can get; it is closed anyway.
+    let _read = std::io::Read::read(&mut stream, &mut [0; 4_096]);
+    let _written = std::io::Write::write(&mut stream, &not_http::crowded_bytes());
 }
 
 /// Ends a connection in a way that lets the peer read its last answer: what the peer is still sending is

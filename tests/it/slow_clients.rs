@@ -1,7 +1,9 @@
 //! Clients that send or receive too slowly are cut off (slowloris).
 
-use crate::support::{Raw, Server, raise_file_limit, until};
-use snug::limits::{CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, PAGE_ROWS_MAX};
+use crate::support::{Person, Raw, Server, raise_file_limit, until};
+use snug::limits::{
+    CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, PAGE_ROWS_MAX,
+};
 use snug::waits::{RequestWaits, Waits};
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -166,6 +168,64 @@ async fn an_address_that_takes_all_its_places_leaves_some_for_others() {
     // Silent connections are cut after ten seconds; nobody else has to wait for that.
     let answers = tokio::time::timeout(Duration::from_secs(5), Raw::statuses(&server, ask)).await;
     assert_eq!(answers.expect("at once"), [200]);
+}
+
+/// Connections on which there is no request under way make room for those who have one.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_a_request_make_room() {
+    raise_file_limit();
+    let server = Server::start().await;
+    let ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let half = format!("{ask}{}", &ask[..20]);
+    let body = "POST /auth/login HTTP/1.1\r\nHost: localhost\r\n\
+        Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+    for begins in ["", &ask[..20], ask, &half, body] {
+        let mut held = Vec::new();
+        for subnet in [2, 3] {
+            let address = Ipv4Addr::new(127, 0, 0, subnet);
+            for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX + 50 {
+                let mut raw = Raw::from(&server, address).await;
+                raw.send(begins).await;
+                held.push(raw);
+            }
+        }
+        let began = Instant::now();
+        for subnet in [1, 2, 3] {
+            let mut raw = Raw::from(&server, Ipv4Addr::new(127, 0, 0, subnet)).await;
+            raw.send(ask).await;
+            raw.until("HTTP/1.1 200").await;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{begins:?}: {:?}", began.elapsed());
+    }
+}
+
+/// Whoever waited for a place in vain is told so.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_no_place_is_told_to_come_back() {
+    raise_file_limit();
+    let requests = RequestWaits { read: Duration::from_secs(1), ..RequestWaits::default() };
+    let requests = RequestWaits { write_stall: Duration::from_secs(120), ..requests };
+    let server = Server::narrow(Waits { requests, ..Waits::default() }).await;
+    let from = Ipv4Addr::new(127, 0, 0, 2);
+    let ask = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
+        let mut raw = Raw::narrow_from(&server, from).await;
+        raw.send(ask).await;
+        held.push(raw);
+    }
+    for raw in &mut held {
+        raw.until("HTTP/1.1 200").await;
+    }
+    let mut waiting = Raw::from(&server, from).await;
+    waiting.send(ask).await;
+    let answer = waiting.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("retry-after: ") && head.contains("connection: close"), "{head}");
+    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{answer}");
+    assert!(body.contains("\"busy\""), "{body}");
+    Person::nobody(&server).get("/healthz").await.expect(200);
 }
 
 /// Sends a byte now and then until the server has closed, which must be when it has waited for long enough.

@@ -8,12 +8,12 @@ use crate::http::assets;
 use crate::http::header_parts::list;
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
+use crate::http::server::RequestBody;
 use crate::http::views::{FailurePage, Page, Theme, door};
 use crate::limits::COMPRESSED_BYTES_MIN;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use std::io::Write;
@@ -31,7 +31,7 @@ pub struct Reader {
 
 impl Reader {
     /// `route` is `None` if the request has no route.
-    pub fn of(app: &App, request: &Request<Incoming>, route: Option<&Route>) -> Self {
+    pub fn of(app: &App, request: &Request<RequestBody>, route: Option<&Route>) -> Self {
         let headers = request.headers();
         let sees_pages =
             route.map_or_else(|| prefers_html(headers), |route| route.kind.is_of_pages());
