@@ -34,7 +34,6 @@ use crate::error::{Because, Error, Result};
 use crate::limits::{BACKLOG_UNCOUNTED_BYTES_MAX, RETRY_SOON};
 use crate::live::Ticket;
 use crate::message::Viewer;
-use crate::subnet::Subnet;
 use crate::text;
 use body::{Fields, Query};
 use bytes::Bytes;
@@ -129,7 +128,7 @@ pub async fn serve(peer: Peer, request: Request<RequestBody>) -> Answer {
     let is_routine = matches!(&found, Ok((route, _)) if route.access.is_routine());
     let mut seen = Seen { scheme: Scheme::Http, address: peer.address.to_canonical(), user: None };
     let answer = answer(&peer, request, found, &mut seen).await;
-    let mut answer = match answer.and_then(|answer| held(&peer.app, seen.address.into(), answer)) {
+    let mut answer = match answer.and_then(|answer| held(&peer.app, &seen, answer)) {
         Ok(answer) => answer,
         Err(error) => reader.refusal(&peer.app, &error, &id),
     };
@@ -190,12 +189,14 @@ impl RequestLine<'_> {
 
 /// The answer, with a large body in the backlog until its reader has it; refused if too much is waiting
 /// there. Those to changes are never that large.
-fn held(app: &App, subnet: Subnet, answer: Answer) -> Result<Answer> {
+fn held(app: &App, seen: &Seen, answer: Answer) -> Result<Answer> {
     let (head, mut body) = answer.into_parts();
     // What is not only ours, like a script, is in memory anyway.
     if body.len() > BACKLOG_UNCOUNTED_BYTES_MAX && body.is_unique() {
+        let user = seen.user.as_ref().map(|viewer| viewer.user_id);
         let waits = "Too much is waiting for slow readers; try again in a moment.";
-        body = app.backlog.hold(subnet, body).ok_or_else(|| Error::busy(waits, RETRY_SOON))?;
+        let held = app.backlog.hold(seen.address.into(), user, body);
+        body = held.ok_or_else(|| Error::busy(waits, RETRY_SOON))?;
     }
     Ok(Response::from_parts(head, body))
 }

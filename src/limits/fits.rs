@@ -49,7 +49,7 @@ const _: () = assert!(
     "BACKLOG_UNCOUNTED_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the answer to a change, which is at most a message, must never be refused"
 );
 const _: () = assert!(
-    PAGE_ROWS_MAX as usize * MESSAGE_SENT_BYTES_MAX <= BACKLOG_BYTES_MAX / 4,
+    PAGE_ROWS_MAX as usize * MESSAGE_SENT_BYTES_MAX <= BACKLOG_BYTES_MAX / 2 / 3,
     "BACKLOG_BYTES_MAX is in the way of PAGE_ROWS_MAX: a page must fit beside what one subnet holds"
 );
 const _: () = assert!(

@@ -50,7 +50,7 @@ impl Errands {
         let backlog = Arc::clone(&self.backlog);
         let Follow { chat_id, chat_type, seq: from, .. } = follow;
         self.run(to, async move {
-            let hold = |frames| backlog.hold(subnet, frames);
+            let hold = |frames| backlog.hold(subnet, Some(viewer.user_id), frames);
             Ok(match rules.replay(&viewer, chat_id, chat_type, from, hold).await? {
                 Some(crate::chat::Replay { frames, upto, last_seq }) => Event::Replayed {
                     to,
