@@ -217,6 +217,15 @@ impl Error {
         FrameRefusal::storage_full().into()
     }
 
+    /// Whether the same may succeed a moment later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable(_)) || self.is_busy()
+    }
+
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.because == Because::Busy)
+    }
+
     pub fn is_storage_full(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.code == FrameCode::StorageFull.name())
     }

@@ -112,9 +112,8 @@ const _: () = assert!(
     2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
         && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
 );
-/// Bytes of answers and of pages of replays that wait for their readers. A subnet may hold as much as it
-/// leaves free: half of it, if nobody else does; with n slow subnets, each has a share of 1/(n + 1), and so
-/// has the next.
+/// Bytes of answers and of pages of replays that wait for their readers: three of the longest pages for a
+/// user who is alone, and half of it for a subnet.
 pub const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What is smaller is never refused and not counted: about as much as an idle connection costs anyway, and
 /// usually the kernel takes all of it at once.
@@ -345,6 +344,9 @@ pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
 pub const PAGES_CONNECTIONS_MAX: usize = 8;
 /// Messages that pages under way may request: as much memory as a dozen of the longest pages.
 pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
+/// The same for the pages of one user. Whoever requests more waits, and delays the others by two of the
+/// longest pages.
+pub const PAGES_ROWS_PER_USER_MAX: usize = 2 * PAGE_ROWS_MAX as usize;
 /// How much is read from PostgreSQL at once: as much as it writes at once, because the buffer is
 /// zeroed first.
 pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;

@@ -196,7 +196,7 @@ async fn change_patiently<T, F: Future<Output = Result<T>>>(
     patiently(CHANGE_PATIENCE, RECONNECT_PAUSES, change).await
 }
 
-/// Tries again, with growing pauses (exponential backoff), while PostgreSQL is unavailable; the last
+/// Tries again, with growing pauses (exponential backoff), while PostgreSQL is unavailable or busy; the last
 /// attempt begins within `patience`.
 async fn patiently<T, F: Future<Output = Result<T>>>(
     patience: Duration,
@@ -207,7 +207,7 @@ async fn patiently<T, F: Future<Output = Result<T>>>(
     let mut backoff = Backoff::new(pauses);
     loop {
         match attempt().await {
-            Err(Error::Unavailable(_)) if began.elapsed() < patience => backoff.pause().await,
+            Err(error) if error.is_passing() && began.elapsed() < patience => backoff.pause().await,
             result => return result,
         }
     }

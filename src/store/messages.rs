@@ -6,7 +6,7 @@
 //! `sql/migrations/0003_store_messages.sql`).
 
 use super::connect::connect;
-use super::pipelines::PagePermit;
+use super::page_rows::PagePermit;
 use super::{Store, add_options, chats, is_answer, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
@@ -243,7 +243,6 @@ impl PageQuery {
 }
 
 /// Messages of a chat, oldest first, and the chat's last number when they were read.
-#[derive(Debug)]
 pub struct HistoryPage {
     pub messages: Vec<Message>,
     pub last_seq: Seq,
@@ -288,16 +287,16 @@ impl Store {
         let params: [&(dyn ToSql + Sync); 6] =
             [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
         let (mut rows, mut permit) =
-            self.page(query.limit, history_statement(chat_type), &params).await?;
+            self.page(viewer, query.limit, history_statement(chat_type), &params).await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let mut last_seq = Seq(first.get("last_seq"));
         if by_position(query.from) && found(&rows) < query.expected(last_seq) {
-            let [viewer, chat_id, limit, _, before, after] = params;
-            let params = [viewer, chat_id, limit, before, after];
+            let [reader, chat_id, limit, _, before, after] = params;
+            let params = [reader, chat_id, limit, before, after];
             // Two permits at once could wait for each other.
             drop(permit);
             (rows, permit) =
-                self.page(query.limit, sql!("messages/history_sparse"), &params).await?;
+                self.page(viewer, query.limit, sql!("messages/history_sparse"), &params).await?;
             let Some(first) = rows.first() else { return Ok(None) };
             last_seq = Seq(first.get("last_seq"));
         }

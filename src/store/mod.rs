@@ -11,6 +11,7 @@ mod disk;
 mod messages;
 mod migrate;
 mod names;
+mod page_rows;
 mod pipelines;
 mod pooled;
 mod private_chats;

@@ -6,24 +6,25 @@
 //! answered in the order of the requests (head-of-line blocking).
 
 use super::Store;
+use super::page_rows::{PagePermit, PageRows};
 use super::pooled::{is_done, see_to_its_end};
 use crate::error::{Error, Result};
+use crate::ids::UserId;
 use crate::limits::{
-    PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION, PAGES_ROWS_MAX, PAGES_STILL_MAX, POOL_WAIT_TIMEOUT,
+    PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION, PAGES_STILL_MAX, POOL_WAIT_TIMEOUT,
 };
 use deadpool_postgres::Object;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 pub struct Pipelines {
     pipelines: Mutex<Vec<Pipeline>>,
-    /// How many more rows may be requested.
-    rows: Arc<Semaphore>,
+    rows: Arc<PageRows>,
     /// Only one caller opens a connection at a time; those waiting for that may find room on it.
     opening: Semaphore,
     /// How long a page is waited for.
@@ -49,13 +50,7 @@ struct PipelinedClient {
 struct PipelineSlot {
     pipelines: Arc<Pipelines>,
     connection: Arc<PipelinedClient>,
-    rows: OwnedSemaphorePermit,
-}
-
-/// For as long as this is kept, the rows of a page count among those under way.
-#[derive(Debug)]
-pub struct PagePermit {
-    _rows: OwnedSemaphorePermit,
+    rows: PagePermit,
 }
 
 /// If the reader leaves, this keeps the page's slot until PostgreSQL has finished with it, so that the
@@ -66,11 +61,15 @@ impl Store {
     /// Like `rows`, for a page of at most `limit` rows, on a connection that other readers may share.
     pub(super) async fn page(
         &self,
+        user: UserId,
         limit: i64,
         statement: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<(Vec<Row>, PagePermit)> {
-        let placed = tokio::time::timeout(POOL_WAIT_TIMEOUT, self.slot(limit)).await;
+        let wait_until = tokio::time::Instant::now() + POOL_WAIT_TIMEOUT;
+        let rows =
+            self.pipelines.rows.take(user, u32::try_from(limit).unwrap_or(1), wait_until).await?;
+        let placed = tokio::time::timeout_at(wait_until, self.slot(rows)).await;
         let slot = placed.map_err(|late| Error::unavailable("the connection pool", late))??;
         let connection = Arc::clone(&slot.connection);
         let mut reading = PageRead(Some(slot));
@@ -87,11 +86,8 @@ impl Store {
         }
     }
 
-    async fn slot(&self, limit: i64) -> Result<PipelineSlot> {
+    async fn slot(&self, rows: PagePermit) -> Result<PipelineSlot> {
         let pipelines = &self.pipelines;
-        let rows = u32::try_from(limit).unwrap_or(1);
-        let rows =
-            Arc::clone(&pipelines.rows).acquire_many_owned(rows).await.expect("never closed");
         let connection = match pipelines.join() {
             Some(connection) => connection,
             None => {
@@ -113,7 +109,7 @@ impl Pipelines {
     pub fn new(limit: Duration) -> Self {
         Self {
             pipelines: Mutex::default(),
-            rows: Arc::new(Semaphore::new(PAGES_ROWS_MAX)),
+            rows: PageRows::new(),
             opening: Semaphore::new(1),
             limit,
         }
@@ -176,7 +172,7 @@ impl PipelineSlot {
             }
         }
         drop(pipelines);
-        PagePermit { _rows: self.rows }
+        self.rows
     }
 }
 

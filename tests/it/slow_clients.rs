@@ -73,7 +73,7 @@ async fn a_reader_that_takes_a_little_of_its_answer_now_and_then_is_cut_off() {
     assert!(CUT.contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
-/// Answers that their readers do not take are bounded in all, and for a subnet.
+/// Answers that their readers do not take are bounded in all, for a subnet, and for a user.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_answers_that_nobody_takes_leave_room_for_those_of_others() {
     let server = Server::start().await;
@@ -104,6 +104,10 @@ async fn large_answers_that_nobody_takes_leave_room_for_those_of_others() {
         reader.send(&small).await;
         assert_eq!(&reader.some(12).await[9..], b"200", "small ones never wait");
     }
+    let bea = server.person("bea").await;
+    let mut neighbour = Raw::narrow_from(&server, Ipv4Addr::new(127, 0, 0, 2)).await;
+    neighbour.send(page_of(&bea, PAGE_ROWS_MAX / 4)).await;
+    assert_eq!(&neighbour.some(12).await[9..], b"200", "the same subnet, but somebody else");
     let mut other = Raw::open(&server).await;
     other.send(ask.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n")).await;
     let whole = other.rest().await;
@@ -117,6 +121,30 @@ async fn large_answers_that_nobody_takes_leave_room_for_those_of_others() {
     .await;
 }
 
+/// One who asks for many long pages waits for them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_asks_for_many_long_pages_does_not_delay_the_short_ones_of_others() {
+    let server = Server::start().await;
+    let ask = ask_for_much(&server).await;
+    let bea = server.person("bea").await;
+    let short = page_of(&bea, 1).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let mut asking = Vec::new();
+    for _ in 0..150 {
+        let mut reader = Raw::narrow(&server).await;
+        reader.send(&ask).await;
+        asking.push(reader);
+    }
+    for _ in 0..10 {
+        assert_eq!(Raw::statuses(&server, &short).await, [200]);
+    }
+    for mut reader in asking {
+        let answer = String::from_utf8_lossy(&reader.some(2_048).await).into_owned();
+        let is_busy = answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: ");
+        assert!(answer.starts_with("HTTP/1.1 200 ") || is_busy, "{answer}");
+        assert!(!answer.contains("\"unavailable\""), "PostgreSQL is well: {answer}");
+    }
+}
+
 /// A request whose answer is some MiB long.
 async fn ask_for_much(server: &Server) -> String {
     let ada = server.person("ada").await;
@@ -128,9 +156,13 @@ async fn ask_for_much(server: &Server) -> String {
          update chats set last_seq = {PAGE_ROWS_MAX} where id = 1"
     );
     server.database.client().await.batch_execute(&put).await.unwrap();
+    page_of(&ada, PAGE_ROWS_MAX)
+}
+
+fn page_of(reader: &Person, limit: i64) -> String {
     format!(
-        "GET /chats/general/history?limit={PAGE_ROWS_MAX} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
-        ada.token
+        "GET /chats/general/history?limit={limit} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
+        reader.token
     )
 }
 
