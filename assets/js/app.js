@@ -17,7 +17,8 @@ import { Outbox } from "./outbox.js";
 import { bounds, checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
 import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
-import { showUnread } from "./title.js";
+import { entitle, showUnread } from "./title.js";
+import { Views } from "./views.js";
 import { readFrame } from "./wire.js";
 import { word } from "./words.js";
 
@@ -26,20 +27,20 @@ const BANNER_MS = 1_500;
 const AGAIN_MS = 2_000;
 
 const list = document.querySelector("chat-list");
-const log = document.querySelector("message-log");
-const composer = document.querySelector("message-composer");
 const banner = document.querySelector("line-banner");
 const socket = new Socket(socketAddress, epoch, list.positions(), bounds.resumePairs);
-const delivery = new Delivery({ outbox: new Outbox(viewer.user_id), socket, log, list, viewer });
+const home = document.querySelector(".wordmark").pathname;
+const views = new Views(document.getElementById("main"), (path) => path === home || list.has(path));
+const logOf = (chat_id) => views.of(chat_id)?.log;
+const delivery = new Delivery({ outbox: new Outbox(viewer.user_id), socket, logOf, list, viewer });
 const live = new Live({
   viewer,
   epoch,
   list,
-  log,
+  views,
   requests: document.querySelector("request-list"),
-  invite: document.querySelector("invite-wait"),
   delivery,
-  loadNewest,
+  reloadLog,
   reload: () => {
     socket.stop();
     location.reload();
@@ -49,7 +50,7 @@ const live = new Live({
 });
 
 let bannerTimer = 0;
-let newest = 0;
+let hide = () => {};
 socket.addEventListener("frame", ({ detail }) => live.take(detail));
 socket.addEventListener("up", () => {
   clearTimeout(bannerTimer);
@@ -57,6 +58,7 @@ socket.addEventListener("up", () => {
   banner.textContent = "";
   tellRead();
   delivery.sendAll();
+  views.retry();
 });
 socket.addEventListener("down", ({ detail }) => {
   bannerTimer ||= setTimeout(() => (banner.textContent = word("no_line")), BANNER_MS);
@@ -74,26 +76,56 @@ list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
 showUnread(list.unread);
 
 document.addEventListener("compose", (event) => {
-  const taken = delivery.write(log.chat, event.detail.content);
+  const composer = event.target;
+  const taken = delivery.write(composer.chat, event.detail.content);
   composer.querySelector(".full").hidden = taken;
   if (!taken) event.preventDefault();
 });
-document.addEventListener("retry", ({ detail }) => {
-  delivery.retry(detail.client_id);
-  composer.field.focus();
+document.addEventListener("retry", ({ target, detail }) => {
+  delivery.retry(detail.client_id, target);
+  views.current.composer.field.focus();
 });
-document.addEventListener("discard", ({ detail }) => {
-  delivery.discard(detail.client_id);
-  composer.field.focus();
+document.addEventListener("discard", ({ target, detail }) => {
+  delivery.discard(detail.client_id, target);
+  views.current.composer.field.focus();
 });
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(".leave")) live.leaving = true;
 });
-document.addEventListener("older", ({ detail }) => loadOlder(detail.before));
+document.addEventListener("approved", ({ detail }) => views.of(detail.room_id)?.panel?.admit(detail));
+document.addEventListener("older", ({ target, detail }) => loadOlder(target, detail.before));
 document.addEventListener("seen", tellRead);
+
+views.addEventListener("awaited", ({ detail }) => list.mark(detail));
+views.addEventListener("again", () => views.current.log?.reader.toEnd());
+views.addEventListener("opened", ({ detail: view }) => {
+  list.mark(view.href);
+  entitle(view.title);
+  open(view);
+  tellRead();
+});
+
+// What a view needs when it opens, and what it needs once.
+function open(view) {
+  const { log, chat } = view;
+  hide();
+  hide = chat ? show(`chat.${chat}`) : () => {};
+  socket.putFirst(chat);
+  if (!log || view.begun) return;
+  view.begun = true;
+  // What came after the server had written it and before it was here.
+  if (socket.positions.get(chat) > log.last) reloadLog(log);
+  delivery.fill(log);
+}
+
+function reloadLog(log) {
+  log.restart();
+  loadNewest(log);
+}
 
 // How far the chat in the middle has been read; sent again after the connection was down.
 function tellRead() {
+  const { log } = views.current;
   const seq = log?.reader.seen;
   if (!seq) return;
   list.read(log.chat, seq);
@@ -101,7 +133,7 @@ function tellRead() {
 }
 
 // Loads the page before this `seq`, unless the log has been started afresh in the meantime.
-async function loadOlder(before) {
+async function loadOlder(log, before) {
   const { ok, answer } = await call(`${log.dataset.history}?limit=${bounds.pageRows}&before=${before}`);
   if (before !== log.first) log.reader.loaded();
   else if (ok) log.prepend(answer.messages, answer.has_more, viewer);
@@ -109,21 +141,23 @@ async function loadOlder(before) {
 }
 
 // Loads the newest page for a log that stays empty until then. Only the latest request counts.
-async function loadNewest() {
-  const asked = (newest += 1);
+async function loadNewest(log) {
+  const { restarts } = log;
   for (;;) {
     const { ok, answer } = await call(`${log.dataset.history}?limit=${bounds.pageRows}`);
-    if (asked !== newest) return;
+    if (restarts !== log.restarts) return;
     if (ok) return log.fill(answer.messages, answer.has_more, viewer);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
 
 // Pages of the past are for readers without scripts; with scripts, the log starts at its end.
-if (log?.dataset.latest) location.replace(log.dataset.latest);
+const { latest } = views.current.log?.dataset ?? {};
+if (latest) location.replace(latest);
 keepSession();
 callForms();
 standForNotifier();
 show("page");
-if (log) show(`chat.${log.chat}`);
+open(views.current);
+list.mark(location.pathname);
 socket.open();

@@ -19,6 +19,18 @@ class ChatList extends HTMLElement {
     return new Map(lines.map((line) => [Number(line.dataset.chat), Number(line.dataset.lastSeq)]));
   }
 
+  has(href) {
+    return this.#link(href) !== null;
+  }
+
+  // The chat in the middle is the one at this address, if it is in the list.
+  mark(href) {
+    this.querySelector("[aria-current]")?.removeAttribute("aria-current");
+    const link = this.#link(href);
+    link?.setAttribute("aria-current", "page");
+    link?.closest(".chat-line").scrollIntoView({ block: "nearest" });
+  }
+
   chat(chat_id) {
     const line = this.#line(chat_id);
     if (!line) return null;
@@ -84,6 +96,10 @@ class ChatList extends HTMLElement {
   remove(chat_id) {
     this.#line(chat_id)?.remove();
     this.#tell();
+  }
+
+  #link(href) {
+    return this.querySelector(`.chat-link[href="${CSS.escape(href)}"]`);
   }
 
   #line(chat_id) {

@@ -11,6 +11,11 @@ const COMPOSITION_KEY_CODE = 229;
 
 class MessageComposer extends HTMLElement {
   connectedCallback() {
+    if (!this.field) this.#begin();
+    if (matchMedia("(hover: hover)").matches && !location.hash) this.field.focus();
+  }
+
+  #begin() {
     this.chat = Number(this.dataset.chat);
     this.field = this.querySelector("textarea");
     this.counter = this.querySelector(".counter");
@@ -22,7 +27,6 @@ class MessageComposer extends HTMLElement {
     this.field.addEventListener("keydown", (event) => this.#key(event));
     this.field.addEventListener("input", () => this.#changed());
     this.#changed();
-    if (matchMedia("(hover: hover)").matches && !location.hash) this.field.focus();
   }
 
   #key(event) {

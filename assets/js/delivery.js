@@ -18,18 +18,21 @@ export class Delivery {
   #tries = 0;
   #pause = 0;
 
-  constructor({ outbox, socket, log, list, viewer }) {
-    Object.assign(this, { outbox, socket, log, list, viewer });
-    for (const entry of outbox.entries()) {
-      if (entry.chat_id === log?.chat) log.pend(entry, viewer);
-      else if (entry.reason !== null) list.fail(entry.chat_id);
-    }
+  // `logOf` finds the log of a chat, if there is one.
+  constructor({ outbox, socket, logOf, list, viewer }) {
+    Object.assign(this, { outbox, socket, logOf, list, viewer });
+    for (const { chat_id, reason } of outbox.entries()) if (reason !== null) list.fail(chat_id);
+  }
+
+  // A log that is new shows what waits for its chat.
+  fill(log) {
+    for (const entry of this.outbox.entries()) if (entry.chat_id === log.chat) log.pend(entry, this.viewer);
   }
 
   write(chat_id, content) {
     const entry = this.outbox.add(chat_id, content);
     if (!entry) return false;
-    this.log.pend(entry, this.viewer);
+    this.logOf(chat_id).pend(entry, this.viewer);
     this.#sendNext();
     return true;
   }
@@ -41,20 +44,20 @@ export class Delivery {
   }
 
   // Another tab may have discarded it.
-  retry(client_id) {
-    if (!this.outbox.mark(client_id, null)) return this.log.discard(client_id);
-    this.log.fail(client_id, null);
+  retry(client_id, log) {
+    if (!this.outbox.mark(client_id, null)) return log.discard(client_id);
+    log.fail(client_id, null);
     this.#sendNext();
   }
 
-  discard(client_id) {
+  discard(client_id, log) {
     this.outbox.remove(client_id);
-    this.log.discard(client_id);
+    log.discard(client_id);
   }
 
   stored(frame) {
     this.outbox.remove(frame.client_id);
-    if (this.log?.chat === frame.chat_id) this.log.settle(frame.client_id, frame);
+    this.logOf(frame.chat_id)?.settle(frame.client_id, frame);
     if (frame.client_id !== this.#underWay) return;
     this.#settle();
     this.#sendNext();
@@ -70,11 +73,12 @@ export class Delivery {
     this.#sendNext();
   }
 
-  // Shown in the log, or in the list for a chat that is not in the middle.
+  // Shown in the log, and in the list for a chat that is not in the middle.
   #fail(client_id, reason) {
     const { chat_id } = this.outbox.mark(client_id, reason) ?? {};
-    if (chat_id === this.log?.chat) this.log?.fail(client_id, reason);
-    else this.list.fail(chat_id);
+    const log = this.logOf(chat_id);
+    log?.fail(client_id, reason);
+    if (!log?.isConnected) this.list.fail(chat_id);
   }
 
   #again(pause) {

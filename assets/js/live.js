@@ -13,7 +13,7 @@ export class Live {
   #stood = new Map();
   #due = new Map();
 
-  // `page` is {viewer, epoch, list, log, requests, invite, delivery, loadNewest, reload, paths, pageRowsMax}.
+  // `page` is {viewer, epoch, list, views, requests, delivery, reloadLog, reload, paths, pageRowsMax}.
   constructor(page) {
     Object.assign(this, page);
     this.missed = new Missed({
@@ -38,7 +38,7 @@ export class Live {
     for (const chat_id of shown.keys()) if (!ours.has(chat_id)) this.on_chat_removed({ chat_id });
     for (const chat_id of ours) if (!shown.has(chat_id)) this.missed.chat(chat_id);
     this.missed.findRequests();
-    this.invite?.ask();
+    this.views.current.invite?.ask();
   }
 
   on_message(message) {
@@ -47,9 +47,11 @@ export class Live {
     if (own && client_id) this.delivery.stored(message);
     if (!this.list.chat(chat_id)) return this.missed.chat(chat_id, message);
     this.#hear(message);
-    if (this.log?.chat === chat_id) {
-      if (document.visibilityState !== "visible" && !own) this.log.markNew(seq);
-      this.log.add(message, this.viewer, own ? client_id : null);
+    const log = this.views.of(chat_id)?.log;
+    if (log) {
+      const looks = log.isConnected && document.visibilityState === "visible";
+      if (!looks && !own) log.markNew(seq);
+      log.add(message, this.viewer, own ? client_id : null);
     }
     if (seq > (this.#stood.get(chat_id) ?? 0)) this.#tell(chat_id);
   }
@@ -72,15 +74,16 @@ export class Live {
 
   on_reset({ chat_id }) {
     this.missed.chat(chat_id);
-    if (this.log?.chat !== chat_id) return;
-    this.log.restart();
-    this.loadNewest();
+    this.views.forget(chat_id);
+    const log = this.views.of(chat_id)?.log;
+    if (log) this.reloadLog(log);
   }
 
   on_chat_added({ chat }) {
     this.list.add(chat, chat.last_message && this.#isOwn(chat.last_message));
     this.missed.settle(chat.chat_id);
-    if (this.invite?.settled(chat.chat_id)) return this.invite.open();
+    const { invite } = this.views.current;
+    if (invite?.settled(chat.chat_id)) return invite.open();
     if (chat.chat_type !== "room") return;
     const { name, href } = this.list.chat(chat.chat_id);
     const title = word("added_notice", { chat: name });
@@ -91,7 +94,8 @@ export class Live {
   on_chat_removed({ chat_id }) {
     this.list.remove(chat_id);
     this.missed.settle(chat_id);
-    if (this.log?.chat === chat_id && !this.leaving) document.dispatchEvent(new Event("removed"));
+    this.views.forget(chat_id);
+    if (this.views.current.chat === chat_id && !this.leaving) this.views.current.panel?.close();
   }
 
   on_join_request({ room_id, user }) {
@@ -100,7 +104,7 @@ export class Live {
   }
 
   on_join_denied({ room_id }) {
-    if (this.invite?.settled(room_id)) location.reload();
+    if (this.views.current.invite?.settled(room_id)) location.reload();
   }
 
   #meet(chat, message) {
@@ -139,7 +143,7 @@ export class Live {
   async #tell(chat_id) {
     const [message, chat] = [this.#due.get(chat_id), this.list.chat(chat_id)];
     this.#due.delete(chat_id);
-    if (!message || !chat || (await isShown(`chat.${chat_id}`, this.log?.chat === chat_id))) return;
+    if (!message || !chat || (await isShown(`chat.${chat_id}`, this.views.current.chat === chat_id))) return;
     const { username, content } = message;
     const title = word(chat.type === "private" ? "private_notice" : "chat_notice", { username, chat: chat.name });
     notify({ title, body: content, tag: `message-${chat_id}`, href: chat.href });

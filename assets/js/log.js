@@ -8,7 +8,17 @@ import { Reader } from "./reader.js";
 
 class MessageLog extends HTMLElement {
   connectedCallback() {
+    if (!this.reader) this.#begin();
+    this.reader.opened();
+  }
+
+  disconnectedCallback() {
+    this.reader.closed();
+  }
+
+  #begin() {
     this.chat = Number(this.dataset.chat);
+    this.restarts = 0;
     this.page = this.querySelector(".page");
     this.newAfter = Number(this.dataset.readSeq);
     const messages = this.page.querySelectorAll(".message");
@@ -26,6 +36,10 @@ class MessageLog extends HTMLElement {
 
   get first() {
     return Number(this.page.querySelector(".message")?.dataset.seq ?? 0);
+  }
+
+  isLongerThan(count) {
+    return this.page.querySelectorAll(".message").length > count;
   }
 
   add(message, viewer, client_id) {
@@ -77,6 +91,7 @@ class MessageLog extends HTMLElement {
 
   // Too much was missed: keeps only what is under way, until `fill`.
   restart() {
+    this.restarts += 1;
     for (const element of this.page.querySelectorAll('.messages > :not([data-seq="0"])')) {
       element.remove();
     }
@@ -129,7 +144,7 @@ class MessageLog extends HTMLElement {
 
   // Removes a message and what stands above it; returns the message that was below.
   #takeOut(element) {
-    if (!element.isConnected) return null;
+    if (!element.parentElement) return null;
     const below = messageBelow(element);
     clearAbove(element);
     element.remove();

@@ -31,12 +31,13 @@ function show(title, options, href) {
   notice.onclick = () => {
     notice.close();
     window.focus();
-    if (location.pathname !== href) location.assign(href);
+    document.dispatchEvent(new CustomEvent("visit", { detail: { href } }));
   };
 }
 
 class NotificationSwitch extends HTMLElement {
   connectedCallback() {
+    if (this.enable) return this.#show();
     this.hidden = false;
     this.enable = this.querySelector(".enable");
     this.disable = this.querySelector(".disable");

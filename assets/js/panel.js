@@ -3,13 +3,12 @@
 // <copy-button> copies the value of a field. Neither knows anything of the socket.
 
 import { paintAvatar } from "./avatar.js";
-import { clone, fillAttributes } from "./words.js";
+import { fillAttributes } from "./words.js";
 
 class RoomPanel extends HTMLElement {
-  connectedCallback() {
+  constructor() {
+    super();
     this.addEventListener("called", (event) => this.#called(event));
-    document.addEventListener("approved", ({ detail }) => this.#admit(detail));
-    document.addEventListener("removed", () => this.#close());
   }
 
   #called({ target, detail }) {
@@ -25,10 +24,9 @@ class RoomPanel extends HTMLElement {
     }
   }
 
-  #admit({ room_id, user_id, username }) {
-    if (room_id !== Number(this.dataset.room)) return;
+  admit({ user_id, username }) {
     if (this.querySelector(`.members [data-user="${user_id}"]`)) return;
-    const member = fillAttributes(clone("member"), { user_id });
+    const member = fillAttributes(this.#clone("member"), { user_id });
     for (const name of member.querySelectorAll(".name")) name.textContent = username;
     paintAvatar(member.querySelector(".avatar"), username);
     this.querySelector(".members").append(member);
@@ -36,13 +34,17 @@ class RoomPanel extends HTMLElement {
   }
 
   // The viewer is not a member any more: says so where the chat was.
-  #close() {
-    const main = document.getElementById("main");
-    const gone = clone("gone");
-    gone.querySelector(".name").textContent = main.querySelector("h1").textContent;
-    for (const part of main.querySelectorAll(":scope > :not(.banner, .requests)")) part.remove();
-    main.append(gone);
+  close() {
+    const view = this.closest(".view");
+    const gone = this.#clone("gone");
+    gone.querySelector(".name").textContent = view.querySelector("h1").textContent;
+    view.replaceChildren(gone);
     gone.querySelector("h1").focus();
+  }
+
+  // Its own templates, which are there even if it is not in the document.
+  #clone(name) {
+    return this.querySelector(`#${name}`).content.firstElementChild.cloneNode(true);
   }
 
   #count(change) {
@@ -53,6 +55,7 @@ class RoomPanel extends HTMLElement {
 
 class CopyButton extends HTMLElement {
   connectedCallback() {
+    if (this.button) return;
     this.hidden = false;
     this.button = this.querySelector("button");
     this.button.addEventListener("click", () => this.#copy());

@@ -11,6 +11,7 @@ class PeopleSearch extends HTMLElement {
   #running = null;
 
   connectedCallback() {
+    if (this.field) return;
     this.field = this.querySelector("input[name=people]");
     this.list = this.querySelector(".people");
     this.none = this.querySelector("[data-none]");

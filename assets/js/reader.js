@@ -12,6 +12,8 @@ export class Reader {
   #loading = false;
   #frame = 0;
   #hushed = 0;
+  #open = null;
+  #left = null;
 
   constructor(log) {
     this.#log = log;
@@ -20,11 +22,43 @@ export class Reader {
     this.#more = log.dataset.older === "true";
     this.seen = Number(log.dataset.readSeq);
     this.arrived = 0;
-    this.#scroll.toView(log.querySelector(".new-line"));
     this.#scroll.scroller.addEventListener("scroll", () => this.soon(), { passive: true });
-    document.addEventListener("visibilitychange", () => this.#turned());
-    new ResizeObserver(() => this.soon()).observe(log);
     log.addEventListener("click", (event) => this.#clicked(event));
+  }
+
+  // The log is in the document, for the first time or again: where it was left, or at what is new since.
+  opened() {
+    this.#open = new AbortController();
+    const { signal } = this.#open;
+    document.addEventListener("visibilitychange", () => this.#turned(), { signal });
+    const resized = new ResizeObserver(() => this.soon());
+    resized.observe(this.#log);
+    signal.addEventListener("abort", () => resized.disconnect());
+    labelDays(this.#log.page);
+    const left = this.#left;
+    if (left) this.#aim(() => this.#scroll.restore(left));
+    else this.#aim(() => this.#scroll.toView(this.#log.querySelector(".new-line")));
+    this.soon();
+  }
+
+  // Lists that are not in view are laid out with a guess of their size: what is done now is done again when
+  // they have theirs, before the frame is painted.
+  #aim(goThere) {
+    goThere();
+    const resized = new ResizeObserver(goThere);
+    resized.observe(this.#log.page);
+    requestAnimationFrame(() => requestAnimationFrame(() => resized.disconnect()));
+  }
+
+  // Called before the log is taken out of the document, while it still has a place.
+  leave() {
+    this.#left = this.atEnd ? null : this.#scroll.place(this.#log.page);
+    if (this.seen >= this.#log.last) this.#log.clearNew();
+  }
+
+  closed() {
+    this.#open.abort();
+    this.arrived = 0;
   }
 
   get atEnd() {
@@ -81,6 +115,7 @@ export class Reader {
   }
 
   #look() {
+    if (!this.#log.isConnected) return;
     this.#offerTheEnd();
     if (this.#more && this.#scroll.nearBeginning) this.#askForOlder();
     const seen = document.visibilityState === "visible" ? this.#lastSeen() : 0;

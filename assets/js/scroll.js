@@ -5,6 +5,8 @@ const END_PX = 48;
 const AWAY_PX = 400;
 const OLDER_PX = 1_200;
 
+const bottomOf = (element) => element.getBoundingClientRect().bottom;
+
 export class Scroll {
   constructor(scroller) {
     this.scroller = scroller;
@@ -31,6 +33,19 @@ export class Scroll {
   toView(line) {
     const hidden = line && line.offsetTop < this.scroller.scrollHeight - this.scroller.clientHeight;
     if (hidden) line.scrollIntoView({ block: "start" });
+  }
+
+  // What is at the top of the view, and how far below that it begins.
+  place(page) {
+    const { top } = this.scroller.getBoundingClientRect();
+    const lists = [...page.querySelectorAll(".messages")].filter((list) => bottomOf(list) > top);
+    const message = [...(lists[0]?.children ?? [])].find((one) => bottomOf(one) > top);
+    return message && { message, below: message.getBoundingClientRect().top - top };
+  }
+
+  restore({ message, below }) {
+    message.scrollIntoView({ block: "start" });
+    this.scroller.scrollTop -= below;
   }
 
   // Changes something below what is being read, without moving what is being read.

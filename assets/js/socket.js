@@ -60,6 +60,15 @@ export class Socket extends EventTarget {
     return true;
   }
 
+  // The chat that is resumed with certainty, however many there are.
+  putFirst(chat_id) {
+    const seq = this.positions.get(chat_id);
+    if (seq === undefined) return;
+    const others = [...this.positions].filter(([other]) => other !== chat_id);
+    this.positions.clear();
+    for (const [chat, at] of [[chat_id, seq], ...others]) this.positions.set(chat, at);
+  }
+
   // Something happened that suggests that the connection now works, or is dead: find out at once.
   nudge() {
     if (this.up) this.#ask();

@@ -17,7 +17,8 @@ export function standForNotifier() {
 
 export const isNotifier = () => notifier;
 
-// While this tab shows something (`page`, `chat.7`) to a person, the other tabs can tell.
+// While this tab shows something (`page`, `chat.7`) to a person, the other tabs can tell. Returns a function
+// that ends it.
 export function show(what) {
   let letGo = null;
   const look = () => {
@@ -30,6 +31,10 @@ export function show(what) {
   };
   document.addEventListener("visibilitychange", look);
   look();
+  return () => {
+    document.removeEventListener("visibilitychange", look);
+    letGo?.();
+  };
 }
 
 // Returns a function that releases the lock, even one that has not been granted yet.

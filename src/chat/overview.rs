@@ -1,7 +1,7 @@
 //! What a user takes part in: the list of chats, one page at a time.
 
 use super::Rules;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::ChatId;
 use crate::message::Viewer;
 use crate::store::ChatRow;
@@ -32,6 +32,12 @@ impl Rules {
         let next = rows.last().filter(|_| has_more).map(|row| row.standing.chat_id);
         let chats = rows.into_iter().map(ChatJson::from).collect();
         Ok(Overview { chats, next, epoch: self.epoch().await? })
+    }
+
+    /// One chat as it appears in the list.
+    pub async fn chat(&self, viewer: &Viewer, chat_id: ChatId) -> Result<ChatJson> {
+        let row = self.store.chat(viewer.user_id, chat_id).await?;
+        row.map(ChatJson::from).ok_or_else(Error::not_found)
     }
 }
 

@@ -14,6 +14,7 @@ pub use messages::{HistoryView, MessageView, messages};
 pub use people::{Avatar, Person};
 pub use spans::Span;
 
+use crate::ids::ChatId;
 use serde::Serialize;
 
 /// A page with its own template.
@@ -128,6 +129,15 @@ pub struct Shell {
     pub renew_seconds: u64,
 }
 
+impl Shell {
+    /// The line of this chat in the list.
+    pub fn line(&mut self, chat_id: ChatId) -> Option<&mut ChatLine> {
+        let lines = std::iter::once(&mut self.general);
+        let mut lines = lines.chain(&mut self.private_chats).chain(&mut self.rooms);
+        lines.find(|line| line.chat_id == chat_id.0)
+    }
+}
+
 /// A user who asks to join one of the viewer's rooms.
 #[derive(Debug, Serialize)]
 pub struct JoinRequestView {
@@ -140,7 +150,8 @@ pub struct JoinRequestView {
 #[derive(Debug, Serialize)]
 pub struct DashboardPage {
     pub base: Base,
-    pub shell: Shell,
+    /// `None` for a script that has it and asks for the middle of the page only.
+    pub shell: Option<Shell>,
     pub people: PeopleSearch,
     pub room: RoomForm,
     pub join: JoinForm,
@@ -178,7 +189,8 @@ pub struct JoinForm {
 #[derive(Debug, Serialize)]
 pub struct ChatPage {
     pub base: Base,
-    pub shell: Shell,
+    /// `None` for a script that has it and asks for the middle of the page only.
+    pub shell: Option<Shell>,
     pub chat: ChatLine,
     pub history: HistoryView,
     pub composer: Composer,

@@ -280,6 +280,34 @@ async fn a_page_resumes_from_what_it_shows() {
 }
 
 #[tokio::test]
+async fn a_part_is_the_middle_of_its_page_for_those_who_may_see_it() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.say(1, "hello").await;
+    let (room_id, _) = ada.room("Attic").await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    for path in ["/", "/general", &format!("/room/{room_id}")] {
+        let (page, part) =
+            (browser.get(path).await, browser.get(&format!("{path}?part=view")).await);
+        assert_page(&part, 200);
+        let title = |page: &Answer| page.text.split("title>").nth(1).map(str::to_owned);
+        assert_eq!(title(&part), title(&page), "{path}");
+        let view = |page: &Answer| page.text.contains("id=\"view\"");
+        assert!(view(&part) && view(&page), "{path}");
+        let surroundings = |page: &Answer| page.text.matches("<chat-list").count();
+        assert_eq!((surroundings(&part), surroundings(&page)), (0, 1), "{path}");
+        assert!(!part.text.contains("<script") && !part.text.contains("<template id=\"message\""));
+    }
+    assert!(browser.get("/general?part=view").await.text.contains("hello"));
+    server.person("bob").await;
+    let mut stranger = Browser::signed_in(&server, "bob").await;
+    assert_page(&stranger.get(&format!("/room/{room_id}?part=view")).await, 404);
+    let mut nobody = Browser::new(&server);
+    let login = "/login?next=%2Fgeneral%3Fpart%3Dview";
+    assert_eq!(location(&nobody.get("/general?part=view").await), login);
+}
+
+#[tokio::test]
 async fn the_creator_sees_requests_on_every_page_those_of_the_room_first() {
     let server = Server::start().await;
     let (ada, bob, cyd) =

@@ -51,24 +51,36 @@ async fn page(
     let chat_id = chat_id(call, place).await?;
     let from = before.map_or(PageStart::Offset(0), PageStart::Before);
     let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
-    let href = views::href(place.chat_type(), chat_id);
     // If the chat is out of reach, nothing else is read.
     let history = call.app.rules.history(&viewer, chat_id, place.chat_type(), query).await?.page;
-    let (mut shell, panel) = tokio::try_join!(
-        call.shell(&viewer, href.clone(), Some(chat_id)),
-        panel(call, &viewer, place)
-    )?;
-    let lines =
-        std::iter::once(&mut shell.general).chain(&mut shell.private_chats).chain(&mut shell.rooms);
-    let line = lines.into_iter().find(|line| line.chat_id == chat_id.0);
-    let line = line.ok_or_else(Error::not_found)?;
+    let (around, panel) =
+        tokio::try_join!(around(call, &viewer, place, chat_id), panel(call, &viewer, place))?;
+    let (mut shell, mut chat) = around;
     // The page's socket resumes from what is shown, not from what came a moment later.
-    line.last_seq = history.last_seq.0;
-    line.unread = (line.last_seq - line.read_seq).max(0);
-    let chat = line.clone();
+    chat.last_seq = history.last_seq.0;
+    chat.unread = (chat.last_seq - chat.read_seq).max(0);
+    if let Some(line) = shell.as_mut().and_then(|shell| shell.line(chat_id)) {
+        *line = chat.clone();
+    }
     let history = view(&history, &chat, &viewer);
     let base = call.base(&viewer)?;
     call.page(status, &views::ChatPage { base, shell, chat, history, composer, panel })
+}
+
+/// The chat's line in the list, with all that surrounds the page unless only its part is asked for.
+async fn around(
+    call: &Call,
+    viewer: &Viewer,
+    place: ChatPath,
+    chat_id: ChatId,
+) -> Result<(Option<views::Shell>, ChatLine)> {
+    if call.asks_part() {
+        return Ok((None, call.chat_line(viewer, chat_id).await?));
+    }
+    let href = views::href(place.chat_type(), chat_id);
+    let mut shell = call.shell(viewer, href, Some(chat_id)).await?;
+    let line = shell.line(chat_id).cloned().ok_or_else(Error::not_found)?;
+    Ok((Some(shell), line))
 }
 
 async fn panel(call: &Call, viewer: &Viewer, place: ChatPath) -> Result<Option<views::RoomPanel>> {

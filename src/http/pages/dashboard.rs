@@ -40,7 +40,10 @@ pub async fn show(call: &Call) -> Result<Answer> {
 
 async fn page(call: &Call, status: StatusCode, forms: Forms) -> Result<Answer> {
     let viewer = call.viewer()?;
-    let shell = call.shell(&viewer, "/".into(), None).await?;
+    let shell = match call.asks_part() {
+        true => None,
+        false => Some(call.shell(&viewer, "/".into(), None).await?),
+    };
     let Forms { people, room, join } = forms;
     call.page(
         status,

@@ -34,6 +34,16 @@ impl Call {
         base(&self.app, &self.headers, TokenHolder::Session(viewer.session))
     }
 
+    /// Whether a script that has all the rest asks for the middle of the page only.
+    pub(super) fn asks_part(&self) -> bool {
+        self.query.get("part").is_some()
+    }
+
+    /// One line of the list.
+    pub(super) async fn chat_line(&self, viewer: &Viewer, chat_id: ChatId) -> Result<ChatLine> {
+        Ok(line_of(self.app.rules.chat(viewer, chat_id).await?, viewer))
+    }
+
     /// `here` is the page's own path, `current` the chat in its middle.
     pub(super) async fn shell(
         &self,
@@ -48,7 +58,7 @@ impl Call {
         )?;
         let (mut general, mut private_chats, mut rooms) = (None, Vec::new(), Vec::new());
         for chat in overview.chats {
-            let line = chat_line(chat, viewer);
+            let line = line_of(chat, viewer);
             match line.chat_type {
                 ChatType::General => general = Some(line),
                 ChatType::Private => private_chats.push(line),
@@ -77,7 +87,7 @@ impl Call {
     }
 }
 
-fn chat_line(chat: ChatJson, viewer: &Viewer) -> ChatLine {
+fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
     let crate::wire::StandingJson { chat_id, chat_type, last_seq, read_seq } = chat.standing;
     let last = chat.last_message.map(|message| {
         let message = message.0;

@@ -155,7 +155,7 @@ fn room(theme: Theme, is_creator: bool) -> ChatPage {
     ChatPage {
         base: base(theme),
         chat: shell.rooms[0].clone(),
-        shell,
+        shell: Some(shell),
         history: talk(),
         composer: composer(),
         panel: Some(RoomPanel {
@@ -180,13 +180,14 @@ fn private(theme: Theme) -> ChatPage {
     let shell = shell(Some(7), Vec::new());
     let chat = ChatLine { last_seq: 0, read_seq: 0, unread: 0, ..shell.private_chats[0].clone() };
     let history = HistoryView::default();
-    ChatPage { base: base(theme), chat, shell, history, composer: composer(), panel: None }
+    let (base, shell) = (base(theme), Some(shell));
+    ChatPage { base, chat, shell, history, composer: composer(), panel: None }
 }
 
 fn dashboard(theme: Theme, shell: Shell) -> DashboardPage {
     DashboardPage {
         base: base(theme),
-        shell,
+        shell: Some(shell),
         people: PeopleSearch::default(),
         room: RoomForm::default(),
         join: JoinForm::default(),

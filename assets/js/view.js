@@ -1,0 +1,31 @@
+// One middle of a page: a chat, the dashboard, the settings. It is open while it is in the document.
+// Otherwise `views.js` may remember it, and then what happens in its chat happens to it, too.
+
+export class View {
+  // From the page itself, or from a part that was asked for; `element` is its middle.
+  constructor({ title, body }, element, href) {
+    Object.assign(this, { element, href, title, pane: body.className });
+    this.scrolled = 0;
+  }
+
+  get log() {
+    return this.element.querySelector("message-log");
+  }
+
+  get composer() {
+    return this.element.querySelector("message-composer");
+  }
+
+  get panel() {
+    return this.element.querySelector("room-panel");
+  }
+
+  get invite() {
+    return this.element.querySelector("invite-wait");
+  }
+
+  // The chat that it shows, or 0.
+  get chat() {
+    return Number(this.log?.dataset.chat ?? 0);
+  }
+}
