@@ -9,7 +9,7 @@ use crate::backoff::Backoff;
 use crate::limits::{
     PG_ANSWER_TIMEOUT, PG_ASK_PAUSES, PG_ASK_TIMEOUT, PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT,
 };
-use crate::store::connect::connect;
+use crate::store::connect::Connector;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tokio_postgres::Config;
@@ -102,7 +102,7 @@ pub(super) async fn ask(config: &Config) -> AskOutcome {
 
 async fn execute(config: &Config, statement: &str) -> Result<(), tokio_postgres::Error> {
     // The connection is served until its client is dropped, below.
-    let (client, serving) = connect(config).await?;
+    let (client, serving) = Connector::default().connect(config).await?;
     let executed = client.batch_execute(statement).await;
     drop(client);
     let _ended = serving.await;

@@ -2,6 +2,7 @@
 //!
 //! Used by `store`. The reasons name neither users nor hosts, because `/readyz` tells them to anybody.
 
+use super::tls::TlsFault;
 use crate::limits::DATABASE_RETELL_PAUSE;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,18 +14,43 @@ pub(super) const CROWDED: &str = "PostgreSQL has no connection left (53300)";
 pub(super) const SILENT: &str = "PostgreSQL does not answer";
 const UNREACHABLE: &str = "PostgreSQL cannot be reached";
 
-/// What is wrong with the settings of a connection, if PostgreSQL says so: time does not mend that.
-pub(super) fn is_misconfigured(error: &tokio_postgres::Error) -> bool {
+/// What to do about a connection that can never be had with these settings, because time does not mend them.
+pub(super) fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
+    const CORRECT: &str = "correct the user, the password or the name of the database";
     let misconfigured = [
         SqlState::INVALID_PASSWORD,
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         SqlState::INVALID_CATALOG_NAME,
     ];
-    error.code().is_some_and(|code| misconfigured.contains(code))
+    match TlsFault::of(error) {
+        None => error.code().is_some_and(|code| misconfigured.contains(code)).then_some(CORRECT),
+        Some(TlsFault::NotOffered) => Some("turn on ssl there, or set sslmode=disable"),
+        Some(TlsFault::Untrusted) => {
+            Some("name the file with the certificate of who signed it as sslrootcert")
+        }
+        Some(TlsFault::OtherName) => {
+            Some("connect by a name that it is for, or settle for sslmode=verify-ca")
+        }
+        Some(TlsFault::Other) => {
+            Some("have it made anew with X.509 version 3, or see the log of PostgreSQL")
+        }
+        // A clock that is set, or a new certificate.
+        Some(TlsFault::Expired) => None,
+    }
 }
 
 /// Why there is no connection.
 pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
+    match TlsFault::of(error) {
+        Some(TlsFault::NotOffered) => return "PostgreSQL does not offer TLS",
+        Some(TlsFault::Untrusted) => return "PostgreSQL's certificate is not trusted",
+        Some(TlsFault::OtherName) => return "PostgreSQL's certificate is for another name",
+        Some(TlsFault::Expired) => {
+            return "PostgreSQL's certificate has expired or is not valid yet";
+        }
+        Some(TlsFault::Other) => return "there is no TLS with PostgreSQL",
+        None => {}
+    }
     let Some(code) = error.code() else { return UNREACHABLE };
     match code.code() {
         "28P01" => "PostgreSQL refuses the password (28P01)",

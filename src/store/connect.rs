@@ -3,6 +3,8 @@
 //! Over a Unix socket we use a stream of our own, which does not wake us each time PostgreSQL has read
 //! what we wrote: that was one of three wake-ups per message. Everything else is up to `tokio_postgres`.
 
+use super::tls::{Tls, Wish};
+use crate::error::Fatal;
 use crate::limits::DATABASE_READ_BYTES_MAX;
 use crate::os::readiness::Watched;
 use deadpool_postgres::Connect;
@@ -15,7 +17,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, TargetSessionAttrs};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::TlsStream;
 use tokio_postgres::{Client, Config, Connection, Error, NoTls};
 
 /// A client, and the task that drives its connection.
@@ -24,23 +28,78 @@ pub type Connected = (Client, JoinHandle<()>);
 /// The port if the configuration does not name one.
 const PORT: u16 = 5432;
 
-pub async fn connect(config: &Config) -> Result<Connected, Error> {
-    if let Some(path) = socket_path(config) {
-        match Stream::connect(&path).await {
-            Ok(stream) => {
-                let (client, connection) = config.connect_raw(stream, NoTls).await?;
-                return Ok((client, serve(connection)));
+/// How connections are made; the pool uses it, too.
+#[derive(Clone, Default)]
+pub struct Connector {
+    /// None: never encrypted, as over a Unix socket.
+    tls: Option<Tls>,
+}
+
+impl Connector {
+    /// What the URL says, for `tokio_postgres` and for us. Errors do not repeat it: it may contain a
+    /// password.
+    pub fn parse(url: &str) -> Result<(Config, Self), Fatal> {
+        let (url, wish) = Wish::take(url)?;
+        let mut config: Config = url.parse().map_err(|error: Error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            Fatal::usage(format!(
+                "SNUG_DATABASE_URL is not valid ({}); write it like postgres://user:password@host:5432/database",
+                cause.unwrap_or_default()
+            ))
+        })?;
+        // As in libpq, which does not heed `sslmode` on a Unix socket.
+        let is_local = |host: &Host| matches!(host, Host::Unix(_));
+        if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(is_local) {
+            config.ssl_mode(SslMode::Disable);
+            return Ok((config, Self::default()));
+        }
+        if config.get_hosts().is_empty() {
+            // TLS needs a name to check, and this is the only one.
+            for address in config.get_hostaddrs().to_vec() {
+                config.host(address.to_string());
             }
-            // `tokio_postgres` will fail in the same way, and with the error that callers expect.
-            Err(error) => tracing::debug!(%error, path = %path.display(), "PostgreSQL's socket"),
+        }
+        config.ssl_mode(wish.ssl_mode());
+        Ok((config, Self { tls: wish.fulfil()? }))
+    }
+
+    pub async fn connect(&self, config: &Config) -> Result<Connected, Error> {
+        if let Some(path) = socket_path(config) {
+            match Stream::connect(&path).await {
+                Ok(stream) => {
+                    let (client, connection) = config.connect_raw(stream, NoTls).await?;
+                    return Ok((client, serve(connection)));
+                }
+                // `tokio_postgres` will fail in the same way, and with the error that callers expect.
+                Err(error) => {
+                    tracing::debug!(%error, path = %path.display(), "PostgreSQL's socket")
+                }
+            }
+        }
+        match &self.tls {
+            None => plain(config).await,
+            Some(tls) => match config.connect(tls.connector.clone()).await {
+                Ok((client, connection)) => Ok((client, serve(connection))),
+                Err(error) if tls.is_optional && may_do_without(&error) => {
+                    tracing::debug!(%error, "PostgreSQL without TLS");
+                    plain(config.clone().ssl_mode(SslMode::Disable)).await
+                }
+                Err(error) => Err(error),
+            },
         }
     }
+}
+
+async fn plain(config: &Config) -> Result<Connected, Error> {
     let (client, connection) = config.connect(NoTls).await?;
     Ok((client, serve(connection)))
 }
 
-/// How the pool connects.
-pub struct Connector;
+/// Whether it may go better without encryption: not if PostgreSQL itself gave another reason.
+/// `pg_hba.conf` can ask for it, and some things in between break at the question.
+fn may_do_without(error: &Error) -> bool {
+    error.code().is_none_or(|code| *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+}
 
 impl Connect for Connector {
     fn connect(
@@ -48,13 +107,14 @@ impl Connect for Connector {
         config: &Config,
     ) -> Pin<Box<dyn Future<Output = Result<Connected, Error>> + Send + '_>> {
         let config = config.clone();
-        Box::pin(async move { connect(&config).await })
+        Box::pin(async move { Self::connect(self, &config).await })
     }
 }
 
-fn serve<S>(connection: Connection<S, tokio_postgres::tls::NoTlsStream>) -> JoinHandle<()>
+fn serve<S, T>(connection: Connection<S, T>) -> JoinHandle<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: TlsStream + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -5,7 +5,6 @@
 //! whose snapshot is therefore taken under the locks, does the rest (see
 //! `sql/migrations/0003_store_messages.sql`).
 
-use super::connect::connect;
 use super::page_rows::PagePermit;
 use super::{Store, add_options, chats, is_answer, sql, timestamp};
 use crate::error::{Error, Result};
@@ -82,7 +81,7 @@ impl Writer {
         let name = format!("{name} lane");
         config.application_name(name);
         let connecting = async {
-            let (client, _serving) = connect(&config).await?;
+            let (client, _serving) = database.connector.connect(&config).await?;
             let store = client.prepare(sql!("messages/store")).await?;
             let known = client.prepare(sql!("messages/known")).await?;
             let row = client.query_one(BACKEND, &[]).await?;

@@ -4,8 +4,8 @@
 //! leaves no lock behind. Refuses a database that is newer than the binary, or whose applied migrations
 //! differ from ours, rather than guess.
 
-use super::absence::{self, is_misconfigured};
-use super::connect::{Connected, connect};
+use super::absence;
+use super::connect::Connected;
 use super::{Store, add_options};
 use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
@@ -45,10 +45,8 @@ pub enum MigrateError {
     Changed(&'static str),
     #[error("migration {name} failed: {cause}")]
     Failed { name: &'static str, cause: String },
-    #[error(
-        "SNUG_DATABASE_URL: {reason}: {cause}: correct the user, the password or the name of the database"
-    )]
-    Misconfigured { reason: &'static str, cause: String },
+    #[error("SNUG_DATABASE_URL: {reason}: {cause}: {advice}")]
+    Misconfigured { reason: &'static str, cause: String, advice: &'static str },
     #[error(
         "the database has schema version {found}, and this snug needs {known}: restart the service with \
          this snug, or run snug migrate"
@@ -62,7 +60,7 @@ impl Store {
     /// Whether the schema is up to date. For commands: only a server, or somebody who asks for it, changes it,
     /// because an older server may be using it.
     pub async fn check_schema(&self) -> Result<(), MigrateError> {
-        let (client, _serving) = connected(&self.config).await?;
+        let (client, _serving) = self.connected(&self.config).await?;
         check(&client).await
     }
 
@@ -75,25 +73,30 @@ impl Store {
             MIGRATION_TIMEOUT.as_millis()
         );
         add_options(&mut config, &ours);
-        let (mut client, serving) = connected(&config).await?;
+        let (mut client, serving) = self.connected(&config).await?;
         let migrated = migrate(&mut client).await;
         drop(client);
         // Closing the connection releases the lock; wait, so that the next process does not run into it.
         let _ended = serving.await;
         migrated
     }
-}
 
-/// A server that accepts the connection but then stays silent counts as unavailable, too.
-async fn connected(config: &tokio_postgres::Config) -> Result<Connected, MigrateError> {
-    match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connect(config)).await {
-        Ok(Err(error)) if is_misconfigured(&error) => {
-            let reason = absence::reason(&error);
-            let cause = error.as_db_error().map(|answer| answer.message().to_owned());
-            Err(MigrateError::Misconfigured { reason, cause: cause.unwrap_or_default() })
-        }
-        Ok(connected) => connected.map_err(unavailable),
-        Err(late) => Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late))),
+    /// A server that accepts the connection but then stays silent counts as unavailable, too.
+    async fn connected(&self, config: &tokio_postgres::Config) -> Result<Connected, MigrateError> {
+        let connecting = self.connector.connect(config);
+        let error = match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(connected)) => return Ok(connected),
+            Ok(Err(error)) => error,
+            Err(late) => {
+                return Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)));
+            }
+        };
+        let Some(advice) = absence::advice(&error) else { return Err(unavailable(error)) };
+        let cause = match error.as_db_error() {
+            Some(answer) => answer.message().to_owned(),
+            None => std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default(),
+        };
+        Err(MigrateError::Misconfigured { reason: absence::reason(&error), cause, advice })
     }
 }
 

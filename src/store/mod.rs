@@ -19,6 +19,7 @@ mod read_positions;
 mod room_members;
 mod sessions;
 mod settings;
+mod tls;
 mod transactions;
 mod users;
 
@@ -70,6 +71,7 @@ pub const LOG_QUIET: &str = "deadpool.postgres=off";
 pub struct Store {
     pool: Pool,
     config: tokio_postgres::Config,
+    connector: Connector,
     /// How long it is waited for, here and by the rules.
     pub waits: DatabaseWaits,
     names: Arc<names::NameCache>,
@@ -90,7 +92,17 @@ impl Store {
     /// Statements are planned once per connection, whatever their parameters: planning a page of
     /// history takes longer than reading it. The connection that was used last is used next, because
     /// its process is still warm.
-    pub fn new(mut config: tokio_postgres::Config, waits: DatabaseWaits) -> Self {
+    pub fn new(config: tokio_postgres::Config, waits: DatabaseWaits) -> Self {
+        Self::by(Connector::default(), config, waits)
+    }
+
+    /// A PostgreSQL that somebody else runs.
+    pub fn external(url: &str, waits: DatabaseWaits) -> Result<Self, Fatal> {
+        let (config, connector) = Connector::parse(url)?;
+        Ok(Self::by(connector, config, waits))
+    }
+
+    fn by(connector: Connector, mut config: tokio_postgres::Config, waits: DatabaseWaits) -> Self {
         let ours = format!(
             "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
              -c synchronous_commit=on -c timezone=UTC -c jit=off \
@@ -106,7 +118,7 @@ impl Store {
             .keepalives_idle(DATABASE_KEEPALIVE)
             .tcp_user_timeout(DATABASE_KEEPALIVE);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_connect(config.clone(), Connector, recycling);
+        let manager = Manager::from_connect(config.clone(), connector.clone(), recycling);
         let pool = Pool::builder(manager)
             .max_size(POOL_CONNECTIONS_MAX)
             .wait_timeout(Some(POOL_WAIT_TIMEOUT))
@@ -119,24 +131,13 @@ impl Store {
         Self {
             pool,
             config,
+            connector,
             waits,
             names: Arc::default(),
             pipelines: Arc::new(pipelines::Pipelines::new(waits.answer)),
             disk: Arc::default(),
             absence: Arc::default(),
         }
-    }
-
-    /// A PostgreSQL that somebody else runs. Errors do not repeat the URL: it may contain a password.
-    pub fn external(url: &str, waits: DatabaseWaits) -> Result<Self, Fatal> {
-        let config = url.parse().map_err(|error: tokio_postgres::Error| {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            Fatal::usage(format!(
-                "SNUG_DATABASE_URL is not valid ({}); write it like postgres://user:password@host:5432/database",
-                cause.unwrap_or_default()
-            ))
-        })?;
-        Ok(Self::new(config, waits))
     }
 
     /// Whether PostgreSQL answers, with the schema that we know.

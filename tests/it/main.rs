@@ -50,5 +50,6 @@ mod starts;
 mod support;
 mod templates;
 mod tidy;
+mod tls;
 mod upgrades;
 mod violations;

@@ -42,6 +42,10 @@ pub(super) fn database(text: &str) -> Value<DatabaseSetting> {
     Ok(DatabaseSetting::External(Secret::new(text)))
 }
 
+/// What a database URL may show of its query; anything else might be a password.
+const SHOWN: [&str; 8] =
+    ["application_name", "dbname", "host", "hostaddr", "port", "sslmode", "sslrootcert", "user"];
+
 /// A database URL that is safe to show: the user and where, without the password.
 pub(super) fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "********".into() };
@@ -58,9 +62,15 @@ pub(super) fn masked(url: &str) -> String {
             format!("{user}{password}@{host}")
         }
     };
-    // The query may contain a password, too.
+    let shown = |pair: &str| match pair.split_once('=') {
+        Some((key, _)) if SHOWN.contains(&key) => pair.to_owned(),
+        Some((key, _)) => format!("{key}=********"),
+        None => "********".to_owned(),
+    };
     let place = match path.split_once('?') {
-        Some((place, _)) => format!("{place}?********"),
+        Some((place, query)) => {
+            format!("{place}?{}", query.split('&').map(shown).collect::<Vec<_>>().join("&"))
+        }
         None => path.to_owned(),
     };
     format!("{scheme}://{authority}{place}")
@@ -316,7 +326,11 @@ mod tests {
             ),
             ("postgres://ada@db/snug", "postgres://ada@db/snug"),
             ("postgres://db", "postgres://db"),
-            ("postgres:///snug?host=/run&password=pw", "postgres:///snug?********"),
+            (
+                "postgres:///snug?host=/run&sslmode=require&password=pw&options=-c%20a=b",
+                "postgres:///snug?host=/run&sslmode=require&password=********&options=********",
+            ),
+            ("postgres:///snug?p%61ssword=pw&pw", "postgres:///snug?p%61ssword=********&********"),
             ("postgres://ada:p@w@db/snug", "postgres://ada:********@db/snug"),
             ("postgres://ada:p/w@db/snug", "postgres://********"),
             ("postgres://ada:p?w@db/snug", "postgres://********"),

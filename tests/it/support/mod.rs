@@ -6,6 +6,7 @@ pub mod check;
 mod client;
 pub mod crowd;
 mod database;
+pub mod elsewhere;
 mod program;
 pub mod protocol;
 pub mod proxy;
