@@ -51,7 +51,7 @@ bundles: need-npm ## make the scripts of release builds
 define bundle
 rm -rf $(1) && made_from=$$(LC_ALL=C sh -c 'cat assets/js/*.js' | sha256sum | head -c 16) && \
 	$(NPM)/esbuild assets/js/app.js assets/js/door.js --outdir=$(1) --bundle --minify --format=esm \
-	--charset=utf8 --log-level=warning --banner:js="// $$made_from, by make bundles"
+	--target=chrome90,firefox90,safari15 --charset=utf8 --log-level=warning --banner:js="// $$made_from, by make bundles"
 endef
 
 # How many people does this machine bear? For other measurements, see: make load ARGS="--help"

@@ -41,7 +41,8 @@ export const chunks = (page) => page.querySelectorAll("ol.messages");
 
 // The list to which the latest message is added: a new one if the last is full.
 export function lastChunk(page) {
-  const last = [...chunks(page)].at(-1);
+  const all = chunks(page);
+  const last = all[all.length - 1];
   if (last.childElementCount < CHUNK_MAX) return last;
   const chunk = last.cloneNode(false);
   last.after(chunk);

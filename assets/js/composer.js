@@ -33,7 +33,7 @@ class MessageComposer extends HTMLElement {
     const composes = event.isComposing || event.keyCode === COMPOSITION_KEY_CODE;
     if (event.key !== "Enter" || event.shiftKey || composes) return;
     event.preventDefault();
-    this.field.form.requestSubmit();
+    this.querySelector(".send").click();
   }
 
   #submit(event) {

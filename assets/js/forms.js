@@ -16,13 +16,13 @@ export function callForms() {
 // While a call is under way, its form sends no other. The button is not disabled, because that would
 // take the focus away from it.
 async function send(form, button) {
-  if (form.ariaBusy === "true") return;
+  if (form.getAttribute("aria-busy") === "true") return;
   const { call: path, method = "POST" } = button.dataset;
   const user_id = Number(new FormData(form).get("user_id"));
   const body = method === "POST" && user_id ? { user_id } : undefined;
-  form.ariaBusy = "true";
+  form.setAttribute("aria-busy", "true");
   const { ok, answer } = await call(path, { method, body });
-  form.ariaBusy = "false";
+  form.setAttribute("aria-busy", "false");
   const fault = form.closest("[data-calls]").querySelector(".fault[role=alert]");
   fault.hidden = ok;
   fault.textContent = ok ? "" : (answer?.detail ?? word("unreachable"));

@@ -166,7 +166,7 @@ class MessageLog extends HTMLElement {
 
 function lastOf(page) {
   const filled = [...chunks(page)].filter((list) => list.lastElementChild);
-  return filled.at(-1)?.lastElementChild ?? null;
+  return filled[filled.length - 1]?.lastElementChild ?? null;
 }
 
 customElements.define("message-log", MessageLog);

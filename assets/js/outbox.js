@@ -14,7 +14,7 @@ export class Outbox {
     const entries = this.entries();
     if (entries.length >= ENTRIES_MAX) return null;
     // Sorted after everything that is here, even if the clock has been set back since.
-    const last = entries.at(-1) ?? { at: 0, order: 0 };
+    const last = entries[entries.length - 1] ?? { at: 0, order: 0 };
     const [at, order] = [Math.max(Date.now(), last.at), last.order + 1];
     const entry = { client_id: freshId(), chat_id, content, at, order, reason: null };
     try {

@@ -107,10 +107,10 @@ export class Reader {
   // the frame in which they are laid out, so this stays in force until the frame after that.
   #hush() {
     const { scroller } = this.#scroll;
-    scroller.ariaBusy = "true";
+    scroller.setAttribute("aria-busy", "true");
     cancelAnimationFrame(this.#hushed);
     this.#hushed = requestAnimationFrame(() => {
-      this.#hushed = requestAnimationFrame(() => (scroller.ariaBusy = "false"));
+      this.#hushed = requestAnimationFrame(() => scroller.setAttribute("aria-busy", "false"));
     });
   }
 

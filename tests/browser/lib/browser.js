@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
+import { chromium as oldChromium } from "playwright-core-old";
 import { DEADLINE_MS, until } from "./until.js";
 
 export const PASSWORD = "correct horse battery";
@@ -21,12 +22,15 @@ const FLAGS = [
 // welcomed, and the welcomed socket of the current document.
 const lines = new WeakMap();
 
+const args = process.getuid() === 0 ? ["--no-sandbox", ...FLAGS] : FLAGS;
+
 export function launch() {
-  return chromium.launch({
-    executablePath: process.env.SNUG_CHROMIUM,
-    args: process.getuid() === 0 ? ["--no-sandbox", ...FLAGS] : FLAGS,
-  });
+  if (process.env.SNUG_BROWSER === "old") return launchOld();
+  return chromium.launch({ executablePath: process.env.SNUG_CHROMIUM, args });
 }
+
+// The oldest Chromium in which the scripts of the pages run.
+export const launchOld = () => oldChromium.launch({ executablePath: process.env.SNUG_CHROMIUM_OLD, args });
 
 export class Person {
   // `options` are the options of a context, plus `url` and `name`.

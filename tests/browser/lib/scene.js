@@ -5,11 +5,11 @@ import { after, before } from "node:test";
 import { Person, launch } from "./browser.js";
 import { Server } from "./server.js";
 
-// `prepare` does what every test of the file starts with.
-export function scene(settings, prepare = () => {}) {
+// `prepare` does what every test of the file starts with; `browse` starts the browser.
+export function scene(settings, prepare = () => {}, browse = launch) {
   const here = { people: [] };
   before(async () => {
-    [here.server, here.browser] = await Promise.all([Server.start(settings), launch()]);
+    [here.server, here.browser] = await Promise.all([Server.start(settings), browse()]);
     here.url = here.server.url;
     await prepare();
   });
