@@ -50,10 +50,10 @@
 //!
 //! - `store`: the only code that talks to PostgreSQL, one file per table; `connect` (how it is
 //!   reached), `tls` (and encrypted), `absence` (why not), `pooled` (a connection in use),
-//!   `pipelines` (many pages on one connection), `page_rows` (how much these may request),
-//!   `transactions`, `migrate`, `names` (what senders are called), `disk` (whether there is room).
-//!   Statements are in `sql/<table>/<function>.sql`, the function that stores messages is in
-//!   `sql/migrations`
+//!   `pooler` (whether it is lent to others), `pipelines` (many pages on one connection),
+//!   `page_rows` (how much these may request), `transactions`, `migrate`, `names` (what senders are
+//!   called), `disk` (whether there is room). Statements are in `sql/<table>/<function>.sql`, the
+//!   function that stores messages is in `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
 //!   `supervise` (until it answers, again and again)

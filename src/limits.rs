@@ -351,6 +351,11 @@ pub const PAGES_ROWS_PER_USER_MAX: usize = 2 * PAGE_ROWS_MAX as usize;
 /// zeroed first.
 pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;
 pub const DATABASE_CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// For looking at the start whether a pooler changes our connections: some twenty round trips, across an
+/// ocean.
+pub const POOLER_LOOK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is looked: somebody else's transaction may come in between.
+pub const POOLER_LOOKS: usize = 3;
 /// The longest parts of names in the index of names (`name_parts` in `sql/migrations`): with three
 /// characters few names have them in common, and a name has at most 93 parts.
 pub const NAME_PART_CHARS_MAX: usize = 3;

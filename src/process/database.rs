@@ -113,7 +113,7 @@ pub fn unprepared(config: &Config, error: MigrateError) -> Fatal {
 fn unprepared_with(setting: &str, error: MigrateError) -> Fatal {
     let line = error.to_string();
     match error {
-        MigrateError::Misconfigured { .. } => {
+        MigrateError::Misconfigured { .. } | MigrateError::Pooled { .. } => {
             Fatal::usage(line.replacen("SNUG_DATABASE_URL", setting, 1))
         }
         MigrateError::Newer { .. }

@@ -39,6 +39,12 @@ pub(super) fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
     }
 }
 
+/// Whether what we have prepared is not there, or was there before us: this session is not ours alone, as at
+/// the start (`pooler`).
+pub(super) fn is_session_lost(code: &SqlState) -> bool {
+    [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(code)
+}
+
 /// Why there is no connection.
 pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
     match TlsFault::of(error) {
@@ -58,6 +64,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
         "3D000" => "the database does not exist (3D000)",
         "53300" => CROWDED,
         "57P03" => "PostgreSQL is starting, stopping or recovering (57P03)",
+        _ if is_session_lost(code) => "a pooler changes PostgreSQL's sessions under way",
         "55000" => "the database accepts no connections (55000)",
         _ => "PostgreSQL refuses the connection; the log has its answer",
     }

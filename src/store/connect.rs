@@ -33,6 +33,10 @@ const PORT: u16 = 5432;
 pub struct Connector {
     /// None: never encrypted, as over a Unix socket.
     tls: Option<Tls>,
+    /// What each connection is set to.
+    settings: String,
+    /// Whether somebody else runs it, and there may be anything in between.
+    pub is_elsewhere: bool,
 }
 
 impl Connector {
@@ -51,7 +55,7 @@ impl Connector {
         let is_local = |host: &Host| matches!(host, Host::Unix(_));
         if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(is_local) {
             config.ssl_mode(SslMode::Disable);
-            return Ok((config, Self::default()));
+            return Ok((config, Self { is_elsewhere: true, ..Self::default() }));
         }
         if config.get_hosts().is_empty() {
             // TLS needs a name to check, and this is the only one.
@@ -60,10 +64,30 @@ impl Connector {
             }
         }
         config.ssl_mode(wish.ssl_mode());
-        Ok((config, Self { tls: wish.fulfil()? }))
+        Ok((config, Self { tls: wish.fulfil()?, is_elsewhere: true, ..Self::default() }))
+    }
+
+    /// One that sets its connections to this as well; what is said last wins. It is said in a statement of
+    /// ours, because poolers take no options at the start of a connection, or take no notice of them.
+    pub fn setting(&self, settings: &str) -> Self {
+        Self { settings: format!("{}{settings};", self.settings), ..self.clone() }
     }
 
     pub async fn connect(&self, config: &Config) -> Result<Connected, Error> {
+        let (client, serving) = self.open(config).await?;
+        self.set(&client).await?;
+        Ok((client, serving))
+    }
+
+    pub async fn set(&self, client: &Client) -> Result<(), Error> {
+        match self.settings.as_str() {
+            "" => Ok(()),
+            settings => client.batch_execute(settings).await,
+        }
+    }
+
+    /// A connection as it is.
+    pub async fn open(&self, config: &Config) -> Result<Connected, Error> {
         if let Some(path) = socket_path(config) {
             match Stream::connect(&path).await {
                 Ok(stream) => {

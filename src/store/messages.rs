@@ -6,7 +6,7 @@
 //! `sql/migrations/0003_store_messages.sql`).
 
 use super::page_rows::PagePermit;
-use super::{Store, add_options, chats, is_answer, sql, timestamp};
+use super::{Store, chats, is_answer, sql, timestamp};
 use crate::error::{Error, Result};
 use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT};
@@ -75,13 +75,14 @@ impl Writer {
     pub async fn connect(database: &Store) -> Result<Self> {
         let mut config = database.config.clone();
         let lock_timeout = LANE_LOCK_TIMEOUT.as_millis();
-        add_options(&mut config, &format!("-c enable_seqscan=off -c lock_timeout={lock_timeout}"));
+        let ours = format!("set enable_seqscan = off; set lock_timeout = {lock_timeout}");
+        let connector = database.connector.setting(&ours);
         // So that it can be told from the others in PostgreSQL's own lists.
         let name = config.get_application_name().unwrap_or_default();
         let name = format!("{name} lane");
         config.application_name(name);
         let connecting = async {
-            let (client, _serving) = database.connector.connect(&config).await?;
+            let (client, _serving) = connector.connect(&config).await?;
             let store = client.prepare(sql!("messages/store")).await?;
             let known = client.prepare(sql!("messages/known")).await?;
             let row = client.query_one(BACKEND, &[]).await?;

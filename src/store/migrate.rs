@@ -6,9 +6,9 @@
 
 use super::absence;
 use super::connect::Connected;
-use super::{Store, add_options};
+use super::{Store, pooler};
 use crate::error::Error;
-use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT};
+use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT, POOLER_LOOK_TIMEOUT};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use tokio_postgres::error::SqlState;
@@ -48,6 +48,11 @@ pub enum MigrateError {
     #[error("SNUG_DATABASE_URL: {reason}: {cause}: {advice}")]
     Misconfigured { reason: &'static str, cause: String, advice: &'static str },
     #[error(
+        "SNUG_DATABASE_URL: a pooler in between gives each {unit} another connection to PostgreSQL, but \
+         snug needs its own: set pool_mode = session for this database there, or connect to PostgreSQL itself"
+    )]
+    Pooled { unit: &'static str },
+    #[error(
         "the database has schema version {found}, and this snug needs {known}: restart the service with \
          this snug, or run snug migrate"
     )]
@@ -60,20 +65,19 @@ impl Store {
     /// Whether the schema is up to date. For commands: only a server, or somebody who asks for it, changes it,
     /// because an older server may be using it.
     pub async fn check_schema(&self) -> Result<(), MigrateError> {
-        let (client, _serving) = self.connected(&self.config).await?;
+        let (client, _serving) = self.connected().await?;
         check(&client).await
     }
 
     /// Applies the missing migrations. `Unavailable` is worth trying again; other errors are final.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
-        let mut config = self.config.clone();
+        let (mut client, serving) = self.connected().await?;
         let ours = format!(
-            "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
-             -c client_min_messages=warning",
+            "set statement_timeout = {0}; set idle_in_transaction_session_timeout = {0}; \
+             set client_min_messages = warning",
             MIGRATION_TIMEOUT.as_millis()
         );
-        add_options(&mut config, &ours);
-        let (mut client, serving) = self.connected(&config).await?;
+        client.batch_execute(&ours).await.map_err(unavailable)?;
         let migrated = migrate(&mut client).await;
         drop(client);
         // Closing the connection releases the lock; wait, so that the next process does not run into it.
@@ -82,21 +86,24 @@ impl Store {
     }
 
     /// A server that accepts the connection but then stays silent counts as unavailable, too.
-    async fn connected(&self, config: &tokio_postgres::Config) -> Result<Connected, MigrateError> {
-        let connecting = self.connector.connect(config);
-        let error = match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(connected)) => return Ok(connected),
-            Ok(Err(error)) => error,
-            Err(late) => {
-                return Err(MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)));
+    async fn connected(&self) -> Result<Connected, MigrateError> {
+        let opening = self.connector.open(&self.config);
+        let opened = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, opening).await;
+        let (client, serving) = opened
+            .map_err(|late| MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)))?
+            .map_err(unconnected)?;
+        // Before it is set to anything, because that would last for others.
+        if self.connector.is_elsewhere {
+            let looking = pooler::unit(&client, &self.connector, &self.config);
+            // One that gives us no second connection keeps the first one for us.
+            let found =
+                tokio::time::timeout(POOLER_LOOK_TIMEOUT, looking).await.unwrap_or(Ok(None));
+            if let Some(unit) = found.map_err(unavailable)? {
+                return Err(MigrateError::Pooled { unit });
             }
-        };
-        let Some(advice) = absence::advice(&error) else { return Err(unavailable(error)) };
-        let cause = match error.as_db_error() {
-            Some(answer) => answer.message().to_owned(),
-            None => std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default(),
-        };
-        Err(MigrateError::Misconfigured { reason: absence::reason(&error), cause, advice })
+        }
+        self.connector.set(&client).await.map_err(unavailable)?;
+        Ok((client, serving))
     }
 }
 
@@ -175,6 +182,15 @@ async fn apply(
 
 fn checksum(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unconnected(error: tokio_postgres::Error) -> MigrateError {
+    let Some(advice) = absence::advice(&error) else { return unavailable(error) };
+    let cause = match error.as_db_error() {
+        Some(answer) => answer.message().to_owned(),
+        None => std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default(),
+    };
+    MigrateError::Misconfigured { reason: absence::reason(&error), cause, advice }
 }
 
 fn unavailable(error: tokio_postgres::Error) -> MigrateError {

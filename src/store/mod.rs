@@ -14,6 +14,7 @@ mod names;
 mod page_rows;
 mod pipelines;
 mod pooled;
+mod pooler;
 mod private_chats;
 mod read_positions;
 mod room_members;
@@ -103,13 +104,12 @@ impl Store {
     }
 
     fn by(connector: Connector, mut config: tokio_postgres::Config, waits: DatabaseWaits) -> Self {
-        let ours = format!(
-            "-c statement_timeout={0} -c idle_in_transaction_session_timeout={0} \
-             -c synchronous_commit=on -c timezone=UTC -c jit=off \
-             -c plan_cache_mode=force_generic_plan",
+        let connector = connector.setting(&format!(
+            "set statement_timeout = {0}; set idle_in_transaction_session_timeout = {0}; \
+             set synchronous_commit = on; set timezone = 'UTC'; set jit = off; \
+             set plan_cache_mode = force_generic_plan",
             waits.statement.as_millis()
-        );
-        add_options(&mut config, &ours);
+        ));
         if config.get_application_name().is_none() {
             config.application_name("snug");
         }
@@ -280,14 +280,6 @@ impl Store {
     }
 }
 
-/// Sessions start with these options in addition to the configuration's own; if both set the same thing,
-/// the later one wins.
-fn add_options(config: &mut tokio_postgres::Config, ours: &str) {
-    let given = config.get_options().unwrap_or_default();
-    let all = format!("{given} {ours}");
-    config.options(all.trim_start());
-}
-
 /// A timestamp in PostgreSQL's resolution: microseconds.
 fn timestamp(row: &Row, column: &str) -> jiff::Timestamp {
     let time: std::time::SystemTime = row.get(column);
@@ -323,6 +315,9 @@ impl From<deadpool_postgres::PoolError> for Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         match error.code() {
+            Some(code) if absence::is_session_lost(code) => {
+                Self::unavailable_because("PostgreSQL", absence::reason(&error), cause(error))
+            }
             Some(&SqlState::DISK_FULL) if is_answer(&error) => Self::storage_full(),
             Some(code) if !passes_by_itself(code) => {
                 Self::broken("a statement failed", cause(error))

@@ -29,6 +29,7 @@ mod operators;
 mod order;
 mod origins;
 mod pages;
+mod poolers;
 mod postgres;
 mod process;
 mod protocol;
