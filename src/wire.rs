@@ -72,7 +72,21 @@ pub enum ServerFrame<'a> {
     ChatRemoved {
         chat_id: ChatId,
     },
+    Members {
+        room_id: ChatId,
+        user: UserJson<'a>,
+        event: MembersEvent,
+    },
     Pong,
+}
+
+/// What happened to the members of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, strum::EnumIter)]
+#[serde(rename_all = "snake_case")]
+pub enum MembersEvent {
+    Joined,
+    Left,
+    Removed,
 }
 
 /// A user as others see them.

@@ -12,7 +12,7 @@ use crate::store::{
     Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,
 };
 use crate::text::{self, RoomDescription, RoomName};
-use crate::wire::{ServerFrame, UserJson, text_frame};
+use crate::wire::{MembersEvent, ServerFrame, UserJson, text_frame};
 use base64::Engine;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -188,7 +188,11 @@ impl Rules {
         self.to_the_end(async move {
             let decided = rules.store.approve(room_id, user).await;
             match decided.inspect_err(|error| rules.settle_reach(error, user, room_id))? {
-                Decided::From(_, _) | Decided::Already => rules.tell_reach(user, room_id).await,
+                Decided::From(_, _) => {
+                    rules.tell_reach(user, room_id).await;
+                    rules.tell_members(room_id, user, MembersEvent::Joined).await;
+                }
+                Decided::Already => rules.tell_reach(user, room_id).await,
                 Decided::NobodyAsked => return Err(Error::not_found()),
                 Decided::LimitReached => {
                     return Err(Error::conflict(
@@ -246,6 +250,7 @@ impl Rules {
                 "The creator of a room cannot leave it.",
             ));
         }
+        let event = if viewer.user_id == user { MembersEvent::Left } else { MembersEvent::Removed };
         let rules = Arc::clone(self);
         self.to_the_end(async move {
             let mut tries = 0;
@@ -261,9 +266,19 @@ impl Rules {
             }
             let frame = text_frame(&ServerFrame::ChatRemoved { chat_id: room_id });
             rules.registry.tell(user, UserEvent::Left { chat_id: room_id, frame });
+            rules.tell_members(room_id, user, event).await;
             Ok(())
         })
         .await
+    }
+
+    /// Tells those who are there, after the user themself has been told. Only a hint: if the name
+    /// cannot be read at present, nobody is told.
+    async fn tell_members(&self, room_id: ChatId, user_id: UserId, event: MembersEvent) {
+        let Ok(username) = self.store.name(user_id).await else { return };
+        let user = UserJson { user_id, username: &username };
+        let frame = text_frame(&ServerFrame::Members { room_id, user, event });
+        self.registry.signal(room_id, frame);
     }
 
     /// Refused as not found to those who are not members, and as `not_creator` to other members.

@@ -20,6 +20,7 @@ impl ShardWorker {
             Event::Arrived(arrival) => self.arrive(*arrival),
             Event::Published(run) => self.publish(&run, gather).await,
             Event::Heard { chat_id, last_seq } => self.hear_head(chat_id, last_seq),
+            Event::Signalled { chat_id, frame } => self.signal(chat_id, &frame).await,
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
             Event::Confirmed { to, standings } => self.confirm(to, &standings),

@@ -276,7 +276,7 @@ impl ShardWorker {
         }
     }
 
-    fn flush(&mut self, index: u32) {
+    pub(super) fn flush(&mut self, index: u32) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
         if connection.waiting_bytes() == 0 {

@@ -79,6 +79,11 @@ pub enum Event {
         chat_id: ChatId,
         last_seq: Seq,
     },
+    /// Something that is not stored happened in a chat: those who follow it and read in time are told.
+    Signalled {
+        chat_id: ChatId,
+        frame: Bytes,
+    },
     /// The answer to a draft of this connection; none if a draft without a `client_id` was stored.
     Answered {
         to: ConnectionId,
@@ -196,6 +201,13 @@ impl Registry {
     pub fn hear(&self, chat_id: ChatId, last_seq: Seq) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Heard { chat_id, last_seq });
+        }
+    }
+
+    /// Tells every shard what happened in a chat; a hint, which readers may miss.
+    pub fn signal(&self, chat_id: ChatId, frame: Bytes) {
+        for inbox in self.inboxes.iter() {
+            inbox.push(Event::Signalled { chat_id, frame: frame.clone() });
         }
     }
 

@@ -1,10 +1,10 @@
 //! The names of users: a bounded cache in front of the table `users`, because most messages of a page
 //! are by the same few people, and most pages by the same people as the last.
 //!
-//! Used by `messages` alone. A name never changes; that a user was deleted is noticed within a second.
+//! Used by `messages`, and to say who joined or left a room. A name never changes; that a user was deleted is noticed within a second.
 
 use super::{Store, sql};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};
 use parking_lot::Mutex;
@@ -41,6 +41,12 @@ impl NameCache {
 }
 
 impl Store {
+    /// What a user is called.
+    pub async fn name(&self, user_id: UserId) -> Result<Arc<str>> {
+        let mut names = self.names(std::iter::once(user_id)).await?;
+        names.remove(&user_id).ok_or_else(|| Error::broken("the name of a user", "it is not there"))
+    }
+
     /// The names of all these users; deleted users are called `deleted-<id>`.
     pub(super) async fn names(
         &self,

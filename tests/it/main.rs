@@ -24,6 +24,7 @@ mod holes;
 mod lost_answers;
 mod machines;
 mod markup;
+mod members;
 mod memory;
 mod operators;
 mod order;

@@ -10,7 +10,8 @@ use snug::ids::{ChatId, MessageId, Seq, UserId};
 use snug::live::close::Close;
 use snug::message::{ChatType, Message};
 use snug::wire::{
-    ChatJson, MessageJson, MessageMembers, Micros, ServerFrame, StandingJson, UserJson,
+    ChatJson, MembersEvent, MessageJson, MessageMembers, Micros, ServerFrame, StandingJson,
+    UserJson,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -84,6 +85,11 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
         ServerFrame::ChatAdded { chat: &chat },
         ServerFrame::JoinDenied { room_id },
         ServerFrame::ChatRemoved { chat_id },
+        ServerFrame::Members {
+            room_id,
+            user: UserJson { user_id, username: "cyd" },
+            event: MembersEvent::Joined,
+        },
         ServerFrame::Pong,
     ]);
 }
@@ -107,6 +113,9 @@ fn every_frame_and_member_of_the_server_is_listed_and_nothing_else() {
         variants.sort_unstable();
         assert_eq!(names, variants, "give each frame a full example here");
         assert_eq!(column("server", "type"), sent.keys().cloned().collect());
+        let events: Vec<Value> = MembersEvent::iter().map(|event| json!(event)).collect();
+        let members = rows("server").iter().find(|row| row["type"] == "members").unwrap();
+        assert_eq!(members["members"]["event"]["enum"], json!(events));
         for row in rows("server") {
             let listed: BTreeSet<String> =
                 row["members"].as_object().unwrap().keys().cloned().collect();
