@@ -74,6 +74,10 @@ impl fmt::Display for Seq {
     }
 }
 
+/// Names what a form does, so that it is known again when the form is sent once more; see `http::form`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActName(pub [u8; 32]);
+
 /// A whole number as JSON may write it: some encoders write 20801 as 20801.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Whole(pub i64);

@@ -4,7 +4,7 @@ use super::limiter::{AccountHash, Counted, Key};
 use super::tokens::NewToken;
 use super::{Authenticated, Rules, change_patiently};
 use crate::error::{Error, Fault, Result};
-use crate::ids::UserId;
+use crate::ids::{ActName, UserId};
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::message::{SessionId, Viewer};
 use crate::os::random;
@@ -43,8 +43,26 @@ const TOO_MANY_SEARCHES: &str = "You are searching faster than this server can; 
 const TOO_MANY_SIGNUPS: &str = "Too many accounts were created from your address; try again later.";
 
 impl Rules {
+    /// A new account, or the one that this form made before.
+    pub async fn sign_up(
+        &self,
+        signup: Signup,
+        from: Subnet,
+        act: Option<ActName>,
+    ) -> Result<UserId> {
+        match self.make_account(signup, from, act).await {
+            Ok(user_id) => Ok(user_id),
+            Err(error) => self.made_before(act, error).await.map(UserId),
+        }
+    }
+
     /// Looks for a taken name before it spends time on hashing.
-    pub async fn sign_up(self: &Arc<Self>, signup: Signup, from: Subnet) -> Result<UserId> {
+    async fn make_account(
+        &self,
+        signup: Signup,
+        from: Subnet,
+        act: Option<ActName>,
+    ) -> Result<UserId> {
         // Before anything is said about addresses, so that nobody can find out by trying who has an
         // account.
         // Never given back: a refusal says something about addresses, too.
@@ -52,7 +70,8 @@ impl Rules {
         self.refuse_taken(&signup).await?;
         let Signup { username, password, email } = signup;
         let password_hash = self.hasher.hash(from, password.clone()).await?;
-        let user = NewUser { username: &username, email: &email, password_hash: &password_hash };
+        let password_hash = password_hash.as_str();
+        let user = NewUser { username: &username, email: &email, password_hash, act };
         match self.store.insert_user(user).await? {
             Some(user_id) => Ok(user_id),
             None => {
@@ -246,13 +265,27 @@ impl Rules {
         }
     }
 
-    /// Sets a new password and ends all other sessions of the user. Failures count like failed logins.
+    /// Sets a new password and ends all other sessions of the user, unless this form did so before.
     pub async fn change_password(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
-        current: GivenPassword,
-        new: Password,
+        passwords: (GivenPassword, Password),
         from: Subnet,
+        act: Option<ActName>,
+    ) -> Result<()> {
+        match self.set_password(viewer, passwords, from, act).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.made_before(act, error).await.map(drop),
+        }
+    }
+
+    /// Failures count like failed logins.
+    async fn set_password(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        (current, new): (GivenPassword, Password),
+        from: Subnet,
+        act: Option<ActName>,
     ) -> Result<()> {
         let old_hash = self.user_and_hash(&viewer).await?.password_hash;
         let account = self.limiter.account(&viewer.username.to_ascii_lowercase());
@@ -274,6 +307,7 @@ impl Rules {
                 old_hash: &old_hash,
                 new_hash: &hash,
                 session: viewer.session,
+                act,
             };
             let ended = rules.store.change_password(change).await?.ok_or_else(|| {
                 Error::conflict(

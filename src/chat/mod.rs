@@ -4,6 +4,7 @@
 //! that commits something and then tells somebody runs to its end, even if its client has left.
 
 mod accounts;
+mod acts;
 mod aside;
 mod batch;
 mod history;

@@ -3,7 +3,7 @@
 use super::limiter::{Key, TOO_MANY_NEW_CHATS};
 use super::{Rules, change_patiently};
 use crate::error::{Error, Result};
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ActName, ChatId, UserId};
 use crate::limits::{OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
 use crate::message::Viewer;
 use crate::os::random;
@@ -43,12 +43,13 @@ impl<T> Listed<T> {
 const TOO_MANY_TRIES: &str = "Too many wrong invite links; wait a moment and try again.";
 
 impl Rules {
-    /// The new room, and the path of its invite link.
+    /// The new room, or the one that this form made before, and the path of its invite link.
     pub async fn create_room(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
         name: RoomName,
         description: RoomDescription,
+        act: Option<ActName>,
     ) -> Result<(ChatId, String)> {
         let code = invite_code()?;
         // Never given back: whether it was made may be unknown.
@@ -56,7 +57,8 @@ impl Rules {
         let rules = Arc::clone(self);
         self.to_the_end(async move {
             let link = |room_id| text::invite_path(room_id, &code);
-            let made = rules.store.insert_room(viewer.user_id, &name, &description, link).await?;
+            let by = viewer.user_id;
+            let made = rules.store.insert_room(by, &name, &description, link, act).await?;
             let (room_id, path) = made.ok_or_else(|| {
                 Error::conflict("limit_reached", "You already have as many rooms as allowed.")
             })?;
@@ -232,12 +234,27 @@ impl Rules {
         .await
     }
 
-    /// The creator removes a member, or a member leaves; their sockets in this room are closed.
+    /// The creator removes a member, or a member leaves, unless this form did so before; their sockets in
+    /// this room are closed.
     pub async fn remove_member(
         self: &Arc<Self>,
         viewer: Arc<Viewer>,
         room_id: ChatId,
         user: UserId,
+        act: Option<ActName>,
+    ) -> Result<()> {
+        match self.end_membership(viewer, room_id, user, act).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.made_before(act, error).await.map(drop),
+        }
+    }
+
+    async fn end_membership(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        room_id: ChatId,
+        user: UserId,
+        act: Option<ActName>,
     ) -> Result<()> {
         let creator = self.store.room_creator(viewer.user_id, room_id).await?;
         let creator = creator.ok_or_else(Error::not_found)?;
@@ -256,7 +273,7 @@ impl Rules {
             let mut tries = 0;
             let removing = || {
                 tries += 1;
-                rules.store.remove_member(room_id, user)
+                rules.store.remove_member(room_id, user, act)
             };
             let removed = change_patiently(removing).await;
             // If the answer was lost and the user is now found gone, that attempt removed them.

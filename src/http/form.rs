@@ -1,12 +1,16 @@
 //! Forms of our own pages: their fields, and the token that proves that one of our pages sent them
 //! (against cross-site request forgery).
 //!
+//! A page's token is also the name of its forms: it is another one on each page that is shown, so a form
+//! that comes with the same token and the same fields is the same one, sent twice (`Form::act`). No
+//! form needs a field for that.
+//!
 //! A token belongs to one session or, before there is one, to one browser. It is masked differently
 //! for each page, because pages are compressed together with what other people wrote, and the
 //! compressed length must not reveal it (BREACH).
 
 use crate::error::{Error, Result};
-use crate::ids::ID_MAX;
+use crate::ids::{ActName, ID_MAX};
 use crate::message::SessionId;
 use crate::os::random;
 use base64::Engine;
@@ -61,15 +65,24 @@ impl FormKey {
     }
 
     fn bytes(&self, holder: TokenHolder<'_>) -> [u8; TOKEN_BYTES] {
-        let mac = match holder {
+        let mut bytes = [0; TOKEN_BYTES];
+        bytes.copy_from_slice(&self.of(holder).finalize().into_bytes()[..TOKEN_BYTES]);
+        bytes
+    }
+
+    /// What names an act is useless for guessing the fields, of which a password may be one.
+    fn act(&self, holder: TokenHolder<'_>, path: &str, body: &[u8]) -> ActName {
+        let mac = self.of(holder).chain_update(b" act ").chain_update(path).chain_update(b" ");
+        ActName(mac.chain_update(body).finalize().into_bytes().into())
+    }
+
+    fn of(&self, holder: TokenHolder<'_>) -> Hmac<Sha256> {
+        match holder {
             TokenHolder::Session(session) => {
                 self.0.clone().chain_update(b"session").chain_update(session.0)
             }
             TokenHolder::Door(cookie) => self.0.clone().chain_update(b"door").chain_update(cookie),
-        };
-        let mut bytes = [0; TOKEN_BYTES];
-        bytes.copy_from_slice(&mac.finalize().into_bytes()[..TOKEN_BYTES]);
-        bytes
+        }
     }
 }
 
@@ -83,14 +96,25 @@ pub fn fresh_name() -> Result<String> {
 }
 
 /// What was filled in.
-pub struct Form(Vec<(String, String)>);
+pub struct Form {
+    fields: Vec<(String, String)>,
+    /// The name of what it does.
+    pub act: ActName,
+}
 
 impl Form {
     /// Refused unless one of our pages, shown to this holder, sent it.
-    pub fn of(body: &[u8], key: &FormKey, holder: Option<TokenHolder<'_>>) -> Result<Self> {
-        let form = Self(form_urlencoded::parse(body).into_owned().collect());
+    pub fn of(
+        path: &str,
+        body: &[u8],
+        key: &FormKey,
+        holder: Option<TokenHolder<'_>>,
+    ) -> Result<Self> {
+        let fields: Vec<_> = form_urlencoded::parse(body).into_owned().collect();
         match holder {
-            Some(holder) if key.fits(holder, form.get(FIELD)) => Ok(form),
+            Some(holder) if key.fits(holder, value(&fields, FIELD)) => {
+                Ok(Self { fields, act: key.act(holder, path, body) })
+            }
             Some(_) | None => Err(Error::forbidden(
                 "bad_form_token",
                 "This page was open for too long, or cookies are off. Go back, reload it and try again.",
@@ -99,7 +123,7 @@ impl Form {
     }
 
     fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+        value(&self.fields, name)
     }
 
     /// A field as it was typed; forms send line breaks as CRLF.
@@ -111,6 +135,10 @@ impl Form {
     pub fn id(&self, name: &str) -> i64 {
         self.get(name).parse().ok().filter(|id| (0..=ID_MAX).contains(id)).unwrap_or(0)
     }
+}
+
+fn value<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
+    fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
 }
 
 #[cfg(test)]
@@ -138,10 +166,17 @@ mod tests {
         let door = TokenHolder::Door("d");
         let token = key.token(door).expect("randomness");
         let body = format!("form_token={token}&content=a%0D%0Ab+%26&user_id=7&seq=-1");
-        let form = Form::of(body.as_bytes(), &key, Some(door)).expect("our own form");
+        let of = |path, body: &str, holder| Form::of(path, body.as_bytes(), &key, holder);
+        let form = of("/general", &body, Some(door)).expect("our own form");
         assert_eq!(form.text("content"), "a\nb &");
         assert_eq!((form.id("user_id"), form.id("seq"), form.id("absent")), (7, 0, 0));
-        assert!(Form::of(body.as_bytes(), &key, None).is_err());
-        assert!(Form::of(b"content=a", &key, Some(door)).is_err());
+        assert!(of("/general", &body, None).is_err());
+        assert!(of("/general", "content=a", Some(door)).is_err());
+        let act = |path, body: &str| of(path, body, Some(door)).expect("our own form").act;
+        assert_eq!(act("/general", &body), form.act, "sent twice");
+        let another = body.replace(&token, &key.token(door).expect("randomness"));
+        assert_ne!(act("/general", &another), form.act, "of another page");
+        assert_ne!(act("/general", &body.replace("=7", "=8")), form.act);
+        assert_ne!(act("/rooms", &body), form.act);
     }
 }

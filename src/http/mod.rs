@@ -271,7 +271,7 @@ async fn answer(
     let call = Call { app: Arc::clone(app), caller, viewer, headers, query, body };
     let answering = match route.handler {
         Handler::Call(run) => run(&call, &mut path),
-        Handler::Form(run) => run(&call, call.form(route.access)?, &mut path),
+        Handler::Form(run) => run(&call, call.form(route.access, parts.uri.path())?, &mut path),
         // Already upgraded above.
         Handler::Socket(_) => return Err(Error::not_found()),
     };

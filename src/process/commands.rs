@@ -31,7 +31,8 @@ pub async fn add_user(
         Password::parse(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
     with_rules(config, None, async |rules| {
         let signup = Signup { username, password, email };
-        let user_id = rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into()).await?;
+        let user_id =
+            rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into(), None).await?;
         Ok(format!("{name} is user {user_id}\n"))
     })
     .await

@@ -1,12 +1,14 @@
 //! The table `chat_rooms`: rooms, their creators, and their invite links.
 
+use super::acts::{done_in, made_in};
 use super::room_members::MemberState;
 use super::transactions::{changed_in, maybe_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::error::{Error, Result};
-use crate::ids::{ChatId, UserId};
+use crate::ids::{ActName, ChatId, UserId};
 use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 
 /// A room as its members see it.
 #[derive(Debug)]
@@ -34,17 +36,23 @@ pub struct RoomInvite {
 }
 
 impl Store {
-    /// `None` if the creator already has as many rooms as allowed. `link` makes the invite link's path
-    /// from the room's id.
+    /// `None` if the creator already has as many rooms as allowed; with an act that has been done, the room
+    /// that it made. `link` makes the invite link's path from the room's id.
     pub async fn insert_room(
         &self,
         creator: UserId,
         name: &str,
         description: &str,
         link: impl FnOnce(ChatId) -> String,
+        act: Option<ActName>,
     ) -> Result<Option<(ChatId, String)>> {
         self.in_transaction(WriteKind::Content, async |transaction| {
             maybe_in(transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
+            if let Some(made) = made_in(transaction, act).await? {
+                let params: [&(dyn ToSql + Sync); 2] = [&creator.0, &made];
+                let row = maybe_in(transaction, sql!("chat_rooms/find"), &params).await?;
+                return Ok(row.map(|row| (ChatId(made), row.get("invite_link"))));
+            }
             let counts = maybe_in(transaction, sql!("chat_rooms/count"), &[&creator.0]).await?;
             if counts.is_some_and(|row| {
                 row.get::<_, i64>("created") >= ROOMS_PER_CREATOR_MAX
@@ -62,6 +70,7 @@ impl Store {
                 &[&room_id.0, &creator.0, &name, &description, &invite_link],
             )
             .await?;
+            done_in(transaction, act, room_id.0).await?;
             Ok(Some((room_id, invite_link)))
         })
         .await

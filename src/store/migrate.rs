@@ -24,6 +24,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_one_folding", include_str!("../../sql/migrations/0006_one_folding.sql")),
     ("0007_begun_by", include_str!("../../sql/migrations/0007_begun_by.sql")),
     ("0008_copies", include_str!("../../sql/migrations/0008_copies.sql")),
+    ("0009_acts", include_str!("../../sql/migrations/0009_acts.sql")),
 ];
 
 /// Which version a database is at.

@@ -4,6 +4,7 @@
 //! values. Called by `chat`. Knows nothing of connected users, JSON or HTTP.
 
 mod absence;
+mod acts;
 mod chat_rooms;
 mod chats;
 pub(crate) mod connect;

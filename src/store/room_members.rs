@@ -1,9 +1,10 @@
 //! The table `room_members`: who asked to join a room, who was let in, and who was not.
 
+use super::acts::done_in;
 use super::transactions::{changed_in, maybe_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::error::{Error, Result};
-use crate::ids::{ChatId, Seq, UserId};
+use crate::ids::{ActName, ChatId, Seq, UserId};
 use crate::limits::{REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -205,12 +206,20 @@ impl Store {
 
     /// Ends a membership under the chat's lock, so that no message of theirs slips in afterwards.
     /// False if they were not a member.
-    pub async fn remove_member(&self, room_id: ChatId, user: UserId) -> Result<bool> {
+    pub async fn remove_member(
+        &self,
+        room_id: ChatId,
+        user: UserId,
+        act: Option<ActName>,
+    ) -> Result<bool> {
         self.in_transaction(WriteKind::Upkeep, async |transaction| {
             lock_chat(transaction, room_id).await?;
             let params: [&(dyn ToSql + Sync); 2] = [&room_id.0, &user.0];
-            let removed = changed_in(transaction, sql!("room_members/remove"), &params).await?;
-            Ok(removed == 1)
+            let removed = changed_in(transaction, sql!("room_members/remove"), &params).await? == 1;
+            if removed {
+                done_in(transaction, act, 0).await?;
+            }
+            Ok(removed)
         })
         .await
     }

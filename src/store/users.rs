@@ -1,9 +1,10 @@
 //! The table `users`: accounts.
 
+use super::acts::done_in;
 use super::transactions::{changed_in, rows_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::error::Result;
-use crate::ids::UserId;
+use crate::ids::{ActName, UserId};
 use crate::limits::NAME_PART_CHARS_MAX;
 use crate::message::SessionId;
 use crate::text::{Folded, Login};
@@ -36,6 +37,7 @@ pub struct NewUser<'a> {
     pub username: &'a str,
     pub email: &'a str,
     pub password_hash: &'a str,
+    pub act: Option<ActName>,
 }
 
 /// A new password for a user, who keeps one session.
@@ -44,12 +46,15 @@ pub struct PasswordChange<'a> {
     pub old_hash: &'a str,
     pub new_hash: &'a str,
     pub session: SessionId,
+    pub act: Option<ActName>,
 }
 
 impl Store {
     /// `None` if the name or the address is taken, even by somebody signing up at the same moment.
     pub async fn insert_user(&self, user: NewUser<'_>) -> Result<Option<UserId>> {
-        let params: [&(dyn ToSql + Sync); 3] = [&user.username, &user.email, &user.password_hash];
+        let act = user.act.as_ref().map(|act| act.0.as_slice());
+        let params: [&(dyn ToSql + Sync); 4] =
+            [&user.username, &user.email, &user.password_hash, &act];
         let rows = self.written(WriteKind::Content, sql!("users/insert"), &params).await?;
         Ok(rows.first().map(|row| UserId(row.get("id"))))
     }
@@ -113,12 +118,13 @@ impl Store {
         &self,
         change: PasswordChange<'_>,
     ) -> Result<Option<Vec<SessionId>>> {
-        let PasswordChange { user_id, old_hash, new_hash, session } = change;
+        let PasswordChange { user_id, old_hash, new_hash, session, act } = change;
         self.in_transaction(WriteKind::Upkeep, async |transaction| {
             let params: [&(dyn ToSql + Sync); 3] = [&user_id.0, &old_hash, &new_hash];
             if changed_in(transaction, sql!("users/set_password"), &params).await? == 0 {
                 return Ok(None);
             }
+            done_in(transaction, act, 0).await?;
             let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &session.text()];
             let rows = rows_in(transaction, sql!("sessions/revoke_others"), &params).await?;
             Ok(Some(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect()))

@@ -17,6 +17,7 @@ mod fairness;
 mod faults;
 mod files;
 mod floods;
+mod forms;
 mod frames;
 mod full_disks;
 mod history;

@@ -68,7 +68,35 @@ impl Browser {
         self.post(path, &token, fields).await
     }
 
-    async fn post(&mut self, path: &str, token: &str, fields: &[(&str, &str)]) -> Answer {
+    /// The same, by two clicks: both are under way at once.
+    pub(crate) async fn submit_twice(
+        &mut self,
+        page: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> [Answer; 2] {
+        let token = form_token(&self.get(page).await.text);
+        let mut fields = fields.to_vec();
+        fields.push(("form_token", &token));
+        let click = || self.nobody.send(self.request(Method::POST, path).form(&fields));
+        let (one, other) = tokio::join!(click(), click());
+        // And once more when both are done, as a reload sends it.
+        let again = click().await;
+        assert_eq!(again.headers.get("location"), other.headers.get("location"), "{}", again.text);
+        [one, other]
+    }
+
+    /// What proves that a form is of this page.
+    pub(crate) async fn token(&mut self, page: &str) -> String {
+        form_token(&self.get(page).await.text)
+    }
+
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        token: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let mut fields = fields.to_vec();
         fields.push(("form_token", token));
         // As browsers do if a page sends no referrer.
@@ -82,7 +110,7 @@ fn form_token(html: &str) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-fn location(answer: &Answer) -> &str {
+pub(crate) fn location(answer: &Answer) -> &str {
     assert_eq!(answer.status, 303, "{}", answer.text);
     answer.headers["location"].to_str().unwrap()
 }

@@ -19,7 +19,7 @@ pub async fn sign_up(call: &Call) -> Result<Answer> {
     let email = fields.check("email", Email::parse(&email));
     let ((username, password), email) = fields.finish_with(username.zip(password).zip(email))?;
     let signup = Signup { username, password, email };
-    let user_id = call.app.rules.sign_up(signup, call.caller.subnet()).await?;
+    let user_id = call.app.rules.sign_up(signup, call.caller.subnet(), None).await?;
     Ok(respond::created(&json!({"message": "User created", "user_id": user_id})))
 }
 
@@ -75,7 +75,7 @@ pub async fn change_password(call: &Call) -> Result<Answer> {
     let new = fields.check("new_password", Password::parse(&new));
     let (current, new) = fields.finish_with(current.zip(new))?;
     let (viewer, from) = (call.viewer()?, call.caller.subnet());
-    call.app.rules.change_password(viewer, current, new, from).await?;
+    call.app.rules.change_password(viewer, (current, new), from, None).await?;
     Ok(respond::no_content())
 }
 

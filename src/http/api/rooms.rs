@@ -16,7 +16,8 @@ pub async fn create(call: &Call) -> Result<Answer> {
     let name = fields.check("name", RoomName::parse(&name));
     let description = fields.check("description", RoomDescription::parse(&description));
     let (name, description) = fields.finish_with(name.zip(description))?;
-    let (room_id, path) = call.app.rules.create_room(call.viewer()?, name, description).await?;
+    let (room_id, path) =
+        call.app.rules.create_room(call.viewer()?, name, description, None).await?;
     let invite_link = invite_link(call, &path);
     Ok(respond::created(&json!({"room_id": room_id, "invite_link": invite_link})))
 }
@@ -70,6 +71,6 @@ pub async fn rotate(call: &Call, room_id: ChatId) -> Result<Answer> {
 }
 
 pub async fn remove(call: &Call, room_id: ChatId, user_id: UserId) -> Result<Answer> {
-    call.app.rules.remove_member(call.viewer()?, room_id, user_id).await?;
+    call.app.rules.remove_member(call.viewer()?, room_id, user_id, None).await?;
     Ok(respond::no_content())
 }

@@ -97,7 +97,8 @@ pub async fn create_room(call: &Call, form: Form) -> Result<Answer> {
             return page(call, StatusCode::UNPROCESSABLE_ENTITY, forms).await;
         }
     };
-    match call.app.rules.create_room(call.viewer()?, name, description).await {
+    let act = Some(form.act);
+    match call.app.rules.create_room(call.viewer()?, name, description, act).await {
         Ok((room_id, _)) => {
             Ok(respond::see_other(&format!("{}#panel", views::href(ChatType::Room, room_id))))
         }

@@ -34,14 +34,14 @@ impl Call {
     /// The form's fields, if one of our pages that was shown to the caller sent it. If the route does
     /// not require a user, the form belongs to the browser, even if somebody has signed in in another
     /// tab in the meantime.
-    pub(super) fn form(&self, access: Access) -> Result<Form> {
+    pub(super) fn form(&self, access: Access, path: &str) -> Result<Form> {
         let holder = match access {
             Access::User => Some(TokenHolder::Session(self.viewer()?.session)),
             Access::Anyone | Access::OptionalUser | Access::Probe | Access::Operator => {
                 self.cookie(Cookie::Door).map(TokenHolder::Door)
             }
         };
-        Form::of(&self.body, &self.app.form_key, holder)
+        Form::of(path, &self.body, &self.app.form_key, holder)
     }
 }
 

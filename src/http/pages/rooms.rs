@@ -70,7 +70,8 @@ pub async fn deny(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
 }
 
 pub async fn remove(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
-    call.app.rules.remove_member(call.viewer()?, room_id, UserId(form.id("user_id"))).await?;
+    let (member, act) = (UserId(form.id("user_id")), Some(form.act));
+    call.app.rules.remove_member(call.viewer()?, room_id, member, act).await?;
     Ok(respond::see_other(&panel_of(room_id)))
 }
 
@@ -79,10 +80,10 @@ pub async fn rotate(call: &Call, room_id: ChatId, _form: Form) -> Result<Answer>
     Ok(respond::see_other(&panel_of(room_id)))
 }
 
-pub async fn leave(call: &Call, room_id: ChatId, _form: Form) -> Result<Answer> {
+pub async fn leave(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {
     let viewer = call.viewer()?;
     let user_id = viewer.user_id;
-    call.app.rules.remove_member(viewer, room_id, user_id).await?;
+    call.app.rules.remove_member(viewer, room_id, user_id, Some(form.act)).await?;
     Ok(respond::see_other("/"))
 }
 

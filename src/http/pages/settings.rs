@@ -62,7 +62,8 @@ pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
         }
     };
     let from = call.caller.subnet();
-    match call.app.rules.change_password(call.viewer()?, current, new, from).await {
+    let (passwords, act) = ((current, new), Some(form.act));
+    match call.app.rules.change_password(call.viewer()?, passwords, from, act).await {
         Ok(()) => Ok(respond::see_other("/settings?password=changed#password-title")),
         Err(error) => {
             let refusal = refusal(error)?;

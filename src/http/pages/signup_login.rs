@@ -83,7 +83,7 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
             return signup(call, status, next, username, email, faults);
         }
     };
-    match call.app.rules.sign_up(made, call.caller.subnet()).await {
+    match call.app.rules.sign_up(made, call.caller.subnet(), Some(form.act)).await {
         Ok(user_id) => {
             let lifetime = call.app.terms.token_lifetime;
             let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
