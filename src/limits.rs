@@ -76,6 +76,8 @@ pub const LAST_LINE_CHARS_READ: i32 = 4 * LAST_LINE_CHARS_MAX as i32;
 pub const LAST_LINE_CHARS_MAX: usize = 100;
 /// Requests to join, above the page; answering them brings up the next ones.
 pub const OPEN_REQUESTS_SHOWN: i64 = 20;
+/// Rooms in the list that one has asked to join; when some have answered, the next ones are there.
+pub const ASKED_SHOWN: i64 = 20;
 /// Members of a room in its panel, and likewise users who were denied.
 pub const MEMBERS_SHOWN: i64 = 200;
 pub const DENIED_SHOWN: i64 = 50;
@@ -279,6 +281,8 @@ pub const LOGIN_FAILURES_FROM_AFAR: Rate = Rate::new(100, Duration::from_millis(
 pub const LOGINS_REGARDLESS: Rate = Rate::new(1, Duration::from_secs(10));
 pub const SIGNUPS_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(60));
 pub const INVITE_TRIES_PER_USER: Rate = Rate::new(10, Duration::from_secs(6));
+/// By visitors who are not signed in, of whom a whole house may have one address.
+pub const INVITE_TRIES_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(3));
 /// Rooms and private chats that a user makes: each is a row that is never deleted.
 pub const NEW_CHATS_PER_USER: Rate = Rate::new(20, Duration::from_secs(60));
 /// Searches for people: a suggestion comes with each key that is typed.

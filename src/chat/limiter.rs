@@ -4,9 +4,9 @@
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::limits::{
-    INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS,
-    LOGIN_FAILURES_PER_PAIR, LOGINS_REGARDLESS, MESSAGE_BYTES_RATE, MESSAGE_RATE,
-    NEW_CHATS_PER_USER, RATE_KEYS_MAX, Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
+    INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR,
+    LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, LOGINS_REGARDLESS, MESSAGE_BYTES_RATE,
+    MESSAGE_RATE, NEW_CHATS_PER_USER, RATE_KEYS_MAX, Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
 };
 use crate::subnet::{Site, Subnet};
 use parking_lot::Mutex;
@@ -26,6 +26,7 @@ pub enum Key {
     NewChats(UserId),
     Searches(UserId),
     Invites(UserId),
+    InvitesFrom(Subnet),
     Signups(Subnet),
     LoginFailures(Subnet),
     /// An account from one subnet.
@@ -44,6 +45,7 @@ impl Key {
             Self::NewChats(_) => NEW_CHATS_PER_USER,
             Self::Searches(_) => SEARCHES_PER_USER,
             Self::Invites(_) => INVITE_TRIES_PER_USER,
+            Self::InvitesFrom(_) => INVITE_TRIES_PER_ADDRESS,
             Self::Signups(_) => SIGNUPS_PER_ADDRESS,
             Self::LoginFailures(_) => LOGIN_FAILURES_PER_ADDRESS,
             Self::LoginFailuresOf(_, _) => LOGIN_FAILURES_PER_PAIR,

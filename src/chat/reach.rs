@@ -18,6 +18,11 @@ impl Rules {
         self.general.get_or_try_init(|| self.store.general_chat()).await.copied()
     }
 
+    /// How a user stands in a chat; `None` if it is out of their reach.
+    pub async fn standing(&self, user_id: UserId, chat_id: ChatId) -> Result<Option<Standing>> {
+        self.store.standing(user_id, chat_id).await
+    }
+
     /// The viewer's standing in the one chat of a single-chat socket, if the chat is within reach and
     /// of this kind.
     pub async fn reach(

@@ -4,13 +4,14 @@ use super::limiter::{Key, TOO_MANY_NEW_CHATS};
 use super::{Rules, change_patiently};
 use crate::error::{Error, Result};
 use crate::ids::{ActName, ChatId, UserId};
-use crate::limits::{OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
+use crate::limits::{ASKED_SHOWN, OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
 use crate::message::Viewer;
 use crate::os::random;
 use crate::registry::UserEvent;
 use crate::store::{
-    Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,
+    AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,
 };
+use crate::subnet::Subnet;
 use crate::text::{self, RoomDescription, RoomName};
 use crate::wire::{MembersEvent, ServerFrame, UserJson, text_frame};
 use base64::Engine;
@@ -39,6 +40,9 @@ impl<T> Listed<T> {
         Self { rows, next }
     }
 }
+
+/// What no user has as their id.
+const NOBODY: UserId = UserId(0);
 
 const TOO_MANY_TRIES: &str = "Too many wrong invite links; wait a moment and try again.";
 
@@ -90,8 +94,28 @@ impl Rules {
 
     /// What an invite link shows; a wrong code looks like an unknown room.
     pub async fn invite(&self, viewer: &Viewer, room_id: ChatId, code: &str) -> Result<RoomInvite> {
-        let counted = self.limiter.count(&[Key::Invites(viewer.user_id)], TOO_MANY_TRIES)?;
-        let invite = self.store.invite(viewer.user_id, room_id).await?;
+        self.invite_shown(Key::Invites(viewer.user_id), viewer.user_id, room_id, code).await
+    }
+
+    /// The same for somebody who is not signed in.
+    pub async fn invite_at_the_door(
+        &self,
+        from: Subnet,
+        room_id: ChatId,
+        code: &str,
+    ) -> Result<RoomInvite> {
+        self.invite_shown(Key::InvitesFrom(from), NOBODY, room_id, code).await
+    }
+
+    async fn invite_shown(
+        &self,
+        key: Key,
+        user_id: UserId,
+        room_id: ChatId,
+        code: &str,
+    ) -> Result<RoomInvite> {
+        let counted = self.limiter.count(&[key], TOO_MANY_TRIES)?;
+        let invite = self.store.invite(user_id, room_id).await?;
         let path = text::invite_path(room_id, code);
         let fits =
             |invite: &RoomInvite| bool::from(invite.invite_link.as_bytes().ct_eq(path.as_bytes()));
@@ -176,6 +200,11 @@ impl Rules {
         first: Option<ChatId>,
     ) -> Result<Vec<OpenRequest>> {
         self.store.open_requests(viewer.user_id, first, OPEN_REQUESTS_SHOWN).await
+    }
+
+    /// The rooms whose creators have not answered the viewer yet, as many as a page shows.
+    pub async fn asked(&self, viewer: &Viewer) -> Result<Vec<AskedRoom>> {
+        self.store.asked(viewer.user_id, ASKED_SHOWN).await
     }
 
     /// Lets in a user who asked, even one who was denied before.

@@ -27,7 +27,9 @@ pub async fn of(
 ) -> Result<Bytes> {
     let is_json = is_type(headers, "application/json");
     match kind {
-        Kind::Empty | Kind::Page | Kind::PageData | Kind::Socket => return Ok(Bytes::new()),
+        Kind::Empty | Kind::Page | Kind::Door | Kind::PageData | Kind::Socket => {
+            return Ok(Bytes::new());
+        }
         Kind::Json if !is_json => {
             return Err(unsupported("Send the body as application/json."));
         }

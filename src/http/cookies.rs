@@ -3,7 +3,7 @@
 //! Browsers share cookies between the ports of a host, so each instance has names of its own, made from its
 //! key. Over https they begin with `__Host-`, which keeps sibling domains from planting one (RFC 6265bis,
 //! 4.1.3.2). What they contain is up to the callers: `guard` (the session) and `pages` (form tokens, the
-//! theme).
+//! theme, the last chat).
 
 use super::header_parts::parts;
 use super::respond::Answer;
@@ -20,6 +20,8 @@ pub enum Cookie {
     /// Tells browsers apart before anybody has signed in.
     Door,
     Theme,
+    /// The chat in which this browser was last.
+    LastChat,
 }
 
 impl Cookie {
@@ -28,9 +30,13 @@ impl Cookie {
             Self::Session => "session",
             Self::Door => "door",
             Self::Theme => "theme",
+            Self::LastChat => "chat",
         }
     }
 }
+
+/// Browsers keep a cookie for at most 400 days (RFC 6265bis).
+pub const KEPT_SECS: u64 = 400 * 24 * 60 * 60;
 
 /// The cookies of this instance.
 #[derive(Debug, Clone)]

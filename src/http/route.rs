@@ -42,11 +42,11 @@ impl Access {
         }
     }
 
-    /// Whether visitors have to sign in first.
-    pub fn needs_user(self) -> bool {
+    /// Whether the handler knows who asks, if anybody is signed in.
+    pub fn knows_user(self) -> bool {
         match self {
-            Self::User => true,
-            Self::Anyone | Self::OptionalUser | Self::Probe | Self::Operator => false,
+            Self::User | Self::OptionalUser => true,
+            Self::Anyone | Self::Probe | Self::Operator => false,
         }
     }
 }
@@ -65,6 +65,8 @@ pub enum Kind {
     /// Nothing is sent; the answer is HTML, even if it is a refusal. A user who is not signed in is
     /// redirected to the login page.
     Page,
+    /// A page at which one signs in: it is answered as `Page`, but nobody is redirected to it afterwards.
+    Door,
     /// What the form of a page sends, with its token; answered as `Page`.
     Form,
     /// Nothing is sent; the answer is JSON for a page's script, but a refusal is that of a `Page`.
@@ -75,7 +77,7 @@ impl Kind {
     /// Whether the callers are people who see pages.
     pub fn is_of_pages(self) -> bool {
         match self {
-            Self::Page | Self::Form | Self::PageData => true,
+            Self::Page | Self::Door | Self::Form | Self::PageData => true,
             Self::Empty | Self::Json | Self::JsonOrForm | Self::OptionalJson | Self::Socket => {
                 false
             }
@@ -183,7 +185,7 @@ impl Route {
         let is_plain = address.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         let found = Self::find(&Method::GET, path);
         is_plain
-            && found.is_ok_and(|(route, _)| route.kind == Kind::Page && route.access.needs_user())
+            && found.is_ok_and(|(route, _)| route.kind == Kind::Page && route.access.knows_user())
     }
 
     /// `HEAD` is answered like `GET` without the body; a socket has no `HEAD`.

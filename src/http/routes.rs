@@ -62,9 +62,9 @@ routes! {
     GET     /assets/{asset}, Anyone,   Empty, pages::asset(call, asset);
 
     // Pages.
-    GET  /signup,                      OptionalUser, Page,     pages::signup_login::show_signup(call);
+    GET  /signup,                      OptionalUser, Door,     pages::signup_login::show_signup(call);
     POST /signup,                      OptionalUser, Form,     pages::signup_login::sign_up(call, form);
-    GET  /login,                       OptionalUser, Page,     pages::signup_login::show_login(call);
+    GET  /login,                       OptionalUser, Door,     pages::signup_login::show_login(call);
     POST /login,                       OptionalUser, Form,     pages::signup_login::log_in(call, form);
     POST /logout,                      User,         Form,     pages::signup_login::log_out(call, form);
     GET  /,                            User,         Page,     pages::dashboard::show(call);
@@ -85,7 +85,7 @@ routes! {
     POST /room/{room_id}/remove,       User,         Form,     pages::rooms::remove(call, room_id, form);
     POST /room/{room_id}/rotate,       User,         Form,     pages::rooms::rotate(call, room_id, form);
     POST /room/{room_id}/leave,        User,         Form,     pages::rooms::leave(call, room_id, form);
-    GET  /chats/room/{room_id}/invite, User,         Page,     pages::invite::show(call, room_id);
+    GET  /chats/room/{room_id}/invite, OptionalUser, Page,     pages::invite::show(call, room_id);
     POST /chats/room/{room_id}/invite, User,         Form,     pages::invite::ask(call, room_id, form);
     GET  /requests,                    User,         PageData, pages::rooms::open_requests(call);
     GET  /settings,                    User,         Page,     pages::settings::show(call);

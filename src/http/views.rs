@@ -69,6 +69,8 @@ pub struct LoginPage {
     pub username: String,
     /// Why the login was refused.
     pub fault: Option<String>,
+    /// Whether they were signed in until now.
+    pub ended: bool,
     /// Where to sign up instead; see `door`.
     pub signup_href: String,
 }
@@ -101,6 +103,12 @@ impl Page for SignupPage {
     const TEMPLATE: &'static str = "signup.html";
 }
 
+/// The part of the query that says that a session has ended.
+pub const ENDED: &str = "ended";
+
+/// The part of the query of a chat's page that asks for a welcome.
+pub const WELCOME: &str = "welcome";
+
 /// The URL of `/login` or `/signup` that leads to `next` afterwards.
 pub fn door(path: &str, next: &str) -> String {
     if next == "/" {
@@ -121,6 +129,8 @@ pub struct Shell {
     pub general: ChatLine,
     pub private_chats: Vec<ChatLine>,
     pub rooms: Vec<ChatLine>,
+    /// The rooms whose creators have not answered the viewer yet.
+    pub asked: Vec<AskedRoomView>,
     /// Open requests to the viewer's own rooms, oldest first.
     pub requests: Vec<JoinRequestView>,
     /// The history's epoch, with which the page's socket resumes.
@@ -136,6 +146,13 @@ impl Shell {
         let mut lines = lines.chain(&mut self.private_chats).chain(&mut self.rooms);
         lines.find(|line| line.chat_id == chat_id.0)
     }
+}
+
+/// A room that the viewer asks to join.
+#[derive(Debug, Serialize)]
+pub struct AskedRoomView {
+    pub room_id: i64,
+    pub name: String,
 }
 
 /// A user who asks to join one of the viewer's rooms.
@@ -196,6 +213,8 @@ pub struct ChatPage {
     pub composer: Composer,
     /// The room's panel; `None` for other kinds of chat.
     pub panel: Option<RoomPanel>,
+    /// Whether the viewer has just come in and has nobody to talk to yet.
+    pub welcome: bool,
 }
 
 impl Page for ChatPage {
@@ -223,6 +242,22 @@ pub struct InvitePage {
     pub members: i64,
     pub code: String,
     pub standing: InviteStanding,
+}
+
+/// The same for somebody who is not signed in.
+#[derive(Debug, Serialize)]
+pub struct InviteDoorPage {
+    pub base: Base,
+    pub room_name: String,
+    pub description: String,
+    pub creator: Person,
+    pub members: i64,
+    pub signup_href: String,
+    pub login_href: String,
+}
+
+impl Page for InviteDoorPage {
+    const TEMPLATE: &'static str = "invite_door.html";
 }
 
 /// The viewer's state in the room that they are invited to.

@@ -35,7 +35,9 @@ pub use messages::{
 pub use migrate::MigrateError;
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
-pub use room_members::{Decided, JoinRequest, Member, MemberState, OpenRequest, Requested};
+pub use room_members::{
+    AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested,
+};
 pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
 pub use users::{LoginRecord, NewUser, PasswordChange, User, UserAndHash};

@@ -38,6 +38,12 @@ pub struct OpenRequest {
     pub username: String,
 }
 
+/// A room that a user asked to join, and whose creator has not answered.
+pub struct AskedRoom {
+    pub room_id: ChatId,
+    pub name: String,
+}
+
 /// What became of a request to join.
 pub enum Requested {
     /// Asked for the first time.
@@ -137,6 +143,16 @@ impl Store {
             username: row.get("username"),
         };
         Ok(rows.iter().map(request).collect())
+    }
+
+    /// The rooms that this user waits for, the latest request first.
+    pub async fn asked(&self, user: UserId, limit: i64) -> Result<Vec<AskedRoom>> {
+        let rows = self.rows(sql!("room_members/asked"), &[&user.0, &limit]).await?;
+        let asked = |row: &tokio_postgres::Row| AskedRoom {
+            room_id: ChatId(row.get("room_id")),
+            name: row.get("name"),
+        };
+        Ok(rows.iter().map(asked).collect())
     }
 
     /// A user's membership state in a room; `None` if they never asked to join.

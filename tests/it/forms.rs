@@ -13,7 +13,7 @@ async fn a_second_click_on_sign_up_signs_in_to_the_same_account() {
     let mut browser = Browser::new(&server);
     let fields = [("username", "ada"), ("email", "ada@example.org"), ("password", PASSWORD)];
     for answer in browser.submit_twice("/signup", "/signup", &fields).await {
-        assert_eq!(location(&answer), "/");
+        assert_eq!(location(&answer), "/general?welcome");
         assert!(answer.headers.contains_key("set-cookie"));
     }
     // From another page it is another form, and the name is taken.

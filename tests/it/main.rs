@@ -11,6 +11,7 @@ mod conformance;
 mod conventions;
 mod conversations;
 mod crashes;
+mod entrances;
 mod epochs;
 mod events_after_faults;
 mod fairness;

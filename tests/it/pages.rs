@@ -27,7 +27,7 @@ impl Browser {
         browser
     }
 
-    async fn log_in(&mut self, name: &str, next: &str) -> Answer {
+    pub(crate) async fn log_in(&mut self, name: &str, next: &str) -> Answer {
         self.get("/login").await;
         let fields = [("username", name), ("password", PASSWORD), ("next", next)];
         self.submit("/login", "/login", &fields).await
@@ -173,7 +173,11 @@ async fn nobody_is_redirected_to_another_host() {
     server.person("ada").await;
     for foreign in ["https://evil.example/", "//evil.example", "/\\evil.example", "/login", "x"] {
         let mut browser = Browser::new(&server);
-        assert_eq!(location(&browser.log_in("ada", foreign).await), "/", "{foreign}");
+        assert_eq!(
+            location(&browser.log_in("ada", foreign).await),
+            "/general?welcome",
+            "{foreign}"
+        );
     }
 }
 
@@ -223,7 +227,7 @@ async fn a_form_from_another_site_is_refused_even_a_login() {
     let made_up = Browser::new(&server);
     assert_page(&made_up.nobody.send(post(&made_up)).await, 403);
     let ours = post(&browser).header("origin", server.url(""));
-    assert_eq!(location(&browser.nobody.send(ours).await), "/");
+    assert_eq!(location(&browser.nobody.send(ours).await), "/general?welcome");
     let json = browser.request(Method::POST, "/login").body("{}");
     assert_page(&browser.nobody.send(json.header("content-type", "application/json")).await, 415);
 }
@@ -363,8 +367,8 @@ async fn the_creator_sees_requests_on_every_page_those_of_the_room_first() {
     let open = ada.get("/requests").await.expect(200);
     let user = serde_json::json!({"user_id": bob.id, "username": "bob"});
     let of_bob = serde_json::json!({"room_id": attic, "room_name": "Attic", "user": user});
-    assert_eq!(open, serde_json::json!({"requests": [of_bob]}));
-    assert_eq!(bob.get("/requests").await.expect(200), serde_json::json!({"requests": []}));
+    assert_eq!(open, serde_json::json!({"requests": [of_bob], "asked": []}));
+    assert_eq!(bob.get("/requests").await.expect(200)["requests"], serde_json::json!([]));
     assert!(!browser.get("/settings").await.text.contains(">cyd</bdi> asks"));
 }
 

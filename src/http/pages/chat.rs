@@ -4,6 +4,7 @@ use super::refusal;
 use crate::chat::{HistoryPage, PageQuery, PageStart};
 use crate::error::{Because, Error, Refusal, Result};
 use crate::http::Call;
+use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::{Form, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, ChatLine, Composer, HistoryView};
@@ -62,9 +63,17 @@ async fn page(
     if let Some(line) = shell.as_mut().and_then(|shell| shell.line(chat_id)) {
         *line = chat.clone();
     }
+    let is_alone = |shell: &views::Shell| shell.private_chats.is_empty() && shell.rooms.is_empty();
+    let welcome = call.query.get(views::WELCOME).is_some() && shell.as_ref().is_some_and(is_alone);
     let history = view(&history, &chat, &viewer);
     let base = call.base(&viewer)?;
-    call.page(status, &views::ChatPage { base, shell, chat, history, composer, panel })
+    let page = views::ChatPage { base, shell, chat, history, composer, panel, welcome };
+    let mut answer = call.page(status, &page)?;
+    let here = chat_id.to_string();
+    if call.cookie(Cookie::LastChat) != Some(&here) {
+        call.set_cookie(&mut answer, Cookie::LastChat, &here, Some(KEPT_SECS));
+    }
+    Ok(answer)
 }
 
 /// The chat's line in the list, with all that surrounds the page unless only its part is asked for.

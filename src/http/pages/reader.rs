@@ -5,11 +5,13 @@ use super::shell;
 use crate::error::{Because, Error, Result};
 use crate::http::App;
 use crate::http::assets;
+use crate::http::cookies::Cookie;
 use crate::http::header_parts::list;
+use crate::http::public_url::Scheme;
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
 use crate::http::server::RequestBody;
-use crate::http::views::{FailurePage, Page, Theme, door};
+use crate::http::views::{ENDED, FailurePage, Page, Theme, door};
 use crate::limits::COMPRESSED_BYTES_MIN;
 use bytes::Bytes;
 use flate2::Compression;
@@ -35,12 +37,14 @@ impl Reader {
         let headers = request.headers();
         let sees_pages =
             route.map_or_else(|| prefers_html(headers), |route| route.kind.is_of_pages());
-        let needs_login = sees_pages && route.is_some_and(|route| route.access.needs_user());
+        let needs_login = sees_pages && route.is_some_and(|route| route.access.knows_user());
+        let has_cookie = |scheme| app.cookies.find(Cookie::Session, scheme, headers).is_some();
+        let was_in = has_cookie(Scheme::Http) || has_cookie(Scheme::Https);
         Self {
             theme: shell::theme(app, headers),
             takes_gzip: takes_gzip(headers),
             sees_pages,
-            login: needs_login.then(|| login(request.method(), request.uri())),
+            login: needs_login.then(|| login(request.method(), request.uri(), was_in)),
         }
     }
 
@@ -75,14 +79,20 @@ impl Reader {
     }
 }
 
-/// The login page with a way back: to the page itself, or from a form to the page that contains it.
-fn login(method: &Method, uri: &Uri) -> String {
+/// The login page with a way back: to the page itself, or from a form to the page that contains it. If they
+/// were signed in, the page says that this has ended.
+fn login(method: &Method, uri: &Uri, was_in: bool) -> String {
     let address = match uri.path_and_query() {
         Some(address) if matches!(*method, Method::GET | Method::HEAD) => address.as_str(),
         Some(_) | None => uri.path(),
     };
     let next = if Route::is_page(address) { address } else { "/" };
-    door("/login", next)
+    let login = door("/login", next);
+    match was_in {
+        true if login.contains('?') => format!("{login}&{ENDED}"),
+        true => format!("{login}?{ENDED}"),
+        false => login,
+    }
 }
 
 pub fn takes_gzip(headers: &HeaderMap) -> bool {
@@ -148,7 +158,10 @@ mod tests {
 
     #[test]
     fn after_the_login_people_are_back_where_they_were() {
-        let login = |method, uri: &str| login(&method, &uri.parse().expect("an address"));
+        let ended = |uri: &str| login(&Method::GET, &uri.parse().expect("an address"), true);
+        assert_eq!(ended("/"), "/login?ended");
+        assert_eq!(ended("/general"), "/login?next=%2Fgeneral&ended");
+        let login = |method, uri: &str| login(&method, &uri.parse().expect("an address"), false);
         assert_eq!(login(Method::GET, "/"), "/login");
         assert_eq!(login(Method::GET, "/room/9?before=5"), "/login?next=%2Froom%2F9%3Fbefore%3D5");
         assert_eq!(login(Method::POST, "/room/9"), "/login?next=%2Froom%2F9");

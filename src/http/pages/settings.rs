@@ -4,15 +4,12 @@ use super::refusal;
 use super::shell::THEME_SCHEME;
 use crate::error::Result;
 use crate::http::Call;
-use crate::http::cookies::Cookie;
+use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, Theme};
 use crate::text::{GivenPassword, Password};
 use hyper::StatusCode;
-
-/// Browsers keep a cookie for at most 400 days (RFC 6265bis).
-const THEME_SECS: u64 = 400 * 24 * 60 * 60;
 
 /// The outcome of a change of password.
 #[derive(Default)]
@@ -47,7 +44,7 @@ async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answe
 pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
     let theme = Theme::from_name(&form.text("theme")).name();
     let mut answer = respond::see_other("/settings");
-    call.app.cookies.set(&mut answer, THEME_SCHEME, Cookie::Theme, theme, Some(THEME_SECS));
+    call.app.cookies.set(&mut answer, THEME_SCHEME, Cookie::Theme, theme, Some(KEPT_SECS));
     Ok(answer)
 }
 

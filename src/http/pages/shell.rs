@@ -4,7 +4,9 @@ use crate::error::{Error, Result};
 use crate::http::cookies::Cookie;
 use crate::http::form::TokenHolder;
 use crate::http::public_url::Scheme;
-use crate::http::views::{Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme};
+use crate::http::views::{
+    AskedRoomView, Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme,
+};
 use crate::http::{App, Call};
 use crate::ids::ChatId;
 use crate::limits::{CHATS_SHOWN, LAST_LINE_CHARS_READ};
@@ -52,9 +54,10 @@ impl Call {
         current: Option<ChatId>,
     ) -> Result<Shell> {
         let chat = &self.app.rules;
-        let (overview, requests) = tokio::try_join!(
+        let (overview, requests, asked) = tokio::try_join!(
             chat.overview(viewer, None, CHATS_SHOWN, Some(LAST_LINE_CHARS_READ)),
-            chat.open_requests(viewer, current)
+            chat.open_requests(viewer, current),
+            chat.asked(viewer)
         )?;
         let (mut general, mut private_chats, mut rooms) = (None, Vec::new(), Vec::new());
         for chat in overview.chats {
@@ -73,6 +76,10 @@ impl Call {
             general: general.ok_or_else(|| Error::broken("a list of chats", "without general"))?,
             private_chats,
             rooms,
+            asked: asked
+                .into_iter()
+                .map(|asked| AskedRoomView { room_id: asked.room_id.0, name: asked.name })
+                .collect(),
             requests: requests
                 .into_iter()
                 .map(|request| JoinRequestView {

@@ -11,7 +11,9 @@ use crate::http::cookies::Cookie;
 use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
-use crate::http::views::{LoginPage, SignupFaults, SignupPage, door};
+use crate::http::views::{ENDED, LoginPage, SignupFaults, SignupPage, WELCOME, door, href};
+use crate::ids::{ChatId, UserId};
+use crate::message::ChatType;
 use crate::text::{Email, GivenPassword, Password, Username};
 use hyper::StatusCode;
 
@@ -54,7 +56,7 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
     let from = call.caller.subnet();
     let credentials = Credentials { username: username.clone(), password, user_agent, from };
     match call.app.rules.log_in(credentials).await {
-        Ok(token) => Ok(signed_in(call, &token, &next).await),
+        Ok(token) => Ok(signed_in(call, &token, next).await),
         Err(error) => {
             let refusal = refusal(error)?;
             let fault = refusal.detail.to_string();
@@ -89,7 +91,7 @@ pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
             let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
             let begun =
                 call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);
-            Ok(signed_in(call, &begun.await?, &next).await)
+            Ok(signed_in(call, &begun.await?, next).await)
         }
         Err(error) => {
             let refusal = refusal(error)?;
@@ -115,12 +117,28 @@ pub async fn log_out(call: &Call, _form: Form) -> Result<Answer> {
     Ok(answer)
 }
 
-async fn signed_in(call: &Call, token: &Token, next: &str) -> Answer {
+async fn signed_in(call: &Call, token: &Token, next: String) -> Answer {
     call.end_replaced_session().await;
-    let mut answer = respond::see_other(next);
+    let next = if next == "/" { first_page(call, token.user_id).await } else { next };
+    let mut answer = respond::see_other(&next);
     let seconds = Some(token.expires_in.as_secs());
     call.set_cookie(&mut answer, Cookie::Session, &token.access_token, seconds);
     answer
+}
+
+/// The conversation in which this browser was last, if it is one of this user's; else the general chat, with
+/// a welcome.
+async fn first_page(call: &Call, user_id: UserId) -> String {
+    let last = call.cookie(Cookie::LastChat).and_then(ChatId::parse);
+    let standing = match last {
+        // If it cannot be read, that is no reason to refuse the login.
+        Some(chat_id) => call.app.rules.standing(user_id, chat_id).await.ok().flatten(),
+        None => None,
+    };
+    match standing.filter(|standing| standing.chat_type != ChatType::General) {
+        Some(standing) => href(standing.chat_type, standing.chat_id),
+        None => format!("/general?{WELCOME}"),
+    }
 }
 
 fn login(
@@ -132,7 +150,8 @@ fn login(
 ) -> Result<Answer> {
     at_the_door(call, |base| {
         let signup_href = door("/signup", &next);
-        call.page(status, &LoginPage { base, next, username, fault, signup_href })
+        let ended = call.query.get(ENDED).is_some();
+        call.page(status, &LoginPage { base, next, username, fault, ended, signup_href })
     })
 }
 
@@ -152,7 +171,7 @@ fn signup(
 
 /// A page whose forms belong to this browser. An existing cookie is kept, so that two open pages do not
 /// invalidate each other's forms.
-fn at_the_door(
+pub(super) fn at_the_door(
     call: &Call,
     page: impl FnOnce(crate::http::views::Base) -> Result<Answer>,
 ) -> Result<Answer> {

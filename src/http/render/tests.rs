@@ -91,6 +91,7 @@ fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
                 None,
             ),
         ],
+        asked: vec![AskedRoomView { room_id: 21, name: HOSTILE.into() }],
         requests,
         epoch: "e".into(),
         renew_seconds: 302_400,
@@ -102,6 +103,7 @@ fn bare_shell() -> Shell {
         general: line(ChatType::General, 1, "", (0, 0), None),
         private_chats: Vec::new(),
         rooms: Vec::new(),
+        asked: Vec::new(),
         ..shell(None, Vec::new())
     }
 }
@@ -173,6 +175,7 @@ fn room(theme: Theme, is_creator: bool) -> ChatPage {
                 "http://localhost:8000/chats/room/9/invite?code=Zm9vYmFyYmF6cXV4MTIzNA".into()
             }),
         }),
+        welcome: false,
     }
 }
 
@@ -181,7 +184,8 @@ fn private(theme: Theme) -> ChatPage {
     let chat = ChatLine { last_seq: 0, read_seq: 0, unread: 0, ..shell.private_chats[0].clone() };
     let history = HistoryView::default();
     let (base, shell) = (base(theme), Some(shell));
-    ChatPage { base, chat, shell, history, composer: composer(), panel: None }
+    let (composer, panel, welcome) = (composer(), None, true);
+    ChatPage { base, chat, shell, history, composer, panel, welcome }
 }
 
 fn dashboard(theme: Theme, shell: Shell) -> DashboardPage {
@@ -229,6 +233,18 @@ fn invite(theme: Theme, standing: InviteStanding) -> InvitePage {
     }
 }
 
+fn invite_door(theme: Theme) -> InviteDoorPage {
+    InviteDoorPage {
+        base: base(theme),
+        room_name: HOSTILE.into(),
+        description: HOSTILE.into(),
+        creator: Person::new(2, "bo"),
+        members: 1,
+        signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
+        login_href: door("/login", "/chats/room/9/invite?code=x&y"),
+    }
+}
+
 fn settings(theme: Theme, password_changed: bool) -> SettingsPage {
     SettingsPage {
         base: base(theme),
@@ -263,6 +279,7 @@ fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
         next: "/room/9".into(),
         username: if fault.is_some() { HOSTILE.into() } else { String::new() },
         fault: fault.map(str::to_owned),
+        ended: fault.is_none(),
         signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
     }
 }
@@ -293,6 +310,7 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
         ("invite-waiting", renderer.page(&invite(theme, InviteStanding::Waiting)).unwrap()),
         ("invite-denied", renderer.page(&invite(theme, InviteStanding::Denied)).unwrap()),
         ("invite-member", renderer.page(&invite(theme, InviteStanding::Member)).unwrap()),
+        ("invite-door", renderer.page(&invite_door(theme)).unwrap()),
         ("settings", renderer.page(&settings(theme, false)).unwrap()),
         ("settings-done", renderer.page(&settings(theme, true)).unwrap()),
         ("failure-404", renderer.page(&failure(theme, 404)).unwrap()),

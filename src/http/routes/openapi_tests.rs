@@ -58,9 +58,12 @@ fn access_and_body_are_described_correctly() {
             Kind::Json => (true, false),
             Kind::JsonOrForm => (true, true),
             Kind::Form => (false, true),
-            Kind::Empty | Kind::OptionalJson | Kind::Socket | Kind::Page | Kind::PageData => {
-                (false, false)
-            }
+            Kind::Empty
+            | Kind::OptionalJson
+            | Kind::Socket
+            | Kind::Page
+            | Kind::Door
+            | Kind::PageData => (false, false),
         };
         assert_eq!(takes("application/json"), json, "{name}: JSON");
         assert_eq!(takes("application/x-www-form-urlencoded"), form, "{name}: a form");
