@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PASSWORD, connected, focused, reconnects, say } from "./lib/browser.js";
+import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { Server } from "./lib/server.js";
 import { until } from "./lib/until.js";
@@ -35,9 +36,17 @@ test("a person signs up; mistakes are explained beside the field, and what was t
   await field(page, "Username").fill("ada");
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign up" }).click();
-  await page.getByRole("heading", { name: "Start something" }).waitFor();
-  assert.equal(path(page), "/");
-  await page.getByRole("link", { name: "General" }).waitFor();
+  // The first page is the conversation, with the way to others.
+  await page.getByRole("heading", { name: "General", level: 1 }).waitFor();
+  assert.equal(path(page), "/general");
+  await page.getByRole("heading", { name: "Welcome, ada" }).waitFor();
+  await field(page, "Message").waitFor();
+  await look(page, "welcome");
+  await page.getByRole("link", { name: "Find people" }).click();
+  await page.getByRole("heading", { name: "Talk to someone" }).waitFor();
+  await page.getByRole("link", { name: "General" }).click();
+  await field(page, "Message").waitFor();
+  assert.equal(await page.getByRole("heading", { name: "Welcome, ada" }).count(), 0, "once");
   await ada.leave();
 });
 

@@ -14,7 +14,7 @@ const path = (page) => new URL(page.url()).pathname;
 async function signUp(name, address) {
   const person = await here.visitor(name, PLAIN);
   const page = await person.open(address);
-  await page.getByRole("link", { name: "Create an account" }).click();
+  await page.getByRole("link", { name: /^Create an account|^Sign up/ }).click();
   await page.getByRole("textbox", { name: "Username" }).fill(name);
   await page.getByRole("textbox", { name: "Email" }).fill(`${name}@example.org`);
   await page.getByLabel("Password").fill(PASSWORD);
@@ -43,11 +43,13 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
 
   const bob = await signUp("bob", link);
   await press(bob.page, "Ask to join");
-  await bob.page.getByText("Waiting for approval").waitFor();
+  await bob.page.getByRole("main").getByText("Waiting for approval").waitFor();
   const cyd = await signUp("cyd", "/");
+  assert.equal(path(cyd.page), "/general");
+  await cyd.page.getByRole("link", { name: "Make or join a room" }).click();
   await cyd.page.getByRole("textbox", { name: "Invite link" }).fill(link);
   await press(cyd.page, "Ask to join");
-  await cyd.page.getByText("Waiting for approval").waitFor();
+  await cyd.page.getByRole("main").getByText("Waiting for approval").waitFor();
 
   await ada.open("/settings");
   await press(ada.page.locator(".request", { hasText: "bob" }), "Approve");

@@ -33,8 +33,11 @@ test("a room is made, a stranger signs up by its link, is let in, and talks", as
 
   const bob = await here.visitor("bob");
   const page = await bob.open(room.link);
-  assert.equal(path(page), "/login");
-  await page.getByRole("link", { name: "Create an account" }).click();
+  // Who invites to what is said before anybody has signed in.
+  await page.getByText("ada invites you to").waitFor();
+  await page.getByRole("heading", { name: "Kitchen" }).waitFor();
+  await look(page, "invite-door");
+  await page.getByRole("link", { name: "Sign up to join" }).click();
   await page.getByRole("textbox", { name: "Username" }).fill("bob");
   await page.getByRole("textbox", { name: "Email" }).fill("bob@example.org");
   await page.getByLabel("Password").fill(PASSWORD);
@@ -48,7 +51,7 @@ test("a room is made, a stranger signs up by its link, is let in, and talks", as
   await ada.open("/settings");
   await connected(ada.page);
   await page.getByRole("button", { name: "Ask to join" }).click();
-  await page.getByText("Waiting for approval").waitFor();
+  await page.getByRole("main").getByText("Waiting for approval").waitFor();
   await connected(page);
   await requests(ada.page).getByText("bob asks to join Kitchen").waitFor();
   await requests(ada.page).getByRole("button", { name: "Approve" }).click();
@@ -70,7 +73,7 @@ test("a person who is denied is told so, and can be let in later", async () => {
   const room = await makeRoom(cyd.page, "Attic");
   await dee.page.getByRole("textbox", { name: "Invite link" }).fill(room.link);
   await dee.page.getByRole("button", { name: "Ask to join" }).click();
-  await dee.page.getByText("Waiting for approval").waitFor();
+  await dee.page.getByRole("main").getByText("Waiting for approval").waitFor();
   await connected(dee.page);
   await requests(cyd.page).getByRole("button", { name: "Deny" }).click();
   await dee.page.getByText("Your request was denied").waitFor();
@@ -94,7 +97,7 @@ test("the creator removes a member and changes the link; a member leaves", async
   for (const one of [fay, guy]) {
     await one.open(room.link);
     await one.page.getByRole("button", { name: "Ask to join" }).click();
-    await one.page.getByText("Waiting for approval").waitFor();
+    await one.page.getByRole("main").getByText("Waiting for approval").waitFor();
     await connected(one.page);
     await requests(eve.page).getByRole("button", { name: "Approve" }).click();
     await one.page.waitForURL(`**${room.path}`);
