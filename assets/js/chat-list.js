@@ -89,8 +89,24 @@ class ChatList extends HTMLElement {
     line.dataset.saidSeq = 0;
     line.dataset.readSeq = chat.read_seq;
     this.querySelector(`[data-kind="${chat.chat_type}"]`).prepend(line);
+    this.decide(chat.chat_id);
     if (chat.last_message) this.#say(line, chat.last_message, own);
     this.#count(line);
+  }
+
+  // The rooms that one has asked to join, until that is decided.
+  await(rooms) {
+    for (const line of this.querySelectorAll(".asked-line")) line.remove();
+    const lines = rooms.map(({ room_id, room_name }) => {
+      const line = fillAttributes(clone("asked-line"), { room_id });
+      line.querySelector(".name").textContent = room_name;
+      return line;
+    });
+    this.querySelector('[data-kind="room"]').append(...lines);
+  }
+
+  decide(room_id) {
+    this.querySelector(`.asked-line[data-room="${room_id}"]`)?.remove();
   }
 
   remove(chat_id) {

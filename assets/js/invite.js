@@ -1,15 +1,15 @@
-// <invite-wait>: an invitation. While its reader waits, it opens the room once they are let in, and
-// shows it if they are turned down. Knows nothing of the socket.
+// <invite-wait>: an invitation. It opens the room once its reader is let in, even after they were turned
+// down, and shows that they are. Knows nothing of the socket.
 
 import { call } from "./api.js";
 
 class InviteWait extends HTMLElement {
-  get waits() {
-    return this.dataset.standing === "waiting";
+  waitsFor(room_id) {
+    return this.dataset.standing === "waiting" && this.isFor(room_id);
   }
 
-  settled(room_id) {
-    return this.waits && room_id === Number(this.dataset.room);
+  isFor(room_id) {
+    return room_id === Number(this.dataset.room);
   }
 
   open() {
@@ -18,10 +18,11 @@ class InviteWait extends HTMLElement {
 
   // The answer may have come while the connection was down.
   async ask() {
-    if (!this.waits) return;
+    const { standing } = this.dataset;
+    if (standing !== "waiting" && standing !== "denied") return;
     const { ok, answer } = await call(this.dataset.asked);
     if (ok && answer.status === "member") this.open();
-    else if (ok && answer.status === "denied") location.reload();
+    else if (ok && answer.status === "denied" && standing === "waiting") location.reload();
   }
 }
 

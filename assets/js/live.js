@@ -21,6 +21,7 @@ export class Live {
       pageRows: page.pageRowsMax,
       found: (chat, message) => this.#meet(chat, message),
       asked: (room_id, room_name, user) => this.#ask(room_id, room_name, user),
+      awaits: (rooms) => this.list.await(rooms),
     });
   }
 
@@ -83,7 +84,7 @@ export class Live {
     this.list.add(chat, chat.last_message && this.#isOwn(chat.last_message));
     this.missed.settle(chat.chat_id);
     const { invite } = this.views.current;
-    if (invite?.settled(chat.chat_id)) return invite.open();
+    if (invite?.isFor(chat.chat_id)) return invite.open();
     if (chat.chat_type !== "room") return;
     const { name, href } = this.list.chat(chat.chat_id);
     const title = word("added_notice", { chat: name });
@@ -104,7 +105,8 @@ export class Live {
   }
 
   on_join_denied({ room_id }) {
-    if (this.views.current.invite?.settled(room_id)) location.reload();
+    this.list.decide(room_id);
+    if (this.views.current.invite?.waitsFor(room_id)) location.reload();
   }
 
   #meet(chat, message) {

@@ -13,9 +13,10 @@ export class Missed {
   #asking = false;
   #asked = 0;
 
-  // Calls `found` for each chat with what was said since it was read, and `asked` for each open request.
-  constructor({ chats, requests, pageRows, found, asked }) {
-    Object.assign(this, { chats, requests, pageRows, found, asked });
+  // Calls `found` for each chat with what was said since it was read, `asked` for each open request, and
+  // `awaits` with the rooms that the viewer asks to join.
+  constructor({ chats, requests, pageRows, found, asked, awaits }) {
+    Object.assign(this, { chats, requests, pageRows, found, asked, awaits });
   }
 
   chat(chat_id, message = null) {
@@ -33,8 +34,10 @@ export class Missed {
     await persist(async () => {
       const { ok, answer } = await call(this.requests);
       if (asked !== this.#asked) return true;
-      if (ok) answer.requests.forEach(({ room_id, room_name, user }) => this.asked(room_id, room_name, user));
-      return ok;
+      if (!ok) return false;
+      answer.requests.forEach(({ room_id, room_name, user }) => this.asked(room_id, room_name, user));
+      this.awaits(answer.asked);
+      return true;
     });
   }
 

@@ -5,6 +5,9 @@
 import { paintAvatar } from "./avatar.js";
 import { fillAttributes } from "./words.js";
 
+// How long it says that something is done.
+const DONE_MS = 2_000;
+
 class RoomPanel extends HTMLElement {
   constructor() {
     super();
@@ -71,7 +74,9 @@ class CopyButton extends HTMLElement {
           () => false,
         )
       : document.execCommand("copy");
-    this.querySelector("[role=status]").textContent = copied ? this.dataset.done : "";
+    const status = this.querySelector("[role=status]");
+    status.textContent = copied ? this.dataset.done : "";
+    setTimeout(() => (status.textContent = ""), DONE_MS);
     this.button.focus();
   }
 }

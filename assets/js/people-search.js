@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { paintAvatar } from "./avatar.js";
+import { viewer } from "./session.js";
 import { clone, word } from "./words.js";
 
 const PAUSE_MS = 150;
@@ -37,7 +38,8 @@ class PeopleSearch extends HTMLElement {
     const query = new URLSearchParams({ q: text, limit: this.dataset.suggested });
     const { ok, answer } = await call(`${this.dataset.search}?${query}`, { signal: running.signal });
     if (running.signal.aborted) return;
-    if (ok) this.#show(answer.users, answer.users.length ? "" : this.dataset.none);
+    const others = answer?.users?.filter(({ user_id }) => user_id !== viewer.user_id) ?? [];
+    if (ok) this.#show(others, others.length ? "" : this.none.dataset.none);
     else this.#show([], answer?.detail ?? word("unreachable"));
   }
 

@@ -2,6 +2,7 @@
 // they have `seen`, offers the way back to the end, and keeps their place while messages arrive.
 import { labelDays } from "./arrange.js";
 import { Scroll } from "./scroll.js";
+import { eachMidnight } from "./times.js";
 import { word } from "./words.js";
 
 export class Reader {
@@ -35,6 +36,7 @@ export class Reader {
     resized.observe(this.#log);
     signal.addEventListener("abort", () => resized.disconnect());
     labelDays(this.#log.page);
+    eachMidnight(() => labelDays(this.#log.page), signal);
     const left = this.#left;
     if (left) this.#aim(() => this.#scroll.restore(left));
     else this.#aim(() => this.#scroll.toView(this.#log.querySelector(".new-line")));

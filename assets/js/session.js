@@ -40,7 +40,7 @@ export async function checkSession() {
   if (leaving) return false;
   if (status === 401) {
     const next = encodeURIComponent(location.pathname + location.search);
-    location.assign(`${dataset.login}?next=${next}`);
+    location.assign(`${dataset.login}?next=${next}&ended`);
     return false;
   }
   if (!answer?.user_id || answer.user_id === viewer.user_id) return true;

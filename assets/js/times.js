@@ -7,12 +7,29 @@ const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute
 const dayFormat = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
 const yearFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
 
+const HOUR_MS = 3_600_000;
+
 export const clock = (date) => clockFormat.format(date);
 
 export const moment = (date) => `${yearFormat.format(date)}, ${clockFormat.format(date)}`;
 
 // The same for two times of one local day.
 export const dayOf = (date) => date.getFullYear() * 372 + date.getMonth() * 31 + date.getDate();
+
+// Calls back at each midnight, here, for as long as `signal` is not aborted. A timer stands still while the
+// machine sleeps, so it looks again each hour.
+export function eachMidnight(back, signal) {
+  let [day, timer] = [dayOf(new Date()), 0];
+  const look = () => {
+    const now = new Date();
+    if (dayOf(now) !== day) back();
+    day = dayOf(now);
+    const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
+    timer = setTimeout(look, Math.min(midnight - now, HOUR_MS));
+  };
+  look();
+  signal.addEventListener("abort", () => clearTimeout(timer));
+}
 
 export function dayLabel(date, now = new Date()) {
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);

@@ -96,6 +96,7 @@ export class Views extends EventTarget {
   #open(view) {
     const left = this.current;
     left.log?.reader.leave();
+    left.element.querySelector(".welcome")?.remove();
     left.scrolled = scrollY;
     this.current = view;
     document.body.className = view.pane;

@@ -153,6 +153,8 @@ test("a changed password ends the other sessions", async () => {
   await page.reload();
   await page.getByText("The password is changed.").waitFor();
   await elsewhere.page.getByRole("heading", { name: "Log in" }).waitFor();
+  await elsewhere.page.getByText("Your session here has ended.").waitFor();
+  await look(elsewhere.page, "login-ended");
   // Nobody logged out here, so the draft is still there.
   await field(elsewhere.page, "Username or email").fill("fay");
   await elsewhere.page.getByLabel("Password").fill("a better password");
@@ -211,6 +213,7 @@ test("logging out is not interrupted by the end of its own session, and forgets 
   await page.getByRole("button", { name: "Log out" }).click();
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   assert.equal(new URL(page.url()).search, "");
+  assert.equal(await page.getByText("has ended").count(), 0, "who logs out knows");
   assert.equal(await page.evaluate(() => localStorage.length), 0);
   await hal.leave();
 });

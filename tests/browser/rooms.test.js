@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, connected, focused, say, sees } from "./lib/browser.js";
+import { PASSWORD, connected, focused, reconnects, say, sees } from "./lib/browser.js";
 import { look } from "./lib/look.js";
+import { Proxy } from "./lib/proxy.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
 
@@ -77,16 +78,16 @@ test("a person who is denied is told so, and can be let in later", async () => {
   await connected(dee.page);
   await requests(cyd.page).getByRole("button", { name: "Deny" }).click();
   await dee.page.getByText("Your request was denied").waitFor();
+  await connected(dee.page);
   await requests(cyd.page).waitFor({ state: "hidden" });
 
   await cyd.page.reload();
   await cyd.page.getByText("Denied").click();
   await cyd.page.getByRole("complementary").getByRole("button", { name: "Approve" }).click();
   await cyd.page.getByRole("complementary").getByRole("button", { name: "Remove dee" }).waitFor();
-  await dee.page.reload();
-  await dee.page.getByText("You are a member").waitFor();
-  await dee.page.getByRole("link", { name: "Open the room" }).click();
+  // Her page turns by itself.
   await dee.page.getByRole("heading", { name: "Attic", level: 1 }).waitFor();
+  await dee.page.waitForURL(`**${room.path}`);
   await Promise.all([cyd.leave(), dee.leave()]);
 });
 
@@ -159,4 +160,54 @@ test("an invalid invite link is shown as such", async () => {
   await join("hello");
   await join(`${here.url}/chats/room/1/invite?code=wrong`);
   await hal.leave();
+});
+
+test("the list shows what one has asked to join until it is decided", async () => {
+  const proxy = await Proxy.to(here.server.port);
+  const ivy = await here.person("ivy");
+  const joe = await here.person("joe", { url: proxy.url });
+  const [shed, loft] = [await makeRoom(ivy.page, "Shed"), await makeRoom(ivy.page, "Loft")];
+  const other = await joe.open("/general", { tab: true });
+  await connected(other);
+  for (const { link } of [shed, loft]) {
+    await joe.open(link.replace(here.url, ""));
+    await joe.page.getByRole("button", { name: "Ask to join" }).click();
+    await joe.page.getByRole("main").getByText("Waiting for approval").waitFor();
+  }
+  const asked = (page) => page.locator(".asked-line .name").allTextContents();
+  assert.deepEqual(await asked(joe.page), ["Loft", "Shed"]);
+  assert.equal(await joe.page.getByText("No rooms yet").isVisible(), false);
+  await look(joe.page, "asked");
+  await connected(joe.page);
+  await reconnects(other, () => {
+    proxy.silence();
+    proxy.revive();
+  });
+  await until("the other tab lists them, too", async () => (await asked(other)).length === 2);
+
+  await requests(ivy.page).getByRole("listitem").filter({ hasText: "Shed" }).getByRole("button", { name: "Deny" }).click();
+  for (const page of [joe.page, other]) await until("it was denied", async () => (await asked(page)).join() === "Loft");
+  await requests(ivy.page).getByRole("button", { name: "Approve" }).click();
+  await joe.page.getByRole("heading", { name: "Loft", level: 1 }).waitFor();
+  await other.getByRole("link", { name: "Loft" }).waitFor();
+  assert.deepEqual(await asked(other), []);
+  await Promise.all([ivy.leave(), joe.leave()]);
+  proxy.close();
+});
+
+test("copying moves nothing", async () => {
+  const kay = await here.person("kay", { permissions: ["clipboard-read", "clipboard-write"] });
+  const { page } = kay;
+  await makeRoom(page, "Porch");
+  const places = () => page.locator(".panel").getByRole("button").evaluateAll((all) => all.map((one) => {
+    const { x, y, width, height } = one.getBoundingClientRect();
+    return [one.textContent.trim(), x, y, width, height];
+  }));
+  const before = await places();
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByText("Copied").waitFor();
+  await look(page, "copied");
+  assert.deepEqual(await places(), before);
+  await page.getByText("Copied").waitFor({ state: "detached" });
+  await kay.leave();
 });

@@ -64,8 +64,10 @@ async fn search(call: &Call, typed: &str) -> Result<PeopleSearch> {
         Ok(part) => part,
         Err(fault) => return Ok(PeopleSearch { text, found: None, fault: Some(fault) }),
     };
-    let found = call.app.rules.find_people(&*call.viewer()?, &part, PEOPLE_SHOWN).await?;
-    let found = found.into_iter().map(|(id, name)| Person::new(id.0, &name)).collect();
+    let viewer = call.viewer()?;
+    let found = call.app.rules.find_people(&viewer, &part, PEOPLE_SHOWN).await?;
+    let others = found.into_iter().filter(|(id, _)| *id != viewer.user_id);
+    let found = others.map(|(id, name)| Person::new(id.0, &name)).collect();
     Ok(PeopleSearch { text, found: Some(found), fault: None })
 }
 
