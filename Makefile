@@ -4,6 +4,7 @@ PREFIX = /usr/local
 DESTDIR =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 NPM = tests/browser/node_modules/.bin
+SCRIPTS = assets/js/app.js assets/js/door.js assets/js/worker.js
 FORMATTED = 'assets/css/*' 'assets/js/*'
 
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.
@@ -50,7 +51,7 @@ bundles: need-npm ## make the scripts of release builds
 
 define bundle
 rm -rf $(1) && made_from=$$(LC_ALL=C sh -c 'cat assets/js/*.js' | sha256sum | head -c 16) && \
-	$(NPM)/esbuild assets/js/app.js assets/js/door.js --outdir=$(1) --bundle --minify --format=esm \
+	$(NPM)/esbuild $(SCRIPTS) --outdir=$(1) --bundle --minify --format=esm \
 	--target=chrome90,firefox90,safari15 --charset=utf8 --log-level=warning --banner:js="// $$made_from, by make bundles"
 endef
 

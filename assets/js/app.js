@@ -12,7 +12,8 @@ import "./requests.js";
 import { call } from "./api.js";
 import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
-import { Live } from "./live.js";
+import { Live, noticeOf } from "./live.js";
+import { closeNotice, closeNotices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { bounds, checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
 import { Socket } from "./socket.js";
@@ -74,6 +75,7 @@ document.addEventListener("visibilitychange", () => {
 
 list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
 showUnread(list.unread);
+list.addEventListener("read", ({ detail }) => closeNotice(noticeOf(detail.chat_id)));
 
 document.addEventListener("compose", (event) => {
   const composer = event.target;
@@ -154,7 +156,7 @@ async function loadNewest(log) {
 // Pages of the past are for readers without scripts; with scripts, the log starts at its end.
 const { latest } = views.current.log?.dataset ?? {};
 if (latest) location.replace(latest);
-keepSession();
+keepSession(closeNotices);
 callForms();
 standForNotifier();
 show("page");

@@ -58,6 +58,7 @@ class ChatList extends HTMLElement {
     if (!line || seq <= Number(line.dataset.readSeq)) return;
     line.dataset.readSeq = seq;
     this.#count(line);
+    if (unreadOf(line) === 0) this.#tellRead(chat_id);
   }
 
   // The last number and the read position of each chat, from the socket's welcome.
@@ -68,6 +69,7 @@ class ChatList extends HTMLElement {
       line.dataset.lastSeq = Math.max(last_seq, Number(line.dataset.lastSeq));
       line.dataset.readSeq = Math.max(read_seq, Number(line.dataset.readSeq));
       showCount(line);
+      if (unreadOf(line) === 0) this.#tellRead(chat_id);
     }
     this.#tell();
   }
@@ -144,6 +146,10 @@ class ChatList extends HTMLElement {
   #count(line) {
     showCount(line);
     this.#tell();
+  }
+
+  #tellRead(chat_id) {
+    this.dispatchEvent(new CustomEvent("read", { detail: { chat_id } }));
   }
 
   #tell() {

@@ -1,7 +1,7 @@
 // <message-composer>: where messages are written. Emits `compose` with the text. Without this script
 // its form posts. Knows nothing of the socket.
 
-import { draftOf, keepDraft } from "./drafts.js";
+import { draftOf, followDraft, keepDraft } from "./drafts.js";
 import { word } from "./words.js";
 
 // Near the limit, the number of characters left is read out in steps of this size, not at each key.
@@ -22,7 +22,10 @@ class MessageComposer extends HTMLElement {
     this.spoken = this.querySelector("[role=status]");
     // The browser would complain about an empty message; here it is ignored.
     this.field.required = false;
-    this.field.value ||= draftOf(this.chat);
+    this.unkept = this.querySelector(".unkept");
+    const draft = draftOf(this.chat);
+    this.field.value ||= draft;
+    followDraft(this.chat, (before, now) => this.#follow(before, now));
     this.querySelector("form").addEventListener("submit", (event) => this.#submit(event));
     this.field.addEventListener("keydown", (event) => this.#key(event));
     this.field.addEventListener("input", () => this.#changed());
@@ -49,8 +52,20 @@ class MessageComposer extends HTMLElement {
     this.#changed();
   }
 
+  #follow(before, now) {
+    if (this.field.value !== before) return false;
+    this.field.value = now;
+    this.#show();
+    return true;
+  }
+
   #changed() {
-    keepDraft(this.chat, this.field.value);
+    const said = keepDraft(this.chat, this.field.value) ? "" : word("unkept");
+    if (this.unkept.textContent !== said) this.unkept.textContent = said;
+    this.#show();
+  }
+
+  #show() {
     this.#count(Number(this.dataset.limit) - [...this.field.value.trimEnd()].length);
     this.#grow();
   }

@@ -7,6 +7,9 @@ import { authorOf } from "./wire.js";
 import { spans } from "./spans.js";
 import { word } from "./words.js";
 
+// The tag of the notification about what was said in a chat.
+export const noticeOf = (chat_id) => `message-${chat_id}`;
+
 export class Live {
   // The last number of each chat at the welcome: messages up to there are replayed. And, of those, the
   // last one of each chat that deserves a notification.
@@ -148,7 +151,7 @@ export class Live {
     if (!message || !chat || (await isShown(`chat.${chat_id}`, this.views.current.chat === chat_id))) return;
     const { username, content } = message;
     const title = word(chat.type === "private" ? "private_notice" : "chat_notice", { username, chat: chat.name });
-    notify({ title, body: content, tag: `message-${chat_id}`, href: chat.href });
+    notify({ title, body: content, tag: noticeOf(chat_id), href: chat.href });
   }
 
   // General belongs to everybody: it notifies only when a person is mentioned.

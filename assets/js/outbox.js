@@ -1,6 +1,8 @@
 // What was written but is not known to be stored. Survives reloads and restarts of the browser. The
 // server recognises a `client_id`, so sending again, from any tab, is always safe.
 
+import { forget, keep, names, recall } from "./storage.js";
+
 const ENTRIES_MAX = 200;
 
 // Each entry has its own key, so that two tabs do not overwrite each other's entries.
@@ -9,7 +11,8 @@ export class Outbox {
     this.prefix = `snug.outbox.${user}.`;
   }
 
-  // Null if so much is waiting that no more is accepted, by us or by the browser.
+  // Null if so much is waiting that no more is accepted. A browser that refuses to keep it does not keep
+  // anybody from talking.
   add(chat_id, content) {
     const entries = this.entries();
     if (entries.length >= ENTRIES_MAX) return null;
@@ -17,17 +20,13 @@ export class Outbox {
     const last = entries[entries.length - 1] ?? { at: 0, order: 0 };
     const [at, order] = [Math.max(Date.now(), last.at), last.order + 1];
     const entry = { client_id: freshId(), chat_id, content, at, order, reason: null };
-    try {
-      this.#keep(entry);
-      return entry;
-    } catch {
-      return null;
-    }
+    this.#keep(entry);
+    return entry;
   }
 
   entries() {
-    const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.prefix));
-    const entries = keys.map((key) => JSON.parse(localStorage.getItem(key))).filter(Boolean);
+    const keys = names().filter((key) => key.startsWith(this.prefix));
+    const entries = keys.map((key) => JSON.parse(recall(key))).filter(Boolean);
     return entries.sort((a, b) => a.at - b.at || a.order - b.order);
   }
 
@@ -36,18 +35,18 @@ export class Outbox {
   }
 
   remove(client_id) {
-    localStorage.removeItem(this.prefix + client_id);
+    forget(this.prefix + client_id);
   }
 
   // With a reason, it has failed and waits for a person; with null, it is sent again automatically.
   mark(client_id, reason) {
-    const entry = JSON.parse(localStorage.getItem(this.prefix + client_id));
+    const entry = JSON.parse(recall(this.prefix + client_id));
     if (entry) this.#keep({ ...entry, reason });
     return entry;
   }
 
   #keep(entry) {
-    localStorage.setItem(this.prefix + entry.client_id, JSON.stringify(entry));
+    keep(this.prefix + entry.client_id, JSON.stringify(entry));
   }
 }
 

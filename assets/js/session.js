@@ -2,6 +2,7 @@
 // nothing behind when it ends.
 
 import { call } from "./api.js";
+import * as storage from "./storage.js";
 
 const RENEWED = "snug.renewed";
 const CHECK_MS = 60_000;
@@ -17,14 +18,16 @@ export const bounds = {
   pageRowsMax: Number(dataset.pageRowsMax),
   resumePairs: Number(dataset.resumePairs),
 };
+export const workerAddress = dataset.worker;
 // The full URL, because until 2024 browsers accepted no other for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 
 // A person who logs out ends the session themselves, which also closes this tab's socket.
 let leaving = false;
 
-export function keepSession() {
-  document.querySelector("form.log-out").addEventListener("submit", logOut);
+// `leave` is called when the person has logged out, and before the page is left.
+export function keepSession(leave) {
+  document.querySelector("form.log-out").addEventListener("submit", (event) => logOut(event, leave));
   setInterval(renew, CHECK_MS);
   document.addEventListener("visibilitychange", renew);
   // A page restored from the browser's memory (bfcache) may be from before a logout.
@@ -51,16 +54,18 @@ export async function checkSession() {
 // One tab renews for all of them. A session's first page notes when that last happened.
 async function renew() {
   if (document.visibilityState !== "visible") return;
-  const renewed = Number(localStorage.getItem(RENEWED) ?? 0);
-  if (renewed && Date.now() - renewed < Number(dataset.renewSeconds) * 1000) return;
-  localStorage.setItem(RENEWED, Date.now());
+  const renewed = Number(storage.recall(RENEWED) ?? 0);
+  const ago = Date.now() - renewed;
+  // A time that is still to come is from a clock that was ahead, and says nothing.
+  if (renewed && ago >= 0 && ago < Number(dataset.renewSeconds) * 1000) return;
+  storage.keep(RENEWED, String(Date.now()));
   if (!renewed) return;
   const { status } = await call(dataset.renew, { method: "POST" });
   if (status === 401) await checkSession();
 }
 
 // Only a person who has logged out is forgotten; if the call fails, the form says why.
-async function logOut(event) {
+async function logOut(event, leave) {
   event.preventDefault();
   if (leaving) return;
   leaving = true;
@@ -68,6 +73,7 @@ async function logOut(event) {
   leaving = ok || status === 401;
   if (!leaving) return event.target.submit();
   forget();
+  await leave();
   // If a browser brings this page back later, it must find a page like any other.
   addEventListener("pageshow", () => (leaving = false), { once: true });
   location.assign(dataset.login);
@@ -75,9 +81,9 @@ async function logOut(event) {
 
 // Everything that snug has stored in this browser, except what other people have written in it.
 function forget() {
-  for (const name of Object.keys(localStorage)) {
+  for (const name of storage.names()) {
     const [, author] = /^snug\.(?:draft|outbox)\.(\d+)\./.exec(name) ?? [];
     const isOthers = author !== undefined && Number(author) !== viewer.user_id;
-    if (name.startsWith("snug.") && !isOthers) localStorage.removeItem(name);
+    if (name.startsWith("snug.") && !isOthers) storage.forget(name);
   }
 }

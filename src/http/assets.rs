@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn debug_builds_serve_modules_and_release_builds_bundles() {
-        for name in ["app", "door"] {
+        for name in ["app", "door", "worker"] {
             let (module, bundle) = (format!("js/{name}.js"), format!("bundles/{name}.js"));
             assert!(by_path(&bundle).is_some(), "{bundle}");
             assert_eq!(by_path(&module).is_some(), cfg!(debug_assertions), "{module}");

@@ -17,10 +17,11 @@ pub type Answer = Response<Bytes>;
 pub const PROBLEM: &str = "application/problem+json";
 pub const REQUEST_ID: &str = "x-request-id";
 
-/// What a page may load and do: only from our own address, nothing inline, and text only as text.
+/// What a page may load and do: only from our own address, nothing inline, and text only as text. The one
+/// policy (Trusted Types) lets the address of the service worker through, in `assets/js/notices.js`.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snug-worker";
 
 pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     json_of(status, value, 128)

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connected, reconnects, say } from "./lib/browser.js";
 import { Proxy } from "./lib/proxy.js";
+import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
 
@@ -172,4 +173,92 @@ test("a tab that is hidden no longer counts as showing anything, however quickly
   await turn("hidden");
   await until("it is shown no more", async () => (await held()) === 0);
   await ivo.leave();
+});
+
+// As in Chrome on Android, where a page's own notifications throw.
+function onlyByWorker() {
+  window.Notification = class {
+    static permission = "granted";
+    static requestPermission = async () => "granted";
+    constructor() {
+      throw new TypeError("Illegal constructor. Use ServiceWorkerRegistration.showNotification() instead.");
+    }
+  };
+}
+
+const ofWorker = (page) =>
+  page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.getRegistration();
+    const notices = (await registration?.getNotifications()) ?? [];
+    return notices.map(({ title, body, data }) => ({ title, body, href: data.href }));
+  });
+
+test("where a page may not notify, the service worker does; a click opens the chat, reading elsewhere closes it", async () => {
+  const [kim, lea] = await Promise.all([here.visitor("kim", { permissions: ["notifications"] }), here.person("lea")]);
+  await kim.context.addInitScript(onlyByWorker);
+  await kim.register();
+  await kim.log_in();
+  const page = await kim.open("/settings");
+  await connected(page);
+  await page.getByRole("button", { name: "Enable notifications" }).click();
+  await page.getByRole("button", { name: "Turn off" }).waitFor();
+  await lea.open("/general");
+  await connected(lea.page);
+  await say(lea.page, "hello @kim");
+  await until("a notification", async () => (await ofWorker(page)).length === 1);
+  assert.deepEqual(await ofWorker(page), [{ title: "lea in General", body: "hello @kim", href: "/general" }]);
+
+  const read = async () => {
+    const { messages } = await (await kim.context.request.get("/chats/general/history?limit=1")).json();
+    const data = { seq: messages[0].seq };
+    await kim.context.request.post("/chats/1/read", { data, headers: { origin: here.url } });
+  };
+  await read();
+  await until("it is closed", async () => (await ofWorker(page)).length === 0);
+
+  await say(lea.page, "@kim again");
+  await until("another", async () => (await ofWorker(page)).length === 1);
+  const [worker] = kim.context.serviceWorkers();
+  await worker.evaluate(async () => {
+    const [notification] = await registration.getNotifications();
+    dispatchEvent(new NotificationEvent("notificationclick", { notification }));
+  });
+  await page.getByRole("heading", { name: "General", level: 1 }).waitFor();
+  assert.deepEqual(await ofWorker(page), []);
+  await Promise.all([kim.leave(), lea.leave()]);
+});
+
+test("the switch is off when it turns out that nothing can be shown", async () => {
+  const [mia, ned] = await Promise.all([here.visitor("mia", { permissions: ["notifications"], serviceWorkers: "block" }), here.person("ned")]);
+  await mia.context.addInitScript(onlyByWorker);
+  mia.expects(/Service Worker registration blocked/);
+  await mia.register();
+  await mia.log_in();
+  const page = await mia.open("/settings");
+  await connected(page);
+  await page.getByRole("button", { name: "Enable notifications" }).click();
+  await page.getByRole("button", { name: "Turn off" }).waitFor();
+  await ned.open("/general");
+  await connected(ned.page);
+  await say(ned.page, "hello @mia");
+  await page.getByText("This browser shows no notifications.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Turn off" }).count(), 0);
+  await Promise.all([mia.leave(), ned.leave()]);
+});
+
+test("the settings say why there can be no notifications", async () => {
+  for (const [name, prepare, said] of [
+    ["oda", () => Object.defineProperty(window, "isSecureContext", { value: false }), "Browsers notify only about pages whose address begins with https."],
+    ["pam", () => delete window.Notification, "This browser shows no notifications."],
+  ]) {
+    const person = await here.visitor(name);
+    await person.context.addInitScript(prepare);
+    await person.register();
+    await person.log_in();
+    const page = await person.open("/settings");
+    await page.getByText(said).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Enable notifications" }).count(), 0);
+    await look(page, `settings-${name === "oda" ? "insecure" : "without-notifications"}`);
+    await person.leave();
+  }
 });
