@@ -206,3 +206,39 @@ async fn long_messages_use_up_an_allowance_of_their_own() {
     assert!(wait <= 4, "{wait}");
     bob.say(1, &long).await;
 }
+
+/// PostgreSQL plans a statement once for a connection. When the table was empty then, a plan that reads all
+/// of it looks as good as any.
+#[tokio::test(flavor = "multi_thread")]
+async fn storing_a_message_reads_no_others_however_small_the_table_was_when_it_was_planned() {
+    const STORED: i64 = 3_000;
+    let mut server = Server::start().await;
+    let ada = server.person("ada").await;
+    let database = server.database.client().await;
+    database.batch_execute("analyze").await.unwrap();
+    ada.say(1, "planned").await;
+    let put = format!(
+        "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp, draft_key,
+            content_hash)
+         select nextval('message_ids'), 'general', 1, n, {}, 'Hello', now(), 's' || n, ''
+         from generate_series(2, {STORED}) n;
+         update chats set last_seq = {STORED} where id = 1",
+        ada.id
+    );
+    database.batch_execute(&put).await.unwrap();
+    for _ in 0..10 {
+        ada.say(1, "stored").await;
+    }
+    // A connection that ends tells the statistics what it read.
+    server.stop().await;
+    until("the lane's connection has ended", || async {
+        let others = "select from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and client_port is not null";
+        database.query(others, &[]).await.unwrap().is_empty()
+    })
+    .await;
+    let read = "select coalesce(sum(idx_tup_read), 0)::bigint from pg_stat_user_indexes
+        where relname = 'general_messages'";
+    let read: i64 = database.query_one(read, &[]).await.unwrap().get(0);
+    assert!(read < STORED, "{read} messages were read");
+}
