@@ -3,7 +3,7 @@
 //! `Writer` is the lane's own connection and the only way to store messages. A batch is one call of a
 //! database function, which is a transaction by itself: its first statement locks the chats; the second,
 //! whose snapshot is therefore taken under the locks, does the rest (see
-//! `sql/migrations/0003_store_messages.sql`).
+//! `sql/migrations/0010_keys_by_index.sql`).
 
 use super::page_rows::PagePermit;
 use super::{Store, chats, is_answer, sql, timestamp};
