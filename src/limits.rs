@@ -523,6 +523,9 @@ pub const PG_LOG_CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// How much of the end of its log is read to find out why it did not start.
 pub const PG_LOG_TAIL_BYTES_MAX: u64 = 4 * 1024;
 /// Leftovers of interrupted starts that are skipped when a name for the next cluster is sought.
-pub const PG_REMAINS_MAX: u32 = 100;
+pub const PG_REMAINS_MAX: usize = 100;
+/// How long an `initdb` that a killed snug has left takes to end, and how often that is looked at.
+pub const PG_REMAINS_TIMEOUT: Duration = Duration::from_secs(5);
+pub const PG_REMAINS_POLL: Duration = Duration::from_millis(10);
 /// Bytes in a Unix socket's path, without the final NUL (`sun_path` has 108).
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;

@@ -8,8 +8,9 @@
 use super::account::Account;
 use super::directory::{Directory, one_line, refuse, write_whole};
 use super::find::Programs;
+use super::postmaster::end_makers;
 use crate::error::Fatal;
-use crate::limits::{PG_INITDB_TIMEOUT, PG_PROGRAM_TIMEOUT, PG_REMAINS_MAX};
+use crate::limits::{PG_INITDB_TIMEOUT, PG_PROGRAM_TIMEOUT, PG_REMAINS_MAX, PG_REMAINS_TIMEOUT};
 use crate::text;
 use std::fs::{self, DirBuilder, File};
 use std::io::ErrorKind;
@@ -71,12 +72,12 @@ pub(super) async fn ensure(
     directory: &Directory,
     bindir: Option<&Path>,
 ) -> Result<Programs, Fatal> {
-    remove_remains(directory)?;
+    let unused = clear_remains(directory).await?;
     let cluster = directory.cluster();
     let pinned = pinned(directory)?;
     let programs = Programs::find(bindir, pinned.map(|major| (major, cluster.as_path()))).await?;
     if pinned.is_none() {
-        init(directory, &programs).await?;
+        init(directory, &programs, unused).await?;
     }
     write_settings(directory, &programs).await?;
     Ok(programs)
@@ -115,9 +116,9 @@ fn pinned(directory: &Directory) -> Result<Option<u32>, Fatal> {
     })
 }
 
-async fn init(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
+async fn init(directory: &Directory, programs: &Programs, unused: u32) -> Result<(), Fatal> {
     let begun = Instant::now();
-    let draft = make_draft(directory)?;
+    let draft = make_draft(directory, unused)?;
     let made = match initdb(directory, programs, &draft).await {
         Ok(()) => install(directory, &draft),
         failed => failed,
@@ -136,11 +137,10 @@ async fn init(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// An empty directory with a name that is not in use: an `initdb` that outlived a killed snug may
-/// still be writing to the previous one.
-fn make_draft(directory: &Directory) -> Result<PathBuf, Fatal> {
+/// An empty directory whose name nobody has in mind any more: this number, or one after it.
+fn make_draft(directory: &Directory, unused: u32) -> Result<PathBuf, Fatal> {
     let Account { uid, gid, .. } = directory.account;
-    for number in 1..=PG_REMAINS_MAX {
+    for number in (unused..).take(PG_REMAINS_MAX) {
         let draft = directory.file(&format!("{REMAINS}{number}"));
         // The service's unit forbids the call that gives files away.
         let given = || match directory.account.differs {
@@ -202,25 +202,35 @@ fn install(directory: &Directory, draft: &Path) -> Result<(), Fatal> {
         .map_err(|error| refuse("put the new cluster into", &cluster, &error))
 }
 
-fn remove_remains(directory: &Directory) -> Result<(), Fatal> {
+/// Removes what interrupted starts have left, and first ends those that are still writing to it. Returns the
+/// number of the first name that none of them had: one that is only being started knows its own.
+async fn clear_remains(directory: &Directory) -> Result<u32, Fatal> {
     let entries = fs::read_dir(&directory.path)
         .map_err(|error| refuse("read the data directory", &directory.path, &error))?;
-    for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(REMAINS) {
-            continue;
-        }
-        // A directory that an orphaned initdb is still filling reappears; the next start removes it.
-        match fs::remove_dir_all(entry.path()) {
-            Ok(()) => {
-                tracing::info!(path = %entry.path().display(), "removed a half-created cluster")
-            }
+    let numbered = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name();
+        let number = name.to_string_lossy().strip_prefix(REMAINS)?.parse().ok();
+        Some((number.unwrap_or(0_u32), entry.path()))
+    });
+    let remains: Vec<(u32, PathBuf)> = numbered.collect();
+    if remains.is_empty() {
+        return Ok(1);
+    }
+    let mut places = vec![directory.path.as_path()];
+    places.extend(remains.iter().map(|(_, path)| path.as_path()));
+    if timeout(PG_REMAINS_TIMEOUT, end_makers(&places)).await.is_err() {
+        tracing::warn!("what made a cluster for a killed snug does not end");
+    }
+    for (_, path) in &remains {
+        match fs::remove_dir_all(path) {
+            Ok(()) => tracing::info!(path = %path.display(), "removed a half-created cluster"),
             Err(error) => {
-                let path = entry.path();
                 tracing::warn!(path = %path.display(), %error, "cannot remove a half-created cluster");
             }
         }
     }
-    Ok(())
+    let used = remains.iter().map(|(number, _)| *number).max();
+    Ok(used.unwrap_or(0).saturating_add(1))
 }
 
 /// Peer authentication, although only one user may enter the directory: if somebody loosens its mode

@@ -9,7 +9,9 @@ use super::cluster::unable;
 use super::directory::Directory;
 use super::find::Programs;
 use crate::error::Fatal;
-use crate::limits::{PG_ADOPTED_POLL, PG_QUIT_TIMEOUT, PG_STOP_TIMEOUT, PG_STOP_TIMEOUT_MIN};
+use crate::limits::{
+    PG_ADOPTED_POLL, PG_QUIT_TIMEOUT, PG_REMAINS_POLL, PG_STOP_TIMEOUT, PG_STOP_TIMEOUT_MIN,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -149,6 +151,28 @@ pub(super) fn end_orphans(cluster: &Path) {
         tracing::info!(%pid, "killing an orphan of a killed PostgreSQL");
         // It may be ending at this very moment, which is what we want.
         let _ = kill(pid, Signal::SIGQUIT);
+    }
+}
+
+/// Ends the `initdb` of a killed snug and the PostgreSQL that it runs, and waits until they are gone. It
+/// begins in the first of these places, the data directory, and PostgreSQL works in one of the others. Only
+/// the holder of the lock may call this.
+pub(super) async fn end_makers(places: &[&Path]) {
+    let is_maker = |pid: &Pid| {
+        let name = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
+        [&b"initdb"[..], b"postgres"].iter().any(|maker| name.starts_with(maker))
+            && places.iter().any(|place| works_in(place, *pid))
+    };
+    loop {
+        let makers: Vec<Pid> = processes().filter(is_maker).collect();
+        if makers.is_empty() {
+            return;
+        }
+        for pid in makers {
+            // It may be ending at this very moment, which is what we want.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        sleep(PG_REMAINS_POLL).await;
     }
 }
 

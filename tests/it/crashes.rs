@@ -1,8 +1,9 @@
 //! The program and its own PostgreSQL, killed repeatedly while people talk.
 
 use crate::commands::snug;
+use crate::starts::scratch;
 use crate::support::crowd::{Signals, check, listen, post, stored_in, talk, wait_for};
-use crate::support::{PATIENCE, Person, until};
+use crate::support::{PATIENCE, Person, Program, until};
 use futures_util::future::join_all;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -217,4 +218,37 @@ async fn a_crash_in_the_first_seconds_takes_no_number_back() {
     let unused: Vec<&str> = unused.iter().map(|row| row.get(0)).collect();
     assert!(unused.is_empty(), "never used: {unused:?}");
     appliance.stop();
+}
+
+/// What a killed snug has started goes on: `initdb` writes, and PostgreSQL begins to serve.
+#[test]
+fn a_first_start_that_is_killed_at_any_moment_is_made_good_by_the_next() {
+    const MOMENTS: [&str; 8] = [
+        "postgres.new.1",
+        "postgres.new.1/PG_VERSION",
+        "postgres.new.1/postmaster.pid",
+        "postgres.new.1/base/1",
+        "postgres.new.1/global/pg_control",
+        "postgres.new.1/base/5",
+        "postgres",
+        "postgres/postmaster.pid",
+    ];
+    for moment in MOMENTS {
+        let scratch = scratch();
+        let data = scratch.path().join("data");
+        let killed = Program::start_in(&data, &[]);
+        let began = Instant::now();
+        while !data.join(moment).exists() {
+            assert!(began.elapsed() < PATIENCE, "{moment}");
+            std::thread::yield_now();
+        }
+        drop(killed);
+        let next = Program::start_in(&data, &[]);
+        next.base();
+        let log = next.stop();
+        assert!(!log.iter().any(|line| line.contains("ERROR")), "{moment}: {log:#?}");
+        let left = std::fs::read_dir(&data).unwrap().flatten().map(|entry| entry.file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().contains(".new")).collect();
+        assert!(left.is_empty(), "{moment}: {left:?}");
+    }
 }
