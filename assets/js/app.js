@@ -10,9 +10,11 @@ import "./panel.js";
 import "./people-search.js";
 import "./requests.js";
 import { call } from "./api.js";
+import { askFirst } from "./ask.js";
 import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
 import { Live, noticeOf } from "./live.js";
+import { showLosses } from "./losses.js";
 import { closeNotice, closeNotices } from "./notices.js";
 import { Outbox } from "./outbox.js";
 import { bounds, checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
@@ -33,7 +35,8 @@ const socket = new Socket(socketAddress, epoch, list.positions(), bounds.resumeP
 const home = document.querySelector(".wordmark").pathname;
 const views = new Views(document.getElementById("main"), (path) => path === home || list.has(path));
 const logOf = (chat_id) => views.of(chat_id)?.log;
-const delivery = new Delivery({ outbox: new Outbox(viewer.user_id), socket, logOf, list, viewer });
+const outbox = new Outbox(viewer.user_id);
+const delivery = new Delivery({ outbox, socket, logOf, list, viewer });
 const live = new Live({
   viewer,
   epoch,
@@ -93,6 +96,10 @@ document.addEventListener("discard", ({ target, detail }) => {
 });
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(".leave")) live.leaving = true;
+});
+document.addEventListener("asks", ({ target }) => {
+  const losses = target.querySelector(".losses");
+  if (losses) showLosses(losses, outbox);
 });
 document.addEventListener("approved", ({ detail }) => views.of(detail.room_id)?.panel?.admit(detail));
 document.addEventListener("older", ({ target, detail }) => loadOlder(target, detail.before));
@@ -158,6 +165,7 @@ const { latest } = views.current.log?.dataset ?? {};
 if (latest) location.replace(latest);
 keepSession(closeNotices);
 callForms();
+askFirst();
 standForNotifier();
 show("page");
 open(views.current);

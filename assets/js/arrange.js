@@ -13,6 +13,7 @@ const GROUP_MS = 5 * 60 * 1000;
 export function arrange(element, newAfter) {
   clearAbove(element);
   const above = messageAbove(element);
+  const isNext = before(element) === above;
   const time = timeOf(element);
   const beginsDay = !above || dayOf(timeOf(above)) !== dayOf(time);
   const beginsNew = newAfter > 0 && Number(element.dataset.seq) === newAfter + 1;
@@ -23,7 +24,7 @@ export function arrange(element, newAfter) {
     if (!messageBelow(element)) labelDays(element.closest(".page"));
   }
   if (beginsNew) element.before(clone("new-line"));
-  const continues = !beginsDay && !beginsNew && above.dataset.user === element.dataset.user;
+  const continues = isNext && !beginsDay && !beginsNew && above.dataset.user === element.dataset.user;
   element.classList.toggle("continues", continues && time - timeOf(above) < GROUP_MS);
 }
 
@@ -34,7 +35,12 @@ export function labelDays(page) {
   }
 }
 
-// Removes what stands between this message and the one above it.
+// Removes what stands between this message and the one above it, but for what happened there.
 export function clearAbove(element) {
-  for (let above = before(element); above && !isMessage(above); above = before(element)) above.remove();
+  let one = before(element);
+  while (one && !isMessage(one)) {
+    const above = before(one);
+    if (!one.classList.contains("note")) one.remove();
+    one = above;
+  }
 }

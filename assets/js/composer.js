@@ -75,7 +75,7 @@ class MessageComposer extends HTMLElement {
     this.counter.hidden = !near;
     this.counter.textContent = left;
     this.counter.classList.toggle("over", left < 0);
-    const said = !near ? "" : left < 0 ? word("over") : word("left", { count: stepOf(left) });
+    const said = !near ? "" : left < 0 ? word("over") : word("chars_left", { count: stepOf(left) });
     if (this.spoken.textContent !== said) this.spoken.textContent = said;
   }
 

@@ -3,7 +3,7 @@
 
 import { beginning } from "./cut.js";
 import { viewer } from "./session.js";
-import { forget, keep, recall } from "./storage.js";
+import { forget, keep, names, recall } from "./storage.js";
 
 // Two bytes each, so 64 KiB.
 const UNITS_MAX = 32 * 1024;
@@ -11,6 +11,13 @@ const UNITS_MAX = 32 * 1024;
 const DRAFTS_MAX = 8;
 
 const held = new Map();
+const prefix = `snug.draft.${viewer.user_id}.`;
+
+// All that the viewer is writing, in any chat.
+export const drafts = () =>
+  names()
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => recall(name));
 
 export function draftOf(chat_id) {
   const keys = keysOf(chat_id);
@@ -41,7 +48,7 @@ export function followDraft(chat_id, changed) {
 }
 
 function keysOf(chat_id) {
-  const first = `snug.draft.${viewer.user_id}.${chat_id}`;
+  const first = prefix + chat_id;
   return Array.from({ length: DRAFTS_MAX }, (_, n) => (n ? `${first}.${n}` : first));
 }
 

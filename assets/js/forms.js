@@ -18,12 +18,13 @@ export function callForms() {
 async function send(form, button) {
   if (form.getAttribute("aria-busy") === "true") return;
   const { call: path, method = "POST" } = button.dataset;
+  // The socket may tell of what was done, and the form be gone, before the answer is here.
+  const fault = form.closest("[data-calls]").querySelector(".fault[role=alert]");
   const user_id = Number(new FormData(form).get("user_id"));
   const body = method === "POST" && user_id ? { user_id } : undefined;
   form.setAttribute("aria-busy", "true");
   const { ok, answer } = await call(path, { method, body });
   form.setAttribute("aria-busy", "false");
-  const fault = form.closest("[data-calls]").querySelector(".fault[role=alert]");
   fault.hidden = ok;
   fault.textContent = ok ? "" : (answer?.detail ?? word("unreachable"));
   if (!ok) return;

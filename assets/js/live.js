@@ -102,6 +102,15 @@ export class Live {
     if (this.views.current.chat === chat_id && !this.leaving) this.views.current.panel?.close();
   }
 
+  // Also in the views that are only remembered.
+  on_members({ room_id, user, event }) {
+    const { panel, log } = this.views.of(room_id) ?? {};
+    if (event === "joined") panel?.admit(user);
+    else panel?.dismiss(user);
+    if (user.user_id === this.viewer.user_id) return;
+    log?.note(word(event, { username: user.username, creator: panel?.creator }));
+  }
+
   on_join_request({ room_id, user }) {
     const room = this.list.chat(room_id);
     if (room) this.#ask(room_id, room.name, user);

@@ -5,6 +5,7 @@ import { arrange, clearAbove } from "./arrange.js";
 import { addAbove, before, chunks, lastChunk, messageBelow } from "./chunks.js";
 import { buildMessage, buildPending, localise, setState, setStored } from "./message.js";
 import { Reader } from "./reader.js";
+import { clone } from "./words.js";
 
 class MessageLog extends HTMLElement {
   connectedCallback() {
@@ -111,6 +112,14 @@ class MessageLog extends HTMLElement {
     }, more);
   }
 
+  // Something happened that is not a message: said after the last one, until the page is left.
+  note(text) {
+    const note = clone("note");
+    note.querySelector("p").textContent = text;
+    note.dataset.after = this.last;
+    this.reader.keepPlace(() => this.#put(note, (above) => !above.dataset.client));
+  }
+
   // The new messages have been seen.
   clearNew() {
     this.newAfter = 0;
@@ -126,16 +135,22 @@ class MessageLog extends HTMLElement {
     this.reader.keepPlace(() => {
       const old = this.#takeOut(element);
       this.page.querySelector(".nothing")?.remove();
-      const last = lastOf(this.page);
-      let above = last;
-      while (above && !(Number(above.dataset.seq) > 0 && Number(above.dataset.seq) < seq)) {
-        above = before(above);
-      }
-      if (above === last) lastChunk(this.page).append(element);
-      else if (above) above.after(element);
-      else chunks(this.page)[0].prepend(element);
+      this.#put(
+        element,
+        ({ dataset }) => Number(dataset.seq || dataset.after || Infinity) < seq && dataset.seq !== "0",
+      );
       this.#arrange([element, messageBelow(element), old]);
     });
+  }
+
+  // After the last element of which this is true.
+  #put(element, isAbove) {
+    const last = lastOf(this.page);
+    let above = last;
+    while (above && !isAbove(above)) above = before(above);
+    if (above === last) lastChunk(this.page).append(element);
+    else if (above) above.after(element);
+    else chunks(this.page)[0].prepend(element);
   }
 
   #remove(element) {

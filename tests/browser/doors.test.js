@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, connected, focused, reconnects, say } from "./lib/browser.js";
+import { PASSWORD, connected, logOut, focused, reconnects, say } from "./lib/browser.js";
 import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { Server } from "./lib/server.js";
@@ -97,7 +97,7 @@ test("logging out ends every tab's session and leaves nothing behind", async () 
   await connected(other);
   await say(dee.page, "before I go");
   await other.getByRole("textbox", { name: "Message" }).fill("a draft");
-  await dee.page.getByRole("button", { name: "Log out" }).click();
+  await logOut(dee.page);
   await dee.page.getByRole("heading", { name: "Log in" }).waitFor();
   await other.getByRole("heading", { name: "Log in" }).waitFor();
   assert.equal(await dee.page.evaluate(() => localStorage.length), 0);
@@ -196,7 +196,7 @@ test("logging out is not interrupted by the end of its own session, and forgets 
   const message = field(page, "Message");
   await message.fill("not yet");
   await hal.context.setOffline(true);
-  await page.getByRole("button", { name: "Log out" }).click();
+  await logOut(page);
   await until("it does not work", () => page.url().startsWith("chrome-error:"));
   await hal.context.setOffline(false);
   await hal.open("/general");
@@ -210,10 +210,42 @@ test("logging out is not interrupted by the end of its own session, and forgets 
     await told;
     await route.fulfill({ response });
   });
-  await page.getByRole("button", { name: "Log out" }).click();
+  await logOut(page);
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   assert.equal(new URL(page.url()).search, "");
   assert.equal(await page.getByText("has ended").count(), 0, "who logs out knows");
   assert.equal(await page.evaluate(() => localStorage.length), 0);
   await hal.leave();
+});
+
+test("logging out asks first, and says what of the unsent would be lost", async () => {
+  const ivy = await here.person("ivy");
+  ivy.expectsRefusal(401, "/auth/(me|renew)");
+  const page = await ivy.open("/general");
+  await connected(page);
+  const question = page.locator(".question.log-out");
+  await page.locator("summary", { hasText: "Log out" }).click();
+  await question.getByText("Log out of this browser?").waitFor();
+  assert.equal(await question.getByText("would be lost").isVisible(), false, "nothing would");
+  await look(page, "log-out-asks");
+  await page.getByRole("heading", { name: "General", level: 1 }).click();
+  await question.waitFor({ state: "hidden" });
+
+  await field(page, "Message").fill("half a thought");
+  await page.evaluate((user) => {
+    for (let n = 1; n < 4; n += 1) {
+      const entry = { client_id: `c${n}`, chat_id: 1, content: `refused\n${n}`, at: n, order: n, reason: "No." };
+      localStorage.setItem(`snug.outbox.${user}.c${n}`, JSON.stringify(entry));
+    }
+  }, ivy.id);
+  await page.locator("summary", { hasText: "Log out" }).click();
+  await question.getByText("This has not been sent, and would be lost:").waitFor();
+  assert.deepEqual(await question.getByRole("listitem").allTextContents(), ["refused 1", "refused 2", "refused 3", "and 1 more"]);
+  await look(page, "log-out-loses");
+  await question.getByRole("button", { name: "Cancel" }).click();
+  await question.waitFor({ state: "hidden" });
+  assert.equal(await field(page, "Message").inputValue(), "half a thought");
+  await logOut(page);
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  await ivy.leave();
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, contentLimit, contents } from "./lib/browser.js";
+import { PASSWORD, answer, contentLimit, contents, logOut } from "./lib/browser.js";
 import { scene } from "./lib/scene.js";
 
 const here = scene();
@@ -67,10 +67,10 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   assert.equal(await ada.page.getByRole("button", { name: "Mark as read" }).count(), 0);
   await ada.page.getByText("Denied").click();
   await press(ada.page, "Approve");
-  await press(ada.page, "Remove cyd");
-  await press(ada.page, "New link");
+  await answer(ada.page, "Remove cyd", "Remove");
+  await answer(ada.page, "New link", "Make a new link");
   assert.notEqual(await ada.page.getByRole("textbox", { name: "Invite link" }).inputValue(), link);
-  await press(bob.page, "Leave room");
+  await answer(bob.page, "Leave room", "Leave");
   assert.equal(path(bob.page), "/");
   assert.equal(await bob.page.getByRole("link", { name: "Library" }).count(), 0);
 
@@ -87,7 +87,7 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   await press(ada.page, "Dark");
   assert.equal(await ada.page.locator("html").getAttribute("data-theme"), "dark");
   assert.equal(await ada.page.locator("meta[name=theme-color]").count(), 1);
-  await press(ada.page, "Log out");
+  await logOut(ada.page);
   assert.equal(path(ada.page), "/login");
   await ada.open("/");
   assert.equal(path(ada.page), "/login");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, connected, focused, reconnects, say, sees } from "./lib/browser.js";
+import { PASSWORD, answer, connected, focused, reconnects, say, sees } from "./lib/browser.js";
 import { look } from "./lib/look.js";
 import { Proxy } from "./lib/proxy.js";
 import { scene } from "./lib/scene.js";
@@ -84,7 +84,7 @@ test("a person who is denied is told so, and can be let in later", async () => {
   await cyd.page.reload();
   await cyd.page.getByText("Denied").click();
   await cyd.page.getByRole("complementary").getByRole("button", { name: "Approve" }).click();
-  await cyd.page.getByRole("complementary").getByRole("button", { name: "Remove dee" }).waitFor();
+  await cyd.page.getByRole("complementary").locator("summary", { hasText: "Remove dee" }).waitFor();
   // Her page turns by itself.
   await dee.page.getByRole("heading", { name: "Attic", level: 1 }).waitFor();
   await dee.page.waitForURL(`**${room.path}`);
@@ -104,12 +104,18 @@ test("the creator removes a member and changes the link; a member leaves", async
     await one.page.waitForURL(`**${room.path}`);
   }
   const members = eve.page.getByRole("complementary", { name: "About this room" });
-  for (const name of ["fay", "guy"]) await members.getByRole("button", { name: `Remove ${name}` }).waitFor();
+  for (const name of ["fay", "guy"]) await members.locator("summary", { hasText: `Remove ${name}` }).waitFor();
   assert.equal(await members.locator(".members-count").textContent(), "3");
 
   // Fay is looking at the room when she is removed.
   await connected(fay.page);
-  await members.getByRole("button", { name: "Remove fay" }).click();
+  await members.locator("summary", { hasText: "Remove fay" }).click();
+  await members.getByText("Remove fay? To come back").waitFor();
+  await look(eve.page, "remove-asks");
+  await eve.page.keyboard.press("Escape");
+  await members.getByText("Remove fay? To come back").waitFor({ state: "hidden" });
+  assert.match(await focused(eve.page), /^Remove\s+fay$/);
+  await answer(members, "Remove fay", "Remove");
   await fay.page.getByRole("heading", { name: "You are no longer a member" }).waitFor();
   assert.equal(await focused(fay.page), "You are no longer a member");
   assert.equal(await fay.page.getByRole("textbox", { name: "Message" }).count(), 0);
@@ -120,7 +126,10 @@ test("the creator removes a member and changes the link; a member leaves", async
   const link = members.getByRole("textbox", { name: "Invite link" });
   await members.getByRole("button", { name: "Copy link" }).click();
   await members.getByText("Copied").waitFor();
-  await members.getByRole("button", { name: "New link" }).click();
+  await members.locator("summary", { hasText: "New link" }).click();
+  await members.getByRole("button", { name: "Cancel" }).click();
+  assert.equal(await link.inputValue(), room.link, "asked, and not answered");
+  await answer(members, "New link", "Make a new link");
   await until("the link is new", async () => (await link.inputValue()) !== room.link);
   assert.equal(await members.getByText("Copied").count(), 0, "this one was not copied");
   assert.equal(await focused(eve.page), "New link");
@@ -128,9 +137,10 @@ test("the creator removes a member and changes the link; a member leaves", async
   eve.expects(/ERR_INTERNET_DISCONNECTED/);
   const kept = await link.inputValue();
   await eve.context.setOffline(true);
-  await members.getByRole("button", { name: "New link" }).press("Enter");
+  await members.locator("summary", { hasText: "New link" }).press("Enter");
+  await members.getByRole("button", { name: "Make a new link" }).press("Enter");
   await members.getByRole("alert").filter({ hasText: "cannot be reached" }).waitFor();
-  assert.equal(await focused(eve.page), "New link");
+  assert.equal(await focused(eve.page), "Make a new link");
   assert.equal(await link.inputValue(), kept);
   await eve.context.setOffline(false);
   fay.expectsRefusal(404, "/chats/room/\\d+/invite.*");
@@ -139,7 +149,7 @@ test("the creator removes a member and changes the link; a member leaves", async
   await fay.open(await link.inputValue());
   await fay.page.getByRole("button", { name: "Ask to join" }).waitFor();
 
-  await guy.page.getByRole("button", { name: "Leave room" }).click();
+  await answer(guy.page, "Leave room", "Leave");
   await guy.page.getByRole("heading", { name: "Start something" }).waitFor();
   assert.equal(await guy.page.getByRole("link", { name: "Cellar" }).count(), 0);
   guy.expectsRefusal(404, room.path);
@@ -199,7 +209,7 @@ test("copying moves nothing", async () => {
   const kay = await here.person("kay", { permissions: ["clipboard-read", "clipboard-write"] });
   const { page } = kay;
   await makeRoom(page, "Porch");
-  const places = () => page.locator(".panel").getByRole("button").evaluateAll((all) => all.map((one) => {
+  const places = () => page.locator(".panel").locator("button:visible, summary").evaluateAll((all) => all.map((one) => {
     const { x, y, width, height } = one.getBoundingClientRect();
     return [one.textContent.trim(), x, y, width, height];
   }));
@@ -210,4 +220,51 @@ test("copying moves nothing", async () => {
   assert.deepEqual(await places(), before);
   await page.getByText("Copied").waitFor({ state: "detached" });
   await kay.leave();
+});
+
+test("those who are there see who comes and goes, in the panel and in the log, and nobody later does", async () => {
+  const [lea, max, nia] = await Promise.all([here.person("lea"), here.person("max"), here.person("nia")]);
+  const room = await makeRoom(lea.page, "Yard");
+  const join = async (person) => {
+    await person.open(room.link);
+    await person.page.getByRole("button", { name: "Ask to join" }).click();
+    await connected(person.page);
+    await requests(lea.page).getByRole("button", { name: "Approve" }).click();
+    await person.page.getByRole("heading", { name: "Yard", level: 1 }).waitFor();
+    await connected(person.page);
+  };
+  const notes = (page) => page.locator(".note").allTextContents();
+  const names = (page) => page.locator(".members:not(.denied) .member-name .name").allTextContents();
+  await join(max);
+  await say(max.page, "Hello");
+  await sees(lea.page, "Hello");
+  await join(nia);
+  for (const page of [lea.page, max.page]) {
+    await until("nia is seen to come", async () => (await notes(page)).at(-1) === "nia joined");
+    assert.deepEqual(await names(page), ["lea", "max", "nia"]);
+    assert.equal(await page.locator(".members-count").textContent(), "3");
+  }
+  assert.deepEqual(await notes(lea.page), ["max joined", "nia joined"]);
+  // What is said after it stands after it, with a head of its own.
+  await say(max.page, "Hello, nia");
+  await sees(lea.page, "Hello, nia");
+  const order = await lea.page.locator(".message .content, .note").allTextContents();
+  assert.deepEqual(order, ["max joined", "Hello", "nia joined", "Hello, nia"]);
+  assert.equal(await lea.page.locator(".message").last().evaluate((one) => one.classList.contains("continues")), false);
+  await look(lea.page, "came-and-went");
+
+  await answer(nia.page, "Leave room", "Leave");
+  await until("nia is seen to leave", async () => (await notes(max.page)).at(-1) === "nia left");
+  assert.deepEqual(await names(max.page), ["lea", "max"]);
+  await join(nia);
+  await answer(lea.page.locator(".panel"), "Remove nia", "Remove");
+  for (const page of [lea.page, max.page]) {
+    await until("nia is seen to go", async () => (await notes(page)).at(-1) === "lea removed nia");
+    assert.deepEqual(await names(page), ["lea", "max"]);
+    assert.equal(await page.locator(".members-count").textContent(), "2");
+  }
+  await max.page.reload();
+  await sees(max.page, "Hello, nia");
+  assert.deepEqual(await notes(max.page), [], "not kept");
+  await Promise.all([lea.leave(), max.leave(), nia.leave()]);
 });

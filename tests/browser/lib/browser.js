@@ -171,6 +171,14 @@ export async function connected(page) {
   await until("the socket is welcomed", () => lines.get(page).socket);
 }
 
+// Opens the question that comes before what cannot be undone, and answers it.
+export async function answer(where, question, yes) {
+  await where.locator("summary", { hasText: question }).click();
+  await where.locator(".ask[open]").getByRole("button", { name: yes, exact: true }).click();
+}
+
+export const logOut = (page) => answer(page, "Log out", "Log out");
+
 export async function contents(page) {
   return page.locator(".message .content").allTextContents();
 }
