@@ -193,8 +193,8 @@ async fn a_session_ended_only_in_the_database_soon_has_no_sockets() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_socket_ends_when_its_token_expires() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "3s")]).await;
-    let bob = server.person("bob").await;
-    let ada = server.person("ada").await;
+    let bob = Person::nobody(&server).joined_by("bob").await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
     // Signed after this moment, so it is valid for at least three seconds from now.
     let mut idle = sockets(&ada).await;
     let exp = expiry(&ada);

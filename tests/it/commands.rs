@@ -1,5 +1,6 @@
 //! The command line from outside: what is printed, where, and with which exit status.
 
+use crate::support::directory;
 use std::process::{Command, Output, Stdio};
 
 /// The program without any of our own environment variables.
@@ -75,7 +76,7 @@ fn a_data_directory_that_cannot_be_written_stops_the_start() {
 fn an_occupied_port_stops_the_start_and_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = directory();
     let directory = scratch.path().to_str().unwrap();
     let line = refused(1, &["--listen", &address, "--data-dir", directory], &[]);
     assert!(line.starts_with(&format!("snug: --listen: {address} is in use")), "{line}");
@@ -87,7 +88,7 @@ fn an_occupied_port_stops_the_start_and_is_named() {
 
 #[test]
 fn config_shows_the_settings_in_force_without_secrets_or_side_effects() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = directory();
     let directory = scratch.path().join("data");
     let key = "uFz3vLh0J4nQ9yWc2sRb7tKd1mXg6pAe";
     let text = printed(
@@ -111,7 +112,7 @@ fn config_shows_the_settings_in_force_without_secrets_or_side_effects() {
 
 #[test]
 fn config_says_where_the_key_is_and_whether_it_is_there() {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = directory();
     let kept = scratch.path().join("jwt_secret");
     let line = || {
         let text = printed(&["config", "--data-dir", scratch.path().to_str().unwrap()], &[]);

@@ -1,15 +1,13 @@
 //! The program and its own PostgreSQL, killed repeatedly while people talk.
 
 use crate::commands::snug;
-use crate::starts::scratch;
 use crate::support::crowd::{Signals, check, listen, post, stored_in, talk, wait_for};
-use crate::support::{PATIENCE, Person, Program, until};
+use crate::support::{PATIENCE, Person, Program, directory, put_cluster, until};
 use futures_util::future::join_all;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -25,9 +23,19 @@ struct Appliance {
 }
 
 impl Appliance {
+    /// With a cluster that has been used before.
     async fn start() -> Self {
-        let parent = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(parent.path(), PermissionsExt::from_mode(0o711)).unwrap();
+        let parent = directory();
+        put_cluster(&parent.path().join("data"));
+        Self::start_in(parent).await
+    }
+
+    /// With a cluster that it creates.
+    async fn start_for_the_first_time() -> Self {
+        Self::start_in(directory()).await
+    }
+
+    async fn start_in(parent: tempfile::TempDir) -> Self {
         let data_dir = parent.path().join("data");
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap().to_string();
@@ -188,7 +196,7 @@ async fn both_killed_at_once_lose_and_duplicate_nothing() {
 /// Before the first checkpoint everything that a sequence gave out is in the log or nowhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_in_the_first_seconds_takes_no_number_back() {
-    let mut appliance = Appliance::start().await;
+    let mut appliance = Appliance::start_for_the_first_time().await;
     let nobody = Person::at(appliance.base());
     let mut given: BTreeSet<(&str, i64)> = BTreeSet::new();
     for round in 0..3 {
@@ -234,7 +242,7 @@ fn a_first_start_that_is_killed_at_any_moment_is_made_good_by_the_next() {
         "postgres/postmaster.pid",
     ];
     for moment in MOMENTS {
-        let scratch = scratch();
+        let scratch = directory();
         let data = scratch.path().join("data");
         let killed = Program::start_in(&data, &[]);
         let began = Instant::now();

@@ -1,7 +1,6 @@
 //! The epoch: the same for as long as the history is the same, and another one wherever it is restored.
 
-use crate::starts::scratch;
-use crate::support::{Database, PASSWORD, Person, Server};
+use crate::support::{Database, PASSWORD, Person, Server, directory};
 use serde_json::json;
 use snug::postgres::{Options, Private};
 use snug::store::Store;
@@ -90,7 +89,7 @@ async fn epoch_in(data: &Path) -> (String, Private) {
 /// A recovery from an archive, and a standby that takes over, begin a timeline of their own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_was_recovered_is_another_history() {
-    let scratch = scratch();
+    let scratch = directory();
     let data = scratch.path().join("data");
     let (first, private) = epoch_in(&data).await;
     execute(&private, "alter system set wal_level = replica").await;

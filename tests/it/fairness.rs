@@ -28,7 +28,7 @@ fn too_many(answer: &Answer) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_right_logins_from_one_address_do_not_keep_others_out() {
     let server = Server::with(&[("SNUG_TRUSTED_PROXIES", "127.0.0.1")]).await;
-    let ada = server.person("ada").await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
     let goes_on = Arc::new(AtomicBool::new(true));
     let busy: Vec<_> = (0..90)
         .map(|_| {

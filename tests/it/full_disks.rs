@@ -2,8 +2,7 @@
 
 use crate::commands::snug;
 use crate::pages::Browser;
-use crate::starts::scratch;
-use crate::support::{PASSWORD, Person, Program, Server, until};
+use crate::support::{PASSWORD, Person, Program, Server, directory, until};
 use nix::unistd::{getegid, geteuid};
 use serde_json::json;
 use std::fs::{self, File};
@@ -108,7 +107,7 @@ fn said_of_the_disk(lines: &[String]) -> Vec<&str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn below_the_reserve_nothing_is_stored_and_all_can_be_read() {
-    let scratch = scratch();
+    let scratch = directory();
     let program = |reserve| {
         let settings = [
             ("SNUG_DISK_RESERVE", reserve),
@@ -201,7 +200,7 @@ fn on_a_small_disk(program: &Command, place: &Path) -> Command {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_fills_up_is_noticed_in_time_and_so_is_its_end() {
-    let scratch = scratch();
+    let scratch = directory();
     let data = scratch.path().join("data");
     let settings = [("SNUG_RATE_LIMITS", "off"), ("PATH", "/usr/bin:/bin")];
     let program = Program::start_wrapped(&data, &settings, |program| {

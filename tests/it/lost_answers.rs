@@ -248,9 +248,16 @@ async fn a_connection_whose_caller_has_left_is_kept_until_it_is_answered() {
         let server = Server::start().await;
         let ada = server.person("ada").await;
         ada.get(path).await.expect(200);
+        // Several, because what one user has asked for is limited before connections are.
+        let names = ["bob", "cyd", "dan", "eve", "fay"];
+        let people = join_all(names.map(|name| server.person(name))).await;
         let (holder, watcher) = (server.database.client().await, server.database.client().await);
-        let bearer = format!("Authorization: Bearer {}", ada.token);
-        let ask = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{bearer}\r\n\r\n", server.address);
+        let host = server.address;
+        let asks = people.iter().map(|who| {
+            let bearer = format!("Authorization: Bearer {}", who.token);
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{bearer}\r\n\r\n")
+        });
+        let mut asks = asks.collect::<Vec<_>>().into_iter().cycle();
         // More in total than there are, so they must have been given back.
         for _ in 0..5 {
             holder.batch_execute(&format!("begin; lock table {table}")).await.unwrap();
@@ -259,7 +266,7 @@ async fn a_connection_whose_caller_has_left_is_kept_until_it_is_answered() {
                 askers += 1;
                 assert!(askers < 60, "they were given a connection that a caller had just left");
                 let mut asker = Raw::open(&server).await;
-                asker.send(&ask).await;
+                asker.send(&asks.next().unwrap()).await;
                 // A later request is answered, so this one has been taken up.
                 ada.get("/auth/me").await.expect(200);
                 asker.end().await;

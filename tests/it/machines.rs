@@ -93,7 +93,7 @@ async fn metrics_are_for_the_machine_itself_and_for_holders_of_the_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_count_what_happens() {
     let server = Server::start().await;
-    let ada = server.person("ada").await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
     let mut socket = ada.socket("/ws").await;
     let _second = ada.socket("/ws/general").await;
     ada.say(1, "counted").await;
@@ -153,7 +153,7 @@ async fn when_the_database_comes_back_so_does_the_service() {
     let ada = server.person("ada").await;
     ada.say(1, "before").await;
     let name = &server.database.name;
-    let admin = Database { name: "postgres".to_owned() }.client().await;
+    let admin = Database::administrator().await;
     let allow = async |yes: bool| {
         let set = format!("alter database {name} with allow_connections {yes}");
         admin.batch_execute(&set).await.unwrap();

@@ -2,12 +2,10 @@
 //! talked.
 
 use crate::commands::snug;
-use crate::support::{raise_file_limit, until};
+use crate::support::{directory, put_cluster, raise_file_limit, until};
 use snug::limits::{CONTENT_BYTES_MAX, CONTENT_CHARS_MAX};
-use std::fs::{Permissions, set_permissions};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -79,10 +77,10 @@ struct Program {
 
 impl Program {
     async fn start() -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        // PostgreSQL may run as another user, who must be able to enter this directory.
-        set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
-        let data = scratch.path().join("data").to_str().unwrap().to_owned();
+        let scratch = directory();
+        let data = scratch.path().join("data");
+        put_cluster(&data);
+        let data = data.to_str().unwrap().to_owned();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let many = (SOCKETS * 2).to_string();
         let settings = [

@@ -1,7 +1,7 @@
 //! What an operator does from the command line, while snug is serving and while it is not.
 
 use crate::commands::snug;
-use crate::support::{Database, PASSWORD, Person, Program, SECRET, Server};
+use crate::support::{Database, PASSWORD, Person, Program, SECRET, Server, directory, put_cluster};
 use serde_json::json;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -115,7 +115,8 @@ async fn the_backup_of_the_readme_is_a_file_that_only_its_owner_can_read() {
     let server = Server::start().await;
     server.person("ada").await;
     let socket = server.database.socket();
-    let (scratch, programs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Programs stay on the disk: what is in memory may not be executable.
+    let (scratch, programs) = (directory(), tempfile::tempdir().unwrap());
     stand_in(programs.path(), "sudo", "[ \"$1 $2\" = '-u snug' ] && shift 2 && exec \"$@\"");
     let command = block("## Backup")
         .replace("/var/lib/snug/postgres", socket.parent().unwrap().to_str().unwrap())
@@ -192,7 +193,8 @@ fn the_unit_exposes_little_and_does_not_retry_wrong_settings() {
 
 #[test]
 fn a_hangup_ends_the_service_like_a_termination() {
-    let scratch = crate::starts::scratch();
+    let scratch = directory();
+    put_cluster(&scratch.path().join("data"));
     let program = Program::start_in(&scratch.path().join("data"), &[("PATH", "/usr/bin:/bin")]);
     program.line("serving address=");
     let said = program.stop_by(nix::sys::signal::Signal::SIGHUP);
@@ -202,7 +204,7 @@ fn a_hangup_ends_the_service_like_a_termination() {
 
 #[test]
 fn commands_without_a_server_start_and_stop_postgresql_silently() {
-    let scratch = crate::starts::scratch();
+    let scratch = directory();
     let data = scratch.path().join("data");
     let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("PATH", "/usr/bin:/bin")];
     said(&["migrate"], &variables, "");
@@ -213,7 +215,7 @@ fn commands_without_a_server_start_and_stop_postgresql_silently() {
 
 #[test]
 fn a_command_never_makes_a_database() {
-    let scratch = crate::starts::scratch();
+    let scratch = directory();
     let data = scratch.path().join("data");
     let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("PATH", "/usr/bin:/bin")];
     for command in [&["user", "list"][..], &["token", "ada"]] {
@@ -228,7 +230,7 @@ fn a_command_never_makes_a_database() {
 async fn only_a_server_and_an_explicit_command_change_the_schema() {
     let database = Database::empty().await;
     let url = database.url();
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = directory();
     let variables =
         [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_DATA_DIR", scratch.path().to_str().unwrap())];
     let line = crate::commands::refused(1, &["user", "list"], &variables);

@@ -2,6 +2,7 @@
 //! test has its own data directory and uses the machine's real programs, as root or as an ordinary
 //! user.
 
+use crate::support::{directory, put_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use snug::error::Fatal;
@@ -26,9 +27,15 @@ struct DataDir {
 impl DataDir {
     /// One that does not exist yet.
     fn new() -> Self {
-        let parent = tempfile::tempdir().unwrap();
-        fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o711)).unwrap();
+        let parent = directory();
         Self { path: parent.path().join("data"), _parent: parent }
+    }
+
+    /// One with a cluster, as a first start leaves it.
+    fn used() -> Self {
+        let dir = Self::new();
+        put_cluster(&dir.path);
+        dir
     }
 
     /// One that exists but is empty, for tests that put something into it first.
@@ -167,7 +174,7 @@ async fn only_its_user_may_enter_the_directory_of_the_socket() {
 
 #[tokio::test]
 async fn a_second_server_on_the_directory_is_refused_in_one_line() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     let refused = Private::serve(&dir.options()).await.unwrap_err();
     let own = format!("process {}", std::process::id());
@@ -178,7 +185,7 @@ async fn a_second_server_on_the_directory_is_refused_in_one_line() {
 
 #[tokio::test]
 async fn a_killed_postmaster_comes_back_with_what_was_committed() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     execute(&private, "CREATE TABLE t (x text); INSERT INTO t VALUES ('kept')").await.unwrap();
     for _ in 0..2 {
@@ -194,7 +201,7 @@ async fn a_killed_postmaster_comes_back_with_what_was_committed() {
 
 #[tokio::test]
 async fn a_busy_orphan_of_a_killed_postmaster_does_not_prevent_a_restart() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     let (client, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -253,7 +260,7 @@ async fn a_killed_predecessors_postmaster_is_adopted_supervised_and_stopped() {
 
 #[tokio::test]
 async fn stopping_leaves_no_process_and_the_next_start_finds_the_data() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     execute(&private, "CREATE TABLE t (x text); INSERT INTO t VALUES ('kept')").await.unwrap();
     // A client that stays connected must not keep it from stopping.
@@ -270,7 +277,7 @@ async fn stopping_leaves_no_process_and_the_next_start_finds_the_data() {
 
 #[tokio::test]
 async fn a_postgres_dropped_without_stop_is_stopped_all_the_same() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     drop(private);
     let begun = Instant::now();
@@ -294,7 +301,7 @@ async fn a_half_created_cluster_is_removed_and_never_mistaken_for_a_complete_one
 
 #[tokio::test]
 async fn a_command_uses_the_servers_postgres_and_leaves_it_running() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     let postmaster = dir.postmaster();
     let borrowed = Private::borrow(&dir.options()).await.unwrap();
@@ -324,7 +331,7 @@ async fn a_command_without_a_server_starts_and_stops_a_postgres_and_a_server_wai
 
 #[tokio::test]
 async fn two_commands_take_turns() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let options = dir.options();
     let turn = async |name: &'static str| {
         let borrowed = Private::borrow(&options).await.unwrap();
@@ -349,8 +356,7 @@ async fn a_data_directory_too_long_for_a_sockets_address_works() {
 
 #[tokio::test]
 async fn a_stale_lock_file_with_the_pid_of_another_process_is_not_an_obstacle() {
-    let dir = DataDir::new();
-    Private::serve(&dir.options()).await.unwrap().stop().await;
+    let dir = DataDir::used();
     let cluster = fs::metadata(dir.file("postgres")).unwrap();
     let mut sleeper = Command::new("sleep");
     if geteuid().is_root() {
@@ -371,7 +377,7 @@ async fn a_stale_lock_file_with_the_pid_of_another_process_is_not_an_obstacle() 
 
 #[tokio::test]
 async fn its_log_never_shows_stored_values() {
-    let dir = DataDir::new();
+    let dir = DataDir::used();
     let private = Private::serve(&dir.options()).await.unwrap();
     execute(&private, "CREATE TABLE t (x text PRIMARY KEY CHECK (length(x) < 40), y int)")
         .await
@@ -413,7 +419,7 @@ async fn a_long_log_that_cannot_be_kept_is_truncated_all_the_same() {
 
 #[tokio::test]
 async fn missing_programs_are_named_with_what_to_do() {
-    let (dir, empty) = (DataDir::new(), tempfile::tempdir().unwrap());
+    let (dir, empty) = (DataDir::new(), directory());
     let mut options = dir.options();
     options.bindir = Some(empty.path().to_owned());
     let fatal = Private::serve(&options).await.unwrap_err();
@@ -424,8 +430,7 @@ async fn missing_programs_are_named_with_what_to_do() {
 
 #[tokio::test]
 async fn a_cluster_of_another_major_version_is_named_with_its_package() {
-    let dir = DataDir::new();
-    Private::serve(&dir.options()).await.unwrap().stop().await;
+    let dir = DataDir::used();
     fs::write(dir.file("postgres/PG_VERSION"), "99\n").unwrap();
     let fatal = Private::serve(&dir.options()).await.unwrap_err();
     let cluster = dir.file("postgres");
@@ -434,8 +439,7 @@ async fn a_cluster_of_another_major_version_is_named_with_its_package() {
 
 #[tokio::test]
 async fn a_start_that_postgres_refuses_says_why_in_one_line() {
-    let dir = DataDir::new();
-    Private::serve(&dir.options()).await.unwrap().stop().await;
+    let dir = DataDir::used();
     fs::write(dir.file("postgres/postgresql.auto.conf"), "max_connections = 1\n").unwrap();
     let fatal = Private::serve(&dir.options()).await.unwrap_err();
     let log = dir.file("postgres.log");

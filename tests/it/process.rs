@@ -1,12 +1,11 @@
 //! The process as the service manager sees it: what it is told, and a log that nobody reads.
 
 use crate::commands::snug;
+use crate::support::{directory, put_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::fs::{Permissions, set_permissions};
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -118,13 +117,12 @@ impl Service {
     }
 
     fn with(out: Stdio, log: Stdio, settings: &[(&str, &str)]) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        // PostgreSQL may run as another user, who must be able to enter this directory.
-        set_permissions(scratch.path(), Permissions::from_mode(0o711)).unwrap();
+        let scratch = directory();
         let path = scratch.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let data = scratch.path().join("data");
+        put_cluster(&data);
         let watchdog = Duration::from_millis(300).as_micros().to_string();
         let mut variables = vec![
             ("SNUG_LISTEN", "127.0.0.1:0"),

@@ -2,7 +2,7 @@
 //! replaced.
 
 use crate::support::bare::{Bare, KEY, TEXT};
-use crate::support::{Database, PASSWORD, Program};
+use crate::support::{Database, PASSWORD, Program, directory};
 use serde_json::json;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -81,7 +81,7 @@ impl Proxy {
         database: &Database,
         command: impl FnOnce(Setup<'_>) -> Command,
     ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         // As the README says.
         let settings = [
             ("SNUG_PUBLIC_URL", "https://chat.example"),

@@ -184,7 +184,7 @@ async fn a_cookie_and_a_token_of_different_users_are_400() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_not_valid_longer_than_it_says() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "2s")]).await;
-    let ada = server.person("ada").await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
     let mut socket = ada.socket("/ws/general").await;
     until("the token has expired", || is_dead(&ada)).await;
     ada.push("/auth/renew").await.refused(401, "unauthenticated");
@@ -280,7 +280,7 @@ async fn a_key_inside_a_token_is_not_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_names_its_user_its_session_and_its_expiry() {
     let server = Server::with(&[("SNUG_TOKEN_LIFETIME", "90m")]).await;
-    let ada = server.person("ada").await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
     let header = BASE64.decode(ada.token.split('.').next().unwrap()).unwrap();
     let header: Value = serde_json::from_slice(&header).unwrap();
     assert_eq!(header["alg"], "HS256");

@@ -2,7 +2,7 @@
 //! half-done.
 
 use crate::commands::{refused, snug};
-use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server};
+use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server, directory};
 use crate::tidy::files;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -15,15 +15,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tokio_postgres::NoTls;
-
-/// A scratch directory that PostgreSQL, which may run as another user, can enter.
-pub(crate) fn scratch() -> TempDir {
-    let scratch = tempfile::tempdir().unwrap();
-    fs::set_permissions(scratch.path(), fs::Permissions::from_mode(0o711)).unwrap();
-    scratch
-}
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -44,7 +36,7 @@ async fn newer() -> Database {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_newer_than_the_program_is_left_alone() {
-    let (database, scratch) = (newer().await, scratch());
+    let (database, scratch) = (newer().await, directory());
     let url = database.url();
     let variables = [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_JWT_SECRET", SECRET)];
     for line in [
@@ -57,7 +49,7 @@ async fn a_database_newer_than_the_program_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_turns_out_newer_when_it_comes_back_ends_the_service() {
-    let (database, scratch) = (newer().await, scratch());
+    let (database, scratch) = (newer().await, directory());
     let url = database.url();
     let cluster = url.split("host=").nth(1).unwrap().split('&').next().unwrap();
     let away = scratch.path().join("away");
@@ -101,7 +93,7 @@ async fn options_in_the_url_of_a_database_are_kept() {
     let url = format!("{}&options=-c%20search_path%3Delsewhere", database.url());
     let server = Server::on(database, &[("SNUG_DATABASE_URL", &url)]).await;
     // The schema is created there, and both the pool and the lane find it.
-    server.person("ada").await.say(1, "hello").await;
+    Person::nobody(&server).joined_by("ada").await.say(1, "hello").await;
     let count = "select count(*) from elsewhere.general_messages";
     assert_eq!(client.query_one(count, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
@@ -205,7 +197,7 @@ fn silent() -> (TcpListener, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_signal_works_while_waiting_for_a_silent_database() {
     let (_silent, url) = silent();
-    let scratch = scratch();
+    let scratch = directory();
     let variables = [
         ("SNUG_DATABASE_URL", url.as_str()),
         ("SNUG_DATA_DIR", text(scratch.path())),
@@ -248,7 +240,7 @@ fn refusing(code: &'static str) -> String {
 /// It would otherwise say that it is ready, and never be.
 #[test]
 fn a_start_that_the_database_refuses_for_good_fails() {
-    let scratch = scratch();
+    let scratch = directory();
     for (code, why) in [
         ("28P01", "refuses the password"),
         ("28000", "refuses the user"),
@@ -272,7 +264,7 @@ fn refused_after_log(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn an_invalid_database_url_is_not_repeated() {
-    let scratch = scratch();
+    let scratch = directory();
     for url in ["postgres://ada:hunter2@db:notaport/snug", "hunter2"] {
         let data = text(scratch.path());
         for variable in ["SNUG_DATABASE_URL", "DATABASE_URL"] {
@@ -287,7 +279,7 @@ fn an_invalid_database_url_is_not_repeated() {
 
 #[test]
 fn missing_postgresql_programs_are_named_and_nothing_is_created() {
-    let scratch = scratch();
+    let scratch = directory();
     let (data, none) = (scratch.path().join("data"), scratch.path().join("none"));
     fs::create_dir(&none).unwrap();
     let line = refused_start(&data, &[("SNUG_PG_BINDIR", text(&none))]);
@@ -297,7 +289,7 @@ fn missing_postgresql_programs_are_named_and_nothing_is_created() {
 
 #[test]
 fn a_cluster_of_another_major_version_is_left_alone() {
-    let scratch = scratch();
+    let scratch = directory();
     let arguments = ["migrate", "--data-dir", text(scratch.path())];
     assert!(snug(&arguments, &[("PATH", "/usr/bin:/bin")]).output().unwrap().status.success());
     let version = scratch.path().join("postgres/PG_VERSION");
@@ -309,7 +301,7 @@ fn a_cluster_of_another_major_version_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_with_which_a_power_cut_could_lose_messages_are_warned_about() {
-    let scratch = scratch();
+    let scratch = directory();
     let options = Options { data_dir: scratch.path().to_owned(), bindir: None };
     let private = Private::serve(&options).await.unwrap();
     let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
@@ -328,7 +320,7 @@ async fn settings_with_which_a_power_cut_could_lose_messages_are_warned_about() 
 
 #[test]
 fn a_key_that_is_too_short_or_too_open_stops_the_start() {
-    let scratch = scratch();
+    let scratch = directory();
     let file = scratch.path().join("key");
     let setting = [("SNUG_JWT_SECRET_FILE", text(&file))];
     let refused_key = || refused(2, &["--data-dir", text(scratch.path())], &setting);
@@ -350,7 +342,7 @@ fn a_key_that_is_too_short_or_too_open_stops_the_start() {
 
 #[test]
 fn a_file_where_the_data_directory_should_be_is_named() {
-    let scratch = scratch();
+    let scratch = directory();
     let file = scratch.path().join("file");
     fs::write(&file, "kept").unwrap();
     let line = refused_start(&file, &[]);

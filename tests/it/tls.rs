@@ -2,7 +2,7 @@
 
 use crate::commands::{refused, snug};
 use crate::support::elsewhere::Elsewhere;
-use crate::support::{Database, SECRET, Server};
+use crate::support::{Database, Person, SECRET, Server};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -183,7 +183,7 @@ async fn a_server_has_no_connection_without_it() {
     );
     let settings = [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_JWT_SECRET", SECRET)];
     let server = Server::on(Database { name: "postgres".to_owned() }, &settings).await;
-    server.person("ada").await.say(1, "hello").await;
+    Person::nobody(&server).joined_by("ada").await.say(1, "hello").await;
     let count = "select count(*), count(*) filter (where ssl), count(distinct application_name)
         from pg_stat_ssl join pg_stat_activity using (pid)
         where client_addr is not null";

@@ -1,11 +1,26 @@
 //! A person with an account and a token, who talks JSON over HTTP.
 
 use super::{Server, Socket, session_cookie};
+use argon2::password_hash::{PasswordHasher, phc::PasswordHash};
+use argon2::{Argon2, Params, Version};
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use snug::http::public_url::Scheme;
+use snug::message::SessionId;
+use snug::os::random;
+use snug::store::{NewSession, NewUser, Store};
+use snug::subnet::Subnet;
+use snug::waits::DatabaseWaits;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
+use std::time::Duration;
 
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// How long the session lasts that a person begins with.
+const SESSION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[derive(Clone)]
 pub struct Person {
@@ -64,8 +79,29 @@ impl Answer {
 }
 
 impl Person {
-    pub async fn sign_up(server: &Server, name: &str) -> Self {
-        Self::nobody(server).joined_by(name).await
+    /// Somebody with an account and a session, as they are after a sign-up and a login. Put into the
+    /// database directly: hashing two passwords a person would be most of what many tests do.
+    pub async fn with_account(server: &Server, name: &str) -> Self {
+        let store = Store::external(&server.database.url(), DatabaseWaits::default()).unwrap();
+        let email = format!("{name}@example.org");
+        let user =
+            NewUser { username: name, email: &email, password_hash: hash_of_password(), act: None };
+        let user_id = store.insert_user(user).await.unwrap().expect("a name that is not taken");
+        let now = Timestamp::now();
+        let (id, expires_at) = (SessionId(random::bits().unwrap()), now + SESSION);
+        let subnet = Some(Subnet::from(IpAddr::from(Ipv4Addr::LOCALHOST)).number());
+        let session = NewSession { id, user_id, expires_at, user_agent: None, subnet, shown: None };
+        assert!(store.insert_session(session).await.unwrap());
+        let claims = json!({
+            "sub": user_id.to_string(),
+            "sid": id.text(),
+            "iat": now.as_second(),
+            "exp": expires_at.as_second(),
+            "jti": "1",
+        });
+        let key = EncodingKey::from_secret(server.secret().as_bytes());
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+        Self { name: name.to_owned(), id: user_id.0, token, ..Self::nobody(server) }
     }
 
     /// Another person who signs up on the same server and logs in.
@@ -208,4 +244,17 @@ impl Person {
         let approve = format!("/chats/room/{room_id}/invite/approve");
         creator.post(&approve, json!({"user_id": self.id})).await.expect(200);
     }
+}
+
+/// What the database keeps of [`PASSWORD`]. Comparing with it takes as little as can be; a hash that
+/// somebody has signed up with takes what it should.
+fn hash_of_password() -> &'static str {
+    static HASH: LazyLock<String> = LazyLock::new(|| {
+        let params = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
+        let argon2 = Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params);
+        let hash: PasswordHash =
+            argon2.hash_password_with_salt(PASSWORD.as_bytes(), &[7; 16]).unwrap();
+        hash.to_string()
+    });
+    &HASH
 }

@@ -4,17 +4,18 @@
 use snug::postgres::{Options, Private};
 use snug::store::Store;
 use snug::waits::DatabaseWaits;
-use std::os::unix::fs::PermissionsExt;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::mpsc::{Sender, channel};
 use tokio_postgres::{Client, NoTls};
 
 static CLUSTER: OnceLock<PathBuf> = OnceLock::new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// The database of one test.
+/// The database of one test, dropped when the test's thread ends.
 #[derive(Clone)]
 pub struct Database {
     pub name: String,
@@ -22,26 +23,32 @@ pub struct Database {
 
 impl Database {
     pub async fn new() -> Self {
-        let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
-        let admin = connect("postgres").await;
-        let copy = format!("create database {name} template template_snug");
-        admin.batch_execute(&copy).await.unwrap();
-        Self { name }
+        Self::create(Some("template_snug")).await
     }
 
     /// A database without any schema.
     pub async fn empty() -> Self {
-        let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
-        connect("postgres").await.batch_execute(&format!("create database {name}")).await.unwrap();
-        Self { name }
+        Self::create(None).await
     }
 
     /// A copy of it as it is; nobody may be connected to it.
     pub async fn copy(&self) -> Self {
+        Self::create(Some(&self.name)).await
+    }
+
+    async fn create(template: Option<&str>) -> Self {
         let name = format!("t{}", NEXT.fetch_add(1, Relaxed));
-        let copy = format!("create database {name} template {}", self.name);
-        connect("postgres").await.batch_execute(&copy).await.unwrap();
+        // Copying files takes half of what it takes to write everything to the log as well.
+        let template = template.unwrap_or("template1");
+        let create = format!("create database {name} template {template} strategy file_copy");
+        Self::administrator().await.batch_execute(&create).await.unwrap();
+        MADE.with_borrow_mut(|made| made.push(Made(name.clone())));
         Self { name }
+    }
+
+    /// A connection to no test's database, to change one from beside it.
+    pub async fn administrator() -> Client {
+        connect("postgres").await
     }
 
     /// In the form that `SNUG_DATABASE_URL` takes.
@@ -57,6 +64,36 @@ impl Database {
     /// A connection for the test itself, to look and to interfere.
     pub async fn client(&self) -> Client {
         connect(&self.name).await
+    }
+}
+
+thread_local! {
+    /// What this thread's test has made.
+    static MADE: RefCell<Vec<Made>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A database that is dropped with it. Kept, hundreds of them would fill gigabytes.
+struct Made(String);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        static WORK: OnceLock<Sender<String>> = OnceLock::new();
+        let work = WORK.get_or_init(|| {
+            let (work, names) = channel::<String>();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let admin = Database::administrator().await;
+                    for name in names {
+                        let drop = format!("drop database {name} with (force)");
+                        // PostgreSQL may have been stopped by now, together with the tests.
+                        let _ = admin.batch_execute(&drop).await;
+                    }
+                });
+            });
+            work
+        });
+        let _ = work.send(self.0.clone());
     }
 }
 
@@ -81,8 +118,7 @@ fn cluster() -> &'static Path {
 }
 
 fn start() -> PathBuf {
-    let parent = tempfile::Builder::new().prefix("snug-tests").tempdir().unwrap().keep();
-    std::fs::set_permissions(&parent, std::fs::Permissions::from_mode(0o711)).unwrap();
+    let parent = super::directory().keep();
     let data_dir = parent.join("data");
     stop_after_us(&parent);
     let runtime =
@@ -102,7 +138,13 @@ async fn prepare(data_dir: &Path) {
     // Many small servers share it, each with its own pool. Nothing in it has to survive a power cut, so no
     // commit waits for the disk. What must survive a crash is tested with clusters that the program makes
     // for itself.
-    for setting in ["max_connections = 400", "fsync = off", "full_page_writes = off"] {
+    let settings = [
+        "max_connections = 400",
+        "fsync = off",
+        "full_page_writes = off",
+        "max_wal_size = '128MB'",
+    ];
+    for setting in settings {
         admin.batch_execute(&format!("alter system set {setting}")).await.unwrap();
     }
     drop(admin);

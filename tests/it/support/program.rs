@@ -40,7 +40,7 @@ impl Program {
         settings: &[(&str, &str)],
         wrapped: impl FnOnce(Command) -> Command,
     ) -> Self {
-        let data_dir = tempfile::tempdir().unwrap();
+        let data_dir = super::directory();
         let url = database.url();
         let mut variables = vec![("SNUG_DATABASE_URL", url.as_str())];
         variables.extend(settings);

@@ -46,7 +46,7 @@ impl Proxy {
 
     /// A proxy to this database.
     pub fn before(database: Database) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = super::directory();
         std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o700)).unwrap();
         let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
         let wire = Arc::new(Wire {

@@ -72,7 +72,7 @@ impl Server {
         settings: Vec<(String, String)>,
         waits: Waits,
     ) -> Self {
-        let data_dir = tempfile::tempdir().unwrap();
+        let data_dir = super::directory();
         let path = data_dir.path().to_str().unwrap().to_owned();
         let url = database.url();
         let mut pairs: Vec<(&str, &str)> = vec![
@@ -131,8 +131,14 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// A person who has signed up and logged in.
+    /// The key with which it signs tokens.
+    pub fn secret(&self) -> &str {
+        let set = self.settings.iter().find(|(name, _)| name == "SNUG_JWT_SECRET");
+        set.map_or(SECRET, |(_, secret)| secret)
+    }
+
+    /// Somebody with an account and a session.
     pub async fn person(&self, name: &str) -> Person {
-        Person::sign_up(self, name).await
+        Person::with_account(self, name).await
     }
 }
