@@ -66,6 +66,9 @@ pub const SEARCH_ROWS_MAX: i64 = 50;
 
 // ---- what a page shows ----
 
+/// A chat opens at its first unread message, below these: enough to see what it answers, and little
+/// enough that the unread ones fill the page.
+pub const UNREAD_CONTEXT_ROWS: i64 = 10;
 /// Chats in the list beside a page: as many as a user may have, so that each can be reached.
 pub const CHATS_SHOWN: i64 =
     1 + PRIVATE_CHATS_PER_USER_MAX + PRIVATE_CHATS_FROM_OTHERS_MAX + ROOMS_PER_USER_MAX;

@@ -103,6 +103,10 @@ document.addEventListener("asks", ({ target }) => {
 });
 document.addEventListener("approved", ({ detail }) => views.of(detail.room_id)?.panel?.admit(detail));
 document.addEventListener("older", ({ target, detail }) => loadOlder(target, detail.before));
+document.addEventListener("newer", ({ target, detail }) => loadNewer(target, detail.after));
+document.addEventListener("end", ({ target }) => reloadLog(target));
+document.addEventListener("place", ({ target, detail }) => loadNews(target, detail.after));
+document.addEventListener("watched", ({ target, detail }) => list.watch(detail.watched ? target.chat : 0));
 document.addEventListener("seen", tellRead);
 
 views.addEventListener("awaited", ({ detail }) => list.mark(detail));
@@ -117,19 +121,15 @@ views.addEventListener("opened", ({ detail: view }) => {
 // What a view needs when it opens, and what it needs once.
 function open(view) {
   const { log, chat } = view;
+  list.watch(0);
   hide();
   hide = chat ? show(`chat.${chat}`) : () => {};
   socket.putFirst(chat);
   if (!log || view.begun) return;
   view.begun = true;
   // What came after the server had written it and before it was here.
-  if (socket.positions.get(chat) > log.last) reloadLog(log);
+  log.know(socket.positions.get(chat) ?? 0);
   delivery.fill(log);
-}
-
-function reloadLog(log) {
-  log.restart();
-  loadNewest(log);
 }
 
 // How far the chat in the middle has been read; sent again after the connection was down.
@@ -141,28 +141,47 @@ function tellRead() {
   socket.send(readFrame(log.chat, seq));
 }
 
+const page = (log, from = "") => call(`${log.dataset.history}?limit=${bounds.pageRows}${from}`);
+
 // Loads the page before this `seq`, unless the log has been started afresh in the meantime.
 async function loadOlder(log, before) {
-  const { ok, answer } = await call(`${log.dataset.history}?limit=${bounds.pageRows}&before=${before}`);
+  const { ok, answer } = await page(log, `&before=${before}`);
   if (before !== log.first) log.reader.loaded();
   else if (ok) log.prepend(answer.messages, answer.has_more, viewer);
   else setTimeout(() => log.reader.loaded(), AGAIN_MS);
 }
 
-// Loads the newest page for a log that stays empty until then. Only the latest request counts.
-async function loadNewest(log) {
+// Likewise the page after this `seq`.
+async function loadNewer(log, after) {
+  const { ok, answer } = await page(log, `&after=${after}`);
+  if (after !== log.last) log.reader.loaded();
+  else if (ok) log.append(answer.messages, answer.has_more, viewer);
+  else setTimeout(() => log.reader.loaded(), AGAIN_MS);
+}
+
+function reloadLog(log) {
+  fill(log, "", ({ has_more }) => ({ older: has_more, newer: false }));
+}
+
+// The place where the new messages begin, a little of what was read before it.
+async function loadNews(log, after) {
+  const from = Math.max(0, after - bounds.unreadContext);
+  await fill(log, `&after=${from}`, ({ has_more }) => ({ older: from > 0, newer: has_more }));
+  if (log.firstNew) log.reader.toNew();
+}
+
+// Loads a page for a log that stays empty until then. Only the latest request counts.
+async function fill(log, from, beyond) {
+  log.restart();
   const { restarts } = log;
   for (;;) {
-    const { ok, answer } = await call(`${log.dataset.history}?limit=${bounds.pageRows}`);
+    const { ok, answer } = await page(log, from);
     if (restarts !== log.restarts) return;
-    if (ok) return log.fill(answer.messages, answer.has_more, viewer);
+    if (ok) return log.fill(answer.messages, beyond(answer), viewer);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
 
-// Pages of the past are for readers without scripts; with scripts, the log starts at its end.
-const { latest } = views.current.log?.dataset ?? {};
-if (latest) location.replace(latest);
 keepSession(closeNotices);
 callForms();
 askFirst();

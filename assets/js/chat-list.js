@@ -6,6 +6,8 @@ import { beginning } from "./cut.js";
 import { clone, fillAttributes, word } from "./words.js";
 
 class ChatList extends HTMLElement {
+  #watched = 0;
+
   // A chat's last number and its last line are two things: the socket's welcome brings only the number,
   // and missed messages come after it.
   connectedCallback() {
@@ -31,6 +33,13 @@ class ChatList extends HTMLElement {
     link?.closest(".chat-line").scrollIntoView({ block: "nearest" });
   }
 
+  // What comes in this chat is seen as it comes, and not counted first.
+  watch(chat_id) {
+    const both = [this.#watched, chat_id];
+    this.#watched = chat_id;
+    for (const one of both) if (this.#line(one)) this.#count(this.#line(one));
+  }
+
   chat(chat_id) {
     const line = this.#line(chat_id);
     if (!line) return null;
@@ -41,7 +50,7 @@ class ChatList extends HTMLElement {
 
   get unread() {
     const lines = this.querySelectorAll(".chat-line");
-    return [...lines].reduce((sum, line) => sum + unreadOf(line), 0);
+    return [...lines].reduce((sum, line) => sum + this.#unreadOf(line), 0);
   }
 
   advance(chat_id, message, own) {
@@ -58,7 +67,7 @@ class ChatList extends HTMLElement {
     if (!line || seq <= Number(line.dataset.readSeq)) return;
     line.dataset.readSeq = seq;
     this.#count(line);
-    if (unreadOf(line) === 0) this.#tellRead(chat_id);
+    if (this.#unreadOf(line) === 0) this.#tellRead(chat_id);
   }
 
   // The last number and the read position of each chat, from the socket's welcome.
@@ -68,8 +77,8 @@ class ChatList extends HTMLElement {
       if (!line) continue;
       line.dataset.lastSeq = Math.max(last_seq, Number(line.dataset.lastSeq));
       line.dataset.readSeq = Math.max(read_seq, Number(line.dataset.readSeq));
-      showCount(line);
-      if (unreadOf(line) === 0) this.#tellRead(chat_id);
+      this.#showCount(line);
+      if (this.#unreadOf(line) === 0) this.#tellRead(chat_id);
     }
     this.#tell();
   }
@@ -144,7 +153,7 @@ class ChatList extends HTMLElement {
   }
 
   #count(line) {
-    showCount(line);
+    this.#showCount(line);
     this.#tell();
   }
 
@@ -152,20 +161,22 @@ class ChatList extends HTMLElement {
     this.dispatchEvent(new CustomEvent("read", { detail: { chat_id } }));
   }
 
+  #showCount(line) {
+    const unread = this.#unreadOf(line);
+    line.classList.toggle("has-unread", unread > 0);
+    line.querySelector(".unread").hidden = unread === 0;
+    line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
+  }
+
+  #unreadOf({ dataset: { chat, lastSeq, readSeq } }) {
+    return Number(chat) === this.#watched ? 0 : Math.max(0, Number(lastSeq) - Number(readSeq));
+  }
+
   #tell() {
     this.dispatchEvent(new CustomEvent("count", { detail: { unread: this.unread }, bubbles: true }));
   }
 }
 
-function showCount(line) {
-  const unread = unreadOf(line);
-  line.classList.toggle("has-unread", unread > 0);
-  line.querySelector(".unread").hidden = unread === 0;
-  line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
-}
-
 const isCurrent = (line) => Number(line.querySelector("[aria-current]") !== null);
-
-const unreadOf = ({ dataset }) => Math.max(0, Number(dataset.lastSeq) - Number(dataset.readSeq));
 
 customElements.define("chat-list", ChatList);

@@ -1,5 +1,5 @@
 // The log is divided into lists of about a page each, so that the browser lays out and paints only those
-// in view. These functions walk over them as if they were one list.
+// in view. These functions walk over them as if they were one list; none searches the whole log.
 
 const CHUNK_MAX = 100;
 
@@ -37,16 +37,31 @@ export function messageBelow(element) {
   return below;
 }
 
-export const chunks = (page) => page.querySelectorAll("ol.messages");
+// From the first to the last.
+export const chunks = (page) => [...page.children].filter(isChunk);
+
+// The last message or line, stored or not.
+export function lastOf(page) {
+  return chunks(page)
+    .reverse()
+    .find((list) => list.lastElementChild)?.lastElementChild;
+}
 
 // The list to which the latest message is added: a new one if the last is full.
 export function lastChunk(page) {
-  const all = chunks(page);
-  const last = all[all.length - 1];
+  const last = chunks(page).pop();
   if (last.childElementCount < CHUNK_MAX) return last;
   const chunk = last.cloneNode(false);
   last.after(chunk);
+  layOut(chunk);
   return chunk;
+}
+
+// A list below what is read must not turn out to have another size than the browser guessed: it is laid out
+// once, and the browser remembers its size.
+function layOut(chunk) {
+  chunk.classList.add("fresh");
+  requestAnimationFrame(() => requestAnimationFrame(() => chunk.classList.remove("fresh")));
 }
 
 // Puts a list of these messages above all others.
@@ -57,4 +72,4 @@ export function addAbove(page, elements) {
   first.before(chunk);
 }
 
-const isChunk = (element) => element?.matches("ol.messages");
+const isChunk = (element) => element?.matches("ol.messages") ?? false;

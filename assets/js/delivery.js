@@ -32,7 +32,7 @@ export class Delivery {
   write(chat_id, content) {
     const entry = this.outbox.add(chat_id, content);
     if (!entry) return false;
-    this.logOf(chat_id).pend(entry, this.viewer);
+    this.logOf(chat_id).write(entry, this.viewer);
     this.#sendNext();
     return true;
   }

@@ -53,8 +53,7 @@ export class Live {
     this.#hear(message);
     const log = this.views.of(chat_id)?.log;
     if (log) {
-      const looks = log.isConnected && document.visibilityState === "visible";
-      if (!looks && !own) log.markNew(seq);
+      if (!own && !log.reader.isLookedAt) log.markNew(seq);
       log.add(message, this.viewer, own ? client_id : null);
     }
     if (seq > (this.#stood.get(chat_id) ?? 0)) this.#tell(chat_id);
@@ -74,6 +73,7 @@ export class Live {
 
   on_read({ chat_id, seq }) {
     this.list.read(chat_id, seq);
+    this.views.of(chat_id)?.log?.reader.raise(seq);
   }
 
   on_reset({ chat_id }) {

@@ -1,13 +1,19 @@
-// <message-log>: the messages of the chat in the middle, in the order of their `seq`; those under way
-// come last. `reader.js` watches which of them are seen. Knows nothing of the socket.
+// <message-log>: messages of one chat, in the order of their `seq` and without a gap; those under way come
+// last. It may end before the chat does (`newer`), and then `reader.js`, which watches what is seen, asks
+// for more. Knows nothing of the socket.
 
 import { arrange, clearAbove } from "./arrange.js";
-import { addAbove, before, chunks, lastChunk, messageBelow } from "./chunks.js";
+import { addAbove, before, chunks, lastChunk, lastOf, messageBelow } from "./chunks.js";
 import { buildMessage, buildPending, localise, setState, setStored } from "./message.js";
 import { Reader } from "./reader.js";
 import { clone } from "./words.js";
 
 class MessageLog extends HTMLElement {
+  // By `seq` and by `client_id`.
+  #stored = new Map();
+  #pending = new Map();
+  #newLine = null;
+
   connectedCallback() {
     if (!this.reader) this.#begin();
     this.reader.opened();
@@ -18,12 +24,19 @@ class MessageLog extends HTMLElement {
   }
 
   #begin() {
-    this.chat = Number(this.dataset.chat);
-    this.restarts = 0;
+    const { chat, readSeq, lastSeq, newer } = this.dataset;
+    this.chat = Number(chat);
     this.page = this.querySelector(".page");
-    this.newAfter = Number(this.dataset.readSeq);
-    const messages = this.page.querySelectorAll(".message");
-    messages.forEach(localise);
+    this.restarts = 0;
+    // The last number that is known, whether or not its message is here.
+    this.upTo = Number(lastSeq);
+    this.newer = newer === "true";
+    this.newAfter = this.upTo > Number(readSeq) ? Number(readSeq) : null;
+    const messages = [...this.page.querySelectorAll(".message")];
+    for (const one of messages) {
+      localise(one);
+      this.#stored.set(Number(one.dataset.seq), one);
+    }
     this.#arrange(messages);
     this.reader = new Reader(this);
   }
@@ -39,50 +52,82 @@ class MessageLog extends HTMLElement {
     return Number(this.page.querySelector(".message")?.dataset.seq ?? 0);
   }
 
-  isLongerThan(count) {
-    return this.page.querySelectorAll(".message").length > count;
+  get length() {
+    return this.#stored.size;
+  }
+
+  // The first message that counts as new, if it is here, and how many there are.
+  get firstNew() {
+    return this.newAfter === null ? null : this.#stored.get(this.newAfter + 1);
+  }
+
+  get newCount() {
+    return this.newAfter === null ? 0 : this.upTo - this.newAfter;
+  }
+
+  get newLine() {
+    return this.#newLine?.isConnected ? this.#newLine : null;
   }
 
   add(message, viewer, client_id) {
-    if (client_id && this.#pending(client_id)) return this.settle(client_id, message);
-    if (this.#stored(message.seq)) return;
+    this.upTo = Math.max(this.upTo, message.seq);
+    if (client_id && this.#pending.has(client_id)) return this.settle(client_id, message);
+    if (this.#stored.has(message.seq)) return;
     if (!this.reader.atEnd) this.reader.arrived += 1;
-    this.#place(buildMessage(message, viewer), message.seq);
+    if (!this.newer) this.#place(buildMessage(message, viewer), message.seq);
+  }
+
+  // What the reader has just written: they want to see it.
+  write(entry, viewer) {
+    this.pend(entry, viewer);
+    this.clearNew();
+    this.reader.toEnd();
   }
 
   pend(entry, viewer) {
     const element = buildPending(entry, viewer);
-    this.clearNew();
-    this.page.querySelector(".nothing")?.remove();
-    lastChunk(this.page).append(element);
-    this.#arrange([element]);
-    this.reader.toEnd();
+    this.#pending.set(entry.client_id, element);
+    this.reader.keepPlace(() => {
+      this.#dropNothing();
+      lastChunk(this.page).append(element);
+      this.#arrange([element]);
+    });
+  }
+
+  // Messages up to this one exist, whether or not the log has heard of them.
+  know(seq) {
+    this.upTo = Math.max(this.upTo, seq);
+    this.newer ||= this.last < this.upTo;
   }
 
   settle(client_id, { seq, timestamp }) {
-    const element = this.#pending(client_id);
+    const element = this.#pending.get(client_id);
     if (!element) return;
+    this.#pending.delete(client_id);
+    this.upTo = Math.max(this.upTo, seq);
     element.removeAttribute("data-client");
-    // A message older than all that is shown would leave a gap; scrolling up will load it.
-    if (this.#stored(seq) || seq < this.first) return this.#remove(element);
+    // Outside of what is shown it would leave a gap; scrolling there will load it.
+    if (this.newer || this.#stored.has(seq) || seq < this.first) return this.#remove(element);
     setStored(element, seq, timestamp);
     this.#place(element, seq);
   }
 
   // Either a reason, or null if it is being sent again.
   fail(client_id, reason) {
-    const element = this.#pending(client_id);
+    const element = this.#pending.get(client_id);
     if (element) this.reader.keepPlace(() => setState(element, reason));
   }
 
   discard(client_id) {
-    const element = this.#pending(client_id);
+    const element = this.#pending.get(client_id);
+    this.#pending.delete(client_id);
     if (element) this.#remove(element);
   }
 
   prepend(messages, more, viewer) {
     const first = this.first || Infinity;
     const older = messages.filter(({ seq }) => seq < first).map((one) => buildMessage(one, viewer));
+    for (const one of older) this.#stored.set(Number(one.dataset.seq), one);
     const below = this.page.querySelector(".message");
     this.reader.prepend(() => {
       addAbove(this.page, older);
@@ -90,30 +135,42 @@ class MessageLog extends HTMLElement {
     }, more);
   }
 
-  // Too much was missed: keeps only what is under way, until `fill`.
-  restart() {
-    this.restarts += 1;
-    for (const element of this.page.querySelectorAll('.messages > :not([data-seq="0"])')) {
-      element.remove();
-    }
-    this.newAfter = 0;
+  // The page after the last message; `more` says whether others follow it.
+  append(messages, more, viewer) {
+    this.reader.append(() => {
+      for (const message of messages) {
+        if (!this.#stored.has(message.seq)) this.#place(buildMessage(message, viewer), message.seq);
+      }
+      this.newer = more || this.last < this.upTo;
+    });
   }
 
-  // The newest page after `restart`. Of what has arrived since, it keeps only what is in it or after it.
-  fill(messages, more, viewer) {
-    const first = messages[0]?.seq ?? 0;
+  // Another place of the chat is wanted: keeps only what is under way, until `fill`.
+  restart() {
+    this.restarts += 1;
+    this.newer = false;
+    this.#stored.clear();
+    for (const element of this.page.querySelectorAll('.messages > :not([data-seq="0"])')) element.remove();
+  }
+
+  // A page of messages after `restart`. Of what has arrived since, it keeps only what is in it or after it,
+  // and nothing if there is a gap between (`newer`).
+  fill(messages, { older, newer }, viewer) {
+    const first = newer ? Infinity : (messages[0]?.seq ?? 0);
+    // There is no place to keep.
+    this.newer = true;
     this.reader.prepend(() => {
-      for (const element of this.page.querySelectorAll(".message:not([data-client])")) {
-        if (Number(element.dataset.seq) < first) this.#remove(element);
-      }
+      for (const [seq, element] of this.#stored) if (seq < first) this.#forget(seq, element);
       for (const message of messages) {
-        if (!this.#stored(message.seq)) this.#place(buildMessage(message, viewer), message.seq);
+        if (!this.#stored.has(message.seq)) this.#place(buildMessage(message, viewer), message.seq);
       }
-    }, more);
+    }, older);
+    this.newer = newer;
   }
 
   // Something happened that is not a message: said after the last one, until the page is left.
   note(text) {
+    if (this.newer) return;
     const note = clone("note");
     note.querySelector("p").textContent = text;
     note.dataset.after = this.last;
@@ -122,19 +179,21 @@ class MessageLog extends HTMLElement {
 
   // The new messages have been seen.
   clearNew() {
-    this.newAfter = 0;
-    this.page.querySelector(".new-line")?.remove();
+    this.newAfter = null;
+    const line = this.newLine;
+    if (line) this.reader.keepPlace(() => this.#arrange([messageBelow(line)]));
   }
 
   // The reader is away: from this message on, messages count as new.
   markNew(seq) {
-    if (!this.page.querySelector(".new-line")) this.newAfter = seq - 1;
+    this.newAfter ??= seq - 1;
   }
 
   #place(element, seq) {
+    this.#stored.set(seq, element);
     this.reader.keepPlace(() => {
       const old = this.#takeOut(element);
-      this.page.querySelector(".nothing")?.remove();
+      this.#dropNothing();
       this.#put(
         element,
         ({ dataset }) => Number(dataset.seq || dataset.after || Infinity) < seq && dataset.seq !== "0",
@@ -153,6 +212,11 @@ class MessageLog extends HTMLElement {
     else chunks(this.page)[0].prepend(element);
   }
 
+  #forget(seq, element) {
+    this.#stored.delete(seq);
+    this.#remove(element);
+  }
+
   #remove(element) {
     this.reader.keepPlace(() => this.#arrange([this.#takeOut(element)]));
   }
@@ -167,21 +231,16 @@ class MessageLog extends HTMLElement {
   }
 
   #arrange(elements) {
-    for (const element of elements) if (element) arrange(element, this.newAfter);
+    arrange(elements.filter(Boolean), this.newAfter);
+    const first = this.firstNew;
+    this.#newLine = first ? before(first) : null;
   }
 
-  #pending(client_id) {
-    return this.page.querySelector(`[data-client="${CSS.escape(client_id)}"]`);
+  // The words for an empty chat.
+  #dropNothing() {
+    const { lastElementChild } = this.page;
+    if (lastElementChild.matches(".nothing")) lastElementChild.remove();
   }
-
-  #stored(seq) {
-    return this.page.querySelector(`.message[data-seq="${seq}"]`) !== null;
-  }
-}
-
-function lastOf(page) {
-  const filled = [...chunks(page)].filter((list) => list.lastElementChild);
-  return filled[filled.length - 1]?.lastElementChild ?? null;
 }
 
 customElements.define("message-log", MessageLog);

@@ -1,37 +1,47 @@
-// What the reader of a log sees: asks for `older` messages before they reach the beginning, reports what
-// they have `seen`, offers the way back to the end, and keeps their place while messages arrive.
+// What the reader of a log sees: asks for `older` and `newer` messages before they reach an end, reports what
+// they have `seen`, leads to the end and back to what is new, and keeps their place.
 import { labelDays } from "./arrange.js";
 import { Scroll } from "./scroll.js";
-import { eachMidnight } from "./times.js";
+import { Sight } from "./sight.js";
+import { isLookedAt, onTurns } from "./tabs.js";
+import { eachMidnight, since } from "./times.js";
 import { word } from "./words.js";
 
 export class Reader {
   #log;
   #scroll;
+  #sight;
   #jump;
+  #news;
   #more;
   #loading = false;
   #frame = 0;
   #hushed = 0;
   #open = null;
   #left = null;
+  #wentToEnd = false;
+  #watched = false;
 
   constructor(log) {
     this.#log = log;
     this.#scroll = new Scroll(log.querySelector(".scroller"));
+    this.#sight = new Sight(log, this.#scroll, () => this.soon());
     this.#jump = log.querySelector(".jump");
+    this.#news = log.querySelector(".news");
     this.#more = log.dataset.older === "true";
     this.seen = Number(log.dataset.readSeq);
     this.arrived = 0;
     this.#scroll.scroller.addEventListener("scroll", () => this.soon(), { passive: true });
     log.addEventListener("click", (event) => this.#clicked(event));
+    // Pages are for those without scripts.
+    for (const link of log.querySelectorAll(".newer")) link.hidden = true;
   }
 
   // The log is in the document, for the first time or again: where it was left, or at what is new since.
   opened() {
     this.#open = new AbortController();
     const { signal } = this.#open;
-    document.addEventListener("visibilitychange", () => this.#turned(), { signal });
+    onTurns(() => this.#turned(), signal);
     const resized = new ResizeObserver(() => this.soon());
     resized.observe(this.#log);
     signal.addEventListener("abort", () => resized.disconnect());
@@ -39,7 +49,7 @@ export class Reader {
     eachMidnight(() => labelDays(this.#log.page), signal);
     const left = this.#left;
     if (left) this.#aim(() => this.#scroll.restore(left));
-    else this.#aim(() => this.#scroll.toView(this.#log.querySelector(".new-line")));
+    else this.#aim(() => this.#scroll.toView(this.#log.newLine));
     this.soon();
   }
 
@@ -55,25 +65,47 @@ export class Reader {
   // Called before the log is taken out of the document, while it still has a place.
   leave() {
     this.#left = this.atEnd ? null : this.#scroll.place(this.#log.page);
-    if (this.seen >= this.#log.last) this.#log.clearNew();
+    this.#forgetNew();
   }
 
   closed() {
     this.#open.abort();
+    this.#sight.end();
+    this.#watched = false;
     this.arrived = 0;
   }
 
+  // The last message that there is, and not only the last of those that are here.
   get atEnd() {
-    return this.#scroll.atEnd;
+    return this.#scroll.atEnd && !this.#log.newer;
+  }
+
+  get isLookedAt() {
+    return this.#log.isConnected && isLookedAt();
+  }
+
+  // Read elsewhere.
+  raise(seq) {
+    this.seen = Math.max(this.seen, seq);
+    this.soon();
   }
 
   toEnd() {
+    if (this.#log.newer) this.#tell("end");
     this.#scroll.toEnd();
     this.soon();
   }
 
+  // Where the new messages begin.
+  toNew() {
+    if (!this.#log.firstNew) return this.#tell("place", { after: this.#log.newAfter });
+    this.#aim(() => this.#scroll.toTop(this.#log.newLine));
+    this.soon();
+  }
+
   keepPlace(change) {
-    this.#scroll.keepPlace(change);
+    if (this.#log.newer) change();
+    else this.#scroll.keepPlace(change);
     this.soon();
   }
 
@@ -81,6 +113,13 @@ export class Reader {
     this.#hush();
     change();
     this.loaded(more);
+  }
+
+  // Below what is read, and not as news.
+  append(change) {
+    this.#hush();
+    this.#scroll.hold(change);
+    this.loaded();
   }
 
   loaded(more = this.#more) {
@@ -95,14 +134,19 @@ export class Reader {
   soon() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      this.#look();
+      if (this.#log.isConnected) this.#look();
     });
   }
 
   #turned() {
-    if (document.visibilityState === "hidden" && this.seen >= this.#log.last) this.#log.clearNew();
+    if (!this.isLookedAt) this.#forgetNew();
     labelDays(this.#log.page);
     this.soon();
+  }
+
+  // What has been seen to the end is not new to those who come back.
+  #forgetNew() {
+    if (this.seen >= this.#log.upTo) this.#log.clearNew();
   }
 
   // Messages added above must not be read out as if they were new. Browsers announce them together with
@@ -117,18 +161,29 @@ export class Reader {
   }
 
   #look() {
-    if (!this.#log.isConnected) return;
+    const { newer, first, last } = this.#log;
+    this.#offerTheNew();
     this.#offerTheEnd();
-    if (this.#more && this.#scroll.nearBeginning) this.#askForOlder();
-    const seen = document.visibilityState === "visible" ? this.#lastSeen() : 0;
+    if (this.#more && first > 1 && this.#scroll.nearBeginning) this.#ask("older", { before: first });
+    else if (newer && this.#scroll.nearEnd) this.#ask("newer", { after: last });
+    this.#watch(this.isLookedAt && this.atEnd);
+    const seen = this.#sight.look(this.seen, this.isLookedAt);
     if (seen <= this.seen) return;
     this.seen = seen;
     this.#tell("seen", { seq: seen });
   }
 
+  // `watched`: what comes now is seen as it comes.
+  #watch(watched) {
+    if (watched === this.#watched) return;
+    this.#watched = watched;
+    this.#tell("watched", { watched });
+  }
+
   #offerTheEnd() {
     if (this.atEnd) this.arrived = 0;
-    const hidden = !this.#scroll.away && this.arrived === 0;
+    const barLeads = !this.#news.hidden && !this.atEnd;
+    const hidden = barLeads || (!this.#isAway && this.arrived === 0);
     if (hidden && this.#jump === document.activeElement) this.#scroll.scroller.focus();
     this.#jump.hidden = hidden;
     const count = this.#jump.querySelector(".count");
@@ -136,21 +191,33 @@ export class Reader {
     count.textContent = this.arrived > 99 ? word("many") : this.arrived;
   }
 
-  #askForOlder() {
-    const before = this.#log.first;
-    if (this.#loading || before <= 1) return;
-    this.#loading = true;
-    this.#tell("older", { before });
+  get #isAway() {
+    return this.#scroll.away || this.#log.newer;
   }
 
-  #lastSeen() {
-    if (this.atEnd) return this.#log.last;
-    let { seen } = this;
-    for (;;) {
-      const next = this.#log.page.querySelector(`.message[data-seq="${seen + 1}"]`);
-      if (!next || !this.#scroll.shows(next)) return seen;
-      seen += 1;
-    }
+  // The bar leads to the end, and from there back to where the new messages begin, unless its reader has
+  // come to the end by reading.
+  #offerTheNew() {
+    const { newCount, firstNew, newLine } = this.#log;
+    const isAbove = !newLine || !this.#scroll.isBelowTop(newLine);
+    const isBelow = this.#isAway && (this.seen < this.#log.upTo || this.#wentToEnd);
+    const offered = newCount > 0 && (this.atEnd ? isAbove && this.#wentToEnd : isBelow);
+    if (!offered && this.#news === document.activeElement) this.#scroll.scroller.focus();
+    this.#news.hidden = !offered;
+    if (!offered) return;
+    if (firstNew) this.#news.dataset.since = firstNew.querySelector("time").dateTime;
+    const from = this.#news.dataset.since;
+    const said = from
+      ? word("news_since", { count: newCount, time: since(new Date(from)) })
+      : word("news", { count: newCount });
+    this.#news.classList.toggle("back", this.atEnd);
+    this.#news.querySelector(".text").textContent = said;
+  }
+
+  #ask(name, detail) {
+    if (this.#loading) return;
+    this.#loading = true;
+    this.#tell(name, detail);
   }
 
   #clicked(event) {
@@ -158,10 +225,18 @@ export class Reader {
     if (event.target.closest(".retry")) this.#tell("retry", { client_id });
     else if (event.target.closest(".discard")) this.#tell("discard", { client_id });
     else if (event.target.closest(".jump")) this.toEnd();
+    else if (event.target.closest(".news")) this.#followNews();
     else if (event.target.closest(".older")) {
       event.preventDefault();
-      this.#askForOlder();
+      this.#ask("older", { before: this.#log.first });
     }
+  }
+
+  #followNews() {
+    const back = this.atEnd;
+    this.#wentToEnd = !back;
+    if (back) this.toNew();
+    else this.toEnd();
   }
 
   #tell(name, detail) {

@@ -25,14 +25,27 @@ export class Scroll {
     return scrollHeight - clientHeight + scrollTop < OLDER_PX;
   }
 
+  get nearEnd() {
+    return this.scroller.scrollTop > -OLDER_PX;
+  }
+
   toEnd() {
     this.scroller.scrollTop = 0;
   }
 
   // Goes to the line above the unread messages, if it is above what is visible at the end.
   toView(line) {
-    const hidden = line && line.offsetTop < this.scroller.scrollHeight - this.scroller.clientHeight;
-    if (hidden) line.scrollIntoView({ block: "start" });
+    this.toEnd();
+    if (line && !this.isBelowTop(line)) this.toTop(line);
+  }
+
+  // Its margin leaves something of what is above it in view.
+  toTop(line) {
+    line.scrollIntoView({ block: "start" });
+  }
+
+  isBelowTop(element) {
+    return element.getBoundingClientRect().top >= this.scroller.getBoundingClientRect().top;
   }
 
   // What is at the top of the view, and how far below that it begins.
@@ -60,9 +73,11 @@ export class Scroll {
     this.scroller.scrollTop -= this.scroller.scrollHeight - before;
   }
 
-  // Whether the element's end has come into view.
-  shows(element) {
-    const view = this.scroller.getBoundingClientRect();
-    return element.getBoundingClientRect().bottom <= view.bottom + 4;
+  // Adds something at the end, without moving what is being read, even there.
+  hold(change) {
+    const before = this.scroller.scrollHeight;
+    const { scrollTop } = this.scroller;
+    change();
+    this.scroller.scrollTop = scrollTop - (this.scroller.scrollHeight - before);
   }
 }

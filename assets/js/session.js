@@ -12,9 +12,10 @@ const { dataset } = document.querySelector("snug-session");
 export const viewer = { user_id: Number(dataset.user), username: dataset.username };
 export const { epoch } = dataset;
 export const paths = { chats: dataset.chats, requests: dataset.requests };
-// The server's limits: messages on a page, rows on the longest page, pairs in one `after`.
+// The server's limits: messages on a page, those above the first unread one, rows on the longest page, pairs in one `after`.
 export const bounds = {
   pageRows: Number(dataset.pageRows),
+  unreadContext: Number(dataset.unreadContext),
   pageRowsMax: Number(dataset.pageRowsMax),
   resumePairs: Number(dataset.resumePairs),
 };

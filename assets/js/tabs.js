@@ -7,6 +7,15 @@ const shown = (what) => `snug.shown.${what}`;
 
 let notifier = !locks;
 
+// Whether this window is in front of somebody: one behind another window is visible, too.
+export const isLookedAt = () => document.visibilityState === "visible" && document.hasFocus();
+
+// Calls `look` whenever that may have changed.
+export function onTurns(look, signal) {
+  document.addEventListener("visibilitychange", look, { signal });
+  for (const turn of ["focus", "blur"]) addEventListener(turn, look, { signal });
+}
+
 // Waits for its turn, then holds the lock until the tab is gone.
 export function standForNotifier() {
   locks?.request(NOTIFIER, () => {
@@ -22,17 +31,18 @@ export const isNotifier = () => notifier;
 export function show(what) {
   let letGo = null;
   const look = () => {
-    if (document.visibilityState === "visible") {
+    if (isLookedAt()) {
       letGo ??= hold(shown(what));
     } else {
       letGo?.();
       letGo = null;
     }
   };
-  document.addEventListener("visibilitychange", look);
+  const ends = new AbortController();
+  onTurns(look, ends.signal);
   look();
   return () => {
-    document.removeEventListener("visibilitychange", look);
+    ends.abort();
     letGo?.();
   };
 }
@@ -47,7 +57,7 @@ function hold(name) {
 
 // `here` is whether this tab would show it if a person looked at it.
 export async function isShown(what, here) {
-  if (!locks) return here && document.visibilityState === "visible";
+  if (!locks) return here && isLookedAt();
   const { held } = await locks.query();
   return held.some((lock) => lock.name === shown(what));
 }

@@ -5,6 +5,7 @@ import { word } from "./words.js";
 const language = document.documentElement.lang;
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const dayFormat = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
+const shortFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 const yearFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
 
 const HOUR_MS = 3_600_000;
@@ -12,6 +13,12 @@ const HOUR_MS = 3_600_000;
 export const clock = (date) => clockFormat.format(date);
 
 export const moment = (date) => `${yearFormat.format(date)}, ${clockFormat.format(date)}`;
+
+// The time, with its day unless that is today.
+export function since(date) {
+  const isToday = dayOf(date) === dayOf(new Date());
+  return isToday ? clock(date) : `${shortFormat.format(date)}, ${clock(date)}`;
+}
 
 // The same for two times of one local day.
 export const dayOf = (date) => date.getFullYear() * 372 + date.getMonth() * 31 + date.getDate();

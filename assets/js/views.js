@@ -77,7 +77,7 @@ export class Views extends EventTarget {
   // As it was left, unless it has become too long.
   #recall(href) {
     const view = this.#remembered.get(href);
-    if (view?.log?.isLongerThan(MESSAGES_MAX)) return null;
+    if (view?.log?.length > MESSAGES_MAX) return null;
     return view;
   }
 

@@ -47,6 +47,8 @@ test("new messages are announced, older ones added above are not", async () => {
     const data = { content: `old ${n}` };
     await cyd.context.request.post("/chats/1/messages", { data, headers: { origin: here.url } });
   }
+  const read = await bob.context.request.post("/chats/1/read", { data: { seq: 130 }, headers: { origin: here.url } });
+  assert.equal(read.status(), 204);
   await Promise.all([bob.open("/general"), cyd.open("/general")]);
   await Promise.all([connected(bob.page), connected(cyd.page)]);
   // What a screen reader would be told: what was added to the log, and whether the log was busy in the

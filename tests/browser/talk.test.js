@@ -138,7 +138,11 @@ test("unread messages are counted, marked where they begin, and read by being se
 
   await eve.page.getByRole("link", { name: "dee" }).click();
   await sees(eve.page, "It is about the plant.");
-  await until("it counts as read", async () => !/^\(/.test(await eve.page.title()));
+  await until("the title shows it", async () => !/^\(/.test(await eve.page.title()));
+  await until("it counts as read", async () => {
+    const { chats } = await (await eve.context.request.get("/chats")).json();
+    return chats.find((chat) => chat.chat_id === chat_id).unread === 0;
+  });
   await line.locator(".unread").waitFor({ state: "hidden" });
 
   await eve.open("/general");

@@ -308,7 +308,8 @@ async fn a_page_resumes_from_what_it_shows() {
     assert!(!page.contains("old 10<"), "as many as a page has");
     let older = plain(browser.get("/general?before=11").await);
     assert!(older.contains("old 10<") && !older.contains("old 11<"));
-    assert!(older.contains("data-latest=\"/general\""));
+    assert!(older.contains("data-newer=\"true\"") && older.contains("href=\"/general?after=10\""));
+    assert!(older.contains(&format!("href=\"/general?before={}\"", last + 1)), "the end");
 }
 
 #[tokio::test]

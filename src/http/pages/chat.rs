@@ -9,8 +9,8 @@ use crate::http::form::{Form, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, ChatLine, Composer, HistoryView};
 use crate::ids::{ChatId, Seq};
-use crate::limits::PAGE_ROWS_DEFAULT;
-use crate::message::{ChatType, Draft, Viewer};
+use crate::limits::{PAGE_ROWS_DEFAULT, UNREAD_CONTEXT_ROWS};
+use crate::message::{ChatType, Draft, Standing, Viewer};
 use crate::text::{ClientId, Content};
 use hyper::StatusCode;
 
@@ -33,26 +33,32 @@ impl ChatPath {
 }
 
 pub async fn show(call: &Call, place: ChatPath) -> Result<Answer> {
-    let before = match call.query.get("before") {
-        Some(before) => Some(Seq::parse(before).ok_or_else(Error::not_found)?),
-        None => None,
+    let position = |name| match call.query.get(name) {
+        Some(seq) => Seq::parse(seq).map(Some).ok_or_else(Error::not_found),
+        None => Ok(None),
+    };
+    let from = match (position("before")?, position("after")?) {
+        (Some(before), _) => Some(PageStart::Before(before)),
+        (None, after) => after.map(PageStart::After),
     };
     let composer = Composer { client_id: fresh_name()?, ..Composer::default() };
-    page(call, StatusCode::OK, place, before, composer).await
+    page(call, StatusCode::OK, place, from, composer).await
 }
 
+/// The page from this position, or else the one where the viewer stopped reading.
 async fn page(
     call: &Call,
     status: StatusCode,
     place: ChatPath,
-    before: Option<Seq>,
+    from: Option<PageStart>,
     composer: Composer,
 ) -> Result<Answer> {
     let viewer = call.viewer()?;
     let chat_id = chat_id(call, place).await?;
-    let from = before.map_or(PageStart::Offset(0), PageStart::Before);
-    let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
     // If the chat is out of reach, nothing else is read.
+    let standing = call.app.rules.reach(&viewer, chat_id, place.chat_type()).await?;
+    let from = from.unwrap_or_else(|| first_unread(&standing));
+    let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
     let history = call.app.rules.history(&viewer, chat_id, place.chat_type(), query).await?.page;
     let (around, panel) =
         tokio::try_join!(around(call, &viewer, place, chat_id), panel(call, &viewer, place))?;
@@ -99,13 +105,24 @@ async fn panel(call: &Call, viewer: &Viewer, place: ChatPath) -> Result<Option<v
     }
 }
 
+/// The end of the chat, unless more is unread than a page has: then the first unread message, below some
+/// that were read.
+fn first_unread(standing: &Standing) -> PageStart {
+    let Standing { last_seq, read_seq, .. } = *standing;
+    if last_seq.0 - read_seq.0 + UNREAD_CONTEXT_ROWS <= PAGE_ROWS_DEFAULT {
+        return PageStart::Offset(0);
+    }
+    PageStart::After(Seq((read_seq.0 - UNREAD_CONTEXT_ROWS).max(0)))
+}
+
 fn view(page: &HistoryPage, chat: &ChatLine, viewer: &Viewer) -> HistoryView {
-    let first = page.messages.first().filter(|_| page.has_more);
-    let is_end = page.messages.last().is_none_or(|last| last.seq == page.last_seq);
+    let first = page.messages.first().filter(|first| first.seq > Seq(1));
+    let last = page.messages.last().filter(|last| last.seq < page.last_seq);
     HistoryView {
         messages: views::messages(&page.messages, viewer, Seq(chat.read_seq)),
         older: first.map(|first| format!("{}?before={}", chat.href, first.seq)),
-        latest: (!is_end).then(|| chat.href.clone()),
+        newer: last.map(|last| format!("{}?after={}", chat.href, last.seq)),
+        latest: format!("{}?before={}", chat.href, page.last_seq.next()),
         last_seq: page.last_seq.0,
         read_seq: chat.read_seq,
     }

@@ -129,7 +129,8 @@ fn talk() -> HistoryView {
     HistoryView {
         messages: messages(&stored, &viewer(), Seq(46)),
         older: Some("/room/9?before=39".into()),
-        latest: None,
+        newer: None,
+        latest: "/room/9?before=49".into(),
         last_seq: 48,
         read_seq: 46,
     }

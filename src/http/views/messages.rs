@@ -10,7 +10,7 @@ use crate::message;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-/// Messages of one author within this time share one head; `arrange.js` has the same value.
+/// Messages of one author share a head for this long, counted from its own; `arrange.js` has the same value.
 const GROUP_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The messages of one page, oldest first.
@@ -19,8 +19,10 @@ pub struct HistoryView {
     pub messages: Vec<MessageView>,
     /// The page before this one; `None` at the beginning of the chat.
     pub older: Option<String>,
-    /// The end of the chat, if this page is not the end.
-    pub latest: Option<String>,
+    /// The page after this one; `None` at the end of the chat.
+    pub newer: Option<String>,
+    /// The last page.
+    pub latest: String,
     pub last_seq: i64,
     pub read_seq: i64,
 }
@@ -54,10 +56,15 @@ pub fn messages(
     read_seq: Seq,
 ) -> Vec<MessageView> {
     let mut above: Option<&message::Message> = None;
+    let mut head = above;
     let mut views = Vec::with_capacity(stored.len());
     for this in stored {
-        views.push(view(this, above, viewer, read_seq));
+        let view = view(this, above, head, viewer, read_seq);
         above = Some(this);
+        if !view.continues {
+            head = above;
+        }
+        views.push(view);
     }
     views
 }
@@ -65,16 +72,17 @@ pub fn messages(
 fn view(
     this: &message::Message,
     above: Option<&message::Message>,
+    head: Option<&message::Message>,
     viewer: &message::Viewer,
     read_seq: Seq,
 ) -> MessageView {
     let begins_day = above.is_none_or(|above| day(above) != day(this));
-    let first_unread = read_seq > Seq(0) && this.seq == read_seq.next();
+    let first_unread = this.seq == read_seq.next();
     let continues = !begins_day
         && !first_unread
-        && above.is_some_and(|above| {
-            above.sender_id == this.sender_id
-                && this.timestamp.duration_since(above.timestamp) < GROUP_WINDOW
+        && head.is_some_and(|head| {
+            head.sender_id == this.sender_id
+                && this.timestamp.duration_since(head.timestamp) < GROUP_WINDOW
         });
     let spans = spans(&this.content, &viewer.username);
     MessageView {
