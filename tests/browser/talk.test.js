@@ -88,7 +88,7 @@ test("the composer keeps drafts, counts near the limit, and breaks lines with Sh
   await leave(-1);
   await page.locator(".counter.over").waitFor();
   // Read out at some lengths, not at each key.
-  const spoken = page.locator("message-composer [role=status]");
+  const spoken = page.locator("message-composer span[role=status]");
   assert.equal(await spoken.textContent(), "Too long to be sent");
   const saidAt = {};
   for (const left of [limit - near + 1, 150, 140, 101, 100, 5]) {
