@@ -2,7 +2,7 @@
 
 use crate::commands::refused;
 use crate::support::elsewhere::{Elsewhere, free_port, give, unprivileged, unprivileged_directory};
-use crate::support::{Database, PATIENCE, SECRET, Server};
+use crate::support::{Database, PATIENCE, Person, SECRET, Server};
 use std::fs;
 use std::process::{Child, Command};
 use std::time::Instant;
@@ -90,7 +90,7 @@ async fn with_a_pooler_of_sessions_all_is_well() {
     let pgbouncer = PgBouncer::start("pool_mode=session").await;
     let settings = [("SNUG_DATABASE_URL", &*pgbouncer.url()), ("SNUG_JWT_SECRET", SECRET)];
     let server = Server::on(Database { name: "postgres".to_owned() }, &settings).await;
-    let ada = server.person("ada").await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
     let mut reader = ada.socket("/ws/general").await;
     for n in 0..20 {
         ada.say(1, &format!("message {n}")).await;

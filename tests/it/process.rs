@@ -1,12 +1,15 @@
 //! The process as the service manager sees it: what it is told, and a log that nobody reads.
 
 use crate::commands::snug;
+use crate::proxy_recipes::system;
 use crate::support::{directory, put_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -98,14 +101,79 @@ fn a_stop_does_not_wait_for_a_postgresql_that_hangs() {
     client.write_all(asked).unwrap();
     service.terminate();
     service.ends_in_time();
-    for pid in hanging {
-        // It gets all the signals that came meanwhile.
-        let _ = kill(pid, Signal::SIGKILL);
+}
+
+/// Whatever touches such a disk sleeps until it is thawed, and no signal ends that.
+#[test]
+fn a_stop_does_not_wait_for_a_disk_that_is_frozen() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free.to_string();
+    let scratch = directory();
+    let disk = Disk::mount(&scratch.path().join("data"));
+    let mut service =
+        Service::on(scratch, Stdio::null(), Stdio::null(), &[("SNUG_LISTEN", &address)]);
+    service.disk = disk;
+    service.hear("READY=1");
+    service.freeze();
+    // Something to be written, which cannot be.
+    let mut client = std::net::TcpStream::connect(free).unwrap();
+    let body = r#"{"username":"ada","password":"open sesame 4","email":"ada@example.org"}"#;
+    let asked = format!(
+        "POST /auth/signup HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(asked.as_bytes()).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
+    let stored = std::io::Read::read(&mut client, &mut [0; 16]);
+    assert!(stored.is_err_and(|error| error.kind() == ErrorKind::WouldBlock), "it is frozen");
+    service.terminate();
+    service.ends_in_time();
+}
+
+/// A disk of its own, which can be frozen.
+struct Disk {
+    path: PathBuf,
+    /// Thaws and unmounts it as soon as its input ends, even if the test is killed.
+    keeper: Child,
+}
+
+impl Disk {
+    /// None where loop devices or mounts are not to be had, as in most containers: then those who would use
+    /// the disk are stopped instead.
+    fn mount(path: &Path) -> Option<Self> {
+        let image = path.with_extension("image");
+        let image = image.to_str().unwrap();
+        std::fs::create_dir(path).unwrap();
+        let made = runs("truncate", &["-s", "400M", image])
+            && runs("mkfs.ext4", &["-q", image])
+            && runs("mount", &["-o", "loop", image, path.to_str().unwrap()]);
+        if !made {
+            return None;
+        }
+        let script = "cat >/dev/null; fsfreeze -u \"$1\"; umount -l \"$1\"";
+        let mut keeper = system("sh");
+        keeper.args(["-c", script, "sh"]).arg(path).stdin(Stdio::piped()).process_group(0);
+        Some(Self { path: path.to_owned(), keeper: keeper.spawn().unwrap() })
     }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        // It may have been ended from outside.
+        let _ = self.keeper.wait();
+    }
+}
+
+fn runs(program: &str, arguments: &[&str]) -> bool {
+    system(program).args(arguments).status().is_ok_and(|status| status.success())
 }
 
 /// A server that does not outlive a failing test, and the socket on which it reports.
 struct Service {
+    /// None if it is not a disk of its own.
+    disk: Option<Disk>,
     child: Child,
     manager: UnixDatagram,
     scratch: TempDir,
@@ -117,7 +185,10 @@ impl Service {
     }
 
     fn with(out: Stdio, log: Stdio, settings: &[(&str, &str)]) -> Self {
-        let scratch = directory();
+        Self::on(directory(), out, log, settings)
+    }
+
+    fn on(scratch: TempDir, out: Stdio, log: Stdio, settings: &[(&str, &str)]) -> Self {
         let path = scratch.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -136,7 +207,7 @@ impl Service {
             .stderr(log)
             .spawn()
             .unwrap();
-        Self { child, manager, scratch }
+        Self { disk: None, child, manager, scratch }
     }
 
     fn postmaster(&self) -> Pid {
@@ -155,6 +226,14 @@ impl Service {
         })
         .map(Pid::from_raw)
         .collect()
+    }
+
+    /// Nothing is written from now on.
+    fn freeze(&self) {
+        match &self.disk {
+            Some(disk) => assert!(runs("fsfreeze", &["-f", disk.path.to_str().unwrap()])),
+            None => self.postgres().into_iter().for_each(|pid| kill(pid, Signal::SIGSTOP).unwrap()),
+        }
     }
 
     /// Within the ten seconds that the contract gives it.
@@ -201,6 +280,12 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
+        let left = self.postgres();
+        drop(self.disk.take());
+        for pid in left {
+            // It gets all the signals that came meanwhile, and may have ended.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
         // It may have ended already, as it should.
         let _ = self.child.kill();
         let _ = self.child.wait();

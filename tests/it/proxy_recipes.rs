@@ -17,7 +17,7 @@ const ORIGIN: (&str, &str) = ("Origin", "https://chat.example");
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
 /// Debian keeps servers where not everybody's `PATH` leads.
-fn system(program: &str) -> Command {
+pub(crate) fn system(program: &str) -> Command {
     let mut command = Command::new("/usr/bin/env");
     let path = std::env::var("PATH").unwrap_or_default();
     command.arg(program).env("PATH", format!("{path}:/usr/sbin")).stdin(Stdio::null());

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 /// identifier is the same for all of them.
 pub fn put_cluster(data_dir: &Path) {
     static MADE: LazyLock<TempDir> = LazyLock::new(|| std::thread::spawn(make).join().unwrap());
-    let copied = Command::new("cp").arg("-a").arg(MADE.path()).arg(data_dir).status().unwrap();
+    let copied =
+        Command::new("cp").arg("-a").arg(MADE.path().join(".")).arg(data_dir).status().unwrap();
     assert!(copied.success());
 }
 
