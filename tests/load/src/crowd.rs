@@ -38,10 +38,15 @@ pub struct Door {
     pub token: Rc<str>,
 }
 
-/// Sockets on the general chat, shared out among the users.
-pub fn doors(sockets: usize, users: &[User]) -> Vec<Door> {
+/// The socket of all chats.
+pub const ALL_CHATS: &str = "/ws";
+/// That of the general chat.
+pub const GENERAL: &str = "/ws/general";
+
+/// Sockets of this kind, shared out among the users.
+pub fn doors(path: &str, sockets: usize, users: &[User]) -> Vec<Door> {
     let turns = users.iter().cycle().take(sockets);
-    turns.map(|user| Door { path: "/ws/general".to_owned(), token: user.token.clone() }).collect()
+    turns.map(|user| Door { path: path.to_owned(), token: user.token.clone() }).collect()
 }
 
 /// What limits the writing of a run.
@@ -59,6 +64,8 @@ pub struct Seat {
     under_way: RefCell<HashMap<String, u64>>,
     room: RefCell<Rc<Semaphore>>,
     is_leaving: Cell<bool>,
+    /// Whether what it sends has to say for which chat it is.
+    names_chats: bool,
 }
 
 pub struct Crowd {
@@ -186,6 +193,7 @@ impl Seat {
             under_way: RefCell::default(),
             room: RefCell::new(Rc::new(Semaphore::new(0))),
             is_leaving: Cell::new(false),
+            names_chats: door.path == ALL_CHATS,
         });
         seat.socket.begin(&mut incoming, &mut |text| seat.hear(text, &tally))?;
         while seat.orders.borrow().is_empty() {
@@ -294,7 +302,10 @@ impl Seat {
 
     async fn post(&self, sent_nanos: u64, size: usize, tally: &Tally) -> Result<()> {
         let client_id = format!("{:x}-{}", tally.run, tally.sent.get());
-        let text = frame::draft(tally.run, &client_id, sent_nanos, size);
+        // The first one in its `welcome` is the general chat.
+        let first = self.orders.borrow().first().map(|(chat_id, _)| *chat_id);
+        let chat_id = first.filter(|_| self.names_chats);
+        let text = frame::draft(tally.run, &client_id, sent_nanos, size, chat_id);
         self.put(client_id, sent_nanos, &text, tally).await
     }
 

@@ -1,7 +1,7 @@
 //! Some people write to the general chat, and everybody reads: what does a delivery cost, how long does
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
-use crate::crowd::{Crowd, doors, rest};
+use crate::crowd::{ALL_CHATS, Crowd, GENERAL, doors, rest};
 use crate::flags::{self, Writing};
 use crate::pace::{Pace, paces};
 use crate::report::Report;
@@ -54,11 +54,18 @@ pub struct Common {
     /// everything is measured first while they do read
     #[arg(long, default_value_t = 0, value_parser = flags::stalled())]
     stalled: usize,
+    /// On sockets of all chats (/ws), as browsers open them, instead of such of the general chat
+    #[arg(long)]
+    all_chats: bool,
     #[command(flatten)]
     writing: Writing,
 }
 
 impl Common {
+    fn path(&self) -> &'static str {
+        if self.all_chats { ALL_CHATS } else { GENERAL }
+    }
+
     /// The floor waits for every reader, so it would wait forever.
     fn stalled_at(&self, server: &Server) -> usize {
         if server.is_floor() { 0 } else { self.stalled }
@@ -150,8 +157,10 @@ async fn broadcast(
     tally: &Rc<Tally>,
 ) -> Result<Report> {
     let before = server.usage();
-    let crowd = Crowd::open(server.address, doors(common.sockets, users), tally).await?;
-    let never_read = Stalled::open(stalled, common.sockets, server, users, tally).await?;
+    let crowd =
+        Crowd::open(server.address, doors(common.path(), common.sockets, users), tally).await?;
+    let never_read =
+        Stalled::open(common.path(), stalled, common.sockets, server, users, tally).await?;
     rest(Duration::from_secs(common.writing.span.settle), &tally.closed).await;
     let snapshot = common.writing.snapshot(server, tally).await?;
     let (open, began) = (server.usage(), Instant::now());

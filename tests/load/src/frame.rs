@@ -61,12 +61,19 @@ struct Position {
 }
 
 /// The frame that sends a message of `size` characters. It carries the time, so that every reader
-/// can tell how long it took.
-pub fn draft(run: u64, client_id: &str, sent_nanos: u64, size: usize) -> String {
+/// can tell how long it took. A socket of all chats has to name the chat.
+pub fn draft(
+    run: u64,
+    client_id: &str,
+    sent_nanos: u64,
+    size: usize,
+    chat_id: Option<u64>,
+) -> String {
     let mut content = format!("@{run}.{sent_nanos}@");
     let padding = size.saturating_sub(content.len());
     content.extend(std::iter::repeat_n('x', padding));
-    format!(r#"{{"type":"message","content":"{content}","client_id":"{client_id}"}}"#)
+    let chat = chat_id.map(|id| format!(r#""chat_id":{id},"#)).unwrap_or_default();
+    format!(r#"{{"type":"message",{chat}"content":"{content}","client_id":"{client_id}"}}"#)
 }
 
 /// One of the longest possible messages: four bytes per character. It carries no time.
@@ -186,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_draft_has_the_requested_size_and_can_be_read_back() {
-        let draft = draft(7, "c", 123, 40);
+        let draft = draft(7, "c", 123, 40, Some(1));
         let value: serde_json::Value = serde_json::from_str(&draft).unwrap();
         let content = value["content"].as_str().unwrap();
         assert_eq!(content.len(), 40);

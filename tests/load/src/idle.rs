@@ -1,6 +1,6 @@
 //! Many open, silent sockets: what does each cost? And does it cost the same after it has talked?
 
-use crate::crowd::{Crowd, Door, doors, rest};
+use crate::crowd::{Crowd, Door, GENERAL, doors, rest};
 use crate::flags;
 use crate::limits::CONTENT_CHARS_MAX;
 use crate::report::Report;
@@ -41,7 +41,7 @@ pub async fn run(
     let is_talk = args.after_talk && !server.is_floor();
     let doors = match is_talk {
         true => rooms(args.sockets, server, users, tally).await?,
-        false => doors(args.sockets, users),
+        false => doors(GENERAL, args.sockets, users),
     };
     rest(Duration::from_secs(args.settle), &tally.closed).await;
     let before = server.usage();

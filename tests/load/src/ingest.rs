@@ -86,6 +86,7 @@ pub async fn run(
     report.add_beside("messages stored", "/s", speed, ELSEWHERE);
     report.add_rates(snapshot, last, tally).await?;
     report.add_waits();
+    report.add_slowest();
     crowd.leave().await;
     Ok(report)
 }

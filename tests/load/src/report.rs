@@ -157,6 +157,13 @@ impl Report {
         }
     }
 
+    /// In a closed loop this is the longest pause of the server.
+    pub fn add_slowest(&mut self) {
+        if let Some(max) = self.ack_micros.as_ref().map(|q| q.max) {
+            self.add("slowest acknowledgement", "ms", max as f64 / 1_000.0);
+        }
+    }
+
     /// For scenarios of requests and answers.
     pub fn count_requests(&mut self, count: u64, micros: &Histogram<u64>) {
         self.requests = count;

@@ -1,7 +1,7 @@
 //! How large is this machine? Many people online, and more and more messages a second to all of them,
 //! until they arrive late.
 
-use crate::crowd::{Bounds, Crowd, doors, rest};
+use crate::crowd::{Bounds, Crowd, GENERAL, doors, rest};
 use crate::flags::{self, Span};
 use crate::pace::paces;
 use crate::report::Report;
@@ -48,7 +48,7 @@ pub async fn run(
         None => affordable()?,
     };
     let before = server.usage();
-    let crowd = Crowd::open(server.address, doors(sockets, users), tally).await?;
+    let crowd = Crowd::open(server.address, doors(GENERAL, sockets, users), tally).await?;
     rest(Duration::from_secs(args.span.settle), &tally.closed).await;
     let (open, began) = (server.usage(), Instant::now());
 

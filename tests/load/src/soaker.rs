@@ -157,7 +157,7 @@ impl Soaker {
             add(&tally.sent, 1);
             let name = format!("{:x}-{}", tally.run, tally.sent.get());
             let sent_nanos = tally.nanos(due);
-            let text = frame::draft(tally.run, &name, sent_nanos, MESSAGE_CHARS);
+            let text = frame::draft(tally.run, &name, sent_nanos, MESSAGE_CHARS, None);
             self.unanswered.borrow_mut().insert(name, (sent_nanos, text.clone()));
             let line = self.line.borrow().clone();
             if let Some(line) = line {

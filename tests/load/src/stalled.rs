@@ -24,6 +24,7 @@ pub struct Stalled(Vec<(Socket, Incoming)>);
 impl Stalled {
     /// Their indexes come after those of the crowd.
     pub async fn open(
+        path: &str,
         count: usize,
         place: usize,
         server: &Server,
@@ -31,7 +32,7 @@ impl Stalled {
         tally: &Tally,
     ) -> Result<Self> {
         let mut sockets = Vec::with_capacity(count);
-        for (number, door) in doors(count, users).into_iter().enumerate() {
+        for (number, door) in doors(path, count, users).into_iter().enumerate() {
             let from = source(tally.run, place + number);
             let (socket, incoming) =
                 Socket::open_for(Reader::Stalled, from, server.address, &door.path, &door.token)
