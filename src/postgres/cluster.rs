@@ -37,6 +37,7 @@ synchronous_commit = on
 wal_level = minimal
 max_wal_senders = 0
 max_wal_size = 256MB
+min_wal_size = 256MB
 checkpoint_timeout = 15min
 
 shared_buffers = 64MB
@@ -170,6 +171,9 @@ async fn initdb(directory: &Directory, programs: &Programs, draft: &Path) -> Res
         "--locale=C.UTF-8",
         "--text-search-config=simple",
         "--data-checksums",
+        // A new file of the WAL is filled with zeros and synced while everybody waits: 0.7 s for the usual
+        // 16 MB on a disk that writes 20 MB a second. With `min_wal_size` they are made once and kept.
+        "--wal-segsize=4",
         "--no-instructions",
     ]);
     let output = match timeout(PG_INITDB_TIMEOUT, command.output()).await {

@@ -142,6 +142,8 @@ async fn the_first_start_creates_a_cluster_with_our_settings() {
         ("shared_buffers", "64MB"),
         ("max_connections", "20"),
         ("wal_level", "minimal"),
+        ("wal_segment_size", "4MB"),
+        ("min_wal_size", "256MB"),
         ("jit", "off"),
         ("TimeZone", "UTC"),
         ("log_min_error_statement", "panic"),
