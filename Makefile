@@ -4,7 +4,7 @@ PREFIX = /usr/local
 DESTDIR =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 NPM = tests/browser/node_modules/.bin
-SCRIPTS = assets/js/app.js assets/js/door.js assets/js/worker.js
+SCRIPTS = assets/js/app.js assets/js/door.js assets/js/later.js assets/js/worker.js
 FORMATTED = 'assets/css/*' 'assets/js/*'
 
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.

@@ -13,6 +13,7 @@ import { call } from "./api.js";
 import { askFirst } from "./ask.js";
 import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
+import { listenToKeys } from "./keys.js";
 import { Live, noticeOf } from "./live.js";
 import { showLosses } from "./losses.js";
 import { closeNotice, closeNotices } from "./notices.js";
@@ -185,6 +186,7 @@ async function fill(log, from, beyond) {
 keepSession(closeNotices);
 callForms();
 askFirst();
+listenToKeys(list, views);
 standForNotifier();
 show("page");
 open(views.current);

@@ -44,8 +44,43 @@ class ChatList extends HTMLElement {
     const line = this.#line(chat_id);
     if (!line) return null;
     const link = line.querySelector(".chat-link");
-    const { type, readSeq } = line.dataset;
-    return { type, name: link.textContent, href: link.getAttribute("href"), readSeq: Number(readSeq) };
+    const { type, readSeq, lastSeq } = line.dataset;
+    return {
+      type,
+      name: link.textContent,
+      href: link.getAttribute("href"),
+      readSeq: Number(readSeq),
+      lastSeq: Number(lastSeq),
+    };
+  }
+
+  // In the order of the list, for those who look for one by its name.
+  chats() {
+    return this.#lines.map((line) => {
+      const link = line.querySelector(".chat-link");
+      const { dataset } = line;
+      return {
+        type: dataset.type,
+        name: link.textContent.trim(),
+        href: link.getAttribute("href"),
+        avatar: line.querySelector(".avatar"),
+      };
+    });
+  }
+
+  // The address of the next chat in this direction, from this one on; null if there is none.
+  neighbour(href, step, unread) {
+    const lines = this.#lines;
+    const here = lines.findIndex((line) => line.querySelector(".chat-link").getAttribute("href") === href);
+    const from = here < 0 && step < 0 ? lines.length : here;
+    for (let at = from + step; at in lines; at += step) {
+      if (!unread || this.#unreadOf(lines[at]) > 0) return lines[at].querySelector(".chat-link").getAttribute("href");
+    }
+    return null;
+  }
+
+  get #lines() {
+    return [...this.querySelectorAll(".chat-line[data-chat]")];
   }
 
   get unread() {

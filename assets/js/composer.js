@@ -2,6 +2,7 @@
 // its form posts. Knows nothing of the socket.
 
 import { draftOf, followDraft, keepDraft } from "./drafts.js";
+import { laterAddress } from "./session.js";
 import { word } from "./words.js";
 
 // Near the limit, the number of characters left is read out in steps of this size, not at each key.
@@ -29,12 +30,29 @@ class MessageComposer extends HTMLElement {
     this.querySelector("form").addEventListener("submit", (event) => this.#submit(event));
     this.field.addEventListener("keydown", (event) => this.#key(event));
     this.field.addEventListener("input", () => this.#changed());
+    // Where the keyboard is on the screen, Enter breaks the line and the button sends.
+    this.coarse = matchMedia("(pointer: coarse)");
     this.#changed();
+  }
+
+  // A name is begun, perhaps: what completes it is loaded with the first one.
+  async #complete() {
+    if (this.mentions || !this.field.value.includes("@")) return;
+    const { Mentions } = await import(laterAddress);
+    const say = (name) => this.#say(name && word("completes", { name }));
+    this.mentions ??= new Mentions(this.field, this.querySelector(".offered"), say);
+  }
+
+  #say(said) {
+    if (this.spoken.textContent !== said) this.spoken.textContent = said;
   }
 
   #key(event) {
     const composes = event.isComposing || event.keyCode === COMPOSITION_KEY_CODE;
-    if (event.key !== "Enter" || event.shiftKey || composes) return;
+    if (composes) return;
+    if (this.mentions?.key(event)) return event.preventDefault();
+    if (event.key !== "Enter" || event.shiftKey) return;
+    if (this.coarse.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     this.querySelector(".send").click();
   }
@@ -63,6 +81,7 @@ class MessageComposer extends HTMLElement {
     const said = keepDraft(this.chat, this.field.value) ? "" : word("unkept");
     if (this.unkept.textContent !== said) this.unkept.textContent = said;
     this.#show();
+    this.#complete();
   }
 
   #show() {
@@ -76,7 +95,7 @@ class MessageComposer extends HTMLElement {
     this.counter.textContent = left;
     this.counter.classList.toggle("over", left < 0);
     const said = !near ? "" : left < 0 ? word("over") : word("chars_left", { count: stepOf(left) });
-    if (this.spoken.textContent !== said) this.spoken.textContent = said;
+    this.#say(said);
   }
 
   // Browsers that support `field-sizing` grow the field by themselves.

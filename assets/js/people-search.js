@@ -18,10 +18,21 @@ class PeopleSearch extends HTMLElement {
     this.none = this.querySelector("[data-none]");
     this.querySelector("form[role=search] button").hidden = true;
     this.field.addEventListener("input", () => this.#later(PAUSE_MS));
+    this.addEventListener("keydown", (event) => this.#key(event));
     this.querySelector("form[role=search]").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#later(0);
     });
+  }
+
+  // The arrows go from the field to who was found and back; Enter opens the chat.
+  #key(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const stops = [this.field, ...this.list.querySelectorAll("button")];
+    const at = stops.indexOf(event.target);
+    if (!step || at < 0 || !stops[at + step]) return;
+    event.preventDefault();
+    stops[at + step].focus();
   }
 
   #later(pause) {

@@ -103,6 +103,18 @@ export class Reader {
     this.soon();
   }
 
+  // All of it counts as read, seen or not.
+  finish(last) {
+    this.raise(last);
+    this.#log.clearNew();
+    this.#tell("seen", { seq: last });
+    this.toEnd();
+  }
+
+  turnPage(direction) {
+    this.#scroll.turnPage(direction);
+  }
+
   keepPlace(change) {
     if (this.#log.newer) change();
     else this.#scroll.keepPlace(change);

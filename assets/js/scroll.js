@@ -29,6 +29,11 @@ export class Scroll {
     return this.scroller.scrollTop > -OLDER_PX;
   }
 
+  // Some of what was in view stays there.
+  turnPage(direction) {
+    this.scroller.scrollTop += direction * this.scroller.clientHeight * 0.875;
+  }
+
   toEnd() {
     this.scroller.scrollTop = 0;
   }

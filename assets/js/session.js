@@ -20,6 +20,7 @@ export const bounds = {
   resumePairs: Number(dataset.resumePairs),
 };
 export const workerAddress = dataset.worker;
+export const laterAddress = dataset.later;
 // The full URL, because until 2024 browsers accepted no other for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 
