@@ -18,7 +18,7 @@ import { Live, noticeOf } from "./live.js";
 import { showLosses } from "./losses.js";
 import { closeNotice, closeNotices } from "./notices.js";
 import { Outbox } from "./outbox.js";
-import { bounds, checkSession, epoch, keepSession, paths, socketAddress, viewer } from "./session.js";
+import { bounds, checkSession, epoch, isForgotten, keepSession, paths, socketAddress, viewer } from "./session.js";
 import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
 import { entitle, showUnread } from "./title.js";
@@ -60,13 +60,13 @@ socket.addEventListener("frame", ({ detail }) => live.take(detail));
 socket.addEventListener("up", () => {
   clearTimeout(bannerTimer);
   bannerTimer = 0;
-  banner.textContent = "";
+  sayOffline(false);
   tellRead();
   delivery.sendAll();
   views.retry();
 });
 socket.addEventListener("down", ({ detail }) => {
-  bannerTimer ||= setTimeout(() => (banner.textContent = word("no_line")), BANNER_MS);
+  bannerTimer ||= setTimeout(() => sayOffline(true), BANNER_MS);
   if (!detail.opened) checkSession();
 });
 socket.addEventListener("ended", async () => {
@@ -76,6 +76,22 @@ for (const change of ["online", "offline"]) addEventListener(change, () => socke
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") socket.nudge();
 });
+
+// A page that is left may come back as it was (bfcache): browsers keep none that has a connection. Somebody
+// else may be here by then.
+addEventListener("pagehide", () => socket.stop());
+addEventListener("pageshow", async ({ persisted }) => {
+  if (!persisted) return;
+  document.body.hidden = isForgotten();
+  if (!(await checkSession())) return;
+  document.body.hidden = false;
+  socket.open();
+});
+
+function sayOffline(isOffline) {
+  document.documentElement.toggleAttribute("data-offline", isOffline);
+  banner.textContent = isOffline ? word("no_line") : "";
+}
 
 list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
 showUnread(list.unread);

@@ -1,12 +1,16 @@
 // Delivers what was written to the server: keeps it in the outbox, sends it when there is a connection,
 // sends it again after a reconnect, and tells the log or the list how it went. Knows no other DOM.
 //
-// One draft is under way at a time, the oldest first. So even if one is refused, none overtakes another,
-// and the server is never sent more than it answers.
+// Several drafts are under way at a time, in the order in which they were written, which the server keeps on
+// a connection; on a new connection all are sent again in that order. They are paced below the rate at which
+// the server would refuse one and take the next. If it refuses all the same, for the moment, drafts go one
+// by one until none waits.
 
 import { messageFrame } from "./wire.js";
 import { word } from "./words.js";
 
+const UNDER_WAY_MAX = 8;
+const PACE_MS = 200;
 const AGAIN_MS = 2_000;
 // If we waited less than this, the rate limit would refuse most attempts.
 const SLOW_MS = 1_000;
@@ -14,9 +18,12 @@ const SLOW_MS = 1_000;
 const TRIES_MAX = 6;
 
 export class Delivery {
-  #underWay = null;
-  #tries = 0;
+  #underWay = new Set();
+  #tries = new Map();
   #pause = 0;
+  #oneByOne = false;
+  // When so many could have been sent at the pace that none is left to be sent at once.
+  #paced = 0;
 
   // `logOf` finds the log of a chat, if there is one.
   constructor({ outbox, socket, logOf, list, viewer }) {
@@ -39,7 +46,10 @@ export class Delivery {
 
   // After a reconnect: what was under way on the old connection may never have arrived.
   sendAll() {
-    this.#settle();
+    clearTimeout(this.#pause);
+    this.#pause = 0;
+    this.#underWay.clear();
+    this.#tries.clear();
     this.#sendNext();
   }
 
@@ -58,19 +68,17 @@ export class Delivery {
   stored(frame) {
     this.outbox.remove(frame.client_id);
     this.logOf(frame.chat_id)?.settle(frame.client_id, frame);
-    if (frame.client_id !== this.#underWay) return;
-    this.#settle();
-    this.#sendNext();
+    this.#settle(frame.client_id);
   }
 
   refused({ client_id, code, detail, retry_after_ms }) {
-    if (!client_id || client_id !== this.#underWay) return;
-    if (code === "rate_limited") return this.#again(Math.max(SLOW_MS, retry_after_ms ?? 0));
-    this.#tries += 1;
-    if (code === "unavailable" && this.#tries < TRIES_MAX) return this.#again(AGAIN_MS * this.#tries);
+    if (!this.#underWay.delete(client_id)) return;
+    const tries = (this.#tries.get(client_id) ?? 0) + 1;
+    if (code === "rate_limited") return this.#later(Math.max(SLOW_MS, retry_after_ms ?? 0));
+    this.#tries.set(client_id, tries);
+    if (code === "unavailable" && tries < TRIES_MAX) return this.#later(AGAIN_MS * tries);
     this.#fail(client_id, detail ?? word("unsent"));
-    this.#settle();
-    this.#sendNext();
+    this.#settle(client_id);
   }
 
   // Shown in the log, and in the list for a chat that is not in the middle.
@@ -81,25 +89,37 @@ export class Delivery {
     if (!log?.isConnected) this.list.fail(chat_id);
   }
 
-  #again(pause) {
+  #settle(client_id) {
+    this.#underWay.delete(client_id);
+    this.#tries.delete(client_id);
+    this.#sendNext();
+  }
+
+  #later(pause) {
+    this.#oneByOne = true;
+    this.#wait(pause);
+  }
+
+  #wait(pause) {
+    clearTimeout(this.#pause);
     this.#pause = setTimeout(() => {
       this.#pause = 0;
-      this.#underWay = null;
       this.#sendNext();
     }, pause);
   }
 
-  #settle() {
-    clearTimeout(this.#pause);
-    this.#pause = this.#tries = 0;
-    this.#underWay = null;
-  }
-
   #sendNext() {
-    if (this.#underWay) return;
-    const [entry] = this.outbox.waiting();
-    if (!entry) return;
-    const { chat_id, content, client_id } = entry;
-    if (this.socket.send(messageFrame(chat_id, content, client_id))) this.#underWay = client_id;
+    if (this.#pause) return;
+    const waiting = this.outbox.waiting().filter(({ client_id }) => !this.#underWay.has(client_id));
+    if (waiting.length === 0 && this.#underWay.size === 0) this.#oneByOne = false;
+    for (const { chat_id, content, client_id } of waiting) {
+      if (this.#underWay.size >= (this.#oneByOne ? 1 : UNDER_WAY_MAX)) return;
+      const now = performance.now();
+      const ahead = Math.max(this.#paced, now) - now;
+      if (ahead > PACE_MS * (UNDER_WAY_MAX - 1)) return this.#wait(PACE_MS);
+      if (!this.socket.send(messageFrame(chat_id, content, client_id))) return;
+      this.#paced = now + ahead + PACE_MS;
+      this.#underWay.add(client_id);
+    }
   }
 }

@@ -32,10 +32,11 @@ export function keepSession(leave) {
   document.querySelector("form.log-out").addEventListener("submit", (event) => logOut(event, leave));
   setInterval(renew, CHECK_MS);
   document.addEventListener("visibilitychange", renew);
-  // A page restored from the browser's memory (bfcache) may be from before a logout.
-  addEventListener("pageshow", ({ persisted }) => persisted && checkSession());
   renew();
 }
+
+// Whether somebody has logged out in this browser since.
+export const isForgotten = () => storage.recall(RENEWED) === null;
 
 // Whether this page still belongs to the person who is signed in, as far as we can tell now. A person
 // who is no longer signed in goes to the login page and then back here, where what they wrote is kept;

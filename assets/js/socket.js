@@ -5,7 +5,6 @@
 
 import { afterClose, parseFrame, pingFrame, resumedChats, resumeQuery } from "./wire.js";
 
-const CHECK_MS = 2_000;
 // Browsers hide the protocol's pings, so we test a quiet connection with a ping of our own: soon if
 // something was sent over it. A server whose database hangs answers a ping, but not a draft.
 const QUIET_MS = 20_000;
@@ -26,6 +25,8 @@ export class Socket extends EventTarget {
   #heard = 0;
   #asked = 0;
   #sent = 0;
+  #due = Infinity;
+  #watch = 0;
   #resumed = new Set();
 
   // `positions` maps each chat to the last `seq` that the page has; so many pairs of them go into one address.
@@ -36,7 +37,6 @@ export class Socket extends EventTarget {
     this.positions = positions;
     this.pairsMax = pairsMax;
     this.up = false;
-    setInterval(() => this.#check(), CHECK_MS);
   }
 
   open() {
@@ -50,6 +50,7 @@ export class Socket extends EventTarget {
     this.#asked = this.#sent = 0;
     socket.onmessage = (event) => this.#take(event.data);
     socket.onclose = (event) => this.#closed(event.code);
+    this.#expect(WELCOME_MS);
   }
 
   // Returns whether the frame was sent; nothing is kept here.
@@ -57,6 +58,7 @@ export class Socket extends EventTarget {
     if (!this.up || this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(frame);
     this.#sent ||= performance.now();
+    this.#expect(QUIET_MS_SENT);
     return true;
   }
 
@@ -123,21 +125,36 @@ export class Socket extends EventTarget {
     return true;
   }
 
-  #check() {
-    if (!this.#socket) return;
-    const now = performance.now();
-    const unwelcome = !this.up && now - this.#opened > WELCOME_MS;
-    const unanswered = this.#asked && now - this.#asked > ANSWER_MS;
-    if (unwelcome || unanswered) this.#closed(1006);
-    else if (!this.#asked && this.#isQuiet(now)) this.#ask();
+  // Looks after this time, if it would not look sooner: an idle tab wakes up only when something is due.
+  #expect(wait) {
+    const due = performance.now() + wait;
+    if (due >= this.#due) return;
+    this.#due = due;
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => this.#check(), wait);
   }
 
-  #isQuiet(now) {
-    return now - this.#heard > QUIET_MS || (this.#sent && now - this.#sent > QUIET_MS_SENT);
+  #check() {
+    this.#due = Infinity;
+    if (!this.#socket) return;
+    const now = performance.now();
+    const unwelcome = !this.up && now - this.#opened >= WELCOME_MS;
+    const unanswered = this.#asked && now - this.#asked >= ANSWER_MS;
+    if (unwelcome || unanswered) return this.#closed(1006);
+    if (!this.#asked && this.up && this.#silence(now) <= 0) this.#ask();
+    if (!this.up) this.#expect(this.#opened + WELCOME_MS - now);
+    else this.#expect(this.#asked ? this.#asked + ANSWER_MS - now : this.#silence(now));
+  }
+
+  // How much longer nothing may be heard.
+  #silence(now) {
+    const quiet = this.#heard + QUIET_MS - now;
+    return this.#sent ? Math.min(quiet, this.#sent + QUIET_MS_SENT - now) : quiet;
   }
 
   #ask() {
     this.#asked ||= performance.now();
+    this.#expect(ANSWER_MS);
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(pingFrame());
   }
 

@@ -16,12 +16,26 @@ export function onTurns(look, signal) {
   for (const turn of ["focus", "blur"]) addEventListener(turn, look, { signal });
 }
 
-// Waits for its turn, then holds the lock until the tab is gone.
+// Waits for its turn, then holds the lock until the page is left, and again if it comes back.
 export function standForNotifier() {
-  locks?.request(NOTIFIER, () => {
+  stand();
+  addEventListener("pageshow", ({ persisted }) => persisted && stand());
+}
+
+function stand() {
+  const { signal, left } = untilLeft();
+  const hold = () => {
     notifier = true;
-    return new Promise(() => {});
-  });
+    return left.then(() => (notifier = false));
+  };
+  locks?.request(NOTIFIER, { signal }, hold).catch(() => {});
+}
+
+function untilLeft() {
+  const leaving = new AbortController();
+  const left = new Promise((resolve) => leaving.signal.addEventListener("abort", resolve));
+  addEventListener("pagehide", () => leaving.abort(), { once: true });
+  return { signal: leaving.signal, left };
 }
 
 export const isNotifier = () => notifier;

@@ -26,7 +26,7 @@ test("a server that is killed in the middle of a conversation loses and duplicat
   await here.server.kill();
   await banner(ada.page).waitFor();
   await write(ada.page, "written while it was away");
-  await said(ada.page, "written while").locator(".state", { hasText: "Sending…" }).waitFor();
+  await said(ada.page, "written while").getByText("Waits for a connection").waitFor();
   // What is waiting also survives the closing of the page: it is stored in the browser.
   await here.server.restart();
   await Promise.all([ada, bob].map(({ page }) => page.evaluate(() => dispatchEvent(new Event("online")))));

@@ -114,7 +114,7 @@ test("a waiting message, a refused one, and a lost connection", async () => {
   await ada.page.getByText("No connection. What you write is kept").waitFor();
   await field.fill("Are you still there?");
   await field.press("Enter");
-  await ada.page.getByText("Sending…").waitFor();
+  await ada.page.getByText("Waits for a connection").waitFor();
   await field.fill("x".repeat(3_950));
   await look(ada.page, "private-no-line");
   await field.fill("");

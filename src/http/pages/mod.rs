@@ -28,7 +28,13 @@ use hyper::header::{self, HeaderValue};
 impl Call {
     /// A page as the answer.
     fn page<P: Page>(&self, status: StatusCode, page: &P) -> Result<Answer> {
-        reader::page(&self.app, reader::takes_gzip(&self.headers), status, page)
+        let mut answer = reader::page(&self.app, reader::takes_gzip(&self.headers), status, page)?;
+        // Browsers may keep a whole page in their memory, whose script asks on coming back whose it is.
+        if status == StatusCode::OK && self.viewer.is_some() && !self.asks_part() {
+            let kept = HeaderValue::from_static("no-cache, private");
+            answer.headers_mut().insert(header::CACHE_CONTROL, kept);
+        }
+        Ok(answer)
     }
 
     /// The form's fields, if one of our pages that was shown to the caller sent it. If the route does

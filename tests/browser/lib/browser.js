@@ -24,10 +24,13 @@ const lines = new WeakMap();
 
 const args = process.getuid() === 0 ? ["--no-sandbox", ...FLAGS] : FLAGS;
 
-export function launch() {
+export function launch(options = {}) {
   if (process.env.SNUG_BROWSER === "old") return launchOld();
-  return chromium.launch({ executablePath: process.env.SNUG_CHROMIUM, args });
+  return chromium.launch({ executablePath: process.env.SNUG_CHROMIUM, args, ...options });
 }
+
+// With the memory for pages that are left (bfcache), which the driver switches off.
+export const launchRemembering = () => launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
 
 // The oldest Chromium in which the scripts of the pages run.
 export const launchOld = () => oldChromium.launch({ executablePath: process.env.SNUG_CHROMIUM_OLD, args });

@@ -1,18 +1,20 @@
-// A connection between browser and server that can be cut, or go silently dead.
+// A connection between browser and server that can be cut, or go silently dead, or be slow.
 
 import net from "node:net";
 import { once } from "node:events";
 
 export class Proxy {
-  static async to(port) {
-    const proxy = new Proxy(port);
+  // `roundTrip` in milliseconds, half of it each way.
+  static async to(port, { roundTrip = 0, bytesPerSecond = Infinity } = {}) {
+    const proxy = new Proxy(port, roundTrip / 2, bytesPerSecond);
     proxy.server.listen(0, "127.0.0.1");
     await once(proxy.server, "listening");
     proxy.server.unref();
     return proxy;
   }
 
-  constructor(port) {
+  constructor(port, delay, bytesPerSecond) {
+    Object.assign(this, { delay, bytesPerSecond });
     this.pairs = new Set();
     this.dead = false;
     this.server = net.createServer((near) => this.#join(near, net.connect(port, "127.0.0.1")));
@@ -59,7 +61,7 @@ export class Proxy {
     near.unref();
     far.unref();
     const pass = (from, to) => {
-      from.on("data", (bytes) => pair.silent || to.write(bytes));
+      from.on("data", (bytes) => this.#later(pair, to, bytes));
       from.on("error", () => {});
       from.on("close", () => {
         if (pair.silent) return;
@@ -69,5 +71,15 @@ export class Proxy {
     };
     pass(near, far);
     pass(far, near);
+  }
+
+  // What was sent first arrives first; all connections share the line, in each direction.
+  #later(pair, to, bytes) {
+    const arrive = () => pair.silent || to.destroyed || to.write(bytes);
+    if (!this.delay) return arrive();
+    const way = to === pair.near ? "in" : "out";
+    const begins = Math.max(performance.now(), this.busy?.[way] ?? 0);
+    this.busy = { ...this.busy, [way]: begins + (bytes.length / this.bytesPerSecond) * 1_000 };
+    setTimeout(arrive, this.busy[way] - performance.now() + this.delay);
   }
 }
