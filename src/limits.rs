@@ -99,6 +99,8 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// A longer request line with headers gets 431; a token takes well under 1 KiB.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub const HEADERS_MAX: usize = 64;
+/// Cookies of a session that are tried in a request: browsers send one for each path that has one.
+pub const SESSION_COOKIES_MAX: usize = 8;
 /// How much hyper reads from a connection at once: a head of the largest size, and what follows it.
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A head or a body that is not complete by then comes from a slow client (as in a slowloris attack).

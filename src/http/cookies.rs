@@ -68,10 +68,21 @@ impl Cookies {
         scheme: Scheme,
         headers: &'a HeaderMap,
     ) -> Option<&'a str> {
+        self.all(cookie, scheme, headers).next()
+    }
+
+    /// Everything that it presents by this name: others on this host can have set one for a longer path,
+    /// which then comes first.
+    pub fn all<'a>(
+        &self,
+        cookie: Cookie,
+        scheme: Scheme,
+        headers: &'a HeaderMap,
+    ) -> impl Iterator<Item = &'a str> {
         let name = self.name(cookie, scheme);
         let pairs = parts(headers, header::COOKIE, b';').flatten();
-        let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
-        pairs.find(|(key, _)| key.trim_end() == name).map(|(_, value)| value.trim_start())
+        let pairs = pairs.filter_map(|pair| pair.split_once('='));
+        pairs.filter(move |(key, _)| key.trim_end() == name).map(|(_, value)| value.trim_start())
     }
 
     /// Kept for so many seconds, or, without a number, until the browser is closed.

@@ -10,6 +10,7 @@ use crate::chat::Authenticated;
 use crate::error::{Because, Error, Result};
 use crate::http::App;
 use crate::http::public_url::{PublicUrl, Scheme};
+use crate::limits::SESSION_COOKIES_MAX;
 use crate::subnet::Subnet;
 use hyper::Version;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -128,24 +129,38 @@ pub async fn authenticate(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<(Authenticated, By)> {
-    let bearer = bearer(headers)?;
-    let cookie = app.cookies.find(Cookie::Session, scheme, headers);
-    match (bearer.or(query), cookie) {
-        (Some(token), None) => Ok((app.rules.authenticate(token).await?, By::Token)),
-        (None, Some(cookie)) => Ok((app.rules.authenticate(cookie).await?, By::Cookie)),
-        (Some(token), Some(cookie)) => {
+    let token = bearer(headers)?.or(query);
+    match (token, by_cookie(app, scheme, headers).await) {
+        (None, Some(by_cookie)) => Ok((by_cookie?, By::Cookie)),
+        (Some(token), by_cookie) => {
             let by_token = app.rules.authenticate(token).await?;
-            match app.rules.authenticate(cookie).await {
-                Ok(by_cookie) if !by_token.is_same_user(&by_cookie) => Err(Error::malformed(
+            match by_cookie {
+                Some(Ok(by_cookie)) if !by_token.is_same_user(&by_cookie) => Err(Error::malformed(
                     "two_users",
                     "The token and the cookie belong to different users; send only one of them.",
                 )),
-                Ok(_) | Err(Error::Refused(_)) => Ok((by_token, By::Token)),
-                Err(error) => Err(error),
+                None | Some(Ok(_) | Err(Error::Refused(_))) => Ok((by_token, By::Token)),
+                Some(Err(error)) => Err(error),
             }
         }
         (None, None) => Err(Error::unauthenticated()),
     }
+}
+
+/// By the first cookie that proves anything, or why the last one does not.
+async fn by_cookie(
+    app: &App,
+    scheme: Scheme,
+    headers: &HeaderMap,
+) -> Option<Result<Authenticated>> {
+    let mut refused = None;
+    for cookie in app.cookies.all(Cookie::Session, scheme, headers).take(SESSION_COOKIES_MAX) {
+        match app.rules.authenticate(cookie).await {
+            Err(error @ Error::Refused(_)) => refused = Some(Err(error)),
+            proved => return Some(proved),
+        }
+    }
+    refused
 }
 
 /// With the cookie, requests that change something must come from our own pages.

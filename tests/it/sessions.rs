@@ -170,6 +170,29 @@ async fn the_browsers_cookie_signs_in_and_is_hidden_from_scripts() {
     }
 }
 
+/// Another program on this host can set one by the same name for a longer path, which comes first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_cookie_by_the_same_name_does_not_hide_the_good_one() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (nobody, good) = (Person::nobody(&server), ada.cookie(Scheme::Http));
+    let name = session_cookie(Scheme::Http);
+    let asks = |cookies: String| {
+        nobody.send(nobody.request(reqwest::Method::GET, "/auth/me").header("cookie", cookies))
+    };
+    for cookies in [
+        format!("{name}=planted; {good}"),
+        format!("{good}; {name}=planted"),
+        format!("{name}=; {name}=a.b.c; {good}"),
+    ] {
+        assert_eq!(asks(cookies).await.expect(200)["username"], "ada");
+    }
+    asks(format!("{name}=planted; {name}=a.b.c")).await.refused(401, "unauthenticated");
+    // Not as many as anybody likes.
+    let many = format!("{name}=planted; ").repeat(50);
+    asks(format!("{many}{good}")).await.refused(401, "unauthenticated");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cookie_and_a_token_of_different_users_are_400() {
     let server = Server::start().await;
