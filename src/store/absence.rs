@@ -23,6 +23,9 @@ pub(super) fn advice(error: &tokio_postgres::Error) -> Option<&'static str> {
         SqlState::INVALID_CATALOG_NAME,
     ];
     match TlsFault::of(error) {
+        None if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Some("let the user connect to the database, with grant connect")
+        }
         None => error.code().is_some_and(|code| misconfigured.contains(code)).then_some(CORRECT),
         Some(TlsFault::NotOffered) => Some("turn on ssl there, or set sslmode=disable"),
         Some(TlsFault::Untrusted) => {
@@ -61,6 +64,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
     match code.code() {
         "28P01" => "PostgreSQL refuses the password (28P01)",
         "28000" => "PostgreSQL refuses the user (28000)",
+        "42501" => "PostgreSQL refuses the user this database (42501)",
         "3D000" => "the database does not exist (3D000)",
         "53300" => CROWDED,
         "57P03" => "PostgreSQL is starting, stopping or recovering (57P03)",

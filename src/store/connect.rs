@@ -51,6 +51,13 @@ impl Connector {
                 cause.unwrap_or_default()
             ))
         })?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err(Fatal::usage(
+                "SNUG_DATABASE_URL is not valid (it names no host); write it like \
+                 postgres://user:password@host:5432/database, or, for a Unix socket, \
+                 postgres:///database?host=/run/postgresql",
+            ));
+        }
         // As in libpq, which does not heed `sslmode` on a Unix socket.
         let is_local = |host: &Host| matches!(host, Host::Unix(_));
         if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(is_local) {

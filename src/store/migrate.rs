@@ -123,6 +123,9 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
         .await
         .map_err(unavailable)?;
     let found = rows.last().map_or(0, |row| row.get::<_, i32>("version"));
+    if found == 0 {
+        check_encoding(client).await?;
+    }
     let known = MIGRATIONS.len() as i32;
     if found > known {
         return Err(MigrateError::Newer { found, known });
@@ -165,6 +168,20 @@ async fn check(client: &Client) -> Result<(), MigrateError> {
     }
 }
 
+/// In any other encoding most of what people write could not be stored, or its characters not be counted.
+async fn check_encoding(client: &Client) -> Result<(), MigrateError> {
+    let encoding = "select current_setting('server_encoding')";
+    let row = client.query_one(encoding, &[]).await.map_err(unavailable)?;
+    match row.get("current_setting") {
+        "UTF8" => Ok(()),
+        other => Err(MigrateError::Misconfigured {
+            reason: "the encoding of the database is not UTF8",
+            cause: str::to_owned(other),
+            advice: "create it with encoding 'UTF8' template template0",
+        }),
+    }
+}
+
 async fn apply(
     client: &mut Client,
     version: i32,
@@ -203,6 +220,13 @@ fn unavailable(error: tokio_postgres::Error) -> MigrateError {
 /// it done. A statement that it refuses will be refused again.
 fn failed(name: &'static str, error: tokio_postgres::Error) -> MigrateError {
     match error.as_db_error() {
+        Some(answer) if *answer.code() == SqlState::INSUFFICIENT_PRIVILEGE => {
+            MigrateError::Misconfigured {
+                reason: "PostgreSQL lets the user create nothing (42501)",
+                cause: answer.message().to_owned(),
+                advice: "make it the owner of the database, or grant it create on the schema",
+            }
+        }
         Some(answer) if !is_going_away(answer.code()) => {
             MigrateError::Failed { name, cause: answer.message().to_owned() }
         }

@@ -2,6 +2,7 @@
 //! half-done.
 
 use crate::commands::{refused, snug};
+use crate::support::elsewhere::Elsewhere;
 use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server, directory};
 use crate::tidy::files;
 use serde_json::json;
@@ -252,6 +253,35 @@ fn a_start_that_the_database_refuses_for_good_fails() {
         assert!(line.starts_with("snug: DATABASE_URL: ") && line.contains(why), "{line}");
         assert!(!line.contains("hunter2"), "{line}");
     }
+}
+
+/// It would otherwise say that it is ready and never be, fail again and again, or fail at the first emoji.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_the_database_will_never_allow_says_what_to_do() {
+    let elsewhere = Elsewhere::start(&[], "", "host all all 127.0.0.1/32 trust").await;
+    let admin = elsewhere.client().await;
+    for statement in [
+        "create role ada login",
+        "create database closed",
+        "revoke connect on database closed from public",
+        "create database latin encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'",
+    ] {
+        admin.batch_execute(statement).await.unwrap();
+    }
+    let scratch = directory();
+    let arguments = ["--listen", "127.0.0.1:0", "--data-dir", text(scratch.path())];
+    for (user, database, why, so) in [
+        ("ada", "closed", "refuses the user this database", "grant connect"),
+        ("ada", "postgres", "lets the user create nothing", "owner of the database"),
+        ("snug", "latin", "is not UTF8: LATIN1", "template0"),
+    ] {
+        let url = format!("postgres://{user}@127.0.0.1:{}/{database}", elsewhere.port);
+        let line = refused_after_log(&arguments, &[("SNUG_DATABASE_URL", &url)]);
+        assert!(line.starts_with("snug: SNUG_DATABASE_URL: "), "{line}");
+        assert!(line.contains(why) && line.contains(so), "{line}");
+    }
+    let line = refused(2, &arguments, &[("SNUG_DATABASE_URL", "postgres:///snug")]);
+    assert!(line.contains("names no host") && line.contains("?host=/run/postgresql"), "{line}");
 }
 
 /// The last line of a start that fails with status 2 after it has logged something.
