@@ -353,9 +353,9 @@ pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
 pub const PAGES_CONNECTIONS_MAX: usize = 8;
 /// Messages that pages under way may request: as much memory as a dozen of the longest pages.
 pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
-/// The same for the pages of one user. Whoever requests more waits, and delays the others by two of the
-/// longest pages.
-pub const PAGES_ROWS_PER_USER_MAX: usize = 2 * PAGE_ROWS_MAX as usize;
+/// The same for the pages of one user: one of the longest, so that those who request many at once, and hardly
+/// read them, keep no more than one core busy.
+pub const PAGES_ROWS_PER_USER_MAX: usize = PAGE_ROWS_MAX as usize;
 /// How much is read from PostgreSQL at once: as much as it writes at once, because the buffer is
 /// zeroed first.
 pub const DATABASE_READ_BYTES_MAX: usize = 8 * 1024;

@@ -53,6 +53,14 @@ const _: () = assert!(
     "BACKLOG_BYTES_MAX is in the way of PAGE_ROWS_MAX: a page must fit beside what one subnet holds"
 );
 const _: () = assert!(
+    PAGE_ROWS_MAX as usize <= PAGES_ROWS_PER_USER_MAX,
+    "PAGES_ROWS_PER_USER_MAX is in the way of PAGE_ROWS_MAX: the longest page would wait for ever"
+);
+const _: () = assert!(
+    REPLAY_PAGE_ROWS <= PAGE_ROWS_MAX,
+    "PAGE_ROWS_MAX is in the way of REPLAY_PAGE_ROWS: a page of a replay must be one like any other"
+);
+const _: () = assert!(
     MESSAGE_SENT_BYTES_MAX <= REPLAY_PAGE_BYTES_MAX,
     "REPLAY_PAGE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a page of a replay must hold the longest message"
 );
