@@ -3,15 +3,42 @@
 
 import { paintAvatar } from "./avatar.js";
 import { beginning } from "./cut.js";
+import { eachMidnight, moment, short } from "./times.js";
 import { clone, fillAttributes, word } from "./words.js";
 
 class ChatList extends HTMLElement {
   #watched = 0;
+  #frame = 0;
 
   // A chat's last number and its last line are two things: the socket's welcome brings only the number,
   // and missed messages come after it.
   connectedCallback() {
     for (const { dataset } of this.querySelectorAll(".chat-line")) dataset.saidSeq = dataset.lastSeq;
+    this.scroller = this.closest(".chats");
+    this.beyond = this.querySelector(".beyond");
+    this.beyond.addEventListener("click", () => this.#unreadBelow()?.scrollIntoView({ block: "nearest" }));
+    for (const one of [this.scroller, window]) one.addEventListener("scroll", () => this.#soon(), { passive: true });
+    addEventListener("resize", () => this.#soon());
+    eachMidnight(() => this.#localise());
+    this.#localise();
+    this.#soon();
+  }
+
+  #localise() {
+    for (const time of this.querySelectorAll(".when[datetime]")) showTime(time, time.dateTime);
+  }
+
+  // Points to what is unread below what is in view.
+  #soon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.beyond.hidden = !this.#unreadBelow();
+    });
+  }
+
+  #unreadBelow() {
+    const end = Math.min(this.scroller.getBoundingClientRect().bottom, innerHeight);
+    return [...this.getElementsByClassName("has-unread")].find((line) => line.getBoundingClientRect().top > end - 12);
   }
 
   // Where the socket resumes: the last `seq` of each chat, the chat in the middle first.
@@ -172,6 +199,7 @@ class ChatList extends HTMLElement {
     if (seq <= Number(line.dataset.saidSeq)) return;
     line.dataset.saidSeq = seq;
     line.dataset.at = Date.parse(timestamp);
+    showTime(line.querySelector(".when"), timestamp);
     line.querySelector(".last-author").textContent = own ? word("you") : username;
     line.querySelector(".last-text").textContent = beginning(content.trim().replace(/\s+/g, " "), 100);
     this.#place(line);
@@ -208,8 +236,16 @@ class ChatList extends HTMLElement {
   }
 
   #tell() {
+    this.#soon();
     this.dispatchEvent(new CustomEvent("count", { detail: { unread: this.unread }, bubbles: true }));
   }
+}
+
+function showTime(time, timestamp) {
+  const date = new Date(timestamp);
+  time.dateTime = timestamp;
+  time.textContent = short(date);
+  time.title = moment(date);
 }
 
 const isCurrent = (line) => Number(line.querySelector("[aria-current]") !== null);

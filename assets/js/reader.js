@@ -1,10 +1,11 @@
 // What the reader of a log sees: asks for `older` and `newer` messages before they reach an end, reports what
 // they have `seen`, leads to the end and back to what is new, and keeps their place.
 import { labelDays } from "./arrange.js";
+import { timeOf } from "./message.js";
 import { Scroll } from "./scroll.js";
 import { Sight } from "./sight.js";
 import { isLookedAt, onTurns } from "./tabs.js";
-import { eachMidnight, since } from "./times.js";
+import { dayLabel, eachMidnight, since } from "./times.js";
 import { word } from "./words.js";
 
 export class Reader {
@@ -13,6 +14,7 @@ export class Reader {
   #sight;
   #jump;
   #news;
+  #day;
   #more;
   #loading = false;
   #frame = 0;
@@ -28,6 +30,7 @@ export class Reader {
     this.#sight = new Sight(log, this.#scroll, () => this.soon());
     this.#jump = log.querySelector(".jump");
     this.#news = log.querySelector(".news");
+    this.#day = log.querySelector(".day-now");
     this.#more = log.dataset.older === "true";
     this.seen = Number(log.dataset.readSeq);
     this.arrived = 0;
@@ -176,6 +179,7 @@ export class Reader {
     const { newer, first, last } = this.#log;
     this.#offerTheNew();
     this.#offerTheEnd();
+    this.#nameTheDay();
     if (this.#more && first > 1 && this.#scroll.nearBeginning) this.#ask("older", { before: first });
     else if (newer && this.#scroll.nearEnd) this.#ask("newer", { after: last });
     this.#watch(this.isLookedAt && this.atEnd);
@@ -201,6 +205,14 @@ export class Reader {
     const count = this.#jump.querySelector(".count");
     count.hidden = this.arrived === 0;
     count.textContent = this.arrived > 99 ? word("many") : this.arrived;
+  }
+
+  // The day line that has gone past stays at the top.
+  #nameTheDay() {
+    const top = this.#isAway ? this.#scroll.place(this.#log.page)?.message : null;
+    const passed = top?.classList.contains("message");
+    this.#day.hidden = !passed;
+    if (passed) this.#day.textContent = dayLabel(timeOf(top));
   }
 
   get #isAway() {

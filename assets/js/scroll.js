@@ -1,6 +1,8 @@
 // Keeps the reader's place in the log. The scroller is laid out from its end (column-reverse), so its
 // `scrollTop` is 0 at the latest message and negative above; adding at the top moves nothing.
 
+import { chunks } from "./chunks.js";
+
 const END_PX = 48;
 const AWAY_PX = 400;
 const OLDER_PX = 1_200;
@@ -56,8 +58,8 @@ export class Scroll {
   // What is at the top of the view, and how far below that it begins.
   place(page) {
     const { top } = this.scroller.getBoundingClientRect();
-    const lists = [...page.querySelectorAll(".messages")].filter((list) => bottomOf(list) > top);
-    const message = [...(lists[0]?.children ?? [])].find((one) => bottomOf(one) > top);
+    const list = chunks(page).find((one) => bottomOf(one) > top);
+    const message = [...(list?.children ?? [])].find((one) => bottomOf(one) > top);
     return message && { message, below: message.getBoundingClientRect().top - top };
   }
 

@@ -5,6 +5,7 @@ import { word } from "./words.js";
 const language = document.documentElement.lang;
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 const dayFormat = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
+const oldFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "numeric", year: "numeric" });
 const shortFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
 const yearFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "long", year: "numeric" });
 
@@ -13,6 +14,13 @@ const HOUR_MS = 3_600_000;
 export const clock = (date) => clockFormat.format(date);
 
 export const moment = (date) => `${yearFormat.format(date)}, ${clockFormat.format(date)}`;
+
+// As short as a list needs it: the time today, else the day.
+export function short(date) {
+  const now = new Date();
+  if (dayOf(date) === dayOf(now)) return clock(date);
+  return (date.getFullYear() === now.getFullYear() ? shortFormat : oldFormat).format(date);
+}
 
 // The time, with its day unless that is today.
 export function since(date) {
@@ -35,7 +43,7 @@ export function eachMidnight(back, signal) {
     timer = setTimeout(look, Math.min(midnight - now, HOUR_MS));
   };
   look();
-  signal.addEventListener("abort", () => clearTimeout(timer));
+  signal?.addEventListener("abort", () => clearTimeout(timer));
 }
 
 export function dayLabel(date, now = new Date()) {

@@ -177,6 +177,8 @@ test("what one user wrote is never sent or shown as another's", async () => {
   await say(page, "from lou");
   assert.equal(await said(page, "from kim alone").count(), 0);
 
+  // The page may ask before the browser has the new session's cookie.
+  kim.expectsRefusal(401, "/auth/me");
   // A login ends the session that the browser had before, and the page turns by itself.
   assert.equal((await log_in("kim")).status(), 200);
   await page.locator(".viewer", { hasText: "kim" }).waitFor();

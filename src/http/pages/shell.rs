@@ -98,7 +98,8 @@ fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
     let crate::wire::StandingJson { chat_id, chat_type, last_seq, read_seq } = chat.standing;
     let last = chat.last_message.map(|message| {
         let message = message.0;
-        LastLine::new(&message.username, message.sender_id == viewer.user_id, &message.content)
+        let own = message.sender_id == viewer.user_id;
+        LastLine::new(&message.username, own, &message.content, message.timestamp)
     });
     let name = if chat_type == ChatType::General { "" } else { &chat.name };
     ChatLine::new(Standing { chat_id, chat_type, last_seq, read_seq }, name, last)

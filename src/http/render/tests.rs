@@ -31,6 +31,10 @@ fn line(
     ChatLine::new(Standing { chat_id: ChatId(id), chat_type, last_seq, read_seq }, name, last)
 }
 
+fn last_line(username: &str, own: bool, content: &str) -> LastLine {
+    LastLine::new(username, own, content, Timestamp::from_second(1_726_740_000).unwrap())
+}
+
 fn stored(seq: i64, user: (i64, &str), minute: i64, content: &str) -> message::Message {
     message::Message {
         id: MessageId(seq),
@@ -56,7 +60,7 @@ fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
             1,
             "",
             (812, 809),
-            Some(LastLine::new("bo", false, "Lunch at one? The place by the canal is open again")),
+            Some(last_line("bo", false, "Lunch at one? The place by the canal is open again")),
         ),
         private_chats: vec![
             line(
@@ -64,9 +68,9 @@ fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
                 7,
                 "grace.hopper",
                 (12, 12),
-                Some(LastLine::new("ada", true, "See you tomorrow")),
+                Some(last_line("ada", true, "See you tomorrow")),
             ),
-            line(ChatType::Private, 8, "cy", (140, 2), Some(LastLine::new("cy", false, "ok"))),
+            line(ChatType::Private, 8, "cy", (140, 2), Some(last_line("cy", false, "ok"))),
         ],
         rooms: vec![
             line(
@@ -74,15 +78,9 @@ fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
                 9,
                 "Kitchen",
                 (48, 46),
-                Some(LastLine::new("bo", false, "Who left the kettle on?")),
+                Some(last_line("bo", false, "Who left the kettle on?")),
             ),
-            line(
-                ChatType::Room,
-                10,
-                HOSTILE,
-                (1, 1),
-                Some(LastLine::new("mallory", false, HOSTILE)),
-            ),
+            line(ChatType::Room, 10, HOSTILE, (1, 1), Some(last_line("mallory", false, HOSTILE))),
             line(
                 ChatType::Room,
                 11,

@@ -5,6 +5,7 @@ use crate::ids::ChatId;
 use crate::limits::LAST_LINE_CHARS_MAX;
 use crate::message::{ChatType, Standing};
 use crate::text;
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// A chat in the list on the left, and the head of the chat in the middle.
@@ -29,6 +30,10 @@ pub struct LastLine {
     pub username: String,
     pub own: bool,
     pub text: String,
+    /// RFC 3339, for `<time datetime>`.
+    pub timestamp: String,
+    /// `19 Sep`: the page's script shows the time instead if that is today.
+    pub day: String,
 }
 
 impl ChatLine {
@@ -59,10 +64,11 @@ pub fn href(chat_type: ChatType, chat_id: ChatId) -> String {
 }
 
 impl LastLine {
-    pub fn new(username: &str, own: bool, content: &str) -> Self {
+    pub fn new(username: &str, own: bool, content: &str, at: Timestamp) -> Self {
         let words = text::one_line(content);
         let text = text::beginning(&words, LAST_LINE_CHARS_MAX).to_owned();
-        Self { username: username.to_owned(), own, text }
+        let (timestamp, day) = (format!("{at:.0}"), at.strftime("%-d %b").to_string());
+        Self { username: username.to_owned(), own, text, timestamp, day }
     }
 }
 
