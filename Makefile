@@ -12,9 +12,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # What a person can make: the targets that have a description behind two number signs.
 help:
-	@sed -n 's/^\([a-z]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-14s %s\n", $$1, $$2 }'
 
-.PHONY: help build run test lint format bundles load figures bench install need-npm need-rust
+.PHONY: help build run test lint format bundles load figures browser-figures bench install need-npm need-rust
 
 build: need-rust ## build the program: target/release/snug
 	@.ci/need cc
@@ -67,6 +67,11 @@ figures: build ## measure the tables of docs/performance.md
 	@.ci/need postgresql
 	cargo build --release --locked --package snug-load
 	@TARGET=$(TARGET) tests/load/figures
+
+# How quick the pages are, on slow lines, too.
+browser-figures: build ## time the pages in Chromium, behind slow lines, too
+	@.ci/need postgresql node chromium
+	@SNUG=$(TARGET)/release/snug tests/browser/run figures.js
 
 # Times the small parts: frames, JSON, publishing, a page of history. FILTER=frames picks some.
 bench: need-rust ## time the small parts; FILTER=frames picks some
