@@ -12,7 +12,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # What a person can make: the targets that have a description behind two number signs.
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 .PHONY: help build run test lint format bundles load figures browser-figures bench install need-npm need-rust
 
