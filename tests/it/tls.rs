@@ -165,6 +165,33 @@ async fn certificates_of_the_manual_are_good_for_what_they_say() {
     is_refused(&first_version.url(NAME, &checked), "no TLS with PostgreSQL", "version 3");
 }
 
+/// One that is trusted by itself, too. A clock or a new certificate may mend that, so it is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_has_expired_is_said_to_be() {
+    let scratch = tempfile::tempdir().unwrap();
+    let authority = "[ca]\ndefault_ca=it\n[it]\ndatabase=index\nserial=serial\nnew_certs_dir=.\n\
+         default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n";
+    for (name, text) in [("authority", authority), ("index", ""), ("serial", "01\n")] {
+        fs::write(scratch.path().join(name), text).unwrap();
+    }
+    for words in [
+        format!(
+            "req -new -nodes -newkey rsa:2048 -keyout server.key -out server.csr -subj /CN={NAME}"
+        ),
+        "ca -batch -config authority -selfsign -keyfile server.key -in server.csr -notext \
+         -startdate 20200101000000Z -enddate 20210101000000Z -out server.crt"
+            .to_owned(),
+    ] {
+        openssl(scratch.path(), &words);
+    }
+    let past = with_certificate(scratch.path(), "hostssl all all 127.0.0.1/32 trust").await;
+    connects(&past.url(NAME, "?sslmode=require"));
+    let server = scratch.path().join("server.crt");
+    let checked = past.url(NAME, &format!("?sslmode=verify-ca&sslrootcert={}", server.display()));
+    let line = refused(1, &["migrate"], &[("SNUG_DATABASE_URL", &checked)]);
+    assert!(line.contains("invalid peer certificate: Expired"), "{line}");
+}
+
 /// Everything that connects does so by TLS, and passwords are bound to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_has_no_connection_without_it() {
