@@ -2,7 +2,10 @@
 
 use crate::commands::refused;
 use crate::support::elsewhere::{Elsewhere, free_port, give, unprivileged, unprivileged_directory};
-use crate::support::{Database, PATIENCE, Person, SECRET, Server};
+use crate::support::{Database, PATIENCE, Person, SECRET, Server, until};
+use futures_util::future::join_all;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
 use std::process::{Child, Command};
 use std::time::Instant;
@@ -116,6 +119,30 @@ async fn a_pooler_of_transactions_is_refused_and_finds_its_connections_as_they_w
     let made = "select count(*) from pg_tables where schemaname = 'public'";
     let client = pgbouncer.elsewhere.client().await;
     assert_eq!(client.query_one(made, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
+
+/// Somebody changes its mode while snug runs: that is nothing broken here, and clients come again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_turns_to_transactions_makes_the_database_unavailable() {
+    let pgbouncer = PgBouncer::start("pool_mode=session").await;
+    let settings = [("SNUG_DATABASE_URL", &*pgbouncer.url()), ("SNUG_JWT_SECRET", SECRET)];
+    let server = Server::on(Database { name: "postgres".to_owned() }, &settings).await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
+    let statuses = async || {
+        let asked = join_all((0..12).map(|_| ada.get("/chats/general/history"))).await;
+        asked.iter().map(|answer| answer.status.as_u16()).collect::<Vec<_>>()
+    };
+    assert_eq!(statuses().await, [200; 12]);
+    let configuration = pgbouncer.directory.path().join("ini");
+    let text = fs::read_to_string(&configuration).unwrap();
+    fs::write(&configuration, text.replace("pool_mode=session", "pool_mode=transaction")).unwrap();
+    kill(Pid::from_raw(pgbouncer.child.id() as i32), Signal::SIGHUP).unwrap();
+    until("sessions are lost", || async {
+        let statuses = statuses().await;
+        assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+        statuses.contains(&503)
+    })
+    .await;
 }
 
 /// One that has many connections lying ready and gives them out in turns.
