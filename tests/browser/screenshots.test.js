@@ -60,7 +60,7 @@ test("an invitation as seen by a stranger, an applicant, a denied applicant and 
   const dorothy = await enter("dorothy_v", house.invite_link);
   await look(dorothy.page, "invite");
   await button(dorothy.page, "Ask to join").click();
-  await dorothy.page.getByText("Waiting for approval").waitFor();
+  await dorothy.page.locator("#main").getByText("Waiting for approval").waitFor();
   await look(dorothy.page, "invite-waiting");
   const mallory = await enter("mallory", house.invite_link);
   await look(mallory.page, "invite-denied");

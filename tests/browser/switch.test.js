@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { connected, contents, focused, said, say, sees, stored, write } from "./lib/browser.js";
+import { look } from "./lib/look.js";
 import { Proxy } from "./lib/proxy.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
@@ -133,6 +134,7 @@ test("a chat that one has lost, or that is gone, says so in the middle, and the 
   await title(page, "Nothing here").waitFor();
   await page.getByText("This page does not exist, or you are not allowed to see it.").waitFor();
   assert.equal(path(page), `/room/${room.room_id}`);
+  await look(page, "switch-nothing-here");
   await link(page, "General").click();
   await title(page, "General").waitFor();
   assert.equal(await isPinned(page), true);
@@ -153,6 +155,7 @@ test("while the server is away, a chat says that it cannot be loaded, and opens 
   await ivy.context.setOffline(true);
   await link(page, "jan").click();
   await title(page, "No connection").waitFor();
+  await look(page, "switch-no-connection");
   await page.getByRole("link", { name: "Try again" }).click();
   await title(page, "No connection").waitFor();
   // What was visited before is there all the same.

@@ -89,6 +89,7 @@ test("a chat opens at its first unread message, however far back, and what is re
   await sees(page, "message 150");
   await until("the end is in view", async () => (await inView(page)).includes(150));
   await until("it is read", async () => (await unread(bob, chat_id)) === 0);
+  await look(page, "unread-back");
   await bar(page, 120).click();
   await until("back at the first new one", async () => (await inView(page)).includes(31));
   const seqs = await messages(page).evaluateAll((all) => all.map((one) => Number(one.dataset.seq)));
