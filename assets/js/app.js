@@ -2,12 +2,11 @@
 // the socket, which knows nothing of the elements.
 
 import "./chat-list.js";
+import "./back-count.js";
 import "./composer.js";
-import "./door.js";
 import "./invite.js";
 import "./log.js";
 import "./panel.js";
-import "./people-search.js";
 import "./requests.js";
 import { call } from "./api.js";
 import { askFirst } from "./ask.js";
@@ -16,9 +15,19 @@ import { callForms } from "./forms.js";
 import { listenToKeys } from "./keys.js";
 import { Live, noticeOf } from "./live.js";
 import { showLosses } from "./losses.js";
-import { closeNotice, closeNotices } from "./notices.js";
+import { closeNotice, closeNotices } from "./notifications.js";
 import { Outbox } from "./outbox.js";
-import { bounds, checkSession, epoch, isForgotten, keepSession, paths, socketAddress, viewer } from "./session.js";
+import {
+  bounds,
+  checkSession,
+  epoch,
+  isForgotten,
+  keepSession,
+  laterAddress,
+  paths,
+  socketAddress,
+  viewer,
+} from "./session.js";
 import { Socket } from "./socket.js";
 import { show, standForNotifier } from "./tabs.js";
 import { entitle, showUnread } from "./title.js";
@@ -95,6 +104,7 @@ function sayOffline(isOffline) {
 
 list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
 showUnread(list.unread);
+navigator.serviceWorker?.addEventListener("message", ({ data }) => views.visit(data.href));
 list.addEventListener("read", ({ detail }) => closeNotice(noticeOf(detail.chat_id)));
 
 document.addEventListener("compose", (event) => {
@@ -137,6 +147,7 @@ views.addEventListener("opened", ({ detail: view }) => {
 
 // What a view needs when it opens, and what it needs once.
 function open(view) {
+  if (view.element.querySelector("people-search, password-field, notification-switch")) import(laterAddress);
   const { log, chat } = view;
   list.watch(0);
   hide();

@@ -110,6 +110,11 @@ class ChatList extends HTMLElement {
     return [...this.querySelectorAll(".chat-line[data-chat]")];
   }
 
+  // Of the chats that are not in the middle.
+  get unreadElsewhere() {
+    return this.#lines.filter((line) => !isCurrent(line)).reduce((sum, line) => sum + this.#unreadOf(line), 0);
+  }
+
   get unread() {
     const lines = this.querySelectorAll(".chat-line");
     return [...lines].reduce((sum, line) => sum + this.#unreadOf(line), 0);
@@ -228,6 +233,9 @@ class ChatList extends HTMLElement {
     const unread = this.#unreadOf(line);
     line.classList.toggle("has-unread", unread > 0);
     line.querySelector(".unread").hidden = unread === 0;
+    const link = line.querySelector(".chat-link");
+    if (unread) link.setAttribute("aria-describedby", line.querySelector(".unread").id);
+    else link.removeAttribute("aria-describedby");
     line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
   }
 

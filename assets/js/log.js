@@ -191,25 +191,37 @@ class MessageLog extends HTMLElement {
 
   #place(element, seq) {
     this.#stored.set(seq, element);
+    const isAbove = ({ dataset }) => Number(dataset.seq || dataset.after || Infinity) < seq && dataset.seq !== "0";
     this.reader.keepPlace(() => {
+      // What is taken out and put back is read out again.
+      if (this.#stands(element, isAbove)) return this.#arrange([element, messageBelow(element)]);
       const old = this.#takeOut(element);
       this.#dropNothing();
-      this.#put(
-        element,
-        ({ dataset }) => Number(dataset.seq || dataset.after || Infinity) < seq && dataset.seq !== "0",
-      );
+      this.#put(element, isAbove);
       this.#arrange([element, messageBelow(element), old]);
     });
   }
 
   // After the last element of which this is true.
   #put(element, isAbove) {
-    const last = lastOf(this.page);
-    let above = last;
-    while (above && !isAbove(above)) above = before(above);
+    const [above, last] = [this.#lastAbove(isAbove), lastOf(this.page)];
     if (above === last) lastChunk(this.page).append(element);
     else if (above) above.after(element);
     else chunks(this.page)[0].prepend(element);
+  }
+
+  #lastAbove(isAbove) {
+    let above = lastOf(this.page);
+    while (above && !isAbove(above)) above = before(above);
+    return above;
+  }
+
+  // Whether it is where it belongs, apart from the lines that belong to it.
+  #stands(element, isAbove) {
+    if (!element.isConnected) return false;
+    let above = before(element);
+    while (above && !above.dataset.seq && !above.dataset.after) above = before(above);
+    return above === this.#lastAbove(isAbove);
   }
 
   #forget(seq, element) {

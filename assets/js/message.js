@@ -53,7 +53,9 @@ export function localise(element) {
   const date = timeOf(element);
   const time = element.querySelector("time");
   time.textContent = clock(date);
+  // The day belongs to each message for those who step through them.
   time.title = moment(date);
+  time.setAttribute("aria-label", time.title);
 }
 
 function fillContent(element, content, viewer) {

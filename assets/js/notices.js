@@ -1,6 +1,7 @@
 // Shows notifications and closes them: by itself where the browser lets a page do that, else by the service
-// worker (`worker.js`).
+// worker (`worker.js`). It is there once, in `later.js`: a policy (Trusted Types) can be made once.
 
+import { beginning } from "./cut.js";
 import { workerAddress } from "./session.js";
 
 // Why there can be none: the page came without encryption, or the browser has none. Null if there can.
@@ -9,6 +10,7 @@ export function hindrance() {
   return "Notification" in window ? null : "missing";
 }
 
+const BODY_CHARS_MAX = 160;
 // A worker that is not ready by then will not be.
 const READY_MS = 5_000;
 
@@ -16,11 +18,13 @@ const READY_MS = 5_000;
 const shown = new Map();
 let registered = null;
 
-// Returns whether it could be shown.
-export async function showNotice(title, options, href) {
+// Returns false if it turns out that none can be shown; without permission nothing turns out.
+export async function showNotice({ title, body, tag, href }) {
+  if ((hindrance() ?? Notification.permission) !== "granted") return true;
+  const options = { body: beginning(body, BODY_CHARS_MAX), tag, renotify: true };
   try {
     const notice = new Notification(title, options);
-    shown.set(options.tag, notice);
+    shown.set(tag, notice);
     notice.onclick = () => {
       notice.close();
       window.focus();
@@ -38,7 +42,6 @@ export async function closeNotice(tag) {
   for (const notice of await ofWorker({ tag })) notice.close();
 }
 
-// Nothing that was said is left on the screen after a logout.
 export async function closeNotices() {
   for (const notice of shown.values()) notice.close();
   for (const notice of await ofWorker({})) notice.close();
@@ -83,5 +86,3 @@ function trusted(address) {
 }
 
 const visit = (href) => document.dispatchEvent(new CustomEvent("visit", { detail: { href } }));
-
-navigator.serviceWorker?.addEventListener("message", ({ data }) => visit(data.href));

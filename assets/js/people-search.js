@@ -18,6 +18,8 @@ class PeopleSearch extends HTMLElement {
     this.none = this.querySelector("[data-none]");
     this.querySelector("form[role=search] button").hidden = true;
     this.field.addEventListener("input", () => this.#later(PAUSE_MS));
+    // Something may have been typed before this script was there.
+    if (this.field.value !== this.field.defaultValue) this.#later(0);
     this.addEventListener("keydown", (event) => this.#key(event));
     this.querySelector("form[role=search]").addEventListener("submit", (event) => {
       event.preventDefault();

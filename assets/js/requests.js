@@ -1,7 +1,7 @@
 // <request-list>: open requests to join the viewer's rooms, on every page. Knows nothing of the socket.
 
 import { paintAvatar } from "./avatar.js";
-import { clone, fillAttributes } from "./words.js";
+import { clone, fillAttributes, word } from "./words.js";
 
 class RequestList extends HTMLElement {
   connectedCallback() {
@@ -14,11 +14,13 @@ class RequestList extends HTMLElement {
     const request = fillAttributes(clone("request"), { room_id });
     request.dataset.user = user_id;
     request.querySelector('[name="user_id"]').value = user_id;
-    request.querySelector(".name").textContent = username;
+    for (const name of request.querySelectorAll(".name")) name.textContent = username;
     request.querySelector(".room-name").textContent = room_name;
     paintAvatar(request.querySelector(".avatar"), username);
     this.querySelector("ul").append(request);
     this.hidden = false;
+    // A region that was hidden is not read out by itself.
+    document.querySelector(".announced").textContent = word("request_notice", { username, chat: room_name });
     return true;
   }
 

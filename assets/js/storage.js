@@ -1,7 +1,8 @@
 // What the browser keeps for us (localStorage). Some refuse, and some are full: then it is kept here, for as
 // long as the page is open.
 
-const memory = new Map();
+// One for the page: the script that is loaded later has this module, too.
+const memory = (window.snugMemory ??= new Map());
 const store = open();
 
 export const recall = (name) => memory.get(name) ?? store?.getItem(name) ?? null;

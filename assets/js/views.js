@@ -49,7 +49,8 @@ export class Views extends EventTarget {
     if (!view) return again ? location.reload() : location.assign(href);
     if (!again) history.pushState(null, "", href);
     this.#open(view);
-    if (hash) document.getElementById(hash.slice(1))?.scrollIntoView();
+    // Only so does the style of a target apply.
+    if (hash) location.replace(hash);
   }
 
   // What could not be loaded.

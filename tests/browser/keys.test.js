@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NARROW, connected, focused, messages, said, say, stored } from "./lib/browser.js";
+import { shoot } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
 
@@ -120,6 +121,7 @@ test("on a phone there is one pane and a way back", async () => {
   await page.getByRole("link", { name: "All chats" }).tap();
   await page.getByRole("navigation", { name: "Chats" }).waitFor();
 
+  await page.getByRole("link", { name: "New chat" }).tap();
   await page.getByRole("textbox", { name: "Room name" }).fill("Pocket");
   await page.getByRole("button", { name: "Create room" }).tap();
   await page.getByRole("heading", { name: "About this room" }).waitFor();
@@ -148,4 +150,56 @@ test("a chat that moves up in the list keeps the focus", async () => {
   assert.equal(await first.getAttribute("data-chat"), String(lower));
   assert.equal(await focused(page), "guy");
   await Promise.all([fay.leave(), guy.leave(), hal.leave()]);
+});
+
+test("a screen reader hears one's own message once, and who asks to join", async () => {
+  const [ike, jon] = await Promise.all([here.person("ike"), here.person("jon")]);
+  const page = await ike.open("/general");
+  await connected(page);
+  await page.getByRole("log").evaluate((log) => {
+    window.added = [];
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) for (const one of addedNodes) if (one.matches?.(".message, .state")) window.added.push(one);
+    }).observe(log, { childList: true, subtree: true });
+  });
+  for (const text of ["first words", "and more"]) await say(page, text);
+  const added = await page.evaluate(() => window.added.filter((one) => !one.closest("[aria-hidden]")).map((one) => one.querySelector(".content")?.textContent));
+  assert.deepEqual(added, ["first words", "and more"]);
+  // Author and day belong to each message, also to one that continues another.
+  const last = messages(page).last();
+  assert.match(await last.ariaSnapshot(), /ike/);
+  assert.match(await last.locator("time").getAttribute("aria-label"), new RegExp(`${new Date().getFullYear()}`));
+
+  const post = async (person, path, data) => (await person.context.request.post(path, { data, headers: { origin: here.url } })).json();
+  const { room_id, invite_link } = await post(ike, "/chats/room", { name: "Loft" });
+  await post(jon, `/chats/room/${room_id}/join`, { invite_link });
+  await page.getByRole("status").filter({ hasText: "jon asks to join Loft" }).waitFor({ state: "attached" });
+  await page.getByRole("button", { name: "Deny jon", exact: true }).waitFor();
+  await page.getByRole("button", { name: "Approve jon", exact: true }).click();
+
+  // Unread belongs to the chat, and the composer is a landmark.
+  await page.getByRole("form", { name: "Write a message" }).waitFor();
+  await ike.open("/settings");
+  await connected(page);
+  await jon.context.request.post("/chats/1/messages", { data: { content: "psst" }, headers: { origin: here.url } });
+  const general = page.getByRole("link", { name: "General", exact: true });
+  await until("it is described", async () => (await general.getAttribute("aria-describedby")) !== null);
+  const described = await general.evaluate((link) => document.getElementById(link.getAttribute("aria-describedby")).textContent.replace(/\s+/g, " ").trim());
+  assert.equal(described, "1 unread");
+  await Promise.all([ike.leave(), jon.leave()]);
+});
+
+test("with forced colours the current chat, the chosen theme and the focus can be told", async () => {
+  const kay = await here.person("kay");
+  const page = await kay.open("/general");
+  await connected(page);
+  await page.emulateMedia({ forcedColors: "active" });
+  const outlined = (selector, pseudo) => page.locator(selector).evaluate((one, part) => getComputedStyle(one, part).outlineStyle, pseudo);
+  assert.equal(await outlined(".chat-link[aria-current]", "::before"), "solid");
+  assert.equal(await outlined(".composer form"), "solid");
+  await shoot(page, "general-forced-colours");
+  await kay.open("/settings");
+  assert.equal(await outlined('.choices button[aria-pressed="true"]'), "solid");
+  await shoot(page, "settings-forced-colours");
+  await kay.leave();
 });

@@ -52,9 +52,9 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   await cyd.page.getByRole("main").getByText("Waiting for approval").waitFor();
 
   await ada.open("/settings");
-  await press(ada.page.locator(".request", { hasText: "bob" }), "Approve");
+  await press(ada.page.locator(".request", { hasText: "bob" }), "Approve bob");
   assert.equal(path(ada.page), "/settings");
-  await press(ada.page.locator(".request", { hasText: "cyd" }), "Deny");
+  await press(ada.page.locator(".request", { hasText: "cyd" }), "Deny cyd");
   assert.equal(await ada.page.locator(".request").count(), 0);
   await cyd.page.reload();
   await cyd.page.getByText("Your request was denied").waitFor();
@@ -66,7 +66,7 @@ test("people sign up, talk, make a room, ask, decide, leave and log out", async 
   await press(ada.page, "Mark as read");
   assert.equal(await ada.page.getByRole("button", { name: "Mark as read" }).count(), 0);
   await ada.page.getByText("Denied").click();
-  await press(ada.page, "Approve");
+  await press(ada.page, "Approve cyd");
   await answer(ada.page, "Remove cyd", "Remove");
   await answer(ada.page, "New link", "Make a new link");
   assert.notEqual(await ada.page.getByRole("textbox", { name: "Invite link" }).inputValue(), link);

@@ -1,0 +1,88 @@
+// On a phone: the list is the home, the way back tells of other chats, and the keyboard is on the screen.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NARROW, connected, messages, say, sees, stored } from "./lib/browser.js";
+import { look } from "./lib/look.js";
+import { scene } from "./lib/scene.js";
+
+const here = scene();
+const PHONE = { viewport: NARROW, hasTouch: true, isMobile: true };
+
+const post = async (person, path, data) => (await person.context.request.post(here.url + path, { data, headers: { origin: here.url } })).json();
+
+test("the home is the list; forms are behind a button, settings and logging out at hand", async () => {
+  const ada = await here.person("ada", PHONE);
+  for (let n = 1; n <= 18; n += 1) await post(ada, "/chats/room", { name: `Room ${n}` });
+  const page = await ada.open("/");
+  await connected(page);
+  const form = page.getByRole("textbox", { name: "Room name" });
+  const list = page.getByRole("navigation", { name: "Chats" });
+  assert.equal(await form.isVisible(), false);
+  for (const name of ["Settings", "New chat"]) {
+    const box = await page.getByRole("link", { name, exact: true }).boundingBox();
+    assert.ok(box.y >= 0 && box.y + box.height <= NARROW.height, `${name} is in view`);
+  }
+  const box = await page.locator(".log-out").boundingBox();
+  assert.ok(box.y + box.height <= NARROW.height);
+  await look(page, "phone-home");
+  await page.setViewportSize(NARROW);
+  await page.getByRole("link", { name: "New chat" }).tap();
+  await form.waitFor();
+  await list.waitFor({ state: "hidden" });
+  await look(page, "phone-new-chat");
+  await page.setViewportSize(NARROW);
+  await page.getByRole("link", { name: "All chats" }).tap();
+  await list.waitFor();
+  await form.waitFor({ state: "hidden" });
+  // From a chat, too, and Back leads there again.
+  await page.getByRole("link", { name: "General" }).tap();
+  await page.getByRole("heading", { name: "General", level: 1 }).waitFor();
+  await page.goto("/#start");
+  await form.waitFor();
+  ada.expectsRefusal(422, "/join");
+  await page.getByRole("textbox", { name: "Invite link" }).fill("hello");
+  await page.getByRole("button", { name: "Ask to join" }).tap();
+  await page.getByText("This is not an invite link").waitFor();
+  await page.getByRole("link", { name: "All chats" }).tap();
+  await list.waitFor();
+  await ada.leave();
+});
+
+test("in a chat the way back says how much is unread elsewhere", async () => {
+  const [bob, cyd] = [await here.person("bob", PHONE), await here.person("cyd")];
+  const page = await bob.open("/general");
+  await connected(page);
+  const { chat_id } = await post(cyd, "/chats/private", { receiver_id: bob.id });
+  const back = page.getByRole("link", { name: "All chats" });
+  await cyd.open("/general");
+  await connected(cyd.page);
+  await say(cyd.page, "here in General");
+  await sees(page, "here in General");
+  assert.equal(await back.locator(".count").isVisible(), false);
+  for (const content of ["hello", "are you there?"]) await post(cyd, `/chats/${chat_id}/messages`, { content });
+  await page.getByRole("link", { name: "All chats 2 unread" }).waitFor();
+  await look(page, "phone-back-count");
+  await page.setViewportSize(NARROW);
+  await back.tap();
+  await page.getByRole("link", { name: "cyd" }).tap();
+  await sees(page, "are you there?");
+  await page.getByRole("link", { name: "All chats", exact: true }).waitFor();
+  await Promise.all([bob.leave(), cyd.leave()]);
+});
+
+test("Enter breaks the line where the keyboard is on the screen, and the button sends", async () => {
+  const dee = await here.person("dee", PHONE);
+  const page = await dee.open("/general");
+  await connected(page);
+  const field = page.getByRole("textbox", { name: "Message" });
+  await field.tap();
+  await page.keyboard.type("one");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("two");
+  assert.equal(await field.inputValue(), "one\ntwo");
+  await page.getByRole("button", { name: "Send" }).tap();
+  await stored(page, "one");
+  assert.equal(await messages(page).last().locator(".content").textContent(), "one\ntwo");
+  await dee.leave();
+});
