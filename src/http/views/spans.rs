@@ -16,12 +16,12 @@ pub enum Span {
     Mention(String),
 }
 
-/// Ranges of characters, both ends included.
+/// Ranges of characters in order, both ends included.
 type Ranges = &'static [(char, char)];
 
-/// Characters that always end a link: white space, quotes, angle brackets, invisible and direction-changing
-/// characters, and the punctuation of scripts that put no space after it. A URL contains them only
-/// percent-encoded.
+/// Characters that always end a link: white space, quotes, angle brackets, blank and direction-changing
+/// characters, and, beyond ASCII, brackets and what ends a sentence or a part of one in any script (Unicode's
+/// Terminal_Punctuation in the basic plane). A URL contains them only percent-encoded.
 const ENDS_A_LINK: Ranges = &[
     ('\u{0}', ' '),
     ('"', '"'),
@@ -32,27 +32,98 @@ const ENDS_A_LINK: Ranges = &[
     ('\u{AB}', '\u{AB}'),
     ('\u{AD}', '\u{AD}'),
     ('\u{BB}', '\u{BB}'),
+    ('\u{34F}', '\u{34F}'),
+    ('\u{37E}', '\u{37E}'),
     ('\u{589}', '\u{589}'),
     ('\u{5C3}', '\u{5C3}'),
     ('\u{60C}', '\u{60C}'),
     ('\u{61B}', '\u{61F}'),
     ('\u{6D4}', '\u{6D4}'),
+    ('\u{700}', '\u{70A}'),
+    ('\u{70C}', '\u{70C}'),
+    ('\u{7F8}', '\u{7F9}'),
+    ('\u{830}', '\u{835}'),
+    ('\u{837}', '\u{83E}'),
+    ('\u{85E}', '\u{85E}'),
     ('\u{964}', '\u{965}'),
+    ('\u{E5A}', '\u{E5B}'),
+    ('\u{F08}', '\u{F08}'),
     ('\u{F0D}', '\u{F12}'),
+    ('\u{F3A}', '\u{F3D}'),
     ('\u{104A}', '\u{104B}'),
+    ('\u{115F}', '\u{1160}'),
     ('\u{1361}', '\u{1368}'),
+    ('\u{166E}', '\u{166E}'),
     ('\u{1680}', '\u{1680}'),
-    ('\u{17D4}', '\u{17D5}'),
+    ('\u{169B}', '\u{169C}'),
+    ('\u{16EB}', '\u{16ED}'),
+    ('\u{1735}', '\u{1736}'),
+    ('\u{17D4}', '\u{17D6}'),
+    ('\u{17DA}', '\u{17DA}'),
+    ('\u{1802}', '\u{1805}'),
+    ('\u{1808}', '\u{1809}'),
     ('\u{180E}', '\u{180E}'),
+    ('\u{1944}', '\u{1945}'),
+    ('\u{1AA8}', '\u{1AAB}'),
+    ('\u{1B4E}', '\u{1B4F}'),
+    ('\u{1B5A}', '\u{1B5B}'),
+    ('\u{1B5D}', '\u{1B5F}'),
+    ('\u{1B7D}', '\u{1B7F}'),
+    ('\u{1C3B}', '\u{1C3F}'),
+    ('\u{1C7E}', '\u{1C7F}'),
     ('\u{2000}', '\u{200B}'),
     ('\u{200E}', '\u{200F}'),
     ('\u{201C}', '\u{201F}'),
     ('\u{2028}', '\u{202F}'),
     ('\u{2039}', '\u{203A}'),
+    ('\u{2045}', '\u{2046}'),
     ('\u{205F}', '\u{206F}'),
+    ('\u{207D}', '\u{207E}'),
+    ('\u{208D}', '\u{208E}'),
+    ('\u{2308}', '\u{230B}'),
+    ('\u{2329}', '\u{232A}'),
+    ('\u{2768}', '\u{2775}'),
+    ('\u{27C5}', '\u{27C6}'),
+    ('\u{27E6}', '\u{27EF}'),
+    ('\u{2800}', '\u{2800}'),
+    ('\u{2983}', '\u{2998}'),
+    ('\u{29D8}', '\u{29DB}'),
+    ('\u{29FC}', '\u{29FD}'),
+    ('\u{2CF9}', '\u{2CFB}'),
+    ('\u{2E02}', '\u{2E05}'),
+    ('\u{2E09}', '\u{2E0A}'),
+    ('\u{2E0C}', '\u{2E0D}'),
+    ('\u{2E1C}', '\u{2E1D}'),
+    ('\u{2E20}', '\u{2E29}'),
+    ('\u{2E2E}', '\u{2E2E}'),
+    ('\u{2E3C}', '\u{2E3C}'),
+    ('\u{2E41}', '\u{2E42}'),
+    ('\u{2E4C}', '\u{2E4C}'),
+    ('\u{2E4E}', '\u{2E4F}'),
+    ('\u{2E53}', '\u{2E5C}'),
     ('\u{3000}', '\u{3003}'),
     ('\u{3008}', '\u{3011}'),
     ('\u{3014}', '\u{301F}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{A4FE}', '\u{A4FF}'),
+    ('\u{A60D}', '\u{A60F}'),
+    ('\u{A6F3}', '\u{A6F7}'),
+    ('\u{A876}', '\u{A877}'),
+    ('\u{A8CE}', '\u{A8CF}'),
+    ('\u{A92F}', '\u{A92F}'),
+    ('\u{A9C7}', '\u{A9C9}'),
+    ('\u{AA5D}', '\u{AA5F}'),
+    ('\u{AADF}', '\u{AADF}'),
+    ('\u{AAF0}', '\u{AAF1}'),
+    ('\u{ABEB}', '\u{ABEB}'),
+    ('\u{FD3E}', '\u{FD3F}'),
+    ('\u{FE12}', '\u{FE12}'),
+    ('\u{FE15}', '\u{FE18}'),
+    ('\u{FE35}', '\u{FE44}'),
+    ('\u{FE47}', '\u{FE48}'),
+    ('\u{FE50}', '\u{FE52}'),
+    ('\u{FE54}', '\u{FE57}'),
+    ('\u{FE59}', '\u{FE5E}'),
     ('\u{FEFF}', '\u{FEFF}'),
     ('\u{FF01}', '\u{FF02}'),
     ('\u{FF08}', '\u{FF09}'),
@@ -65,9 +136,10 @@ const ENDS_A_LINK: Ranges = &[
     ('\u{FF5B}', '\u{FF5B}'),
     ('\u{FF5D}', '\u{FF5D}'),
     ('\u{FF5F}', '\u{FF65}'),
+    ('\u{FFA0}', '\u{FFA0}'),
 ];
 
-/// Characters that belong to the surrounding sentence if they come at the end of a link.
+/// Characters that belong to the surrounding sentence, or are not seen, if they come at the end of a link.
 const TRAILS_A_LINK: Ranges = &[
     ('!', '!'),
     ('\'', '\''),
@@ -79,10 +151,16 @@ const TRAILS_A_LINK: Ranges = &[
     ('_', '_'),
     ('~', '~'),
     ('\u{B7}', '\u{B7}'),
+    ('\u{387}', '\u{387}'),
+    ('\u{180B}', '\u{180D}'),
+    ('\u{180F}', '\u{180F}'),
+    ('\u{200C}', '\u{200D}'),
     ('\u{2010}', '\u{201B}'),
     ('\u{2022}', '\u{2027}'),
     ('\u{203C}', '\u{203D}'),
     ('\u{2047}', '\u{2049}'),
+    ('\u{FE00}', '\u{FE0F}'),
+    ('\u{FF07}', '\u{FF07}'),
 ];
 
 /// Pairs of brackets: a closing bracket at the end of a link belongs to it only if it was opened inside.
@@ -131,7 +209,8 @@ pub(super) fn mentions(spans: &[Span]) -> bool {
 }
 
 fn is_in(ranges: Ranges, c: char) -> bool {
-    ranges.iter().any(|(first, last)| (*first..=*last).contains(&c))
+    let at = ranges.partition_point(|(_, last)| *last < c);
+    ranges.get(at).is_some_and(|(first, _)| *first <= c)
 }
 
 /// The length in bytes of the link at the start of `text`, or 0 if there is none. Only a letter or digit
