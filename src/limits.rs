@@ -240,7 +240,7 @@ pub const ENDED_SECS: u32 = 60;
 /// The smallest setting that OWASP's cheat sheet and ASVS 5 both allow: 12 MiB, three passes.
 pub const HASH_MEMORY_KIB: u32 = 12 * 1024;
 pub const HASH_PASSES: u32 = 3;
-/// Passwords waiting for a core to hash them: about a second's work. If there are more, the subnet with
+/// Passwords waiting for a core to hash them: about a second's work. If there are more, the site with
 /// the most is told to come back.
 pub const HASH_QUEUE_MAX: usize = 64;
 /// A password as it is typed may have up to four characters for one of its NFC form (U+1F82 is the

@@ -1,5 +1,5 @@
 //! Password hashing: argon2id on the blocking pool, as many at once as there are cores, with a bounded
-//! queue in front, so that a flood of logins does not hold up anybody's messages. Subnets take turns.
+//! queue in front, so that a flood of logins does not hold up anybody's messages. Sites take turns.
 //!
 //! Passwords are hashed and compared in their composed form (NFC). Hashes from before that was so fit the
 //! text as it was typed.

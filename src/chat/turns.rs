@@ -1,10 +1,11 @@
-//! Whose turn it is to use one of a few places: the subnets that wait take turns (round robin), so that one
-//! with many waiting delays others by one of them at most.
+//! Whose turn it is to use one of a few places: the sites that wait take turns (round robin), so that one with
+//! many waiting delays others by one of them at most. By site, because whoever has one subnet of IPv6 usually
+//! has thousands.
 //!
-//! Used for hashing passwords. The queue is bounded. A subnet may fill it while nobody else comes; when
-//! somebody does, the last of the subnet with the most gives way (longest queue drop).
+//! Used for hashing passwords. The queue is bounded. A site may fill it while nobody else comes; when somebody
+//! does, the last of the site with the most gives way (longest queue drop).
 
-use crate::subnet::Subnet;
+use crate::subnet::{Site, Subnet};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -25,8 +26,8 @@ struct Line {
 }
 
 struct Waiting {
-    subnet: Subnet,
-    /// The rounds are served in turn; a subnet has one place in each.
+    site: Site,
+    /// The rounds are served in turn; a site has one place in each.
     round: u64,
     called: oneshot::Sender<Turn>,
 }
@@ -61,7 +62,7 @@ impl Turns {
                 line.taken += 1;
                 return Some(Turn(Arc::clone(self)));
             }
-            line.enter(subnet, self.waiting_max)?
+            line.enter(subnet.site(), self.waiting_max)?
         };
         called.await.ok()
     }
@@ -85,28 +86,28 @@ impl Turns {
 }
 
 impl Line {
-    /// A place at the end of the subnet's own queue.
-    fn enter(&mut self, subnet: Subnet, waiting_max: usize) -> Option<oneshot::Receiver<Turn>> {
+    /// A place at the end of the site's own queue.
+    fn enter(&mut self, site: Site, waiting_max: usize) -> Option<oneshot::Receiver<Turn>> {
         // Those who have left do not count.
         self.waiting.retain(|waiting| !waiting.called.is_closed());
         if self.waiting.len() >= waiting_max {
-            self.make_room(subnet)?;
+            self.make_room(site)?;
         }
-        let own = self.waiting.iter().filter(|waiting| waiting.subnet == subnet);
+        let own = self.waiting.iter().filter(|waiting| waiting.site == site);
         let round = own.map(|waiting| waiting.round + 1).max().unwrap_or(self.round);
         let (called, call) = oneshot::channel();
-        self.waiting.push(Waiting { subnet, round, called });
+        self.waiting.push(Waiting { site, round, called });
         Some(call)
     }
 
-    /// The last of the subnet with the most leaves, if it has more than this one would have.
-    fn make_room(&mut self, subnet: Subnet) -> Option<()> {
-        let count = |of: Subnet| self.waiting.iter().filter(|one| one.subnet == of).count();
-        let most = self.waiting.iter().map(|one| one.subnet).max_by_key(|of| count(*of))?;
-        if count(most) <= count(subnet) + 1 {
+    /// The last of the site with the most leaves, if it has more than this one would have.
+    fn make_room(&mut self, site: Site) -> Option<()> {
+        let count = |of: Site| self.waiting.iter().filter(|one| one.site == of).count();
+        let most = self.waiting.iter().map(|one| one.site).max_by_key(|of| count(*of))?;
+        if count(most) <= count(site) + 1 {
             return None;
         }
-        let last = self.waiting.iter().rposition(|waiting| waiting.subnet == most)?;
+        let last = self.waiting.iter().rposition(|waiting| waiting.site == most)?;
         self.waiting.remove(last);
         Some(())
     }
@@ -177,5 +178,22 @@ mod tests {
         drop(place);
         assert!(third.await.is_some());
         assert_eq!(turns.entered(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_subnets_of_a_site_count_as_one() {
+        let turns = Turns::new(1, 4);
+        let place = turns.take(subnet(1)).await;
+        let of_site = |n: u16| Subnet::from(IpAddr::from([0x2001, 0xdb8, 0, n, 0, 0, 0, 1]));
+        let mut many: Vec<_> = (0..4).map(|n| Box::pin(turns.take(of_site(n)))).collect();
+        many.iter_mut().for_each(|one| assert!(one.now_or_never().is_none()));
+        let mut other = Box::pin(turns.take(subnet(2)));
+        assert!((&mut other).now_or_never().is_none(), "the site's last one gives way");
+        assert!(many.remove(3).await.is_none());
+        drop(place);
+        let first = many.remove(0).await;
+        assert!(first.is_some());
+        drop(first);
+        assert!(other.await.is_some(), "it is the other's turn");
     }
 }
