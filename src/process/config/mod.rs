@@ -85,7 +85,11 @@ pub enum Source {
     Environment,
     /// A variable that is not ours, but that we heed.
     Foreign(&'static str),
-    File(PathBuf),
+    /// And what names the file.
+    File {
+        path: PathBuf,
+        called: String,
+    },
     Default,
 }
 
@@ -95,7 +99,7 @@ impl fmt::Display for Source {
             Self::Flag => f.write_str("from flag"),
             Self::Environment => f.write_str("from environment"),
             Self::Foreign(variable) => write!(f, "from environment ({variable})"),
-            Self::File(path) => write!(f, "from file {}", path.display()),
+            Self::File { path, .. } => write!(f, "from file {}", path.display()),
             Self::Default => f.write_str("default"),
         }
     }
@@ -245,7 +249,7 @@ impl Finder<'_> {
         let other = |(variable, _, source): &(&'static str, String, Source)| match source {
             Source::Flag => Some((*variable, flag(*variable)?)),
             Source::Foreign(name) => Some((*variable, *name)),
-            Source::Environment | Source::File(_) | Source::Default => None,
+            Source::Environment | Source::File { .. } | Source::Default => None,
         };
         Called(self.in_force.iter().filter_map(other).collect())
     }
@@ -297,7 +301,7 @@ fn complaint(setting: &Setting, text: &str, source: &Source, fault: &str) -> Fat
     let variable = setting.variable;
     let name = match (source, setting.flag) {
         (Source::Flag, Some(flag)) => flag.to_owned(),
-        (Source::File(path), _) => format!("{variable}_FILE ({path:?})"),
+        (Source::File { path, called }, _) => format!("{called} ({path:?})"),
         _ => variable.to_owned(),
     };
     Fatal::usage(if setting.has_file {

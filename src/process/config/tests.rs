@@ -1,6 +1,7 @@
 //! Settings end to end, from what was written to what is in force.
 
 use super::*;
+use std::io;
 
 const KEY: &str = "uFz3vLh0J4nQ9yWc2sRb7tKd1mXg6pAe";
 
@@ -90,6 +91,23 @@ fn a_secret_may_come_from_a_file_but_not_from_both() {
     let missing = complaint(&[("SNUG_METRICS_TOKEN_FILE", "/does/not/exist")]);
     assert!(missing.starts_with("SNUG_METRICS_TOKEN_FILE: cannot read \"/does/not/exist\""));
     assert!(complaint(&[("SNUG_JWT_SECRET_FILE", "/dev/null")]).contains("is empty"));
+}
+
+#[test]
+fn a_flag_that_names_a_file_is_called_by_its_own_name() {
+    let short: fn(&Path) -> io::Result<String> = |_| Ok("short".into());
+    let missing: fn(&Path) -> io::Result<String> = |_| Err(io::ErrorKind::NotFound.into());
+    let empty: fn(&Path) -> io::Result<String> = |_| Ok("\n".into());
+    for (read, fault) in
+        [(short, " (\"/run/key\") is too short"), (missing, ": cannot"), (empty, ": ")]
+    {
+        let mut written = written(&[]);
+        written.flags.insert("SNUG_JWT_SECRET_FILE", "/run/key".into());
+        written.read = read;
+        let fatal = Config::resolve(&written).map(|(config, _)| config).unwrap_err();
+        let begin = format!("--jwt-secret-file{fault}");
+        assert!(fatal.message.starts_with(&begin), "{fatal}");
+    }
 }
 
 #[test]

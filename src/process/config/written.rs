@@ -128,15 +128,19 @@ impl Written {
                         "{variable} and {file_variable} are both set; keep only one of them"
                     )));
                 }
+                let called = match source {
+                    Source::Flag => flag_of(&file_variable),
+                    _ => file_variable,
+                };
                 let path = self.absolute(path);
                 let text = (self.read)(&path).map_err(|error| {
-                    Fatal::usage(format!("{file_variable}: cannot read {path:?}: {error}"))
+                    Fatal::usage(format!("{called}: cannot read {path:?}: {error}"))
                 })?;
                 let text = text.trim_end_matches(['\r', '\n']);
                 if text.is_empty() {
-                    return Err(Fatal::usage(format!("{file_variable}: {path:?} is empty")));
+                    return Err(Fatal::usage(format!("{called}: {path:?} is empty")));
                 }
-                return Ok(Some((text.to_owned(), Source::File(path))));
+                return Ok(Some((text.to_owned(), Source::File { path, called })));
             }
         }
         Ok(self.variable(variable).map(|value| (value.to_owned(), Source::Environment)))
@@ -169,6 +173,11 @@ impl Written {
             None => format!("{unknown} is not a setting; `snug --help` lists them"),
         }))
     }
+}
+
+/// `SNUG_PUBLIC_URL` is `--public-url`, and so on.
+fn flag_of(variable: &str) -> String {
+    format!("--{}", variable.trim_start_matches("SNUG_").to_lowercase().replace('_', "-"))
 }
 
 /// A file that holds a secret, which is small; `/dev/zero` and directories are refused.
