@@ -2,7 +2,7 @@
 
 use super::people::{Avatar, Person};
 use crate::ids::ChatId;
-use crate::limits::LAST_LINE_CHARS_MAX;
+use crate::limits::{LAST_LINE_CHARS_MAX, LAST_LINE_CHARS_READ};
 use crate::message::{ChatType, Standing};
 use crate::text;
 use jiff::Timestamp;
@@ -65,7 +65,9 @@ pub fn href(chat_type: ChatType, chat_id: ChatId) -> String {
 
 impl LastLine {
     pub fn new(username: &str, own: bool, content: &str, at: Timestamp) -> Self {
-        let words = text::one_line(content);
+        // The last of what was read may be a part of what one sees as a character.
+        let whole = text::beginning(content, LAST_LINE_CHARS_READ as usize - 1);
+        let words = text::one_line(whole);
         let text = text::beginning(&words, LAST_LINE_CHARS_MAX).to_owned();
         let (timestamp, day) = (format!("{at:.0}"), at.strftime("%-d %b").to_string());
         Self { username: username.to_owned(), own, text, timestamp, day }
@@ -92,4 +94,24 @@ pub struct PanelMember {
     pub user: Person,
     pub is_creator: bool,
     pub is_viewer: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_not_shown_cut_inside_a_character() {
+        let family = "👩\u{200D}👩\u{200D}👧";
+        let read = LAST_LINE_CHARS_READ as usize;
+        let shown =
+            |content: &str| LastLine::new("ada", false, content, Timestamp::UNIX_EPOCH).text;
+        for inside in 1..5 {
+            let content = format!("a{}{family} b", " ".repeat(read - 1 - inside));
+            let read: String = content.chars().take(read).collect();
+            assert_eq!(shown(&read), "a");
+        }
+        let content = format!("a{}{family}", " ".repeat(read - 7));
+        assert_eq!(shown(&content), format!("a {family}"));
+    }
 }
