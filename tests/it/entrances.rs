@@ -3,7 +3,7 @@
 
 use crate::pages::{Browser, location};
 use crate::support::{PASSWORD, Server};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 /// The path of an invite link.
@@ -33,6 +33,22 @@ async fn an_invite_link_says_who_invites_before_anybody_has_signed_in() {
         [("username", "bob"), ("email", "bob@example.org"), ("password", PASSWORD), ("next", link)];
     assert_eq!(location(&visitor.submit("/signup", "/signup", &fields).await), link);
     assert!(visitor.get(link).await.text.contains("Ask to join"));
+}
+
+#[tokio::test]
+async fn an_invite_link_with_what_stood_behind_it_opens_the_invitation() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (_, link) = ada.room("Tea").await;
+    let link = path(&server, &link);
+    let mut visitor = Browser::new(&server);
+    let bob = server.person("bob").await;
+    for behind in ["", ".", "),", "**", "%E3%80%82", "%0Asent%20from%20my%20phone"] {
+        let link = format!("{link}{behind}");
+        assert!(visitor.get(&link).await.text.contains("Sign up to join"), "{link}");
+        let page = bob.send(bob.browses(Method::GET, &link)).await;
+        assert!(page.text.contains("Ask to join"), "{link}");
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use hyper::StatusCode;
 
 /// A wrong code looks like an unknown room.
 pub async fn show(call: &Call, room_id: ChatId) -> Result<Answer> {
-    let code = call.query.get("code");
+    let code = call.query.get("code").map(text::beginning_code);
     let Some(viewer) = call.viewer.clone() else {
         return show_at_the_door(call, room_id, code.unwrap_or_default()).await;
     };
