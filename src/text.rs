@@ -172,9 +172,10 @@ pub enum Login {
 }
 
 impl Login {
-    /// White space around it is ignored: it comes with what phones and clipboards complete.
+    /// White space around it, and what cannot be seen, is ignored: it comes with what phones and clipboards
+    /// complete.
     pub fn of(typed: &str) -> Self {
-        let typed = typed.trim();
+        let typed = typed.trim_matches(|c: char| c.is_whitespace() || is_unseen(c));
         let name = Folded::name(typed).map(Self::Name);
         name.or_else(|| Folded::email(typed).map(Self::Email)).unwrap_or(Self::Nobody)
     }
@@ -582,6 +583,9 @@ mod tests {
         };
         assert_eq!(login(" Kiki.\u{a0}\n"), "name kiki.");
         assert_eq!(login("\tKiki@Example.org "), "email kiki@example.org");
+        // What is copied from a message or from a dialog.
+        assert_eq!(login("\u{202A}kiki\u{202C}\u{200B}"), "name kiki");
+        assert_eq!(login("\u{FEFF} kiki@example.org\u{2060} "), "email kiki@example.org");
         let long = format!("{}@x", "x".repeat(EMAIL_CHARS_MAX));
         for nobody in ["", " ", "\u{212a}iki", "k\u{130}ki", "ki ki", "kiki\0", "a\0@b", &long] {
             assert_eq!(login(nobody), "nobody", "{nobody}");

@@ -52,6 +52,18 @@ async fn an_invite_link_with_what_stood_behind_it_opens_the_invitation() {
 }
 
 #[tokio::test]
+async fn white_space_around_a_name_and_an_address_is_none_of_them() {
+    let server = Server::start().await;
+    let mut browser = Browser::new(&server);
+    let fields =
+        [("username", " bob "), ("email", "bob@example.org\u{a0}"), ("password", PASSWORD)];
+    location(&browser.submit("/signup", "/signup", &fields).await);
+    let database = server.database.client().await;
+    let row = database.query_one("select username, email from users", &[]).await.unwrap();
+    assert_eq!((row.get("username"), row.get("email")), ("bob", "bob@example.org"));
+}
+
+#[tokio::test]
 async fn a_wrong_invite_link_says_nothing_to_a_visitor() {
     let server = Server::with(&[("SNUG_RATE_LIMITS", "on")]).await;
     let ada = server.person("ada").await;

@@ -70,7 +70,8 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
 
 pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     let next = next(&form).unwrap_or_else(|| "/".into());
-    let (username, email) = (form.text("username"), form.text("email"));
+    // White space around them comes with what phones complete, as at the login.
+    let [username, email] = ["username", "email"].map(|name| form.text(name).trim().to_owned());
     let password = Password::parse(&form.text("password"));
     let made = match (Username::parse(&username), Email::parse(&email), password) {
         (Ok(username), Ok(email), Ok(password)) => chat::Signup { username, password, email },
