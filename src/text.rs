@@ -118,12 +118,12 @@ impl ContentFault {
 /// The content without trailing white space; neither empty nor too long, and without NUL.
 fn content(raw: &str) -> Result<&str, ContentFault> {
     let text = raw.trim_end();
-    if !is_visible(text) {
+    if text.contains('\0') {
+        Err(ContentFault::Invalid)
+    } else if !is_visible(text) {
         Err(ContentFault::Empty)
     } else if longer_than(text, CONTENT_CHARS_MAX) {
         Err(ContentFault::TooLong)
-    } else if text.contains('\0') {
-        Err(ContentFault::Invalid)
     } else {
         Ok(text)
     }
@@ -251,10 +251,14 @@ fn email(text: &str) -> Result<&str, String> {
     }
 }
 
-/// A room's name after trimming: visible characters in one line.
-fn room_name(raw: &str) -> Result<&str, String> {
+/// A room's name: visible characters in one line, in their composed form (NFC) and with single spaces, so that
+/// names that look alike are the same one.
+fn room_name(raw: &str) -> Result<String, String> {
     let text = raw.trim();
-    if text.is_empty() || longer_than(text, ROOM_NAME_CHARS_MAX) {
+    let has_length = |name: &str| !name.is_empty() && !longer_than(name, ROOM_NAME_CHARS_MAX);
+    let is_near = !longer_than(text, NFC_CHARS_MAX * ROOM_NAME_CHARS_MAX);
+    let name = if is_near { one_line(&composed(text)) } else { String::new() };
+    if !has_length(&name) {
         Err(format!("A room's name has 1 to {ROOM_NAME_CHARS_MAX} characters."))
     } else if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
         || hides_something(text)
@@ -262,7 +266,7 @@ fn room_name(raw: &str) -> Result<&str, String> {
         Err("A room's name cannot contain control, invisible or direction-changing characters."
             .into())
     } else {
-        Ok(text)
+        Ok(name)
     }
 }
 
@@ -372,34 +376,54 @@ pub fn json_depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// Characters that nobody sees, white space aside: Unicode's Default_Ignorable_Code_Point, and the empty
-/// Braille pattern. By them, and by the direction that some of them turn, one name is made to look like another.
+/// Characters that nobody sees, white space and controls aside: Unicode's Default_Ignorable_Code_Point, the
+/// empty Braille pattern and the marks of annotations. By them, and by the direction that some of them turn,
+/// one name is made to look like another.
 fn is_unseen(c: char) -> bool {
     matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
-        | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
         | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// Whether there is anything to see.
 fn is_visible(text: &str) -> bool {
-    text.chars().any(|c| !c.is_whitespace() && !is_unseen(c))
+    text.chars().any(|c| !c.is_whitespace() && !c.is_control() && !is_unseen(c))
 }
 
-/// Whether something in a name cannot be seen where it stands. What makes an emoji of a symbol, or one emoji of
-/// several, belongs to what is seen; after a letter or a digit it is nothing.
+/// Whether something in a name cannot be seen where it stands. Within an emoji it belongs to what is seen.
 fn hides_something(name: &str) -> bool {
-    let mut before = ' ';
-    name.chars().any(|c| {
-        let is_part = matches!(c, '\u{200D}' | '\u{FE0F}')
-            && !before.is_alphanumeric()
-            && !before.is_whitespace()
-            && !is_unseen(before)
-            || c == '\u{200D}' && before == '\u{FE0F}';
-        before = c;
-        is_unseen(c) && !is_part
-    })
+    let name = FLAGS.iter().fold(name.to_owned(), |name, flag| name.replace(flag, "\u{1F3F4}"));
+    let chars: Vec<char> = name.chars().collect();
+    let mut places = chars.iter().enumerate();
+    places.any(|(at, c)| is_unseen(*c) && !is_in_emoji(&chars[..at], *c, &chars[at + 1..]))
+}
+
+/// The flags of England, Scotland and Wales: a black flag and letters that are not seen (UTS #51, annex C).
+const FLAGS: [&str; 3] = [
+    "\u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+    "\u{1F3F4}\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}",
+    "\u{1F3F4}\u{E0067}\u{E0062}\u{E0077}\u{E006C}\u{E0073}\u{E007F}",
+];
+
+/// Whether this makes an emoji of a symbol or of a keycap, or one emoji of two.
+fn is_in_emoji(before: &[char], c: char, after: &[char]) -> bool {
+    match (before, c, after) {
+        ([.., '0'..='9' | '#' | '*'], '\u{FE0F}', ['\u{20E3}', ..]) => true,
+        ([.., base], '\u{FE0F}', _) => may_be_emoji(*base),
+        ([.., base, '\u{FE0F}'] | [.., base], '\u{200D}', [next, ..]) => {
+            may_be_emoji(*base) && may_be_emoji(*next)
+        }
+        _ => false,
+    }
+}
+
+/// Symbols, all emoji but the digits among them.
+fn may_be_emoji(c: char) -> bool {
+    matches!(c, '©' | '®' | '‼' | '⁉' | '™' | 'ℹ' | 'Ⓜ' | '〰' | '〽' | '㊗' | '㊙'
+        | '\u{2190}'..='\u{21FF}' | '\u{2300}'..='\u{23FF}' | '\u{25A0}'..='\u{27BF}'
+        | '\u{2900}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}')
 }
 
 /// A number as people read it: `4,000`.
@@ -451,6 +475,16 @@ mod tests {
     }
 
     #[test]
+    fn control_characters_and_annotation_marks_are_nothing_to_see() {
+        for nothing in ["\u{1}", "\u{7F}\u{80}", "\u{1B}\u{200B}", "\u{FFF9}\u{FFFA}\u{FFFB}"] {
+            assert_eq!(content(nothing), Err(ContentFault::Empty), "{nothing:?}");
+            assert!(room_name(nothing).is_err(), "{nothing:?}");
+        }
+        assert_eq!(content("\u{1B}[1m"), Ok("\u{1B}[1m"));
+        assert!(room_name("Tea\u{FFF9}").is_err());
+    }
+
+    #[test]
     fn names_are_ascii_and_never_those_of_deleted_users() {
         for good in ["ada", "A.b-c_9", "deleted-", "deleted-x"] {
             assert!(username(good).is_ok(), "{good}");
@@ -480,7 +514,7 @@ mod tests {
 
     #[test]
     fn room_names_contain_nothing_invisible_or_misleading() {
-        assert_eq!(room_name("  Tea & cake "), Ok("Tea & cake"));
+        assert_eq!(room_name("  Tea & cake "), Ok("Tea & cake".into()));
         assert!(room_name("\u{200B}").is_err());
         assert!(room_name("a\nb").is_err());
         for hidden in [
@@ -507,6 +541,49 @@ mod tests {
         ] {
             assert!(room_name(seen).is_ok(), "{seen:?}");
         }
+    }
+
+    #[test]
+    fn only_emoji_have_parts_that_are_not_seen_by_themselves() {
+        for hidden in [
+            "Tea!\u{200D}",
+            "Tea-\u{FE0F}",
+            "«Tea»\u{200D}",
+            "q\u{301}\u{FE0F}",
+            "🎉\u{200D}",
+            "🎉\u{200D} Tea",
+            "1\u{FE0F} Tea",
+            "🎉\u{E0067}\u{E007F}",
+            "🏴\u{E0067}\u{E0062}",
+        ] {
+            assert!(room_name(hidden).is_err(), "{hidden:?}");
+        }
+        for seen in [
+            "1\u{FE0F}\u{20E3} Tea",
+            "#\u{FE0F}\u{20E3}",
+            "ℹ\u{FE0F} Tea",
+            "🅰\u{FE0F}",
+            "🏳\u{FE0F}\u{200D}🌈",
+            "👩🏽\u{200D}🚀",
+            "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F} football",
+        ] {
+            assert!(room_name(seen).is_ok(), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_look_alike_are_the_same_one() {
+        for (one, other) in [
+            ("Tea \u{A0} and\u{2009}cake", "Tea and cake"),
+            ("Cafe\u{301}", "Caf\u{E9}"),
+            ("\u{1112}\u{1161}\u{11AB}", "\u{D55C}"),
+            ("\u{212B}", "\u{C5}"),
+        ] {
+            let name = |raw: &str| room_name(raw).map(|name| name.to_string());
+            assert_eq!(name(one), Ok(other.to_owned()));
+        }
+        assert!(room_name(&"e\u{301}".repeat(ROOM_NAME_CHARS_MAX)).is_ok(), "counted as NFC");
+        assert!(room_name(&"e\u{301}".repeat(ROOM_NAME_CHARS_MAX + 1)).is_err());
     }
 
     #[test]
