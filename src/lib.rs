@@ -64,8 +64,8 @@
 //! - `backoff` (pauses between tries), `metrics`
 //!
 //! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
-//! a type for each rule), `subnet` (by what clients are told apart), `error`, `limits` (every
-//! bound, with its reason), `waits` (those of them that tests shorten).
+//! a type for each rule; `invites`, links to rooms in it), `subnet` (by what clients are told
+//! apart), `error`, `limits` (every bound, with its reason), `waits` (those that tests shorten).
 //!
 //! # Where state lives
 //!
