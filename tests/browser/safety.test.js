@@ -32,7 +32,7 @@ test("stored markup is text in messages, names, descriptions, lists and titles",
   await bob.open(link);
   await bob.page.getByRole("heading", { name, level: 1 }).waitFor();
   await bob.page.getByRole("button", { name: "Ask to join" }).click();
-  await bob.page.getByText("Waiting for approval").waitFor();
+  await bob.page.getByRole("main").getByText("Waiting for approval").waitFor();
   await connected(bob.page);
   // Arrives live: built by the script.
   await ada.page.getByRole("button", { name: "Approve" }).click();
