@@ -87,6 +87,8 @@ pub const DENIED_SHOWN: i64 = 50;
 /// People listed by a search without scripts, and people suggested by the script.
 pub const PEOPLE_SHOWN: i64 = 20;
 pub const PEOPLE_SUGGESTED: i64 = 8;
+/// Lines of a message; of one with more, the first half is shown until a reader asks for all.
+pub const MESSAGE_LINES_SHOWN: usize = 24;
 /// Links and mentions that are marked in one message: an element each, on a page of fifty messages.
 pub const SPECIAL_SPANS_MAX: usize = 200;
 /// A page shorter than this fits into one packet, compressed or not.

@@ -1,6 +1,7 @@
 // A name's initials and colour, as `src/http/views/people.rs` computes them for the first HTML.
 
 const HUES = 12;
+const HUES_APART = 5;
 
 export function initialsOf(username) {
   const words = username.split(/[_.-]/).filter(Boolean);
@@ -11,14 +12,10 @@ export function initialsOf(username) {
     .toUpperCase();
 }
 
-export function hueOf(username) {
-  let sum = 7;
-  for (const letter of username.toLowerCase()) sum = (sum * 31 + letter.charCodeAt(0)) % 65521;
-  return sum % HUES;
-}
+export const hueOf = (user_id) => ((user_id % HUES) * HUES_APART) % HUES;
 
-export function paintAvatar(element, username) {
+export function paintAvatar(element, { user_id, username }) {
   element.classList.remove("hue-0");
-  element.classList.add(`hue-${hueOf(username)}`);
+  element.classList.add(`hue-${hueOf(user_id)}`);
   element.textContent = initialsOf(username);
 }

@@ -162,12 +162,14 @@ class ChatList extends HTMLElement {
     if (this.#line(chat.chat_id)) return;
     const line = fillAttributes(clone(`chat-${chat.chat_type}`), chat);
     line.querySelector(".name").textContent = chat.name;
-    if (chat.chat_type === "private") paintAvatar(line.querySelector(".avatar"), chat.name);
+    const { user_id, name: username } = chat;
+    if (chat.chat_type === "private") paintAvatar(line.querySelector(".avatar"), { user_id, username });
     line.dataset.lastSeq = chat.last_seq;
     line.dataset.saidSeq = 0;
     line.dataset.readSeq = chat.read_seq;
     this.querySelector(`[data-kind="${chat.chat_type}"]`).prepend(line);
     this.decide(chat.chat_id);
+    this.#tellApart();
     if (chat.last_message) this.#say(line, chat.last_message, own);
     this.#count(line);
   }
@@ -189,7 +191,24 @@ class ChatList extends HTMLElement {
 
   remove(chat_id) {
     this.#line(chat_id)?.remove();
+    this.#tellApart();
     this.#tell();
+  }
+
+  // Numbers rooms that have the same name, in the order in which they were made.
+  #tellApart() {
+    const rooms = new Map();
+    for (const line of this.querySelectorAll(".chat-line[data-type=room]")) {
+      const name = line.querySelector(".name").textContent;
+      rooms.set(name, [...(rooms.get(name) ?? []), line]);
+    }
+    for (const same of rooms.values()) {
+      same.sort((a, b) => a.dataset.chat - b.dataset.chat);
+      same.forEach((line, index) => {
+        const which = same.length > 1 ? word("which", { count: index + 1 }) : "";
+        line.querySelector(".which").textContent = which;
+      });
+    }
   }
 
   #link(href) {

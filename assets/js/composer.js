@@ -20,6 +20,7 @@ class MessageComposer extends HTMLElement {
     this.chat = Number(this.dataset.chat);
     this.field = this.querySelector("textarea");
     this.counter = this.querySelector(".counter");
+    this.over = this.querySelector(".too-long");
     this.spoken = this.querySelector("[role=status]");
     // The browser would complain about an empty message; here it is ignored.
     this.field.required = false;
@@ -94,6 +95,8 @@ class MessageComposer extends HTMLElement {
     this.counter.hidden = !near;
     this.counter.textContent = left;
     this.counter.classList.toggle("over", left < 0);
+    this.over.hidden = left >= 0;
+    this.over.textContent = left < 0 ? word("too_long", { count: -left }) : "";
     const said = !near ? "" : left < 0 ? word("over") : word("chars_left", { count: stepOf(left) });
     this.#say(said);
   }

@@ -93,7 +93,7 @@ function personOf({ user_id, username }) {
   const option = clone("found");
   option.dataset.user = user_id;
   option.querySelector(".name").textContent = username;
-  paintAvatar(option.querySelector(".avatar"), username);
+  paintAvatar(option.querySelector(".avatar"), { user_id, username });
   return option;
 }
 

@@ -13,7 +13,7 @@ export function buildMessage(message, viewer) {
   element.dataset.user = author;
   element.classList.toggle("own", author === viewer.user_id);
   element.querySelector(".author").textContent = message.username;
-  paintAvatar(element.querySelector(".avatar"), message.username);
+  paintAvatar(element.querySelector(".avatar"), { user_id: author, username: message.username });
   fillContent(element, message.content, viewer);
   setStored(element, message.seq, message.timestamp);
   return element;
@@ -49,6 +49,12 @@ export function setState(element, reason) {
 
 export const timeOf = (element) => new Date(element.querySelector("time").dateTime);
 
+// The longest have some thirty.
+const EMOJI_UNITS_MAX = 64;
+// One emoji of Unicode, with all that may belong to it, and nothing else.
+const LONE_EMOJI =
+  /^(?:\p{RI}\p{RI}|[0-9#*]\uFE0F?\u20E3|(?:\p{Emoji}\uFE0F|\p{Emoji_Modifier_Base}\p{Emoji_Modifier}|\p{Emoji_Presentation})[\u{E0020}-\u{E007F}]*(?:\u200D\p{Emoji}(?:\uFE0F|\p{Emoji_Modifier})?)*)$/u;
+
 export function localise(element) {
   const date = timeOf(element);
   const time = element.querySelector("time");
@@ -56,6 +62,8 @@ export function localise(element) {
   // The day belongs to each message for those who step through them.
   time.title = moment(date);
   time.setAttribute("aria-label", time.title);
+  const content = element.querySelector(".content").textContent;
+  element.classList.toggle("lone-emoji", content.length <= EMOJI_UNITS_MAX && LONE_EMOJI.test(content.trim()));
 }
 
 function fillContent(element, content, viewer) {
@@ -64,11 +72,16 @@ function fillContent(element, content, viewer) {
     "mentions",
     parts.some((part) => part.kind === "mention"),
   );
-  element.querySelector(".content").replaceChildren(...parts.map(nodeOf));
+  const shown = element.querySelector(".content");
+  shown.replaceChildren(...parts.map(nodeOf));
+  const { lines } = document.getElementById("fold").dataset;
+  if (content.split("\n").length > Number(lines)) shown.before(clone("fold"));
 }
 
 function nodeOf({ kind, text }) {
   if (kind === "text") return document.createTextNode(text);
+  if (kind === "name")
+    return Object.assign(document.createElement("span"), { className: "mention", textContent: text });
   if (kind === "mention") return Object.assign(document.createElement("mark"), { textContent: text });
   const link = document.createElement("a");
   link.href = text;

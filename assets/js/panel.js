@@ -38,7 +38,7 @@ class RoomPanel extends HTMLElement {
     if (this.#member(user_id)) return;
     const member = fillAttributes(this.#clone("member"), { user_id });
     for (const name of member.querySelectorAll(".name")) name.textContent = username;
-    paintAvatar(member.querySelector(".avatar"), username);
+    paintAvatar(member.querySelector(".avatar"), { user_id, username });
     this.querySelector(".members").append(member);
     this.#count(1);
   }

@@ -66,7 +66,7 @@ function personOf({ user_id, username }) {
   const person = clone("person");
   person.querySelector(".person-button").value = user_id;
   person.querySelector(".name").textContent = username;
-  paintAvatar(person.querySelector(".avatar"), username);
+  paintAvatar(person.querySelector(".avatar"), { user_id, username });
   return person;
 }
 

@@ -16,7 +16,7 @@ class RequestList extends HTMLElement {
     request.querySelector('[name="user_id"]').value = user_id;
     for (const name of request.querySelectorAll(".name")) name.textContent = username;
     request.querySelector(".room-name").textContent = room_name;
-    paintAvatar(request.querySelector(".avatar"), username);
+    paintAvatar(request.querySelector(".avatar"), { user_id, username });
     this.querySelector("ul").append(request);
     this.hidden = false;
     // A region that was hidden is not read out by itself.

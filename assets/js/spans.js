@@ -1,4 +1,4 @@
-// Which parts of a message are links, mentions of the viewer, or plain text. The same rule as
+// Which parts of a message are links, mentions of the viewer, names of others, or plain text. The same rule as
 // `src/http/views/spans.rs`: both are tested against `tests/browser/spans.json` and must use the same
 // characters and the same limit. Takes linear time, whatever the text. Knows nothing of the DOM.
 
@@ -10,6 +10,7 @@ const SCHEME = /[Hh][Tt][Tt][Pp][Ss]?:\/\//y;
 const HIDES_A_LINK = /[A-Za-z0-9]/;
 const HIDES_A_MENTION = /[A-Za-z0-9_.\-@/\uFF20]/;
 const LONGER_NAME = /[A-Za-z0-9_]|[.\-][A-Za-z0-9_]/y;
+const [NAME_MIN, NAME_MAX] = [3, 32];
 const BRACKETS = { ")": "(", "]": "[", "}": "{" };
 // If a message has more links and mentions than this, the rest is text.
 const SPECIALS_MAX = 200;
@@ -19,7 +20,7 @@ export function spans(content, name) {
   let plainFrom = 0;
   let specials = 0;
   for (let at = 0; at < content.length && specials < SPECIALS_MAX; at += 1) {
-    const special = linkAt(content, at) ?? mentionAt(content, at, name);
+    const special = linkAt(content, at) ?? mentionAt(content, at, name) ?? nameAt(content, at);
     if (!special) continue;
     if (plainFrom < at) found.push({ kind: "text", text: content.slice(plainFrom, at) });
     found.push(special);
@@ -61,13 +62,24 @@ function withoutWhatTrails(link) {
 }
 
 function mentionAt(content, at, name) {
-  const sign = content[at];
-  if ((sign !== "@" && sign !== "\uFF20") || HIDES_A_MENTION.test(content[at - 1] ?? "")) return null;
+  if (!isSign(content[at]) || HIDES_A_MENTION.test(content[at - 1] ?? "")) return null;
   const end = at + 1 + name.length;
   if (name === "" || lower(content.slice(at + 1, end)) !== lower(name)) return null;
   LONGER_NAME.lastIndex = end;
   return LONGER_NAME.test(content) ? null : { kind: "mention", text: content.slice(at, end) };
 }
+
+// `@` and any user's name, as far as its form says. A dot or a dash at its end belongs to the sentence; what
+// goes on with another `@` is an address.
+function nameAt(content, at) {
+  if (!isSign(content[at]) || HIDES_A_MENTION.test(content[at - 1] ?? "")) return null;
+  const run = /^[A-Za-z0-9_.-]*/.exec(content.slice(at + 1, at + 2 + NAME_MAX))[0];
+  const name = run.replace(/[.-]+$/, "");
+  if (run.length > NAME_MAX || name.length < NAME_MIN || isSign(content[at + 1 + run.length])) return null;
+  return { kind: "name", text: content[at] + name };
+}
+
+const isSign = (letter) => letter === "@" || letter === "\uFF20";
 
 // Names have no letters but these, and no other letter is one of them in another spelling.
 const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());

@@ -21,6 +21,7 @@ pub const BOUNDS: &[(&str, i64)] = named![
     EMAIL_CHARS_MAX,
     ID_MAX,
     INVITE_LINK_CHARS_MAX,
+    MESSAGE_LINES_SHOWN,
     PAGE_ROWS_DEFAULT,
     PAGE_ROWS_MAX,
     PASSWORD_CHARS_MAX,

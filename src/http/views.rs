@@ -9,7 +9,7 @@ mod messages;
 mod people;
 mod spans;
 
-pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href};
+pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
 pub use messages::{HistoryView, MessageView, messages};
 pub use people::{Avatar, Person};
 pub use spans::Span;

@@ -107,6 +107,6 @@ test("script and server paint the same avatar", async () => {
   const dee = await here.person("dee.van-Hall");
   const avatar = dee.page.locator(".sidebar-foot .avatar");
   assert.equal(await avatar.textContent(), initialsOf("dee.van-Hall"));
-  assert.ok((await avatar.getAttribute("class")).split(" ").includes(`hue-${hueOf("dee.van-Hall")}`));
+  assert.ok((await avatar.getAttribute("class")).split(" ").includes(`hue-${hueOf(dee.id)}`));
   await dee.leave();
 });

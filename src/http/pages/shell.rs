@@ -5,7 +5,7 @@ use crate::http::cookies::Cookie;
 use crate::http::form::TokenHolder;
 use crate::http::public_url::Scheme;
 use crate::http::views::{
-    AskedRoomView, Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme,
+    AskedRoomView, Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme, tell_apart,
 };
 use crate::http::{App, Call};
 use crate::ids::ChatId;
@@ -68,6 +68,7 @@ impl Call {
                 ChatType::Room => rooms.push(line),
             }
         }
+        tell_apart(&mut rooms);
         let renew_after = self.app.terms.token_lifetime / RENEWALS_PER_LIFETIME;
         Ok(Shell {
             viewer: Person::new(viewer.user_id.0, &viewer.username),
@@ -102,5 +103,5 @@ fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
         LastLine::new(&message.username, own, &message.content, message.timestamp)
     });
     let name = if chat_type == ChatType::General { "" } else { &chat.name };
-    ChatLine::new(Standing { chat_id, chat_type, last_seq, read_seq }, name, last)
+    ChatLine::new(Standing { chat_id, chat_type, last_seq, read_seq }, name, chat.user_id, last)
 }

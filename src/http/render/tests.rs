@@ -28,7 +28,13 @@ fn line(
     last: Option<LastLine>,
 ) -> ChatLine {
     let (last_seq, read_seq) = (Seq(seqs.0), Seq(seqs.1));
-    ChatLine::new(Standing { chat_id: ChatId(id), chat_type, last_seq, read_seq }, name, last)
+    let other = (chat_type == ChatType::Private).then_some(UserId(id));
+    ChatLine::new(
+        Standing { chat_id: ChatId(id), chat_type, last_seq, read_seq },
+        name,
+        other,
+        last,
+    )
 }
 
 fn last_line(username: &str, own: bool, content: &str) -> LastLine {

@@ -1,12 +1,13 @@
 //! Chats as pages show them: a line in the list, and a room's panel.
 
 use super::people::{Avatar, Person};
-use crate::ids::ChatId;
+use crate::ids::{ChatId, UserId};
 use crate::limits::{LAST_LINE_CHARS_MAX, LAST_LINE_CHARS_READ};
 use crate::message::{ChatType, Standing};
 use crate::text;
 use jiff::Timestamp;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A chat in the list on the left, and the head of the chat in the middle.
 #[derive(Debug, Clone, Serialize)]
@@ -15,6 +16,8 @@ pub struct ChatLine {
     pub chat_type: ChatType,
     /// Empty for the general chat, whose name is in the template.
     pub name: String,
+    /// Which of several rooms of this name it is, in the order in which they were made.
+    pub which: Option<usize>,
     pub href: String,
     /// The other user's, in a private chat.
     pub avatar: Option<Avatar>,
@@ -38,18 +41,38 @@ pub struct LastLine {
 
 impl ChatLine {
     /// `name` is the other user's in a private chat, the room's own in a room, and empty in general.
-    pub fn new(standing: Standing, name: &str, last: Option<LastLine>) -> Self {
+    pub fn new(
+        standing: Standing,
+        name: &str,
+        other: Option<UserId>,
+        last: Option<LastLine>,
+    ) -> Self {
         let Standing { chat_id, chat_type, last_seq, read_seq } = standing;
         Self {
             chat_id: chat_id.0,
             chat_type,
             name: name.to_owned(),
             href: href(chat_type, chat_id),
-            avatar: (chat_type == ChatType::Private).then(|| Avatar::of(name)),
+            which: None,
+            avatar: other.map(|other| Avatar::of(other.0, name)),
             last_seq: last_seq.0,
             read_seq: read_seq.0,
             unread: last_seq.0 - read_seq.0,
             last,
+        }
+    }
+}
+
+/// Numbers rooms that have the same name; `chat-list.js` does the same with what comes later.
+pub fn tell_apart(rooms: &mut [ChatLine]) {
+    let mut places: BTreeMap<String, Vec<(i64, usize)>> = BTreeMap::new();
+    for (place, room) in rooms.iter().enumerate() {
+        places.entry(room.name.clone()).or_default().push((room.chat_id, place));
+    }
+    for mut same in places.into_values().filter(|same| same.len() > 1) {
+        same.sort_unstable();
+        for (number, (_, place)) in same.into_iter().enumerate() {
+            rooms[place].which = Some(number + 1);
         }
     }
 }

@@ -6,6 +6,7 @@
 use super::people::Person;
 use super::spans::{Span, mentions, spans};
 use crate::ids::Seq;
+use crate::limits::MESSAGE_LINES_SHOWN;
 use crate::message;
 use jiff::SignedDuration;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub struct MessageView {
     pub own: bool,
     pub mentions: bool,
     pub spans: Vec<Span>,
+    /// Whether it has so many lines that only the first are shown.
+    pub tall: bool,
     /// RFC 3339, for `<time datetime>`.
     pub timestamp: String,
     /// `10:00`
@@ -91,6 +94,7 @@ fn view(
         own: this.sender_id == viewer.user_id,
         mentions: mentions(&spans),
         spans,
+        tall: this.content.matches('\n').count() >= MESSAGE_LINES_SHOWN,
         timestamp: format!("{:.6}", this.timestamp),
         clock: this.timestamp.strftime("%H:%M").to_string(),
         moment: this.timestamp.strftime("%-d %B %Y, %H:%M UTC").to_string(),

@@ -4,7 +4,7 @@
 //! tested against the same cases in `tests/browser/spans.json`, and must use the same sets of characters.
 //! Takes linear time, whatever the text. Pure.
 
-use crate::limits::SPECIAL_SPANS_MAX;
+use crate::limits::{SPECIAL_SPANS_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
 use serde::Serialize;
 
 /// A piece of a message's content; together, the pieces are the content.
@@ -13,7 +13,10 @@ use serde::Serialize;
 pub enum Span {
     Text(String),
     Link(String),
+    /// Of the viewer.
     Mention(String),
+    /// Of somebody else, as far as its form says: whether there is such a user is not asked.
+    Name(String),
 }
 
 /// Ranges of characters in order, both ends included.
@@ -181,7 +184,10 @@ pub(super) fn spans(content: &str, name: &str) -> Vec<Span> {
         let (length, special) = if matches!(content.as_bytes()[at], b'h' | b'H') {
             (link_length(&content[at..], before), Span::Link as fn(String) -> Span)
         } else {
-            (mention_length(&content[at..], first, before, name), Span::Mention as _)
+            match mention_length(&content[at..], first, before, name) {
+                0 => (name_length(&content[at..], first, before), Span::Name as _),
+                length => (length, Span::Mention as _),
+            }
         };
         if length == 0 {
             at += first;
@@ -268,6 +274,23 @@ fn mention_length(text: &str, sign: usize, before: Option<char>, name: &str) -> 
     if is_longer { 0 } else { length }
 }
 
+/// The length in bytes of `@` and any user's name at the start of `text`, or 0. A name may end in a dot or a
+/// dash, but here they belong to the sentence; what goes on with another `@` is an address.
+fn name_length(text: &str, sign: usize, before: Option<char>) -> usize {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if before.is_some_and(|c| is_name(c) || "@/\u{FF20}".contains(c)) {
+        return 0;
+    }
+    let rest = &text[sign..];
+    let run = rest.chars().take(USERNAME_CHARS_MAX + 1).take_while(|c| is_name(*c)).count();
+    let goes_on = rest[run..].starts_with(['@', '\u{FF20}']);
+    let length = rest[..run].trim_end_matches(['.', '-']).len();
+    if goes_on || run > USERNAME_CHARS_MAX || length < USERNAME_CHARS_MIN {
+        return 0;
+    }
+    sign + length
+}
+
 fn starts_with(text: &str, prefix: &str) -> bool {
     text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
 }
@@ -305,8 +328,12 @@ mod tests {
     fn the_script_has_the_same_characters_and_the_same_limit() {
         assert!(SCRIPT.contains(&class(ENDS_A_LINK)), "{}", class(ENDS_A_LINK));
         assert!(SCRIPT.contains(&class(TRAILS_A_LINK)), "{}", class(TRAILS_A_LINK));
-        let bound = format!("const SPECIALS_MAX = {SPECIAL_SPANS_MAX};");
-        assert!(SCRIPT.contains(&bound), "{bound}");
+        for bound in [
+            format!("const SPECIALS_MAX = {SPECIAL_SPANS_MAX};"),
+            format!("const [NAME_MIN, NAME_MAX] = [{USERNAME_CHARS_MIN}, {USERNAME_CHARS_MAX}];"),
+        ] {
+            assert!(SCRIPT.contains(&bound), "{bound}");
+        }
     }
 
     #[test]
