@@ -9,12 +9,11 @@ import "./log.js";
 import "./panel.js";
 import "./requests.js";
 import { call } from "./api.js";
-import { askFirst } from "./ask.js";
 import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
 import { listenToKeys } from "./keys.js";
 import { Live, noticeOf } from "./live.js";
-import { showLosses } from "./losses.js";
+import { drafts } from "./drafts.js";
 import { closeNotice, closeNotices } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import {
@@ -124,10 +123,8 @@ document.addEventListener("discard", ({ target, detail }) => {
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(".leave")) live.leaving = true;
 });
-document.addEventListener("asks", ({ target }) => {
-  const losses = target.querySelector(".losses");
-  if (losses) showLosses(losses, outbox);
-});
+// A question before what cannot be undone. Not every browser lets `toggle` bubble.
+document.addEventListener("toggle", asked, true);
 document.addEventListener("approved", ({ detail }) => views.of(detail.room_id)?.panel?.admit(detail));
 document.addEventListener("older", ({ target, detail }) => loadOlder(target, detail.before));
 document.addEventListener("newer", ({ target, detail }) => loadNewer(target, detail.after));
@@ -145,9 +142,16 @@ views.addEventListener("opened", ({ detail: view }) => {
   tellRead();
 });
 
+async function asked({ target }) {
+  if (!target.open || !target.matches(".ask")) return;
+  const { ask } = await import(laterAddress);
+  ask(target, [...outbox.entries().map(({ content }) => content), ...drafts()]);
+}
+
 // What a view needs when it opens, and what it needs once.
 function open(view) {
-  if (view.element.querySelector("people-search, password-field, notification-switch")) import(laterAddress);
+  const late = "people-search, password-field, notification-switch, copy-button";
+  if (view.element.querySelector(late)) import(laterAddress);
   const { log, chat } = view;
   list.watch(0);
   hide();
@@ -212,7 +216,6 @@ async function fill(log, from, beyond) {
 
 keepSession(closeNotices);
 callForms();
-askFirst();
 listenToKeys(list, views);
 standForNotifier();
 show("page");

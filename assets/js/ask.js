@@ -1,33 +1,31 @@
 // Questions before what cannot be undone: a `<details class="ask">` that opens to ask. Without this script
-// it is opened and closed by its summary alone. Emits `asks` when it opens.
+// it is opened and closed by its summary alone.
 
-export function askFirst() {
-  // Not every browser lets `toggle` bubble.
-  document.addEventListener("toggle", ({ target }) => target.matches(".ask") && toggled(target), true);
-  document.addEventListener("click", ({ target }) => {
-    for (const one of open()) if (!one.contains(target) || target.closest(".cancel")) close(one);
-  });
-  document.addEventListener("keydown", (event) => {
-    const one = event.key === "Escape" && open()[0];
-    if (!one) return;
-    event.preventDefault();
-    close(one);
-  });
-  document.addEventListener("called", ({ target }) => {
-    const one = target.closest(".ask");
-    if (one) close(one);
-  });
-}
+import { showLosses } from "./losses.js";
 
-const open = () => [...document.querySelectorAll(".ask[open]")];
-
-function toggled(one) {
-  if (!one.open) return;
-  for (const other of open()) if (other !== one) other.open = false;
+// It has just been opened; `unsent` are the texts that a logout would lose.
+export function ask(one, unsent) {
   one.querySelector(".cancel").hidden = false;
-  one.dispatchEvent(new CustomEvent("asks", { bubbles: true }));
+  const losses = one.querySelector(".losses");
+  if (losses) showLosses(losses, unsent);
   one.querySelector(".question").scrollIntoView({ block: "nearest" });
 }
+
+document.addEventListener("click", ({ target }) => {
+  for (const one of open()) if (!one.contains(target) || target.closest(".cancel")) close(one);
+});
+document.addEventListener("keydown", (event) => {
+  const one = event.key === "Escape" && open()[0];
+  if (!one) return;
+  event.preventDefault();
+  close(one);
+});
+document.addEventListener("called", ({ target }) => {
+  const one = target.closest(".ask");
+  if (one) close(one);
+});
+
+const open = () => [...document.querySelectorAll(".ask[open]")];
 
 // The focus goes back to where it came from.
 function close(one) {

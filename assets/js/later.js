@@ -1,9 +1,11 @@
 // What is not needed at once: a script of its own, which is loaded by its address with the first use.
 
+import "./copy-button.js";
 import "./door.js";
 import "./notification-switch.js";
 import "./people-search.js";
 
+export { ask } from "./ask.js";
 export { openFinder, openHelp } from "./finder.js";
 export { Mentions } from "./mentions.js";
 export { closeNotice, closeNotices, showNotice } from "./notices.js";

@@ -1,11 +1,8 @@
-// <room-panel>: the room's members and its link, kept current; tells a member who was removed.
-// <copy-button> copies the value of a field. Neither knows anything of the socket.
+// <room-panel>: the room's members and its link, kept current; tells a member who was removed. Knows
+// nothing of the socket.
 
 import { paintAvatar } from "./avatar.js";
 import { fillAttributes } from "./words.js";
-
-// How long it says that something is done.
-const DONE_MS = 2_000;
 
 class RoomPanel extends HTMLElement {
   // Those who were dismissed: the list may not show all members.
@@ -79,30 +76,4 @@ class RoomPanel extends HTMLElement {
   }
 }
 
-class CopyButton extends HTMLElement {
-  connectedCallback() {
-    if (this.button) return;
-    this.hidden = false;
-    this.button = this.querySelector("button");
-    this.button.addEventListener("click", () => this.#copy());
-  }
-
-  // The clipboard API exists only over https and on localhost; elsewhere the old way works.
-  async #copy() {
-    const field = document.getElementById(this.dataset.copies);
-    field.select();
-    const copied = navigator.clipboard
-      ? await navigator.clipboard.writeText(field.value).then(
-          () => true,
-          () => false,
-        )
-      : document.execCommand("copy");
-    const status = this.querySelector("[role=status]");
-    status.textContent = copied ? this.dataset.done : "";
-    setTimeout(() => (status.textContent = ""), DONE_MS);
-    this.button.focus();
-  }
-}
-
 customElements.define("room-panel", RoomPanel);
-customElements.define("copy-button", CopyButton);

@@ -21,6 +21,8 @@ class PeopleSearch extends HTMLElement {
     // Something may have been typed before this script was there.
     if (this.field.value !== this.field.defaultValue) this.#later(0);
     this.addEventListener("keydown", (event) => this.#key(event));
+    // What was typed before this script was here.
+    if (this.field.value !== this.field.defaultValue) this.#later(0);
     this.querySelector("form[role=search]").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#later(0);
