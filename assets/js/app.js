@@ -6,7 +6,6 @@ import "./back-count.js";
 import "./composer.js";
 import "./invite.js";
 import "./log.js";
-import "./panel.js";
 import "./requests.js";
 import { call } from "./api.js";
 import { Delivery } from "./delivery.js";
@@ -150,7 +149,7 @@ async function asked({ target }) {
 
 // What a view needs when it opens, and what it needs once.
 function open(view) {
-  const late = "people-search, password-field, notification-switch, copy-button";
+  const late = "people-search, password-field, notification-switch, room-panel";
   if (view.element.querySelector(late)) import(laterAddress);
   const { log, chat } = view;
   list.watch(0);

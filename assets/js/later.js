@@ -3,6 +3,7 @@
 import "./copy-button.js";
 import "./door.js";
 import "./notification-switch.js";
+import "./panel.js";
 import "./people-search.js";
 
 export { ask } from "./ask.js";

@@ -16,8 +16,9 @@ export class View {
     return this.element.querySelector("message-composer");
   }
 
+  // Its script is loaded with the first room.
   get panel() {
-    return this.element.querySelector("room-panel");
+    return this.element.querySelector("room-panel:defined");
   }
 
   get invite() {
