@@ -81,20 +81,6 @@ class ChatList extends HTMLElement {
     };
   }
 
-  // In the order of the list, for those who look for one by its name.
-  chats() {
-    return this.#lines.map((line) => {
-      const link = line.querySelector(".chat-link");
-      const { dataset } = line;
-      return {
-        type: dataset.type,
-        name: link.textContent.trim(),
-        href: link.getAttribute("href"),
-        avatar: line.querySelector(".avatar"),
-      };
-    });
-  }
-
   // The address of the next chat in this direction, from this one on; null if there is none.
   neighbour(href, step, unread) {
     const lines = this.#lines;

@@ -15,7 +15,7 @@ export function openFinder(list, viewer) {
   const dialog = clone("finder");
   const field = dialog.querySelector("input");
   const found = dialog.querySelector("[role=listbox]");
-  const chats = list.chats();
+  const chats = chatsOf(list);
   let [timer, asked, at] = [0, 0, 0];
 
   const show = (options) => {
@@ -70,6 +70,14 @@ export function openFinder(list, viewer) {
   found.addEventListener("click", ({ target }) => take(target.closest("[role=option]")));
   open(dialog);
   seek();
+}
+
+function chatsOf(list) {
+  return [...list.querySelectorAll(".chat-line[data-chat]")].map((line) => {
+    const link = line.querySelector(".chat-link");
+    const avatar = line.querySelector(".avatar");
+    return { type: line.dataset.type, name: link.textContent.trim(), href: link.getAttribute("href"), avatar };
+  });
 }
 
 // Behind the box the page is out of reach; a click there closes it. The focus returns by itself.

@@ -35,6 +35,7 @@ class RequestList extends HTMLElement {
     };
     const next = request.nextElementSibling ?? request.previousElementSibling;
     request.remove();
+    document.querySelector(".announced").textContent = "";
     this.hidden = !next;
     (next?.querySelector("button") ?? document.getElementById("content") ?? document.getElementById("main")).focus();
     if (status === "approved") this.dispatchEvent(new CustomEvent("approved", { detail, bubbles: true }));

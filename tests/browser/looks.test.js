@@ -122,3 +122,18 @@ test("a chosen theme applies whatever the system's is", async () => {
   }
   await eve.leave();
 });
+
+test("with forced colours the current chat, the chosen theme and the focus can be told", async () => {
+  const kay = await here.person("kay");
+  const page = await kay.open("/general");
+  await connected(page);
+  await page.emulateMedia({ forcedColors: "active" });
+  const outlined = (selector, pseudo) => page.locator(selector).evaluate((one, part) => getComputedStyle(one, part).outlineStyle, pseudo);
+  assert.equal(await outlined(".chat-link[aria-current]", "::before"), "solid");
+  assert.equal(await outlined(".composer form"), "solid");
+  await shoot(page, "general-forced-colours");
+  await kay.open("/settings");
+  assert.equal(await outlined('.choices button[aria-pressed="true"]'), "solid");
+  await shoot(page, "settings-forced-colours");
+  await kay.leave();
+});

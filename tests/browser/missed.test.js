@@ -140,13 +140,13 @@ test("a new chat, an ended one and a request to join appear after a gap", async 
   await line(page, withGuy).getByText("hello?").waitFor();
   await line(page, withGuy).locator(".unread", { hasText: "2" }).waitFor();
   await until("the title shows it, too", async () => /^\(2\) /.test(await page.title()));
-  await page.getByText("hal asks to join Attic").waitFor();
+  await page.locator(".request", { hasText: "hal asks to join Attic" }).waitFor();
   await line(page, other.room_id).waitFor({ state: "detached" });
   // From here on it is a chat like any other.
   await tell(guy, withGuy, "good morning");
   await line(page, withGuy).getByText("good morning").waitFor();
   await page.getByRole("button", { name: "Approve" }).click();
-  await page.getByText("hal asks to join Attic").waitFor({ state: "hidden" });
+  await page.locator(".request", { hasText: "hal asks to join Attic" }).waitFor({ state: "hidden" });
   // Another gap shows nothing twice.
   await fay.cut();
   await fay.mend();

@@ -82,7 +82,9 @@ pub(super) async fn asset(call: &Call, path: &str) -> Result<Answer> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL));
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     // The service worker is for all pages, and not only for those below its own address.
-    headers.insert("service-worker-allowed", HeaderValue::from_static("/"));
+    if asset.path.ends_with("/worker.js") {
+        headers.insert("service-worker-allowed", HeaderValue::from_static("/"));
+    }
     if let Some(coding) = coding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     }
