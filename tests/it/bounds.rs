@@ -19,6 +19,8 @@ const IN_PAGES: &[(&str, &str, usize)] = &[
     ("current_password", "maxlength", PASSWORD_CHARS_MAX),
     ("description", "maxlength", ROOM_DESCRIPTION_CHARS_MAX),
     ("email", "maxlength", EMAIL_CHARS_MAX),
+    ("finder", "data-suggested", PEOPLE_SUGGESTED as usize),
+    ("finder", "maxlength", SEARCH_CHARS_MAX),
     ("invite_link", "maxlength", INVITE_LINK_CHARS_MAX),
     ("name", "maxlength", ROOM_NAME_CHARS_MAX),
     ("new_password", "maxlength", PASSWORD_CHARS_MAX),
@@ -132,6 +134,7 @@ fn in_page(html: &str, found: &mut BTreeSet<Told>) {
         let named = attributes.iter().find(|(name, _)| *name == "name").map(|(_, name)| *name);
         let of = named.unwrap_or_else(|| match tag.split_whitespace().next() {
             Some("message-composer") => "content",
+            Some("dialog") => "finder",
             Some("people-search") => "people",
             Some("snug-session") => "session",
             other => panic!("{other:?} has no name"),

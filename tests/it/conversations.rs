@@ -33,6 +33,7 @@ async fn a_room_is_joined_by_link_and_approval() {
     let request = hers.expect("join_request").await;
     assert_eq!(request["user"], json!({"user_id": bob.id, "username": "bob"}));
     assert_eq!(his.expect("chat_added").await["chat"]["chat_id"], room_id);
+    assert_eq!(his.expect("members").await["event"], "joined");
     ada.say(room_id, "Welcome!").await;
     assert_eq!(his.expect("message").await["content"], "Welcome!");
     bob.delete(&format!("/chats/room/{room_id}/members/{}", bob.id)).await.expect(204);
