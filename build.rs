@@ -16,7 +16,20 @@ const MODULES: &str = "js";
 /// Each stylesheet that a page loads, and the files it is made of, in order.
 const STYLESHEETS: [(&str, &[&str]); 2] = [
     ("css/docs.css", &["tokens", "docs"]),
-    ("css/pages.css", &["reset", "tokens", "base", "layout", "components"]),
+    (
+        "css/pages.css",
+        &[
+            "reset",
+            "tokens",
+            "base",
+            "layout",
+            "components",
+            "chats",
+            "conversation",
+            "boxes",
+            "narrow",
+        ],
+    ),
 ];
 /// The favicon with a number: one file per number, all generated from this one.
 const COUNTED_ICON: &str = "icons/count.svg";
