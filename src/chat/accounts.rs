@@ -288,7 +288,7 @@ impl Rules {
         act: Option<ActName>,
     ) -> Result<()> {
         let old_hash = self.user_and_hash(&viewer).await?.password_hash;
-        let account = self.limiter.account(&viewer.username.to_ascii_lowercase());
+        let account = self.account(&Login::of(&viewer.username), None);
         let keys = [Key::LoginFailures(from), Key::LoginFailuresOf(account, from)];
         let counted = self.limiter.count(&keys, TOO_MANY_FAILURES)?;
         let fits = self.hasher.verify(from, current, Some(old_hash.clone())).await;
