@@ -11,20 +11,13 @@ const here = scene();
 
 const line = (page, chat_id) => page.locator(`.chat-line[data-chat="${chat_id}"]`);
 
-async function call(person, path, data) {
-  const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
-  assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
-  return answer.json();
-}
-
-const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
 
 test("the list shows times, keeps the current chat in view, and points to what is unread below", async () => {
   const [ada, bob] = [await here.person("ada"), await here.person("bob")];
   const rooms = [];
-  for (let n = 1; n <= 14; n += 1) rooms.push((await call(ada, "/chats/room", { name: `Room ${n}` })).room_id);
-  const { chat_id } = await call(bob, "/chats/private", { receiver_id: ada.id });
-  await tell(ada, chat_id, "long ago");
+  for (let n = 1; n <= 14; n += 1) rooms.push((await here.call(ada, "/chats/room", { name: `Room ${n}` })).room_id);
+  const { chat_id } = await here.call(bob, "/chats/private", { receiver_id: ada.id });
+  await here.tell(ada, chat_id, "long ago");
   here.server.query(`update messages set timestamp = timestamp '2024-05-01 10:00Z' where chat_id = ${chat_id}`);
 
   // The oldest room is the last one.
@@ -36,7 +29,7 @@ test("the list shows times, keeps the current chat in view, and points to what i
   });
   await until("the current chat is in view", () => inView(rooms[0]));
   assert.match(await line(page, chat_id).locator(".when").textContent(), /2024/);
-  await tell(bob, chat_id, "just now");
+  await here.tell(bob, chat_id, "just now");
   await line(page, chat_id).locator(".when", { hasText: /^\d?\d:\d\d$/ }).waitFor();
 
   await page.getByRole("link", { name: "General", exact: true }).click();
@@ -46,11 +39,11 @@ test("the list shows times, keeps the current chat in view, and points to what i
   assert.ok(await below.isHidden());
   const cyd = await here.person("cyd");
   const { invite_link } = await (await ada.context.request.get(`/chats/room/${rooms[0]}`)).json();
-  await call(cyd, `/chats/room/${rooms[0]}/join`, { invite_link });
-  await call(ada, `/chats/room/${rooms[0]}/invite/approve`, { user_id: cyd.id });
+  await here.call(cyd, `/chats/room/${rooms[0]}/join`, { invite_link });
+  await here.call(ada, `/chats/room/${rooms[0]}/invite/approve`, { user_id: cyd.id });
   // What moves up in the list is in view: the rest goes by the numbers.
-  await tell(cyd, rooms[0], "hello");
-  for (const room of rooms.slice(1)) await tell(ada, room, "busy");
+  await here.tell(cyd, rooms[0], "hello");
+  for (const room of rooms.slice(1)) await here.tell(ada, room, "busy");
   assert.equal(await inView(rooms[0]), false);
   await below.waitFor();
   await look(page, "list-unread-below");
@@ -62,8 +55,8 @@ test("the list shows times, keeps the current chat in view, and points to what i
 
 test("the day of what is read stays at the top", async () => {
   const [dee, eve] = [await here.person("dee"), await here.person("eve")];
-  const { chat_id } = await call(dee, "/chats/private", { receiver_id: eve.id });
-  for (let n = 1; n <= 120; n += 1) await tell(dee, chat_id, `message ${n}`);
+  const { chat_id } = await here.call(dee, "/chats/private", { receiver_id: eve.id });
+  for (let n = 1; n <= 120; n += 1) await here.tell(dee, chat_id, `message ${n}`);
   here.server.query(`update messages set timestamp = timestamp '2024-05-01 10:00Z' + (seq / 60) * interval '1 day' where chat_id = ${chat_id}`);
   const page = await dee.open(`/private/${chat_id}`);
   await connected(page);

@@ -34,29 +34,20 @@ async function remote(name, { known = false } = {}) {
   return Object.assign(person, { proxy, cut, mend });
 }
 
-// An API call on a person's behalf.
-async function call(person, path, data) {
-  const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
-  assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
-  return answer.json();
-}
-
-const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
-const begin = async (person, other) => (await call(person, "/chats/private", { receiver_id: other.id })).chat_id;
 
 test("after every gap, the list shows the last messages, most recent first", async () => {
   const [ada, bob, cyd] = await Promise.all([remote("ada"), here.person("bob"), here.person("cyd")]);
-  const withBob = await begin(bob, ada);
-  const withCyd = await begin(cyd, ada);
-  await tell(bob, withBob, "first");
-  await tell(cyd, withCyd, "second");
+  const withBob = await here.begin(bob, ada);
+  const withCyd = await here.begin(cyd, ada);
+  await here.tell(bob, withBob, "first");
+  await here.tell(cyd, withCyd, "second");
   const page = await ada.open("/settings");
   await connected(page);
   for (const round of ["once", "twice"]) {
     await ada.cut();
-    await tell(cyd, withCyd, `cyd, ${round}`);
-    await tell(bob, withBob, `bob, ${round}`);
-    await tell(bob, 1, `to all, ${round}`);
+    await here.tell(cyd, withCyd, `cyd, ${round}`);
+    await here.tell(bob, withBob, `bob, ${round}`);
+    await here.tell(bob, 1, `to all, ${round}`);
     await ada.mend();
     await line(page, 1).getByText(`to all, ${round}`).waitFor();
     await line(page, withBob).getByText(`bob, ${round}`).waitFor();
@@ -71,8 +62,8 @@ test("after every gap, the list shows the last messages, most recent first", asy
 
 test("a person who missed too much for a replay sees the newest messages, and the rest by scrolling", async () => {
   const [dee, eve] = await Promise.all([remote("dee"), here.person("eve")]);
-  const chat_id = await begin(eve, dee);
-  await tell(eve, chat_id, "before");
+  const chat_id = await here.begin(eve, dee);
+  await here.tell(eve, chat_id, "before");
   const page = await dee.open(`/private/${chat_id}`);
   await sees(page, "before");
   await connected(page);
@@ -83,9 +74,9 @@ test("a person who missed too much for a replay sees the newest messages, and th
   await write(page, "written meanwhile");
   const lot = Array.from({ length: 1_010 }, (_, n) => `missed ${n}`);
   for (let at = 0; at < 1_009; at += 20) {
-    await Promise.all(lot.slice(at, Math.min(at + 20, 1_009)).map((content) => tell(eve, chat_id, content)));
+    await Promise.all(lot.slice(at, Math.min(at + 20, 1_009)).map((content) => here.tell(eve, chat_id, content)));
   }
-  await tell(eve, chat_id, lot[1_009]);
+  await here.tell(eve, chat_id, lot[1_009]);
   // At first the newest page cannot be loaded.
   dee.expects(/ERR_FAILED/);
   let failed = 0;
@@ -118,20 +109,20 @@ test("a person who missed too much for a replay sees the newest messages, and th
 test("a new chat, an ended one and a request to join appear after a gap", async () => {
   const [fay, guy, hal] = await Promise.all([remote("fay"), here.person("guy"), here.person("hal")]);
   const join = async (person, { room_id, invite_link }) => {
-    await call(person, `/chats/room/${room_id}/join`, { invite_link });
+    await here.call(person, `/chats/room/${room_id}/join`, { invite_link });
   };
   await fay.open("/");
-  const own = await call(fay, "/chats/room", { name: "Attic" });
-  const other = await call(guy, "/chats/room", { name: "Cellar" });
+  const own = await here.call(fay, "/chats/room", { name: "Attic" });
+  const other = await here.call(guy, "/chats/room", { name: "Cellar" });
   await join(fay, other);
-  await call(guy, `/chats/room/${other.room_id}/invite/approve`, { user_id: fay.id });
+  await here.call(guy, `/chats/room/${other.room_id}/invite/approve`, { user_id: fay.id });
   const page = await fay.open("/settings");
   await connected(page);
   await line(page, other.room_id).waitFor();
   await fay.cut();
-  const withGuy = await begin(guy, fay);
-  await tell(guy, withGuy, "are you there?");
-  await tell(guy, withGuy, "hello?");
+  const withGuy = await here.begin(guy, fay);
+  await here.tell(guy, withGuy, "are you there?");
+  await here.tell(guy, withGuy, "hello?");
   await join(hal, own);
   const removed = await guy.context.request.delete(`/chats/room/${other.room_id}/members/${fay.id}`, { headers: { origin: here.url } });
   assert.equal(removed.status(), 204);
@@ -143,7 +134,7 @@ test("a new chat, an ended one and a request to join appear after a gap", async 
   await page.locator(".request", { hasText: "hal asks to join Attic" }).waitFor();
   await line(page, other.room_id).waitFor({ state: "detached" });
   // From here on it is a chat like any other.
-  await tell(guy, withGuy, "good morning");
+  await here.tell(guy, withGuy, "good morning");
   await line(page, withGuy).getByText("good morning").waitFor();
   await page.getByRole("button", { name: "Approve" }).click();
   await page.locator(".request", { hasText: "hal asks to join Attic" }).waitFor({ state: "hidden" });

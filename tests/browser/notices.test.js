@@ -120,14 +120,7 @@ test("after a gap each chat notifies once, and not about what was read elsewhere
   const proxy = await Proxy.to(here.server.port);
   const [eve, fay, guy] = await Promise.all([listener("eve", { url: proxy.url }), here.person("fay"), here.person("guy")]);
   eve.expects(/ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connection/);
-  const call = async (person, path, data) => {
-    const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
-    assert.ok(answer.ok(), await answer.text());
-    return answer.status() === 204 ? null : answer.json();
-  };
-  const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
-  const begin = async (person) => (await call(person, "/chats/private", { receiver_id: eve.id })).chat_id;
-  const [withFay, withGuy] = [await begin(fay), await begin(guy)];
+  const [withFay, withGuy] = [await here.begin(fay, eve), await here.begin(guy, eve)];
   const page = await eve.open("/settings");
   await page.getByRole("button", { name: "Enable notifications" }).click();
   await connected(page);
@@ -135,14 +128,14 @@ test("after a gap each chat notifies once, and not about what was read elsewhere
   proxy.die();
   await online();
   await page.getByText("No connection. What you write is kept").waitFor();
-  for (const content of ["one", "two", "three"]) await tell(fay, withFay, content);
-  for (const content of ["hello all", "hello @eve", "bye all"]) await tell(fay, 1, content);
-  const { seq } = await tell(guy, withGuy, "seen on the phone");
-  await call(eve, `/chats/${withGuy}/read`, { seq });
+  for (const content of ["one", "two", "three"]) await here.tell(fay, withFay, content);
+  for (const content of ["hello all", "hello @eve", "bye all"]) await here.tell(fay, 1, content);
+  const { seq } = await here.tell(guy, withGuy, "seen on the phone");
+  await here.call(eve, `/chats/${withGuy}/read`, { seq });
   proxy.revive();
   await reconnects(page, online);
   await page.locator(`.chat-line[data-chat="${withFay}"] .unread`, { hasText: "3" }).waitFor();
-  await tell(guy, withGuy, "and now?");
+  await here.tell(guy, withGuy, "and now?");
   await until("what is said now", async () => (await shown(page)).some(({ body }) => body === "and now?"));
   const notices = (await shown(page)).map(({ title, body, tag }) => [title, body, tag]);
   assert.deepEqual(notices.toSorted(), [

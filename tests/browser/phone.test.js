@@ -9,11 +9,9 @@ import { scene } from "./lib/scene.js";
 const here = scene();
 const PHONE = { viewport: NARROW, hasTouch: true, isMobile: true };
 
-const post = async (person, path, data) => (await person.context.request.post(here.url + path, { data, headers: { origin: here.url } })).json();
-
 test("the home is the list; forms are behind a button, settings and logging out at hand", async () => {
   const ada = await here.person("ada", PHONE);
-  for (let n = 1; n <= 18; n += 1) await post(ada, "/chats/room", { name: `Room ${n}` });
+  for (let n = 1; n <= 18; n += 1) await here.call(ada, "/chats/room", { name: `Room ${n}` });
   const page = await ada.open("/");
   await connected(page);
   const form = page.getByRole("textbox", { name: "Room name" });
@@ -53,14 +51,14 @@ test("in a chat the way back says how much is unread elsewhere", async () => {
   const [bob, cyd] = [await here.person("bob", PHONE), await here.person("cyd")];
   const page = await bob.open("/general");
   await connected(page);
-  const { chat_id } = await post(cyd, "/chats/private", { receiver_id: bob.id });
+  const { chat_id } = await here.call(cyd, "/chats/private", { receiver_id: bob.id });
   const back = page.getByRole("link", { name: "All chats" });
   await cyd.open("/general");
   await connected(cyd.page);
   await say(cyd.page, "here in General");
   await sees(page, "here in General");
   assert.equal(await back.locator(".count").isVisible(), false);
-  for (const content of ["hello", "are you there?"]) await post(cyd, `/chats/${chat_id}/messages`, { content });
+  for (const content of ["hello", "are you there?"]) await here.call(cyd, `/chats/${chat_id}/messages`, { content });
   await page.getByRole("link", { name: "All chats 2 unread" }).waitFor();
   await look(page, "phone-back-count");
   await page.setViewportSize(NARROW);

@@ -9,7 +9,6 @@ import { until } from "./lib/until.js";
 
 const here = scene();
 
-const post = (person, path, data) => person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
 const title = (page, name) => page.getByRole("heading", { name, level: 1, exact: true }).waitFor();
 const field = (page) => page.getByRole("textbox", { name: "Message" });
 const path = (page) => new URL(page.url()).pathname;
@@ -18,9 +17,9 @@ const path = (page) => new URL(page.url()).pathname;
 async function house() {
   const [ada, ben] = await Promise.all([here.person("ada"), here.person("ben")]);
   await (await here.person("benita")).leave();
-  for (const name of ["Attic", "Barn", "Cellar"]) await post(ada, "/chats/room", { name });
-  const { chat_id } = await (await post(ben, "/chats/private", { receiver_id: ada.id })).json();
-  await post(ben, `/chats/${chat_id}/messages`, { content: "hello" });
+  for (const name of ["Attic", "Barn", "Cellar"]) await here.call(ada, "/chats/room", { name });
+  const { chat_id } = await here.call(ben, "/chats/private", { receiver_id: ada.id });
+  await here.call(ben, `/chats/${chat_id}/messages`, { content: "hello" });
   const page = await ada.open("/general");
   await connected(page);
   return { ada, ben, page, chat_id };
@@ -67,7 +66,7 @@ test("a box finds chats and people, keys go from chat to chat, and letters go in
   await title(page, rooms[at - 1]);
   await page.keyboard.press("Alt+ArrowDown");
   await title(page, "Barn");
-  await post(ben, "/chats/1/messages", { content: "something new" });
+  await here.call(ben, "/chats/1/messages", { content: "something new" });
   await page.locator('[data-type="general"] .unread').waitFor();
   await page.keyboard.press("Alt+Shift+ArrowUp");
   await title(page, "General");
@@ -95,7 +94,7 @@ test("a box finds chats and people, keys go from chat to chat, and letters go in
 
 test("page keys scroll from the composer, and Escape goes to the end", async () => {
   const fay = await here.person("fay");
-  for (let n = 1; n <= 60; n += 1) await post(fay, "/chats/1/messages", { content: `line ${n}` });
+  for (let n = 1; n <= 60; n += 1) await here.call(fay, "/chats/1/messages", { content: `line ${n}` });
   const page = await fay.open("/general");
   await connected(page);
   await sees(page, "line 60");
@@ -113,7 +112,7 @@ test("page keys scroll from the composer, and Escape goes to the end", async () 
 
   // However much is unread.
   const gus = await here.person("gus");
-  for (let n = 1; n <= 130; n += 1) await post(gus, "/chats/1/messages", { content: `from gus ${n}` });
+  for (let n = 1; n <= 130; n += 1) await here.call(gus, "/chats/1/messages", { content: `from gus ${n}` });
   await fay.open("/settings");
   const unread = page.locator('[data-type="general"] .unread');
   await unread.waitFor();
@@ -126,7 +125,7 @@ test("page keys scroll from the composer, and Escape goes to the end", async () 
   await unread.waitFor({ state: "hidden" });
   await gus.leave();
 
-  const created = await (await post(fay, "/chats/room", { name: "Den" })).json();
+  const created = await here.call(fay, "/chats/room", { name: "Den" });
   await page.setViewportSize({ width: 900, height: 700 });
   await fay.open(`/room/${created.room_id}#panel`);
   const panel = page.getByRole("heading", { name: "About this room" });

@@ -17,14 +17,6 @@ const link = (page, name) => page.getByRole("navigation", { name: "Chats" }).get
 const field = (page) => page.getByRole("textbox", { name: "Message" });
 const path = (page) => new URL(page.url()).pathname;
 
-async function call(person, path, data) {
-  const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
-  assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
-  return answer.status() === 204 ? null : answer.json();
-}
-
-const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
-const begin = async (person, other) => (await call(person, "/chats/private", { receiver_id: other.id })).chat_id;
 
 // A document that is loaded forgets this.
 const pin = (page) => page.evaluate(() => (window.pinned = true));
@@ -32,9 +24,9 @@ const isPinned = (page) => page.evaluate(() => window.pinned === true);
 
 test("a click on a chat keeps the page, its socket, and each chat's place and draft; Back and Forward work", async () => {
   const [ada, bob, cyd] = [await here.person("ada"), await here.person("bob"), await here.person("cyd")];
-  const withBob = await begin(bob, ada);
-  await begin(cyd, ada);
-  for (let n = 1; n <= 45; n += 1) await tell(ada, withBob, `to bob ${n}`);
+  const withBob = await here.begin(bob, ada);
+  await here.begin(cyd, ada);
+  for (let n = 1; n <= 45; n += 1) await here.tell(ada, withBob, `to bob ${n}`);
   const page = await ada.open("/general");
   await connected(page);
   await pin(page);
@@ -59,7 +51,7 @@ test("a click on a chat keeps the page, its socket, and each chat's place and dr
 
   await link(page, "cyd").click();
   await title(page, "cyd").waitFor();
-  await tell(bob, withBob, "while away");
+  await here.tell(bob, withBob, "while away");
   await line(page, withBob).getByText("while away").waitFor();
   await page.goBack();
   await title(page, "bob").waitFor();
@@ -93,7 +85,7 @@ test("what is under way in a chat that one has left is settled there", async () 
   eve.expects(NOISE);
   await eve.register();
   await eve.log_in();
-  const withFay = await begin(fay, eve);
+  const withFay = await here.begin(fay, eve);
   const page = await eve.open(`/private/${withFay}`);
   await connected(page);
   await link(page, "General").click();
@@ -116,9 +108,9 @@ test("what is under way in a chat that one has left is settled there", async () 
 
 test("a chat that one has lost, or that is gone, says so in the middle, and the list is the way back", async () => {
   const [guy, hal] = [await here.person("guy"), await here.person("hal")];
-  const room = await call(guy, "/chats/room", { name: "Loft" });
-  await call(hal, `/chats/room/${room.room_id}/join`, { invite_link: room.invite_link });
-  await call(guy, `/chats/room/${room.room_id}/invite/approve`, { user_id: hal.id });
+  const room = await here.call(guy, "/chats/room", { name: "Loft" });
+  await here.call(hal, `/chats/room/${room.room_id}/join`, { invite_link: room.invite_link });
+  await here.call(guy, `/chats/room/${room.room_id}/invite/approve`, { user_id: hal.id });
   const page = await hal.open("/general");
   await connected(page);
   await pin(page);
@@ -148,7 +140,7 @@ test("while the server is away, a chat says that it cannot be loaded, and opens 
   ivy.expects(NOISE);
   await ivy.register();
   await ivy.log_in();
-  await begin(jan, ivy);
+  await here.begin(jan, ivy);
   const page = await ivy.open("/general");
   await connected(page);
   await pin(page);
@@ -178,7 +170,7 @@ test("while the server is away, a chat says that it cannot be loaded, and opens 
 
 test("an answer that is not a part of ours is a full load, and so is the end of the session", async () => {
   const [kim, lou] = [await here.person("kim"), await here.person("lou")];
-  const chat_id = await begin(lou, kim);
+  const chat_id = await here.begin(lou, kim);
   const page = await kim.open("/general");
   await connected(page);
   await pin(page);

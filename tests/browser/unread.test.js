@@ -12,17 +12,9 @@ const here = scene();
 const line = (page, chat_id) => page.locator(`.chat-line[data-chat="${chat_id}"]`);
 const bar = (page, count) => page.getByRole("button", { name: new RegExp(`^${count} new since`) });
 
-async function call(person, path, data) {
-  const answer = await person.context.request.post(here.url + path, { data, headers: { origin: here.url } });
-  assert.ok(answer.ok(), `${path}: ${await answer.text()}`);
-  return answer.status() === 204 ? null : answer.json();
-}
-
-const tell = (person, chat_id, content) => call(person, `/chats/${chat_id}/messages`, { content });
-const begin = async (person, other) => (await call(person, "/chats/private", { receiver_id: other.id })).chat_id;
 
 async function past(person, chat_id, count, from = 1) {
-  for (let n = from; n < from + count; n += 1) await tell(person, chat_id, `message ${n}`);
+  for (let n = from; n < from + count; n += 1) await here.tell(person, chat_id, `message ${n}`);
 }
 
 async function unread(person, chat_id) {
@@ -47,9 +39,9 @@ const turn = (page, focus) =>
 
 test("a chat opens at its first unread message, however far back, and what is read is what was in view", async () => {
   const [ada, bob] = [await here.person("ada"), await here.person("bob")];
-  const chat_id = await begin(ada, bob);
+  const chat_id = await here.begin(ada, bob);
   await past(ada, chat_id, 30);
-  await call(bob, `/chats/${chat_id}/read`, { seq: 30 });
+  await here.call(bob, `/chats/${chat_id}/read`, { seq: 30 });
   await past(ada, chat_id, 120, 31);
   assert.equal(await unread(bob, chat_id), 120);
 
@@ -96,7 +88,7 @@ test("a chat opens at its first unread message, however far back, and what is re
   assert.deepEqual(seqs, seqs.map((_, at) => seqs[0] + at), "in order, without a hole");
 
   // What is said meanwhile comes at its place, and writing leads to the end.
-  await tell(ada, chat_id, "message 151");
+  await here.tell(ada, chat_id, "message 151");
   await line(page, chat_id).getByText("message 151").waitFor();
   await say(page, "I have read it all");
   await until("the end is in view", async () => (await inView(page)).includes(152));
@@ -109,7 +101,7 @@ test("a chat opens at its first unread message, however far back, and what is re
 
 test("the first messages of a chat are new, too", async () => {
   const [cyd, dee] = [await here.person("cyd"), await here.person("dee")];
-  const chat_id = await begin(cyd, dee);
+  const chat_id = await here.begin(cyd, dee);
   await past(cyd, chat_id, 70);
   const page = await dee.open(`/private/${chat_id}`);
   await connected(page);
@@ -124,15 +116,15 @@ test("the first messages of a chat are new, too", async () => {
 
 test("a window behind another one reads nothing, and marks what came", async () => {
   const [eve, fay] = [await here.person("eve"), await here.person("fay")];
-  const chat_id = await begin(eve, fay);
-  await tell(eve, chat_id, "message 1");
+  const chat_id = await here.begin(eve, fay);
+  await here.tell(eve, chat_id, "message 1");
   const page = await fay.open(`/private/${chat_id}`);
   await connected(page);
   await until("it is read", async () => (await unread(fay, chat_id)) === 0);
   await turn(page, false);
   await page.locator(".new-line").waitFor({ state: "detached" });
-  await tell(eve, chat_id, "message 2");
-  await tell(eve, chat_id, "message 3");
+  await here.tell(eve, chat_id, "message 2");
+  await here.tell(eve, chat_id, "message 3");
   await line(page, chat_id).locator(".unread", { hasText: "2" }).waitFor();
   assert.match(await page.title(), /^\(2\)/);
   const above = await page.locator(".new-line").evaluate((element) => element.nextElementSibling.querySelector(".content").textContent);
@@ -148,7 +140,7 @@ test("a window behind another one reads nothing, and marks what came", async () 
     window.titles = [];
     new MutationObserver(() => window.titles.push(document.title)).observe(document.querySelector("title"), { childList: true });
   });
-  await tell(eve, chat_id, "message 4");
+  await here.tell(eve, chat_id, "message 4");
   await sees(page, "message 4");
   await until("it is read", async () => (await unread(fay, chat_id)) === 0);
   assert.deepEqual(await page.evaluate(() => window.titles.filter((title) => title.startsWith("("))), []);
@@ -157,7 +149,7 @@ test("a window behind another one reads nothing, and marks what came", async () 
 
 test("what comes in a chat that one has left is marked as new on returning", async () => {
   const [guy, hal] = [await here.person("guy"), await here.person("hal")];
-  const chat_id = await begin(guy, hal);
+  const chat_id = await here.begin(guy, hal);
   await past(guy, chat_id, 3);
   const page = await hal.open(`/private/${chat_id}`);
   await connected(page);
@@ -177,7 +169,7 @@ test("what comes in a chat that one has left is marked as new on returning", asy
 test("a long run of one author is headed anew every five minutes from its head", async () => {
   const ivy = await here.person("ivy");
   const jan = await here.person("jan");
-  const chat_id = await begin(ivy, jan);
+  const chat_id = await here.begin(ivy, jan);
   await past(ivy, chat_id, 14);
   // One a minute, in the past.
   here.server.query(`update messages set timestamp = timestamp '2024-05-01 10:00Z' + seq * interval '1 minute' where chat_id = ${chat_id}`);
@@ -186,7 +178,7 @@ test("a long run of one author is headed anew every five minutes from its head",
   const plain = await here.visitor("jan", { javaScriptEnabled: false });
   await plain.log_in();
   assert.deepEqual(await heads(await plain.open(`/private/${chat_id}`)), expected);
-  await call(jan, `/chats/${chat_id}/read`, { seq: 14 });
+  await here.call(jan, `/chats/${chat_id}/read`, { seq: 14 });
   const page = await jan.open(`/private/${chat_id}`);
   await connected(page);
   assert.deepEqual(await heads(page), expected);
