@@ -8,21 +8,37 @@ import { until } from "./lib/until.js";
 
 const here = scene({}, () => {}, launchRemembering);
 
-// The driver loses a page that comes back; the browser itself can still be asked.
+// The driver loses a page that comes back; the browser itself can still be asked. A question that a navigation
+// interrupts is asked again.
 async function ask(page) {
   const session = await page.context().newCDPSession(page);
-  return async (expression) => {
-    const { result } = await session.send("Runtime.evaluate", { expression, returnByValue: true });
-    return result.value;
+  return async function tell(expression) {
+    try {
+      const { result } = await session.send("Runtime.evaluate", { expression, returnByValue: true });
+      return result.value;
+    } catch (error) {
+      if (!error.message.includes("navigated or closed")) throw error;
+      return tell(expression);
+    }
   };
 }
 
+// What leads to another page happens once its answer is on its way, so that it is not interrupted itself.
+const soon = (action) => `setTimeout(() => ${action}, 50), true`;
+
 async function leaveAndReturn(page, tell, between) {
   await tell("window.pinned = 'yes'; addEventListener('pageshow', ({ persisted }) => (window.returned = persisted))");
-  await tell("document.querySelector('a[href=\"/settings\"]').click()");
+  await tell(soon("document.querySelector('a[href=\"/settings\"]').click()"));
   await until("the settings", async () => (await tell("location.pathname")) === "/settings" && (await tell("document.readyState")) === "complete");
   await between();
-  await tell("history.back()");
+  await back(tell);
+}
+
+// From a page that can be told from the one it leads to.
+async function back(tell) {
+  await tell("window.isLeft = true");
+  await tell(soon("history.back()"));
+  await until("another page", async () => await tell("!window.isLeft && document.readyState === 'complete'"));
 }
 
 test("a page that was left is there at once, connects again, and shows what was said meanwhile", async () => {
@@ -47,10 +63,9 @@ test("after logging out nothing shows, even out of the browser's memory", async 
   await connected(page);
   const tell = await ask(page);
   await leaveAndReturn(page, tell, async () => {
-    await tell("document.querySelector('form.log-out').requestSubmit()");
+    await tell(soon("document.querySelector('form.log-out').requestSubmit()"));
     await until("logged out", async () => (await tell("location.pathname")) === "/login");
-    await tell("history.back()");
-    await until("one step back", async () => (await tell("document.readyState")) === "complete");
+    await back(tell);
   });
   await until("the login page", async () => (await tell("location.pathname")) === "/login");
   assert.ok(!(await tell("document.body.innerText")).includes("Write a message"));
