@@ -62,6 +62,8 @@ test("in a chat the way back says how much is unread elsewhere", async () => {
   await page.getByRole("link", { name: "All chats 2 unread" }).waitFor();
   await look(page, "phone-back-count");
   await page.setViewportSize(NARROW);
+  // What was said here is read when it has been in view for a second.
+  await page.locator('.chat-line[data-chat="1"][data-read-seq="1"]').waitFor({ state: "attached" });
   await back.tap();
   await page.getByRole("link", { name: "cyd" }).tap();
   await sees(page, "are you there?");
