@@ -1,5 +1,4 @@
-// Two boxes: one finds chats and people by a part of their name, the other lists the keys, of
-// which `keys.js` knows what they do.
+// The box that finds chats and people by a part of their name.
 
 import { call } from "./api.js";
 import { paintAvatar } from "./avatar.js";
@@ -7,12 +6,7 @@ import { clone } from "./words.js";
 
 const PAUSE_MS = 150;
 
-export function openHelp() {
-  open(clone("keys"));
-}
-
-export function openFinder(list, viewer) {
-  const dialog = clone("finder");
+export function fillFinder(dialog, list, viewer) {
   const field = dialog.querySelector("input");
   const found = dialog.querySelector("[role=listbox]");
   const chats = chatsOf(list);
@@ -68,7 +62,6 @@ export function openFinder(list, viewer) {
     else take(found.children[at]);
   });
   found.addEventListener("click", ({ target }) => take(target.closest("[role=option]")));
-  open(dialog);
   seek();
 }
 
@@ -78,14 +71,6 @@ function chatsOf(list) {
     const avatar = line.querySelector(".avatar");
     return { type: line.dataset.type, name: link.textContent.trim(), href: link.getAttribute("href"), avatar };
   });
-}
-
-// Behind the box the page is out of reach; a click there closes it. The focus returns by itself.
-function open(dialog) {
-  document.body.append(dialog);
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close());
-  dialog.showModal();
 }
 
 function optionOf({ name, href, avatar }) {

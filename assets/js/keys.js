@@ -1,16 +1,23 @@
-// What the keys do on a page of a signed-in user, whatever has the focus; `finder.js` has the two boxes. No key is taken that does something where the focus is, and none that a
-// browser or a screen reader has a use for: letters only where nothing else would become of them.
+// What the keys do on a page of a signed-in user, whatever has the focus. No key is taken that does something
+// where the focus is, and none that a browser or a screen reader has a use for: letters only where nothing else
+// would become of them. Two boxes list the keys, and find chats and people (`finder.js`).
 
 import { laterAddress, viewer } from "./session.js";
+import { clone } from "./words.js";
 
 // A word that these begin is a search of the page in some browsers, and Space scrolls.
 const LEFT_ALONE = " /'";
 const FIELDS = "input, textarea, select, [contenteditable]";
 
 export function listenToKeys(list, views) {
-  const boxes = async (open) => open(await import(laterAddress));
-  const find = () => boxes(({ openFinder }) => openFinder(list, viewer));
-  const help = () => boxes(({ openHelp }) => openHelp());
+  const help = () => open(clone("keys"));
+  // Open before its script is loaded, so that what is typed meanwhile goes into it.
+  let later;
+  const find = async () => {
+    const box = open(clone("finder"));
+    later ??= await import(laterAddress).catch(() => box.close());
+    later?.fillFinder(box, list, viewer);
+  };
 
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
@@ -58,6 +65,15 @@ export function listenToKeys(list, views) {
     views.current.log.reader.turnPage(key === "PageUp" ? -1 : 1);
     return true;
   }
+}
+
+// Behind the box the page is out of reach; a click there closes it. The focus returns by itself.
+function open(box) {
+  document.body.append(box);
+  box.addEventListener("close", () => box.remove());
+  box.addEventListener("click", ({ target }) => target === box && box.close());
+  box.showModal();
+  return box;
 }
 
 // There, Control and K cut the rest of a line.

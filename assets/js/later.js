@@ -7,7 +7,7 @@ import "./panel.js";
 import "./people-search.js";
 
 export { ask } from "./ask.js";
-export { openFinder, openHelp } from "./finder.js";
+export { fillFinder } from "./finder.js";
 export { Mentions } from "./mentions.js";
 export { closeNotice, closeNotices, showNotice } from "./notices.js";
 export { play } from "./sound.js";

@@ -92,6 +92,23 @@ test("a box finds chats and people, keys go from chat to chat, and letters go in
   await Promise.all([ada.leave(), ben.leave()]);
 });
 
+test("what is typed while the box is being loaded goes into it", async () => {
+  const [eva, una] = await Promise.all([here.person("eva"), here.person("una")]);
+  const { page } = eva;
+  await page.route(/js\/(later|finder)\.js$/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await route.continue();
+  });
+  await eva.open("/general");
+  await connected(page);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("un");
+  const box = page.getByRole("dialog", { name: "Find a chat" });
+  await box.getByRole("option", { name: "una New private chat" }).waitFor();
+  assert.equal(await field(page).inputValue(), "");
+  await Promise.all([eva.leave(), una.leave()]);
+});
+
 test("page keys scroll from the composer, and Escape goes to the end", async () => {
   const fay = await here.person("fay");
   for (let n = 1; n <= 60; n += 1) await here.call(fay, "/chats/1/messages", { content: `line ${n}` });
@@ -112,8 +129,8 @@ test("page keys scroll from the composer, and Escape goes to the end", async () 
 
   // However much is unread.
   const gus = await here.person("gus");
-  for (let n = 1; n <= 130; n += 1) await here.call(gus, "/chats/1/messages", { content: `from gus ${n}` });
   await fay.open("/settings");
+  for (let n = 1; n <= 130; n += 1) await here.call(gus, "/chats/1/messages", { content: `from gus ${n}` });
   const unread = page.locator('[data-type="general"] .unread');
   await unread.waitFor();
   await fay.open("/general");
