@@ -60,12 +60,15 @@
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
 //!   (how many there may be)
-//! - `os`: `random`, `readiness` (files that the runtime watches)
-//! - `backoff` (pauses between tries), `metrics`
+//! - `os`: `random`, `readiness` (files that the runtime watches), `backoff` (pauses between tries)
+//! - `metrics`
 //!
-//! and without: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write,
-//! a type for each rule; `invites`, links to rooms in it), `subnet` (by what clients are told
-//! apart), `error`, `limits` (every bound, with its reason), `waits` (those that tests shorten).
+//! and without:
+//!
+//! - `model`: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write, a
+//!   type for each rule; `invites`, links to rooms in it), `subnet` (by what clients are told
+//!   apart), `error`, `waits` (how long others are waited for; tests shorten them)
+//! - `limits`: every bound, with its reason; `fits`, which of them must fit into which
 //!
 //! # Where state lives
 //!
@@ -110,23 +113,16 @@
 //!
 //! `tests/it/tidy.rs` checks those that a text search can check.
 
-pub mod backoff;
 pub mod chat;
-pub mod error;
 pub mod http;
-pub mod ids;
 pub mod limits;
 pub mod live;
-pub mod message;
 pub mod metrics;
+pub mod model;
 pub mod os;
 pub mod postgres;
 pub mod process;
 pub mod registry;
 pub mod store;
-pub mod subnet;
-pub mod text;
-pub mod waits;
-pub mod wire;
 
 pub use process::run::run;

@@ -2,11 +2,11 @@
 //!
 //! Everything that can keep a start from working ends here as one line on standard error.
 
-use snug::error::Fatal;
 use snug::http::server;
 use snug::limits::{
     BLOCKING_THREADS_MAX, FILES_RESERVED, LAST_WORDS_TIMEOUT, RUNTIME_STOP_TIMEOUT, STOP_TIMEOUT,
 };
+use snug::model::error::Fatal;
 use snug::process::cli::{Command, Parsed};
 use snug::process::config::{Config, SERVICE_SETTINGS, Written};
 use snug::process::{cli, commands, log, memory, systemd};

@@ -2,7 +2,7 @@
 //!
 //! Part of `Rules`; counted where things happen, collected by `GET /metrics`.
 
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     TextEncoder,

@@ -3,14 +3,14 @@
 use super::limiter::{AccountHash, Counted, Key};
 use super::tokens::NewToken;
 use super::{Authenticated, Rules, change_patiently};
-use crate::error::{Error, Fault, Result};
-use crate::ids::{ActName, UserId};
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
-use crate::message::{SessionId, Viewer};
+use crate::model::error::{Error, Fault, Result};
+use crate::model::ids::{ActName, UserId};
+use crate::model::message::{SessionId, Viewer};
+use crate::model::subnet::Subnet;
+use crate::model::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use crate::os::random;
 use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
-use crate::subnet::Subnet;
-use crate::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -364,7 +364,7 @@ impl Rules {
 
 fn bad_credentials() -> Error {
     Error::refused(
-        crate::error::Because::Unauthenticated,
+        crate::model::error::Because::Unauthenticated,
         "bad_credentials",
         "This name and password do not match.",
     )

@@ -5,8 +5,8 @@
 //! were repeated. All others mean the same when they are repeated.
 
 use super::Rules;
-use crate::error::{Error, Result};
-use crate::ids::ActName;
+use crate::model::error::{Error, Result};
+use crate::model::ids::ActName;
 
 impl Rules {
     /// The refusal, unless this form has been done before: then what it made.

@@ -4,7 +4,7 @@
 //! Used only by `lane`. Whatever is queued for such a chat meanwhile waits behind them, in its order. Pure.
 
 use super::batch::QueuedDraft;
-use crate::ids::ChatId;
+use crate::model::ids::ChatId;
 use rustc_hash::FxHashSet;
 use std::time::{Duration, Instant};
 

@@ -4,14 +4,14 @@
 //! Used only by `lane`, which does all the waiting.
 
 use super::Posted;
-use crate::error::{Error, FrameCode, FrameRefusal, NOT_FOUND};
-use crate::ids::{ChatId, UserId};
 use crate::limits::BATCH_BYTES_MAX;
-use crate::message::{Draft, Message};
+use crate::model::error::{Error, FrameCode, FrameRefusal, NOT_FOUND};
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::{Draft, Message};
+use crate::model::text::ClientId;
+use crate::model::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use crate::registry::ConnectionId;
 use crate::store::{Outcome, Stored};
-use crate::text::ClientId;
-use crate::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -149,10 +149,10 @@ pub fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{MessageId, Seq};
     use crate::limits::CONTENT_CHARS_MAX;
-    use crate::message::{ChatType, SessionId, Viewer};
-    use crate::text::Content;
+    use crate::model::ids::{MessageId, Seq};
+    use crate::model::message::{ChatType, SessionId, Viewer};
+    use crate::model::text::Content;
 
     fn entry(content: &str, client_id: Option<&str>) -> QueuedDraft {
         let sender =

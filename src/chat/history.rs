@@ -1,9 +1,9 @@
 //! Pages of a chat's history, for its viewer.
 
 use super::Rules;
-use crate::error::{Error, Result};
-use crate::ids::ChatId;
-use crate::message::{ChatType, Viewer};
+use crate::model::error::{Error, Result};
+use crate::model::ids::ChatId;
+use crate::model::message::{ChatType, Viewer};
 use crate::store::{HistoryPage, PageQuery};
 use std::sync::Arc;
 

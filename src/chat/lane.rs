@@ -9,18 +9,18 @@ use super::Posted;
 use super::aside::Aside;
 use super::batch::{self, Keys, QueuedDraft, Reply};
 use super::resume::Standings;
-use crate::backoff::Backoff;
-use crate::error::Error;
-use crate::ids::ChatId;
 use crate::limits::{
     BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX,
     RECONNECT_PAUSES,
 };
-use crate::message::{ChatType, Draft, Message};
 use crate::metrics::Metrics;
+use crate::model::error::Error;
+use crate::model::ids::ChatId;
+use crate::model::message::{ChatType, Draft, Message};
+use crate::model::wire::error_frame;
+use crate::os::backoff::Backoff;
 use crate::registry::Registry;
 use crate::store::{Backend, Outcome, Store, WriteError, WriteKind, Writer};
-use crate::wire::error_frame;
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
@@ -434,12 +434,12 @@ fn bytes_of(drafts: &[(&Draft, &str)]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
     use crate::limits::CONTENT_CHARS_MAX;
-    use crate::message::{SessionId, Viewer};
+    use crate::model::ids::UserId;
+    use crate::model::message::{SessionId, Viewer};
+    use crate::model::text::Content;
+    use crate::model::waits::DatabaseWaits;
     use crate::registry::ConnectionId;
-    use crate::text::Content;
-    use crate::waits::DatabaseWaits;
 
     /// On one thread and without an await, the worker gets no turn, so everything queued keeps waiting.
     #[tokio::test]

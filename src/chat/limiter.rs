@@ -1,14 +1,14 @@
 //! Rate limits (token buckets): one bounded map of keys, each with the time at which its allowance
 //! will be full again (the generic cell rate algorithm, ITU-T I.371).
 
-use crate::error::{Error, Result};
-use crate::ids::UserId;
 use crate::limits::{
     INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR,
     LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, LOGINS_REGARDLESS, MESSAGE_BYTES_RATE,
     MESSAGE_RATE, NEW_CHATS_PER_USER, RATE_KEYS_MAX, Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
 };
-use crate::subnet::{Site, Subnet};
+use crate::model::error::{Error, Result};
+use crate::model::ids::UserId;
+use crate::model::subnet::{Site, Subnet};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;

@@ -35,10 +35,10 @@ pub use sessions::Authenticated;
 // What the edges ask for and receive.
 pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState};
 
-use crate::backoff::Backoff;
-use crate::error::{Error, Result};
 use crate::limits::{CHANGE_PATIENCE, CROWDED_PATIENCE, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
+use crate::model::error::{Error, Result};
+use crate::os::backoff::Backoff;
 use crate::registry::Registry;
 use crate::store::Store;
 use parking_lot::Mutex;
@@ -75,7 +75,7 @@ pub struct Rules {
     untold: Arc<tokio::sync::Semaphore>,
     standings: Arc<resume::Standings>,
     epoch: Mutex<Option<(Arc<str>, Instant)>>,
-    general: tokio::sync::OnceCell<crate::ids::ChatId>,
+    general: tokio::sync::OnceCell<crate::model::ids::ChatId>,
 }
 
 impl Rules {

@@ -1,11 +1,11 @@
 //! What a user takes part in: the list of chats, one page at a time.
 
 use super::Rules;
-use crate::error::{Error, Result};
-use crate::ids::ChatId;
-use crate::message::Viewer;
+use crate::model::error::{Error, Result};
+use crate::model::ids::ChatId;
+use crate::model::message::Viewer;
+use crate::model::wire::{ChatJson, MessageJson};
 use crate::store::ChatRow;
-use crate::wire::{ChatJson, MessageJson};
 use std::sync::Arc;
 
 /// A page of the viewer's chats, most recent activity first.

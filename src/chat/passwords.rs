@@ -5,11 +5,11 @@
 //! text as it was typed.
 
 use super::turns::Turns;
-use crate::error::{Error, Result};
 use crate::limits::{HASH_MEMORY_KIB, HASH_PASSES, HASH_QUEUE_MAX, RETRY_SOON};
+use crate::model::error::{Error, Result};
+use crate::model::subnet::Subnet;
+use crate::model::text::{GivenPassword, Password, composed};
 use crate::os::random;
-use crate::subnet::Subnet;
-use crate::text::{GivenPassword, Password, composed};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;

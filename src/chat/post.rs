@@ -2,9 +2,9 @@
 
 use super::limiter::Key;
 use super::{Rules, batch::Reply};
-use crate::error::{Error, FrameRefusal, Result};
 use crate::limits::RETRY_AT_ONCE;
-use crate::message::{Draft, Message};
+use crate::model::error::{Error, FrameRefusal, Result};
+use crate::model::message::{Draft, Message};
 use crate::registry::ConnectionId;
 
 /// A message that has been stored, now or by an earlier attempt.

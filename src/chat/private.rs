@@ -2,12 +2,12 @@
 
 use super::Rules;
 use super::limiter::{Key, TOO_MANY_NEW_CHATS};
-use crate::error::{Because, Error, Fault, Result};
-use crate::ids::{ChatId, UserId};
 use crate::limits::{PRIVATE_CHATS_FROM_OTHERS_MAX, PRIVATE_CHATS_PER_USER_MAX};
-use crate::message::Viewer;
+use crate::model::error::{Because, Error, Fault, Result};
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::Viewer;
+use crate::model::text;
 use crate::store::Opened;
-use crate::text;
 use std::sync::Arc;
 
 /// The private chat of two users, and whether it is new.

@@ -5,12 +5,12 @@
 //! membership. A change whose outcome is unknown is announced as soon as the database can be asked.
 
 use super::Rules;
-use crate::error::{Error, Result};
-use crate::ids::{ChatId, UserId};
-use crate::message::{ChatType, Standing, Viewer};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::{ChatType, Standing, Viewer};
+use crate::model::wire::{ServerFrame, text_frame};
 use crate::registry::UserEvent;
 use crate::store::ChatRow;
-use crate::wire::{ServerFrame, text_frame};
 use std::sync::Arc;
 
 impl Rules {

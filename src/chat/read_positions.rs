@@ -2,13 +2,13 @@
 //! second per user and chat, then sent to the user's other sockets.
 
 use super::Rules;
-use crate::error::{Error, FrameRefusal, Result};
-use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
-use crate::message::Viewer;
+use crate::model::error::{Error, FrameRefusal, Result};
+use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::message::Viewer;
+use crate::model::wire::{ServerFrame, text_frame};
 use crate::registry::{ConnectionId, UserEvent};
 use crate::store::{HasRead, WriteKind};
-use crate::wire::{ServerFrame, text_frame};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Weak};

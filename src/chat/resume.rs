@@ -2,16 +2,16 @@
 //! A few at a time; an unavailable database is waited for.
 
 use super::{Rules, patiently};
-use crate::error::{Error, Result};
-use crate::ids::{ChatId, Seq, UserId};
 use crate::limits::{
     BACKLOG_UNCOUNTED_BYTES_MAX, REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES,
     STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
 };
-use crate::message::{ChatType, Message, Standing, Viewer};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::message::{ChatType, Message, Standing, Viewer};
+use crate::model::wire::MessageFrames;
 use crate::registry::Scope;
 use crate::store::{PageQuery, PageStart};
-use crate::wire::MessageFrames;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;

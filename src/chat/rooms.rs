@@ -2,18 +2,18 @@
 
 use super::limiter::{Key, TOO_MANY_NEW_CHATS};
 use super::{Rules, change_patiently};
-use crate::error::{Error, Result};
-use crate::ids::{ActName, ChatId, UserId};
 use crate::limits::{ASKED_SHOWN, OPEN_REQUESTS_SHOWN, REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
-use crate::message::Viewer;
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ActName, ChatId, UserId};
+use crate::model::message::Viewer;
+use crate::model::subnet::Subnet;
+use crate::model::text::{self, RoomDescription, RoomName};
+use crate::model::wire::{MembersEvent, ServerFrame, UserJson, text_frame};
 use crate::os::random;
 use crate::registry::UserEvent;
 use crate::store::{
     AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested, Room, RoomInvite,
 };
-use crate::subnet::Subnet;
-use crate::text::{self, RoomDescription, RoomName};
-use crate::wire::{MembersEvent, ServerFrame, UserJson, text_frame};
 use base64::Engine;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;

@@ -3,10 +3,10 @@
 
 use super::Rules;
 use super::tokens::Read;
-use crate::error::{Error, Result};
-use crate::ids::UserId;
 use crate::limits::{SESSION_CACHE_AGE, SESSIONS_ASKED_MAX, SESSIONS_CACHED_MAX};
-use crate::message::{SessionId, Viewer};
+use crate::model::error::{Error, Result};
+use crate::model::ids::UserId;
+use crate::model::message::{SessionId, Viewer};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;

@@ -4,9 +4,9 @@
 //! jsonwebtoken gets its cryptography from a provider; ours supports only HS256, so that no other
 //! algorithm can be requested.
 
-use crate::ids::UserId;
 use crate::limits::TOKEN_LEEWAY_SECS;
-use crate::message::SessionId;
+use crate::model::ids::UserId;
+use crate::model::message::SessionId;
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};

@@ -5,7 +5,7 @@
 //! Used for hashing passwords. The queue is bounded. A site may fill it while nobody else comes; when somebody
 //! does, the last of the site with the most gives way (longest queue drop).
 
-use crate::subnet::{Site, Subnet};
+use crate::model::subnet::{Site, Subnet};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use tokio::sync::oneshot;

@@ -5,10 +5,10 @@
 
 use super::route::Kind;
 use super::server::RequestBody;
-use crate::error::{Because, Error, Fault, Result};
-use crate::ids::{ID_MAX, Whole};
 use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
-use crate::text;
+use crate::model::error::{Because, Error, Fault, Result};
+use crate::model::ids::{ID_MAX, Whole};
+use crate::model::text;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;

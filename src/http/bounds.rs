@@ -4,9 +4,9 @@
 //! A template says `limits.CONTENT_CHARS_MAX`, the description `{CONTENT_CHARS_MAX}`: the number
 //! itself is only in `limits` (or `ids`). Called by `render` and, once at start, for the description.
 
-use crate::ids::ID_MAX;
 use crate::limits::*;
-use crate::text;
+use crate::model::ids::ID_MAX;
+use crate::model::text;
 
 macro_rules! named {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as i64)),*] };

@@ -9,9 +9,9 @@
 //! for each page, because pages are compressed together with what other people wrote, and the
 //! compressed length must not reveal it (BREACH).
 
-use crate::error::{Error, Result};
-use crate::ids::{ActName, ID_MAX};
-use crate::message::SessionId;
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ActName, ID_MAX};
+use crate::model::message::SessionId;
 use crate::os::random;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

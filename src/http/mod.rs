@@ -30,11 +30,11 @@ pub mod views;
 
 pub use app::{App, HttpTerms};
 
-use crate::error::{Because, Error, Result};
 use crate::limits::{BACKLOG_UNCOUNTED_BYTES_MAX, RETRY_SOON};
 use crate::live::Ticket;
-use crate::message::Viewer;
-use crate::text;
+use crate::model::error::{Because, Error, Result};
+use crate::model::message::Viewer;
+use crate::model::text;
 use body::{Fields, Query};
 use bytes::Bytes;
 use cookies::Cookie;

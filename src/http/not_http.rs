@@ -6,10 +6,10 @@
 //! have no route, so they are neither counted nor logged.
 
 use super::respond::{self, Answer};
-use crate::error::Error;
 use crate::http::public_url::Scheme;
 use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX, RETRY_SOON};
-use crate::text;
+use crate::model::error::Error;
+use crate::model::text;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};

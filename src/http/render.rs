@@ -4,10 +4,10 @@
 //! whatever its name, and an undefined value is an error. Debug builds read the templates from the
 //! source tree for each page, so that a change shows on reload.
 
-use crate::error::{Error, Fatal, Result};
 use crate::http::views::Page;
 use crate::http::{assets, bounds};
-use crate::text;
+use crate::model::error::{Error, Fatal, Result};
+use crate::model::text;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value};

@@ -2,10 +2,10 @@
 //!
 //! The one place that maps refusals to a status and logs everything that is not a refusal, once.
 
-use crate::error::{Because, Error, Fault, Refusal};
 use crate::http::public_url::Scheme;
 use crate::limits::RETRY_SOON;
-use crate::wire::Problem;
+use crate::model::error::{Because, Error, Fault, Refusal};
+use crate::model::wire::Problem;
 use bytes::Bytes;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};

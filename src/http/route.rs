@@ -5,8 +5,8 @@ use super::form::Form;
 use super::respond::Answer;
 use super::routes::ROUTES;
 use super::sockets::SocketPath;
-use crate::error::Result;
-use crate::ids::{ChatId, Seq, UserId};
+use crate::model::error::Result;
+use crate::model::ids::{ChatId, Seq, UserId};
 use hyper::Method;
 use std::pin::Pin;
 

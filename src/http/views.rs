@@ -14,7 +14,7 @@ pub use messages::{HistoryView, MessageView, messages};
 pub use people::{Avatar, Person};
 pub use spans::Span;
 
-use crate::ids::ChatId;
+use crate::model::ids::ChatId;
 use serde::Serialize;
 
 /// A page with its own template.

@@ -1,9 +1,9 @@
 //! What a client's text frame means. Pure: text in, meaning or refusal out.
 
-use crate::error::{FrameCode, FrameRefusal};
-use crate::ids::{ChatId, Seq, Whole};
 use crate::limits::JSON_DEPTH_MAX;
-use crate::text::{self, ClientId, Content};
+use crate::model::error::{FrameCode, FrameRefusal};
+use crate::model::ids::{ChatId, Seq, Whole};
+use crate::model::text::{self, ClientId, Content};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ fn message(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRe
 }
 
 fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, FrameRefusal> {
-    let in_range = |seq: &Whole| (0..=crate::ids::ID_MAX).contains(&seq.0);
+    let in_range = |seq: &Whole| (0..=crate::model::ids::ID_MAX).contains(&seq.0);
     value.filter(in_range).map(|seq| Seq(seq.0)).ok_or_else(|| bad_frame(rule))
 }
 

@@ -1,7 +1,7 @@
 //! Why a socket is closed: the protocol's close codes, and the reason that goes with each.
 
 use crate::limits::BODY_BYTES_MAX;
-use crate::text;
+use crate::model::text;
 
 /// `assets/protocol.json` says what each asks of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter)]

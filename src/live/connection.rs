@@ -7,12 +7,12 @@
 use super::close::Close;
 use super::follow::Follow;
 use super::frame_parser::Fragments;
-use crate::ids::ChatId;
 use crate::limits::{CLOSE_DRAIN_SECS, TOLD_KEPT_MAX};
-use crate::message::Viewer;
+use crate::model::ids::ChatId;
+use crate::model::message::Viewer;
+use crate::model::waits::SocketWaits;
+use crate::model::wire::{close_frame, ping_frame};
 use crate::registry::{Full, Outbox, Resume, Scope, Seat, UserEvent};
-use crate::waits::SocketWaits;
-use crate::wire::{close_frame, ping_frame};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use smallvec::SmallVec;

@@ -4,10 +4,10 @@
 use super::connection::{Connection, Sent, Stage};
 use super::follow::{Follow, Passing, Phase};
 use super::worker::ShardWorker;
-use crate::ids::{ChatId, Seq};
 use crate::limits::{HANDOVER_BYTES_MAX, QUEUED_AS_WRITTEN};
+use crate::model::ids::{ChatId, Seq};
+use crate::model::wire::{Run, ServerFrame, text_frame};
 use crate::registry::{ConnectionId, ReplayPiece};
-use crate::wire::{Run, ServerFrame, text_frame};
 use bytes::Bytes;
 
 impl ShardWorker {

@@ -3,11 +3,11 @@
 
 use super::follow::Follow;
 use crate::chat::Rules;
-use crate::error::{Error, Result};
-use crate::ids::Seq;
-use crate::message::Viewer;
+use crate::model::error::{Error, Result};
+use crate::model::ids::Seq;
+use crate::model::message::Viewer;
+use crate::model::subnet::Subnet;
 use crate::registry::{Backlog, ConnectionId, Event, Registry, ReplayPiece, Scope};
-use crate::subnet::Subnet;
 use std::future::Future;
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Where one connection is in one chat. Next, duplicate or gap: one comparison of numbers. Pure.
 
-use crate::ids::{ChatId, Seq};
 use crate::limits::REPLAY_MESSAGES_MAX;
-use crate::message::ChatType;
+use crate::model::ids::{ChatId, Seq};
+use crate::model::message::ChatType;
 
 /// A chat that a connection follows.
 #[derive(Debug, Clone, Copy)]

@@ -6,13 +6,13 @@ use super::close::Close;
 use super::connection::{Input, Received, Stage};
 use super::frame_parser::{self, Incoming, Step};
 use super::worker::ShardWorker;
-use crate::error::{FrameCode, FrameRefusal};
-use crate::ids::ChatId;
 use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, RETRY_AT_ONCE, SOCKET_DRAFTS_MAX};
-use crate::message::Draft;
+use crate::model::error::{FrameCode, FrameRefusal};
+use crate::model::ids::ChatId;
+use crate::model::message::Draft;
+use crate::model::text::{ClientId, Content};
+use crate::model::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use crate::registry::Scope;
-use crate::text::{ClientId, Content};
-use crate::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use std::sync::Arc;
 
 impl ShardWorker {

@@ -4,9 +4,9 @@
 //! request leaves a note in its connection's ticket, with which `server` hands the bare socket to its
 //! shard.
 
-use crate::error::{Because, Error, Fault, Result};
-use crate::ids::{ChatId, Seq};
 use crate::limits::RESUME_PAIRS_MAX;
+use crate::model::error::{Because, Error, Fault, Result};
+use crate::model::ids::{ChatId, Seq};
 use crate::registry::{Admitted, Arrival, Registry, Resume, Scope};
 use base64::Engine;
 use bytes::Bytes;

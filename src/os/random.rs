@@ -2,7 +2,7 @@
 //!
 //! Called by `chat` and `http`. A kernel that cannot supply any is broken.
 
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 
 /// 128 bits: enough that nobody guesses the value and that no two are ever the same.
 pub fn bits() -> Result<[u8; 16]> {

@@ -4,7 +4,7 @@
 //! distribution's user `postgres`; otherwise it runs as the user who started snug. Anyone else logged
 //! in as that user can read the cluster's files anyway; only that user and root can reach the socket.
 
-use crate::error::Fatal;
+use crate::model::error::Fatal;
 use nix::unistd::{Uid, User, geteuid};
 use std::ffi::OsStr;
 use std::path::Path;

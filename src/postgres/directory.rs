@@ -7,8 +7,8 @@
 //! lock touches the contents. Nothing here starts a process.
 
 use super::account::{Account, name_of};
-use crate::error::Fatal;
 use crate::limits::{PG_LOG_BYTES_MAX, PG_LOG_TAIL_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
+use crate::model::error::Fatal;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;

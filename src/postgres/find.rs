@@ -5,8 +5,8 @@
 //! an existing cluster decides. Never downloads anything.
 
 use super::account::bare;
-use crate::error::Fatal;
 use crate::limits::PG_PROGRAM_TIMEOUT;
+use crate::model::error::Fatal;
 use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 

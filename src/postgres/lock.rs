@@ -6,7 +6,7 @@
 //! inherit the lock.
 
 use super::directory::{Directory, refuse};
-use crate::error::Fatal;
+use crate::model::error::Fatal;
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;

@@ -16,8 +16,8 @@ mod postmaster;
 mod ready;
 mod supervise;
 
-use crate::error::Fatal;
 use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
+use crate::model::error::Fatal;
 use directory::{Directory, Socket};
 use lock::{Lock, Role};
 use postmaster::Postmaster;

@@ -8,10 +8,10 @@
 use super::cluster::unable;
 use super::directory::Directory;
 use super::find::Programs;
-use crate::error::Fatal;
 use crate::limits::{
     PG_ADOPTED_POLL, PG_QUIT_TIMEOUT, PG_REMAINS_POLL, PG_STOP_TIMEOUT, PG_STOP_TIMEOUT_MIN,
 };
+use crate::model::error::Fatal;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;

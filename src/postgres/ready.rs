@@ -5,10 +5,10 @@
 
 use super::directory::{Directory, Socket};
 use super::postmaster::Postmaster;
-use crate::backoff::Backoff;
 use crate::limits::{
     PG_ANSWER_TIMEOUT, PG_ASK_PAUSES, PG_ASK_TIMEOUT, PG_RECOVERY_LOG_INTERVAL, PG_RECOVERY_TIMEOUT,
 };
+use crate::os::backoff::Backoff;
 use crate::store::connect::Connector;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;

@@ -9,12 +9,12 @@ use super::directory::Directory;
 use super::find::Programs;
 use super::postmaster::{Postmaster, end_orphans};
 use super::ready::{Unready, ready};
-use crate::backoff::Backoff;
-use crate::error::Fatal;
 use crate::limits::{
     PG_ANSWER_TIMEOUT, PG_LIFETIME_SOUND, PG_LOG_CHECK_INTERVAL, PG_RESTART_PAUSES,
 };
-use crate::text;
+use crate::model::error::Fatal;
+use crate::model::text;
+use crate::os::backoff::Backoff;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;

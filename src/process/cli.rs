@@ -4,11 +4,11 @@
 //! flag and its environment variable are refused in the same words. Nothing here reads the
 //! environment.
 
-use crate::error::Fatal;
 use crate::limits::{
     CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
     SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
+use crate::model::error::Fatal;
 use crate::process::config;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};

@@ -3,15 +3,15 @@
 //! Uses the PostgreSQL that is running, or starts one and stops it again. Called by `main`.
 
 use crate::chat::{Rules, Signup, Terms};
-use crate::error::{Error, Fatal};
-use crate::ids::UserId;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::metrics::Metrics;
+use crate::model::error::{Error, Fatal};
+use crate::model::ids::UserId;
+use crate::model::text::{Email, Password, Username};
 use crate::process::config::{Config, Secret};
 use crate::process::database::{self, Database, Opener};
 use crate::registry::Registry;
 use crate::store::Store;
-use crate::text::{Email, Password, Username};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;

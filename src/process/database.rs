@@ -4,9 +4,9 @@
 //! Called by `run` and by `commands`. A database that is unavailable is retried; only an error that time
 //! will not fix is fatal.
 
-use crate::backoff::Backoff;
-use crate::error::Fatal;
 use crate::limits::MIGRATE_PAUSES;
+use crate::model::error::Fatal;
+use crate::os::backoff::Backoff;
 use crate::postgres::{self, Options, Private};
 use crate::process::config::{Config, DatabaseSetting};
 use crate::store::{MigrateError, Store, Unsafe, WatchedDisk};

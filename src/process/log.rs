@@ -5,8 +5,8 @@
 //! cannot block us. Records of the `log` crate are deliberately left out: libraries that use it log SQL
 //! parameters and frames.
 
-use crate::error::Fatal;
 use crate::limits::LOG_LINES_MAX;
+use crate::model::error::Fatal;
 use std::io::{self, IsTerminal, Write};
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};

@@ -3,8 +3,8 @@
 //! Called by the commands that create accounts. It checks only that both entries are the same; the rules
 //! for passwords are in `text`.
 
-use crate::error::Fatal;
 use crate::limits::PASSWORD_CHARS_MAX;
+use crate::model::error::Fatal;
 use nix::sys::termios::{self, LocalFlags, SetArg, Termios};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 

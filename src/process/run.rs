@@ -6,7 +6,6 @@
 
 use super::{memory, progress, systemd};
 use crate::chat::{Rules, Terms};
-use crate::error::{Error, Fatal};
 use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
 use crate::http::host::Host;
@@ -21,6 +20,7 @@ use crate::limits::{
 };
 use crate::live;
 use crate::metrics::Metrics;
+use crate::model::error::{Error, Fatal};
 use crate::process::config::Config;
 use crate::process::database::{self, Database, Opener};
 use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};

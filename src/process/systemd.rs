@@ -3,7 +3,7 @@
 //! `main` takes the socket; `run` does the telling. All of it does nothing if systemd did not start us.
 //! Nothing here knows what "ready" or "making progress" means.
 
-use crate::error::Fatal;
+use crate::model::error::Fatal;
 use sd_notify::NotifyState;
 use std::net::TcpListener;
 use std::time::Duration;

@@ -5,8 +5,8 @@
 //! taken the last of it. What is small need not be held: as many of those as there may be connections fit
 //! into memory.
 
-use crate::ids::UserId;
-use crate::subnet::Subnet;
+use crate::model::ids::UserId;
+use crate::model::subnet::Subnet;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;

@@ -7,7 +7,7 @@
 
 use super::{Event, UserEvent};
 use crate::limits::INBOX_BYTES_MAX;
-use crate::message::Standing;
+use crate::model::message::Standing;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -145,9 +145,9 @@ fn weight(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ChatId, Seq, UserId};
+    use crate::model::ids::{ChatId, Seq, UserId};
+    use crate::model::wire::Run;
     use crate::registry::ConnectionId;
-    use crate::wire::Run;
     use std::sync::Arc;
     use std::task::{Context, Poll};
 
@@ -189,7 +189,7 @@ mod tests {
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
         let chat_id = ChatId(1);
         let told = |event| Event::Told { user_id: UserId(1), event };
-        let (chat_type, last_seq) = (crate::message::ChatType::Room, Seq(0));
+        let (chat_type, last_seq) = (crate::model::message::ChatType::Room, Seq(0));
         let standing = Standing { chat_id, chat_type, last_seq, read_seq: Seq(0) };
         for event in [
             Event::Answered { to, frame: Some(frame.clone()) },

@@ -17,9 +17,9 @@ pub use outbox::{Full, Outbox};
 pub use seats::{NoSeat, Seat, SeatLimits, Seats};
 pub use shard::{Followers, Shard};
 
-use crate::ids::{ChatId, Seq, UserId};
-use crate::message::{ChatType, SessionId, Standing, Viewer};
-use crate::wire::{MessageFrames, Run};
+use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::message::{ChatType, SessionId, Standing, Viewer};
+use crate::model::wire::{MessageFrames, Run};
 use bytes::Bytes;
 use std::net::TcpStream;
 use std::sync::Arc;

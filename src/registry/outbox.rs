@@ -140,7 +140,7 @@ fn frame_bytes(frames: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{ServerFrame, close_frame, pong_frame, text_frame};
+    use crate::model::wire::{ServerFrame, close_frame, pong_frame, text_frame};
 
     fn written(outbox: &Outbox) -> Vec<u8> {
         outbox.slices().iter().flat_map(|slice| slice.to_vec()).collect()

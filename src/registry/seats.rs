@@ -3,9 +3,9 @@
 //!
 //! A seat is taken before the handshake is answered, and given back when it is dropped.
 
-use crate::ids::UserId;
-use crate::message::{SessionId, Viewer};
-use crate::subnet::Subnet;
+use crate::model::ids::UserId;
+use crate::model::message::{SessionId, Viewer};
+use crate::model::subnet::Subnet;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;

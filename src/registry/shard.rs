@@ -3,7 +3,7 @@
 //! It belongs to one worker, so it needs no lock. Connections are named by their index in the worker's
 //! slab. An entry is removed together with its last connection.
 
-use crate::ids::{ChatId, Seq, UserId};
+use crate::model::ids::{ChatId, Seq, UserId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::hash_map::Entry;

@@ -3,9 +3,9 @@
 
 use super::transactions::{changed_in, maybe_in};
 use super::{Store, WriteKind, sql};
-use crate::error::Result;
-use crate::ids::ActName;
 use crate::limits::PURGE_ROWS_MAX;
+use crate::model::error::Result;
+use crate::model::ids::ActName;
 use deadpool_postgres::Transaction;
 
 impl Store {

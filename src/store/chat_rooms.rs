@@ -4,9 +4,9 @@ use super::acts::{done_in, made_in};
 use super::room_members::MemberState;
 use super::transactions::{changed_in, maybe_in};
 use super::{Store, WriteKind, sql, timestamp};
-use crate::error::{Error, Result};
-use crate::ids::{ActName, ChatId, UserId};
 use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ActName, ChatId, UserId};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 

@@ -1,9 +1,9 @@
 //! The table `chats`: what all kinds of chat have in common.
 
 use super::{Store, messages, sql};
-use crate::error::{Error, Result};
-use crate::ids::{ChatId, Seq, UserId};
-use crate::message::{ChatType, Message, Standing};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::message::{ChatType, Message, Standing};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 

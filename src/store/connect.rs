@@ -4,8 +4,8 @@
 //! what we wrote: that was one of three wake-ups per message. Everything else is up to `tokio_postgres`.
 
 use super::tls::{Tls, Wish};
-use crate::error::Fatal;
 use crate::limits::DATABASE_READ_BYTES_MAX;
+use crate::model::error::Fatal;
 use crate::os::readiness::Watched;
 use deadpool_postgres::Connect;
 use std::future::Future;

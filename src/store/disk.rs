@@ -6,10 +6,10 @@
 //! refuses a statement. The beginning and the end are logged, once each.
 
 use super::Store;
-use crate::error::{Error, Result};
 use crate::limits::{
     DISK_CALM, DISK_INODES_MIN, DISK_LAST_BYTES_MAX, DISK_MEASURE_PAUSE, DISK_WRITTEN_MAX,
 };
+use crate::model::error::{Error, Result};
 use parking_lot::Mutex;
 use std::io;
 use std::path::PathBuf;

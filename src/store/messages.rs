@@ -7,10 +7,10 @@
 
 use super::page_rows::PagePermit;
 use super::{Store, chats, is_answer, sql, timestamp};
-use crate::error::{Error, Result};
-use crate::ids::{ChatId, MessageId, Seq, UserId};
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT};
-use crate::message::{ChatType, Draft, Message};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ChatId, MessageId, Seq, UserId};
+use crate::model::message::{ChatType, Draft, Message};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;

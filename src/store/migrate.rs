@@ -7,8 +7,8 @@
 use super::absence;
 use super::connect::Connected;
 use super::{Store, pooler};
-use crate::error::Error;
 use crate::limits::{DATABASE_CONNECT_TIMEOUT, MIGRATION_TIMEOUT, POOLER_LOOK_TIMEOUT};
+use crate::model::error::Error;
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use tokio_postgres::error::SqlState;

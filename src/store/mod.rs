@@ -42,12 +42,12 @@ pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
 pub use users::{LoginRecord, NewUser, PasswordChange, User, UserAndHash};
 
-use crate::error::{Error, Fatal, Result};
 use crate::limits::{
     DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT, POOL_CONNECTIONS_MAX,
     POOL_WAIT_TIMEOUT,
 };
-use crate::waits::DatabaseWaits;
+use crate::model::error::{Error, Fatal, Result};
+use crate::model::waits::DatabaseWaits;
 use connect::Connector;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime,

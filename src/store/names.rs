@@ -4,9 +4,9 @@
 //! Used by `messages`, and to say who joined or left a room. A name never changes; that a user was deleted is noticed within a second.
 
 use super::{Store, sql};
-use crate::error::{Error, Result};
-use crate::ids::UserId;
 use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};
+use crate::model::error::{Error, Result};
+use crate::model::ids::UserId;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! How many messages the pages under way may request: in all, and for one user, so that those who read much
 //! wait for themselves and not others for them.
 
-use crate::error::{Error, Result};
-use crate::ids::UserId;
 use crate::limits::{PAGES_ROWS_MAX, PAGES_ROWS_PER_USER_MAX, RETRY_SOON};
+use crate::model::error::{Error, Result};
+use crate::model::ids::UserId;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;

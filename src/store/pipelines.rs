@@ -8,11 +8,11 @@
 use super::Store;
 use super::page_rows::{PagePermit, PageRows};
 use super::pooled::{is_done, see_to_its_end};
-use crate::error::{Error, Result};
-use crate::ids::UserId;
 use crate::limits::{
     PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION, PAGES_STILL_MAX, POOL_WAIT_TIMEOUT,
 };
+use crate::model::error::{Error, Result};
+use crate::model::ids::UserId;
 use deadpool_postgres::Object;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;

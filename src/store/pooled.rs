@@ -4,7 +4,7 @@
 //! The pool hands out the connection that came back last, so a connection must not come back before
 //! its answer has arrived: that would delay its next user.
 
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 use deadpool_postgres::Object;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;

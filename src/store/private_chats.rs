@@ -2,9 +2,9 @@
 
 use super::transactions::{changed_in, maybe_in, rows_in};
 use super::{Store, WriteKind, sql};
-use crate::error::{Error, Result};
-use crate::ids::{ChatId, UserId};
 use crate::limits::{PRIVATE_CHATS_FROM_OTHERS_MAX, PRIVATE_CHATS_PER_USER_MAX};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ChatId, UserId};
 use tokio_postgres::types::ToSql;
 
 /// The private chat of two users, and whether this call created it.

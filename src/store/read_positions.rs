@@ -1,8 +1,8 @@
 //! The table `read_positions`: how far each user has read each chat. It only grows.
 
 use super::{Store, WriteKind, sql};
-use crate::error::Result;
-use crate::ids::{ChatId, Seq, UserId};
+use crate::model::error::Result;
+use crate::model::ids::{ChatId, Seq, UserId};
 
 /// A user has read a chat up to here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

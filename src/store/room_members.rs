@@ -3,9 +3,9 @@
 use super::acts::done_in;
 use super::transactions::{changed_in, maybe_in};
 use super::{Store, WriteKind, sql, timestamp};
-use crate::error::{Error, Result};
-use crate::ids::{ActName, ChatId, Seq, UserId};
 use crate::limits::{REQUESTS_PER_ROOM_MAX, ROOMS_PER_USER_MAX};
+use crate::model::error::{Error, Result};
+use crate::model::ids::{ActName, ChatId, Seq, UserId};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;

@@ -1,10 +1,10 @@
 //! The table `sessions`: sign-ins, each revocable.
 
 use super::{Store, WriteKind, sql};
-use crate::error::Result;
-use crate::ids::UserId;
 use crate::limits::{PURGE_ROWS_MAX, SESSIONS_PER_USER_MAX};
-use crate::message::SessionId;
+use crate::model::error::Result;
+use crate::model::ids::UserId;
+use crate::model::message::SessionId;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;

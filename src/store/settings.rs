@@ -1,7 +1,7 @@
 //! How PostgreSQL must be configured for "stored before seen" to survive a power cut.
 
 use super::Store;
-use crate::error::Result;
+use crate::model::error::Result;
 
 /// A setting with which an acknowledged message can be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! the certificate itself is not: SCRAM's channel binding rests on it. Client certificates are not
 //! supported.
 
-use crate::error::Fatal;
+use crate::model::error::Fatal;
 use percent_encoding::percent_decode_str;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};

@@ -4,7 +4,7 @@
 //! its own connection.
 
 use super::{Store, WriteKind};
-use crate::error::{Error, Result};
+use crate::model::error::{Error, Result};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;

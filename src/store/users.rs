@@ -3,11 +3,11 @@
 use super::acts::done_in;
 use super::transactions::{changed_in, rows_in};
 use super::{Store, WriteKind, sql, timestamp};
-use crate::error::Result;
-use crate::ids::{ActName, UserId};
 use crate::limits::NAME_PART_CHARS_MAX;
-use crate::message::SessionId;
-use crate::text::{Folded, Login};
+use crate::model::error::Result;
+use crate::model::ids::{ActName, UserId};
+use crate::model::message::SessionId;
+use crate::model::text::{Folded, Login};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;

@@ -4,13 +4,13 @@ use crate::database;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use snug::chat::{Rules, Terms};
-use snug::ids::{ChatId, UserId};
 use snug::live::client_frames::{Meaning, read};
-use snug::message::{Draft, SessionId, Viewer};
 use snug::metrics::Metrics;
+use snug::model::ids::{ChatId, UserId};
+use snug::model::message::{Draft, SessionId, Viewer};
+use snug::model::waits::DatabaseWaits;
 use snug::registry::{ConnectionId, Event, Inbox, Registry};
 use snug::store::Store;
-use snug::waits::DatabaseWaits;
 use std::sync::Arc;
 use std::time::Duration;
 

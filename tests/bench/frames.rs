@@ -5,7 +5,7 @@ use crate::message;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use snug::live::frame_parser::{Step, next};
-use snug::wire::{MessageJson, Run};
+use snug::model::wire::{MessageJson, Run};
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 

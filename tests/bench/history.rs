@@ -2,10 +2,10 @@
 
 use crate::database;
 use divan::Bencher;
-use snug::ids::{ChatId, UserId};
-use snug::message::ChatType;
+use snug::model::ids::{ChatId, UserId};
+use snug::model::message::ChatType;
+use snug::model::waits::DatabaseWaits;
 use snug::store::{PageQuery, PageStart, Store};
-use snug::waits::DatabaseWaits;
 use tokio::runtime::Runtime;
 
 const ROWS: i64 = 100_000;

@@ -9,11 +9,11 @@ mod frames;
 mod history;
 mod publish;
 
-use snug::ids::{ChatId, MessageId, Seq, UserId};
-use snug::message::{ChatType, Message};
+use snug::model::ids::{ChatId, MessageId, Seq, UserId};
+use snug::model::message::{ChatType, Message};
+use snug::model::waits::DatabaseWaits;
 use snug::postgres::{Options, Private};
 use snug::store::Store;
-use snug::waits::DatabaseWaits;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 

@@ -2,8 +2,8 @@
 
 use crate::message;
 use divan::Bencher;
+use snug::model::wire::Run;
 use snug::registry::{Inbox, Registry};
-use snug::wire::Run;
 use std::sync::Arc;
 
 #[divan::bench(args = [1, 2, 8])]

@@ -5,8 +5,8 @@ use crate::pages::Browser;
 use crate::support::{Person, Server};
 use crate::tidy::files;
 use serde_json::Value;
-use snug::ids::ID_MAX;
 use snug::limits::*;
+use snug::model::ids::ID_MAX;
 use std::collections::BTreeSet;
 
 /// What has the limit, which limit it is, and its value.

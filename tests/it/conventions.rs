@@ -3,8 +3,8 @@
 use crate::support::{Person, Raw, Server};
 use reqwest::Method;
 use serde_json::json;
-use snug::ids::ID_MAX;
 use snug::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
+use snug::model::ids::ID_MAX;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_path_is_404_and_a_wrong_method_is_405_with_allow() {

@@ -2,9 +2,9 @@
 
 use crate::support::{Database, PASSWORD, Person, Server, directory};
 use serde_json::json;
+use snug::model::waits::DatabaseWaits;
 use snug::postgres::{Options, Private};
 use snug::store::Store;
-use snug::waits::DatabaseWaits;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -6,7 +6,7 @@ use crate::support::proxy::{Fate, Proxy};
 use crate::support::{Database, Person, Server, until};
 use futures_util::future::join_all;
 use serde_json::json;
-use snug::waits::{DatabaseWaits, Waits};
+use snug::model::waits::{DatabaseWaits, Waits};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 

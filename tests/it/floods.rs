@@ -10,7 +10,7 @@ use snug::limits::{
     CONTENT_BYTES_MAX, CONTENT_CHARS_MAX, MESSAGE_RATE, OUTBOX_BYTES_MAX, SEND_BUFFER_BYTES,
     SHARD_TURN,
 };
-use snug::waits::{SocketWaits, Waits};
+use snug::model::waits::{SocketWaits, Waits};
 use std::time::{Duration, Instant};
 
 const BURST: u32 = MESSAGE_RATE.burst;

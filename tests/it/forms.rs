@@ -2,8 +2,8 @@
 
 use crate::pages::{Browser, location};
 use crate::support::{PASSWORD, Server};
+use snug::model::waits::DatabaseWaits;
 use snug::store::Store;
-use snug::waits::DatabaseWaits;
 
 const NEW_PASSWORD: &str = "another correct horse";
 

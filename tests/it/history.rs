@@ -4,9 +4,9 @@ use crate::support::{Database, Person, Server, until, waiting};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
-use snug::ids::ID_MAX;
 use snug::limits::{BODY_BYTES_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
-use snug::message::ChatType;
+use snug::model::ids::ID_MAX;
+use snug::model::message::ChatType;
 use snug::store::history_statement;
 
 const GENERAL: &str = "/chats/general/history";

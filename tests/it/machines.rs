@@ -4,7 +4,7 @@ use crate::support::{Database, Person, Program, Server, until};
 use crate::tidy::files;
 use reqwest::Method;
 use serde_json::{Value, json};
-use snug::error::FrameCode;
+use snug::model::error::FrameCode;
 use std::collections::BTreeSet;
 use strum::IntoEnumIterator;
 

@@ -5,7 +5,7 @@
 use crate::support::{directory, put_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use snug::error::Fatal;
+use snug::model::error::Fatal;
 use snug::postgres::{Options, Private};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -5,11 +5,11 @@ use crate::support::Server;
 use crate::support::protocol::{PROTOCOL, check, follow};
 use crate::tidy::files;
 use serde_json::{Value, json};
-use snug::error::FrameCode;
-use snug::ids::{ChatId, MessageId, Seq, UserId};
 use snug::live::close::Close;
-use snug::message::{ChatType, Message};
-use snug::wire::{
+use snug::model::error::FrameCode;
+use snug::model::ids::{ChatId, MessageId, Seq, UserId};
+use snug::model::message::{ChatType, Message};
+use snug::model::wire::{
     ChatJson, MembersEvent, MessageJson, MessageMembers, Micros, ServerFrame, StandingJson,
     UserJson,
 };

@@ -7,7 +7,7 @@ use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::json;
 use snug::http::public_url::Scheme;
-use snug::waits::{RequestWaits, Waits};
+use snug::model::waits::{RequestWaits, Waits};
 use std::time::Duration;
 
 const TRUSTING: &[(&str, &str)] = &[("SNUG_TRUSTED_PROXIES", "127.0.0.1")];

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sha2::{Sha256, Sha512};
 use snug::http::public_url::Scheme;
 use snug::limits::{HEADERS_MAX, SESSIONS_PER_USER_MAX};
+use snug::model::waits::DatabaseWaits;
 use snug::store::Store;
-use snug::waits::DatabaseWaits;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 async fn is_dead(person: &Person) -> bool {

@@ -4,7 +4,7 @@ use crate::support::{Person, Raw, Server, raise_file_limit, until};
 use snug::limits::{
     CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, PAGE_ROWS_MAX,
 };
-use snug::waits::{RequestWaits, Waits};
+use snug::model::waits::{RequestWaits, Waits};
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use crate::support::bare::{BINARY, Bare, CLOSE, CONTINUATION, PING, PONG, TEXT, frame, header};
 use crate::support::{Server, until};
 use snug::limits::{BODY_BYTES_MAX, MESSAGE_FRAGMENTS_MAX};
-use snug::waits::{SocketWaits, Waits};
+use snug::model::waits::{SocketWaits, Waits};
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]

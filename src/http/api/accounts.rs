@@ -1,13 +1,13 @@
 //! `/auth/…`: accounts and sessions.
 
 use crate::chat::{Credentials, Signup, Token};
-use crate::error::Result;
 use crate::http::Call;
 use crate::http::body::{self, Fields};
 use crate::http::cookies::Cookie;
 use crate::http::respond::{self, Answer};
-use crate::text::{Email, GivenPassword, Password, Username};
-use crate::wire::Micros;
+use crate::model::error::Result;
+use crate::model::text::{Email, GivenPassword, Password, Username};
+use crate::model::wire::Micros;
 use serde_json::json;
 
 pub async fn sign_up(call: &Call) -> Result<Answer> {

@@ -2,13 +2,13 @@
 
 use super::page;
 use crate::chat::Posted;
-use crate::error::{Because, Error, Fault, FrameCode, Refusal, Result};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::ids::{ChatId, ID_MAX, Seq};
-use crate::message::Draft;
-use crate::text::{ClientId, Content};
-use crate::wire::{ChatJson, MessageJson};
+use crate::model::error::{Because, Error, Fault, FrameCode, Refusal, Result};
+use crate::model::ids::{ChatId, ID_MAX, Seq};
+use crate::model::message::Draft;
+use crate::model::text::{ClientId, Content};
+use crate::model::wire::{ChatJson, MessageJson};
 
 pub async fn list(call: &Call) -> Result<Answer> {
     let (limit, after) = page(&call.query)?;

@@ -1,14 +1,14 @@
 //! `/chats/…/history`: pages of a chat's history.
 
 use crate::chat::{PageQuery, PageStart};
-use crate::error::{Error, Fault, Result};
 use crate::http::Call;
 use crate::http::body::{Fields, Query};
 use crate::http::respond::{self, Answer};
-use crate::ids::{ChatId, ID_MAX, Seq};
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
-use crate::message::ChatType;
-use crate::wire::{MEMBERS_BYTES, MessageJson};
+use crate::model::error::{Error, Fault, Result};
+use crate::model::ids::{ChatId, ID_MAX, Seq};
+use crate::model::message::ChatType;
+use crate::model::wire::{MEMBERS_BYTES, MessageJson};
 use hyper::StatusCode;
 
 pub async fn general(call: &Call) -> Result<Answer> {

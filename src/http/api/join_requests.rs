@@ -2,12 +2,12 @@
 
 use super::page;
 use crate::chat::{Join, MemberState};
-use crate::error::{Error, Fault, Result};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::ids::{ChatId, ID_MAX, UserId};
-use crate::text;
-use crate::wire::Micros;
+use crate::model::error::{Error, Fault, Result};
+use crate::model::ids::{ChatId, ID_MAX, UserId};
+use crate::model::text;
+use crate::model::wire::Micros;
 use hyper::StatusCode;
 use serde_json::json;
 

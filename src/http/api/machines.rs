@@ -1,10 +1,10 @@
 //! For machines: health, readiness, metrics, the description of the API.
 
-use crate::error::{Because, Error, Refusal, Result, Unavailable};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::limits::RETRY_SOON;
 use crate::metrics::Gauges;
+use crate::model::error::{Because, Error, Refusal, Result, Unavailable};
 use hyper::StatusCode;
 
 /// 200 for as long as the process runs.

@@ -10,9 +10,9 @@ pub mod rooms;
 pub mod users;
 
 use super::body::Query;
-use crate::error::Result;
-use crate::ids::ID_MAX;
 use crate::limits::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX};
+use crate::model::error::Result;
+use crate::model::ids::ID_MAX;
 
 /// `limit` and `after` of a list.
 fn page(query: &Query) -> Result<(i64, Option<i64>)> {

@@ -1,10 +1,10 @@
 //! `/chats/private`: opening a private chat.
 
 use crate::chat::PrivateChat;
-use crate::error::Result;
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::ids::{ID_MAX, UserId};
+use crate::model::error::Result;
+use crate::model::ids::{ID_MAX, UserId};
 use serde_json::json;
 
 pub async fn create(call: &Call) -> Result<Answer> {

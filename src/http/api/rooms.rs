@@ -1,12 +1,12 @@
 //! `/chats/room`: rooms, their members, their invite links.
 
 use super::page;
-use crate::error::Result;
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
-use crate::ids::{ChatId, UserId};
-use crate::text::{RoomDescription, RoomName};
-use crate::wire::Micros;
+use crate::model::error::Result;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::text::{RoomDescription, RoomName};
+use crate::model::wire::Micros;
 use serde_json::json;
 
 pub async fn create(call: &Call) -> Result<Answer> {

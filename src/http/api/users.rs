@@ -1,11 +1,11 @@
 //! `/users`: finding people.
 
-use crate::error::{Error, Fault, Result};
 use crate::http::Call;
 use crate::http::respond::{self, Answer};
 use crate::limits::{SEARCH_ROWS_DEFAULT, SEARCH_ROWS_MAX};
-use crate::text::SearchWord;
-use crate::wire::UserJson;
+use crate::model::error::{Error, Fault, Result};
+use crate::model::text::SearchWord;
+use crate::model::wire::UserJson;
 use serde_json::json;
 
 pub async fn search(call: &Call) -> Result<Answer> {

@@ -2,16 +2,16 @@
 
 use super::refusal;
 use crate::chat::{HistoryPage, PageQuery, PageStart};
-use crate::error::{Because, Error, Refusal, Result};
 use crate::http::Call;
 use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::{Form, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, ChatLine, Composer, HistoryView};
-use crate::ids::{ChatId, Seq};
 use crate::limits::{PAGE_ROWS_DEFAULT, UNREAD_CONTEXT_ROWS};
-use crate::message::{ChatType, Draft, Standing, Viewer};
-use crate::text::{ClientId, Content};
+use crate::model::error::{Because, Error, Refusal, Result};
+use crate::model::ids::{ChatId, Seq};
+use crate::model::message::{ChatType, Draft, Standing, Viewer};
+use crate::model::text::{ClientId, Content};
 use hyper::StatusCode;
 
 /// Which chat a page shows.

@@ -2,15 +2,15 @@
 
 use super::refusal;
 use crate::chat::{Join, PrivateChat};
-use crate::error::{Refusal, Result};
 use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, JoinForm, PeopleSearch, Person, RoomForm};
-use crate::ids::UserId;
 use crate::limits::PEOPLE_SHOWN;
-use crate::message::ChatType;
-use crate::text::{self, RoomDescription, RoomName, SearchWord};
+use crate::model::error::{Refusal, Result};
+use crate::model::ids::UserId;
+use crate::model::message::ChatType;
+use crate::model::text::{self, RoomDescription, RoomName, SearchWord};
 use hyper::StatusCode;
 
 /// What is filled into the page's forms.
@@ -127,7 +127,7 @@ pub async fn join(call: &Call, form: Form) -> Result<Answer> {
         Ok(Join::Member) => Ok(respond::see_other(&views::href(ChatType::Room, room_id))),
         Err(error) => {
             let refusal = match error {
-                crate::error::Error::Refused(refusal) => *refusal,
+                crate::model::error::Error::Refused(refusal) => *refusal,
                 other => return Err(other),
             };
             if refusal.code == "denied" {

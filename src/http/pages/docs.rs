@@ -6,7 +6,7 @@
 //! the frames agree with what is described is checked by tests, not by this page.
 
 use crate::http::bounds;
-use crate::ids::ID_MAX;
+use crate::model::ids::ID_MAX;
 use serde::Serialize;
 use serde_json::Value;
 

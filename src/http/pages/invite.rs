@@ -3,13 +3,13 @@
 use super::refusal;
 use super::signup_login::at_the_door;
 use crate::chat::MemberState;
-use crate::error::{Error, Result};
 use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, InviteStanding, Person, door};
-use crate::ids::ChatId;
-use crate::text;
+use crate::model::error::{Error, Result};
+use crate::model::ids::ChatId;
+use crate::model::text;
 use hyper::StatusCode;
 
 /// A wrong code looks like an unknown room.

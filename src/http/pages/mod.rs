@@ -19,9 +19,9 @@ use super::assets;
 use super::cookies::Cookie;
 use super::form::{Form, TokenHolder};
 use super::respond::{self, Answer};
-use crate::error::{Error, Refusal, Result};
 use crate::http::route::{Access, Route};
 use crate::http::views::Page;
+use crate::model::error::{Error, Refusal, Result};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 

@@ -2,7 +2,6 @@
 //! looks like to them.
 
 use super::shell;
-use crate::error::{Because, Error, Result};
 use crate::http::App;
 use crate::http::assets;
 use crate::http::cookies::Cookie;
@@ -13,6 +12,7 @@ use crate::http::route::Route;
 use crate::http::server::RequestBody;
 use crate::http::views::{ENDED, FailurePage, Page, Theme, door};
 use crate::limits::COMPRESSED_BYTES_MIN;
+use crate::model::error::{Because, Error, Result};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;

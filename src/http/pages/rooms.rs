@@ -2,14 +2,14 @@
 
 use super::next;
 use crate::chat::MemberState;
-use crate::error::Result;
 use crate::http::Call;
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, PanelMember, Person, RoomPanel};
-use crate::ids::{ChatId, UserId};
 use crate::limits::{DENIED_SHOWN, MEMBERS_SHOWN};
-use crate::message::{ChatType, Viewer};
+use crate::model::error::Result;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::{ChatType, Viewer};
 use serde_json::json;
 
 /// The panel as this member of the room sees it.

@@ -2,13 +2,13 @@
 
 use super::refusal;
 use super::shell::THEME_SCHEME;
-use crate::error::Result;
 use crate::http::Call;
 use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
 use crate::http::views::{self, Theme};
-use crate::text::{GivenPassword, Password};
+use crate::model::error::Result;
+use crate::model::text::{GivenPassword, Password};
 use hyper::StatusCode;
 
 /// The outcome of a change of password.

@@ -1,6 +1,5 @@
 //! What surrounds every page of a signed-in user, and what every page begins with.
 
-use crate::error::{Error, Result};
 use crate::http::cookies::Cookie;
 use crate::http::form::TokenHolder;
 use crate::http::public_url::Scheme;
@@ -8,10 +7,11 @@ use crate::http::views::{
     AskedRoomView, Base, ChatLine, JoinRequestView, LastLine, Person, Shell, Theme, tell_apart,
 };
 use crate::http::{App, Call};
-use crate::ids::ChatId;
 use crate::limits::{CHATS_SHOWN, LAST_LINE_CHARS_READ};
-use crate::message::{ChatType, Standing, Viewer};
-use crate::wire::ChatJson;
+use crate::model::error::{Error, Result};
+use crate::model::ids::ChatId;
+use crate::model::message::{ChatType, Standing, Viewer};
+use crate::model::wire::ChatJson;
 use hyper::header::HeaderMap;
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ impl Call {
 }
 
 fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
-    let crate::wire::StandingJson { chat_id, chat_type, last_seq, read_seq } = chat.standing;
+    let crate::model::wire::StandingJson { chat_id, chat_type, last_seq, read_seq } = chat.standing;
     let last = chat.last_message.map(|message| {
         let message = message.0;
         let own = message.sender_id == viewer.user_id;

@@ -5,16 +5,16 @@
 
 use super::{next, refusal, shell};
 use crate::chat::{self, Credentials, Token};
-use crate::error::Result;
 use crate::http::Call;
 use crate::http::cookies::Cookie;
 use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
 use crate::http::views::{ENDED, LoginPage, SignupFaults, SignupPage, WELCOME, door, href};
-use crate::ids::{ChatId, UserId};
-use crate::message::ChatType;
-use crate::text::{Email, GivenPassword, Password, Username};
+use crate::model::error::Result;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::ChatType;
+use crate::model::text::{Email, GivenPassword, Password, Username};
 use hyper::StatusCode;
 
 /// Too long to guess; all that we create have this length.

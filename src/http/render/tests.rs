@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::http::views::*;
-use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::message::{self, ChatType, SessionId, Standing, Viewer};
+use crate::model::ids::{ChatId, MessageId, Seq, UserId};
+use crate::model::message::{self, ChatType, SessionId, Standing, Viewer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;

@@ -12,7 +12,7 @@ use crate::limits::{
     HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, HTTP_WAITING_MAX,
     HTTP_WAITING_PER_ADDRESS_MAX, MAKE_ROOM_PAUSE,
 };
-use crate::subnet::Subnet;
+use crate::model::subnet::Subnet;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::net::IpAddr;

@@ -2,7 +2,7 @@
 //! waited for, the connection is among the quiet ones and may be asked to make room.
 
 use super::quiet::{Quiet, QuietMark};
-use crate::subnet::Subnet;
+use crate::model::subnet::Subnet;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;

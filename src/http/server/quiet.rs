@@ -2,7 +2,7 @@
 //! places are missing, they are asked to make some. Each has an entry here until its mark is dropped.
 
 use crate::limits::{HTTP_QUIET_MIN, MAKE_ROOM_MAX};
-use crate::subnet::Subnet;
+use crate::model::subnet::Subnet;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,10 +1,10 @@
 //! Chats as pages show them: a line in the list, and a room's panel.
 
 use super::people::{Avatar, Person};
-use crate::ids::{ChatId, UserId};
 use crate::limits::{LAST_LINE_CHARS_MAX, LAST_LINE_CHARS_READ};
-use crate::message::{ChatType, Standing};
-use crate::text;
+use crate::model::ids::{ChatId, UserId};
+use crate::model::message::{ChatType, Standing};
+use crate::model::text;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -5,9 +5,9 @@
 
 use super::people::Person;
 use super::spans::{Span, mentions, spans};
-use crate::ids::Seq;
 use crate::limits::MESSAGE_LINES_SHOWN;
-use crate::message;
+use crate::model::ids::Seq;
+use crate::model::message;
 use jiff::SignedDuration;
 use serde::Serialize;
 

@@ -1,9 +1,9 @@
 //! A connection over a real pair of sockets: what it holds when idle, and at most.
 
 use super::*;
-use crate::ids::UserId;
 use crate::limits::OUTBOX_BYTES_MAX;
-use crate::message::SessionId;
+use crate::model::ids::UserId;
+use crate::model::message::SessionId;
 use crate::registry::{SeatLimits, Seats};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 

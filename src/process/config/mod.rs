@@ -15,14 +15,14 @@ pub use service::SERVICE_SETTINGS;
 pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 
-use crate::error::Fatal;
 use crate::http::public_url::PublicUrl;
 use crate::limits::{
     CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
     CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT, FILES_RESERVED, SESSION_LIFETIME_DEFAULT,
     TOKEN_LIFETIME_DEFAULT,
 };
-use crate::waits::Waits;
+use crate::model::error::Fatal;
+use crate::model::waits::Waits;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -4,8 +4,8 @@
 //! the only part of the settings with an effect: it creates `<data_dir>/jwt_secret` if no key is given.
 
 use super::Config;
-use crate::error::Fatal;
 use crate::limits::{JWT_SECRET_BYTES_MIN, METRICS_TOKEN_BYTES_MIN, SECRET_DISTINCT_BYTES_MIN};
+use crate::model::error::Fatal;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::collections::HashSet;

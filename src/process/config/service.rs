@@ -5,7 +5,7 @@
 
 use super::written::Written;
 use super::{Config, SETTINGS};
-use crate::error::Fatal;
+use crate::model::error::Fatal;
 use std::io;
 use std::path::Path;
 

@@ -4,8 +4,8 @@
 //! tested without a process around it. `main` takes the real one with `Written::here`.
 
 use super::Source;
-use crate::error::Fatal;
 use crate::limits::SECRET_FILE_BYTES_MAX;
+use crate::model::error::Fatal;
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeMap;
 use std::fs::File;

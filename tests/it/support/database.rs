@@ -1,9 +1,9 @@
 //! The PostgreSQL of the tests: our own, started once, stopped when the test process is gone, however
 //! that ends. Each test has its own database, copied from one whose schema is up to date.
 
+use snug::model::waits::DatabaseWaits;
 use snug::postgres::{Options, Private};
 use snug::store::Store;
-use snug::waits::DatabaseWaits;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

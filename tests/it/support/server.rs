@@ -1,11 +1,11 @@
 //! A running snug: the real `run` on its own port.
 
 use super::{Database, Person, until};
-use snug::error::Fatal;
 use snug::http::cookies::{Cookie, Cookies};
 use snug::http::public_url::Scheme;
+use snug::model::error::Fatal;
+use snug::model::waits::Waits;
 use snug::process::config::{Config, Written};
-use snug::waits::Waits;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;

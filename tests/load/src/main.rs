@@ -21,7 +21,7 @@ mod idle;
 mod ingest;
 /// The bounds of the server, from its own source.
 #[allow(dead_code)]
-#[path = "../../../src/limits.rs"]
+#[path = "../../../src/limits/mod.rs"]
 mod limits;
 mod offsets;
 mod pace;

@@ -8,12 +8,12 @@ mod invites;
 
 pub use invites::{beginning_code, invite, invite_code, invite_path};
 
-use crate::error::FrameCode;
 use crate::limits::{
     CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, NFC_CHARS_MAX, PASSWORD_CHARS_MAX,
     PASSWORD_CHARS_MIN, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX, SEARCH_CHARS_MAX,
     USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
+use crate::model::error::FrameCode;
 use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Every limit of the program, with its reason, in one place.
 
-/// By its path, because the load client includes this file, too.
-#[path = "limits/fits.rs"]
 mod fits;
 
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Invite links: how they are written, and how they are found in what somebody pasted.
 
-use crate::ids::ChatId;
+use crate::model::ids::ChatId;
 
 /// The code of an invite link to this room.
 pub fn invite_code(pasted: &str, room_id: ChatId) -> Option<String> {

@@ -2,8 +2,8 @@
 //!
 //! Plain values without behaviour. The rules for their text are in `text`, their JSON is in `wire`.
 
-use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::text::{ClientId, Content};
+use crate::model::ids::{ChatId, MessageId, Seq, UserId};
+use crate::model::text::{ClientId, Content};
 use jiff::Timestamp;
 use std::sync::Arc;
 

@@ -3,9 +3,9 @@
 //! Pure: encodes values as bytes. Shapes and names follow the protocol. A frame is encoded once, header
 //! included, however many readers it has.
 
-use crate::error::{Fault, FrameCode, FrameRefusal};
-use crate::ids::{ChatId, MessageId, Seq, UserId};
-use crate::message::{ChatType, Message, Standing};
+use crate::model::error::{Fault, FrameCode, FrameRefusal};
+use crate::model::ids::{ChatId, MessageId, Seq, UserId};
+use crate::model::message::{ChatType, Message, Standing};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeStruct, Serializer};

@@ -1,0 +1,9 @@
+//! The nouns and their shapes, without effects: nothing here waits, locks, or asks for the time or for chance.
+
+pub mod error;
+pub mod ids;
+pub mod message;
+pub mod subnet;
+pub mod text;
+pub mod waits;
+pub mod wire;
