@@ -53,6 +53,10 @@ const _: () = assert!(
     "BACKLOG_BYTES_MAX is in the way of PAGE_ROWS_MAX: a page must fit beside what one subnet holds"
 );
 const _: () = assert!(
+    BACKLOG_BYTES_MAX <= 40 * 1024 * 1024,
+    "BACKLOG_BYTES_MAX is in the way of CONTENT_CHARS_MAX: answers that wait for their readers may take at most 40 MiB"
+);
+const _: () = assert!(
     PAGE_ROWS_MAX as usize <= PAGES_ROWS_PER_USER_MAX,
     "PAGES_ROWS_PER_USER_MAX is in the way of PAGE_ROWS_MAX: the longest page would wait for ever"
 );

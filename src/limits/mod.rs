@@ -119,9 +119,9 @@ const _: () = assert!(
     2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
         && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
 );
-/// Bytes of answers and of pages of replays that wait for their readers: three of the longest pages for a
+/// Bytes of answers and of pages of replays that wait for their readers: ten of the longest pages, three for a
 /// user who is alone, and half of it for a subnet.
-pub const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const BACKLOG_BYTES_MAX: usize = 10 * PAGE_ROWS_MAX as usize * CONTENT_BYTES_MAX;
 /// What is smaller is never refused and not counted: about as much as an idle connection costs anyway, and
 /// usually the kernel takes all of it at once.
 pub const BACKLOG_UNCOUNTED_BYTES_MAX: usize = 32 * 1024;
