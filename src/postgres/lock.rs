@@ -2,7 +2,7 @@
 //!
 //! `snug serve` holds it for as long as it runs, a command while it uses a PostgreSQL that no server
 //! is supervising. The kernel releases it when its holder ends, however that happens. The text in the
-//! file (role and process id) only tells others how to behave and what to print. Children do not
+//! file (purpose and process id) only tells others how to behave and what to print. Children do not
 //! inherit the lock.
 
 use super::directory::{Directory, refuse};
@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum Purpose {
     Serve,
     Command,
 }
@@ -30,14 +30,14 @@ pub(super) struct Lock {
 /// Who holds it; unknown just after it was taken, or when seen from another container.
 #[derive(Debug)]
 pub(super) struct LockHolder {
-    known: Option<(Role, i32)>,
+    known: Option<(Purpose, i32)>,
 }
 
 impl Lock {
     /// Takes the lock without waiting, or says who holds it.
     pub(super) fn take(
         directory: &Directory,
-        role: Role,
+        purpose: Purpose,
     ) -> Result<Result<Self, LockHolder>, Fatal> {
         let path = directory.file("lock");
         let mut file = OpenOptions::new()
@@ -52,7 +52,7 @@ impl Lock {
             Ok(()) => {
                 // The lock itself is in the kernel; on a full disk only the holder's name is missing.
                 let _ = file.set_len(0);
-                let _ = writeln!(file, "{} {}", role.word(), std::process::id());
+                let _ = writeln!(file, "{} {}", purpose.word(), std::process::id());
                 Ok(Ok(Self { file }))
             }
             Err(TryLockError::WouldBlock) => Ok(Err(LockHolder::read(&mut file))),
@@ -70,8 +70,8 @@ impl Drop for Lock {
 }
 
 impl LockHolder {
-    pub(super) fn role(&self) -> Option<Role> {
-        self.known.map(|(role, _)| role)
+    pub(super) fn purpose(&self) -> Option<Purpose> {
+        self.known.map(|(purpose, _)| purpose)
     }
 
     fn read(file: &mut File) -> Self {
@@ -79,10 +79,12 @@ impl LockHolder {
         // A file that cannot be read counts as empty.
         let _ = file.take(64).read_to_string(&mut text);
         let known = text.trim_end().split_once(' ').and_then(|(word, pid)| {
-            let role = [Role::Serve, Role::Command].into_iter().find(|role| role.word() == word)?;
+            let purpose = [Purpose::Serve, Purpose::Command]
+                .into_iter()
+                .find(|purpose| purpose.word() == word)?;
             let pid = pid.parse().ok().filter(|pid| *pid > 0)?;
             let alive = !matches!(kill(Pid::from_raw(pid), None), Err(Errno::ESRCH));
-            alive.then_some((role, pid))
+            alive.then_some((purpose, pid))
         });
         Self { known }
     }
@@ -97,7 +99,7 @@ impl fmt::Display for LockHolder {
     }
 }
 
-impl Role {
+impl Purpose {
     fn word(self) -> &'static str {
         match self {
             Self::Serve => "serve",

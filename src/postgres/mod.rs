@@ -19,7 +19,7 @@ mod supervise;
 use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
 use crate::model::error::Fatal;
 use directory::{Directory, Socket};
-use lock::{Lock, Role};
+use lock::{Lock, Purpose};
 use postmaster::Postmaster;
 use ready::AskOutcome;
 use std::path::PathBuf;
@@ -81,7 +81,7 @@ impl Private {
         let directory = Arc::new(Directory::prepare(&options.data_dir)?);
         let begun = Instant::now();
         loop {
-            let holder = match Lock::take(&directory, Role::Command)? {
+            let holder = match Lock::take(&directory, Purpose::Command)? {
                 Ok(lock) => {
                     let programs = cluster::ensure(&directory, options.bindir.as_deref()).await?;
                     let postmaster = supervise::start(&directory, &programs).await?;
@@ -90,7 +90,7 @@ impl Private {
                 }
                 Err(holder) => holder,
             };
-            let served = holder.role() == Some(Role::Serve);
+            let served = holder.purpose() == Some(Purpose::Serve);
             if served
                 && let Ok(socket) = Socket::find(&directory.cluster())
                 && let AskOutcome::Ready = ready::ask(&ready::connection(&socket)).await
@@ -146,11 +146,11 @@ impl Private {
 async fn lock_to_serve(directory: &Directory) -> Result<Lock, Fatal> {
     let begun = Instant::now();
     loop {
-        let holder = match Lock::take(directory, Role::Serve)? {
+        let holder = match Lock::take(directory, Purpose::Serve)? {
             Ok(lock) => return Ok(lock),
             Err(holder) => holder,
         };
-        if holder.role() == Some(Role::Serve) || begun.elapsed() > PG_LOCK_TIMEOUT {
+        if holder.purpose() == Some(Purpose::Serve) || begun.elapsed() > PG_LOCK_TIMEOUT {
             return Err(Fatal::new(format!(
                 "another snug ({holder}) is using the data directory {}: stop it first, or set \
                  SNUG_DATA_DIR to a separate directory for this one",
