@@ -42,9 +42,10 @@
 //! - `post`, `lane` (commit, then publish), `batch` (what drafts become), `aside` (drafts of held
 //!   chats)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
-//! - `rooms`, `private`, `accounts` (signing up, in and out), `sessions` (which of them live: a
-//!   cache), `tokens`, `passwords`, `turns` (whose it is to hash one), `limiter` (how often
-//!   something may be done), `acts` (what a form did, when it is sent twice)
+//! - `rooms`, `private`, `accounts` (signing up, in and out), `owners` (roles, and the first
+//!   owner), `sessions` (which of them live: a cache), `tokens`, `passwords`, `turns` (whose it is
+//!   to hash one), `limiter` (how often something may be done), `acts` (what a form did, when it is
+//!   sent twice)
 //!
 //! **The ground**, with effects:
 //!

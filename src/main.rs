@@ -9,7 +9,7 @@ use snug::limits::{
 use snug::model::error::Fatal;
 use snug::process::cli::{Command, Parsed};
 use snug::process::config::{Config, SERVICE_SETTINGS, Written};
-use snug::process::{cli, commands, log, memory, systemd};
+use snug::process::{cli, commands, log, memory, prompt, systemd};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -91,13 +91,13 @@ fn start() -> Result<(), Fatal> {
             within(LAST_WORDS_TIMEOUT, move || drop(logging));
             served
         }
-        // Asked for before the database is started, which would have to wait for the answer.
-        Command::UserAdd { name, email } => {
-            let password = snug::process::prompt::password()?;
-            say(&config, async |config| commands::add_user(config, name, email, password).await)
+        Command::User(user) => {
+            // Before the database is started, which would have to wait for the answer.
+            let password = user.wants_password().then(prompt::password).transpose()?;
+            say(&config, async |config| commands::user(config, user, password).await)
         }
+        Command::SetupLink => say(&config, commands::setup_link),
         Command::Migrate => say(&config, commands::migrate),
-        Command::UserList => say(&config, commands::list_users),
         Command::Token { user, lifetime } => {
             say(&config, async |config| commands::token(config, user, lifetime).await)
         }

@@ -6,7 +6,7 @@ use super::{Authenticated, Rules, change_patiently};
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::model::error::{Error, Fault, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::{SessionId, Viewer};
+use crate::model::message::{Role, SessionId, Viewer};
 use crate::model::subnet::Subnet;
 use crate::model::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use crate::os::random;
@@ -71,20 +71,25 @@ impl Rules {
         let Signup { username, password, email } = signup;
         let password_hash = self.hasher.hash(from, password.clone()).await?;
         let password_hash = password_hash.as_str();
-        let user = NewUser { username: &username, email: &email, password_hash, act };
+        let role = Role::Member;
+        let user = NewUser { username: &username, email: &email, password_hash, role, act };
         match self.store.insert_user(user).await? {
             Some(user_id) => Ok(user_id),
-            None => {
-                self.refuse_taken(&Signup { username, password, email }).await?;
-                Err(Error::broken(
-                    "a new account",
-                    "refused as taken, but neither name nor address is",
-                ))
+            None => Err(self.taken(&Signup { username, password, email }).await),
+        }
+    }
+
+    /// Why an account was not made.
+    pub(super) async fn taken(&self, signup: &Signup) -> Error {
+        match self.refuse_taken(signup).await {
+            Err(error) => error,
+            Ok(()) => {
+                Error::broken("a new account", "refused as taken, but neither name nor address is")
             }
         }
     }
 
-    async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
+    pub(super) async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
         let name = Folded::name(&signup.username);
         let email = Folded::email(&signup.email);
         match self.store.is_taken(name.as_ref(), email.as_ref()).await? {

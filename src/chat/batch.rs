@@ -151,12 +151,16 @@ mod tests {
     use super::*;
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::model::ids::{MessageId, Seq};
-    use crate::model::message::{ChatType, SessionId, Viewer};
+    use crate::model::message::{ChatType, Role, SessionId, Viewer};
     use crate::model::text::Content;
 
     fn entry(content: &str, client_id: Option<&str>) -> QueuedDraft {
-        let sender =
-            Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) };
+        let sender = Viewer {
+            user_id: UserId(1),
+            username: "ada".into(),
+            role: Role::Member,
+            session: SessionId([0; 16]),
+        };
         QueuedDraft {
             draft: Draft {
                 chat_id: ChatId(1),

@@ -436,7 +436,7 @@ mod tests {
     use super::*;
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::model::ids::UserId;
-    use crate::model::message::{SessionId, Viewer};
+    use crate::model::message::{Role, SessionId, Viewer};
     use crate::model::text::Content;
     use crate::model::waits::DatabaseWaits;
     use crate::registry::ConnectionId;
@@ -448,7 +448,12 @@ mod tests {
         let metrics = Arc::new(Metrics::new().expect("nothing is counted twice"));
         let lane = Lane::begin(store, Registry::new(Vec::new()), Arc::default(), metrics);
         let user_id = UserId(1);
-        let sender = Viewer { user_id, username: "ada".into(), session: SessionId([0; 16]) };
+        let sender = Viewer {
+            user_id,
+            username: "ada".into(),
+            role: Role::Member,
+            session: SessionId([0; 16]),
+        };
         let longest = Draft {
             chat_id: ChatId(1),
             sender: Arc::new(sender),

@@ -125,7 +125,7 @@ impl Rules {
     async fn find_viewer(&self, session: SessionId) -> Result<Arc<Viewer>> {
         let read_at = Instant::now();
         let found = self.store.find_session(session).await?.ok_or_else(Error::unauthenticated)?;
-        let (user_id, username) = (found.user_id, found.username.into());
-        self.sessions.put(Viewer { user_id, username, session }, read_at)
+        let (user_id, username, role) = (found.user_id, found.username.into(), found.role);
+        self.sessions.put(Viewer { user_id, username, role, session }, read_at)
     }
 }

@@ -4,6 +4,7 @@
 
 use super::host::Host;
 use std::fmt;
+use std::net::SocketAddr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -31,6 +32,14 @@ impl Scheme {
 impl PublicUrl {
     pub fn host(&self) -> Host {
         Host::of(&self.authority)
+    }
+}
+
+/// Where the pages are on the machine itself, for a server that listens there.
+pub fn home(listen: SocketAddr) -> String {
+    match listen.ip().is_unspecified() {
+        true => format!("http://localhost:{}", listen.port()),
+        false => format!("http://{listen}"),
     }
 }
 

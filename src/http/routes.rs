@@ -25,6 +25,7 @@ routes! {
     POST   /auth/renew,                             User,   Empty,        api::accounts::renew(call);
     POST   /auth/password,                          User,   Json,         api::accounts::change_password(call);
     GET    /auth/me,                                User,   Empty,        api::accounts::me(call);
+    POST   /setup,                                  Anyone, Json,         api::accounts::set_up(call);
     GET    /users,                                  User,   Empty,        api::users::search(call);
     GET    /chats,                                  User,   Empty,        api::chats::list(call);
     GET    /chats/general/history,                  User,   OptionalJson, api::history::general(call);
@@ -67,6 +68,8 @@ routes! {
     GET  /login,                       OptionalUser, Door,     pages::signup_login::show_login(call);
     POST /login,                       OptionalUser, Form,     pages::signup_login::log_in(call, form);
     POST /logout,                      User,         Form,     pages::signup_login::log_out(call, form);
+    GET  /setup,                       OptionalUser, Door,     pages::setup::show(call);
+    POST /setup/account,               OptionalUser, Form,     pages::setup::make_owner(call, form);
     GET  /,                            User,         Page,     pages::dashboard::show(call);
     POST /people,                      User,         Form,     pages::dashboard::open_private(call, form);
     POST /rooms,                       User,         Form,     pages::dashboard::create_room(call, form);

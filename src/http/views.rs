@@ -103,6 +103,21 @@ impl Page for SignupPage {
     const TEMPLATE: &'static str = "signup.html";
 }
 
+/// `GET /setup`, and an owner's account that was refused.
+#[derive(Debug, Serialize)]
+pub struct SetupPage {
+    pub base: Base,
+    /// What the link contained.
+    pub setup_token: String,
+    pub username: String,
+    pub email: String,
+    pub faults: SignupFaults,
+}
+
+impl Page for SetupPage {
+    const TEMPLATE: &'static str = "setup.html";
+}
+
 /// The part of the query that says that a session has ended.
 pub const ENDED: &str = "ended";
 

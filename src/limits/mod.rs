@@ -265,6 +265,8 @@ pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.
 pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
+/// How long the link works by which the first owner comes: a day's time to follow it.
+pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often ended sessions are deleted.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
 /// Sessions deleted by one statement, which locks them for some milliseconds. Repeated until none is

@@ -35,11 +35,40 @@ impl ChatType {
     }
 }
 
+/// What a user may do for the whole server; each may do what those before may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Member,
+    Moderator,
+    Owner,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Moderator => "moderator",
+            Self::Owner => "owner",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Member, Self::Moderator, Self::Owner].into_iter().find(|role| role.name() == name)
+    }
+
+    pub fn moderates(self) -> bool {
+        self >= Self::Moderator
+    }
+}
+
 /// The signed-in user on whose behalf a call runs, and the session with which they signed in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Viewer {
     pub user_id: UserId,
     pub username: Arc<str>,
+    /// At most a second old in a request; on a socket, what it was when that was opened.
+    pub role: Role,
     pub session: SessionId,
 }
 

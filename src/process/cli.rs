@@ -4,9 +4,13 @@
 //! flag and its environment variable are refused in the same words. Nothing here reads the
 //! environment.
 
+mod accounts;
+
+pub use accounts::UserCommand;
+
 use crate::limits::{
     CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
-    SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+    SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
 };
 use crate::model::error::Fatal;
 use crate::process::config;
@@ -23,12 +27,9 @@ pub enum Command {
     Config,
     /// Brings the schema up to date, as `Serve` does before it serves.
     Migrate,
-    /// The password comes from `prompt`.
-    UserAdd {
-        name: String,
-        email: String,
-    },
-    UserList,
+    /// Prints the link by which the first owner comes.
+    SetupLink,
+    User(UserCommand),
     /// A token for programs and load tests. Without a lifetime, it lasts as long as the settings say.
     Token {
         user: String,
@@ -74,13 +75,8 @@ fn command(matches: &ArgMatches) -> Command {
         None | Some(("serve", _)) => Command::Serve,
         Some(("config", _)) => Command::Config,
         Some(("migrate", _)) => Command::Migrate,
-        Some(("user", user)) => match user.subcommand() {
-            Some(("add", add)) => {
-                Command::UserAdd { name: positional(add, "NAME"), email: positional(add, "EMAIL") }
-            }
-            Some(("list", _)) => Command::UserList,
-            other => unreachable!("clap accepts no other subcommand of user: {other:?}"),
-        },
+        Some(("setup-link", _)) => Command::SetupLink,
+        Some(("user", user)) => Command::User(UserCommand::parsed(user)),
         Some(("token", token)) => Command::Token {
             user: positional(token, "USER"),
             lifetime: token.get_one("lifetime").copied(),
@@ -156,6 +152,7 @@ Examples:
   snug --listen 0.0.0.0:8000             the same, for the whole network
   snug config                            the settings in force, and where they come from
   snug user add ada ada@example.org      an account; asks for its password
+  snug user role ada owner               the first owner of a server that has accounts
   snug token ada --lifetime 1d           a token for a program";
 
 fn command_line() -> clap::Command {
@@ -180,29 +177,16 @@ fn command_line() -> clap::Command {
         .subcommand(
             clap::Command::new("migrate").about("Bring the database's schema up to date and end"),
         )
-        .subcommand(user())
+        .subcommand(
+            clap::Command::new("setup-link")
+                .about("Print a link at which the first owner makes their account"),
+        )
+        .subcommand(accounts::user())
         .subcommand(token())
         .subcommand(clap::Command::new("version").about("Print the version"));
     // Building hands the flags down to the commands; only then can their own help leave them out.
     line.build();
     without_settings(line)
-}
-
-fn user() -> clap::Command {
-    let add = clap::Command::new("add")
-        .about("Create an account; asks for the password, or reads it from standard input")
-        .arg(
-            Arg::new("NAME")
-                .required(true)
-                .help(format!("{USERNAME_CHARS_MIN} to {USERNAME_CHARS_MAX} of A-Z a-z 0-9 _ . -")),
-        )
-        .arg(Arg::new("EMAIL").required(true).help("Their e-mail address"));
-    clap::Command::new("user")
-        .about("Create and list accounts")
-        .subcommand_required(true)
-        .subcommand_help_heading("Commands")
-        .subcommand(add)
-        .subcommand(clap::Command::new("list").about("Print all accounts, one per line"))
 }
 
 fn token() -> clap::Command {
@@ -275,6 +259,7 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::message::Role;
     use crate::process::config::SETTINGS;
 
     fn parsed(line: &str) -> Result<Parsed, Fatal> {
@@ -304,10 +289,14 @@ mod tests {
 
     #[test]
     fn accounts_and_tokens_have_commands() {
-        let add = Command::UserAdd { name: "ada".into(), email: "ada@example.org".into() };
-        assert_eq!(run("snug user add ada ada@example.org").0, add);
+        let add = UserCommand::Add { name: "ada".into(), email: "ada@example.org".into() };
+        assert_eq!(run("snug user add ada ada@example.org").0, Command::User(add));
         let (list, flags) = run("snug user list --data-dir /var/lib/snug");
-        assert_eq!((list, flags["SNUG_DATA_DIR"].as_str()), (Command::UserList, "/var/lib/snug"));
+        let user_list = Command::User(UserCommand::List);
+        assert_eq!((list, flags["SNUG_DATA_DIR"].as_str()), (user_list, "/var/lib/snug"));
+        let role = UserCommand::Role { name: "ada".into(), role: Role::Owner };
+        assert_eq!(run("snug user role ada owner").0, Command::User(role));
+        assert_eq!(run("snug setup-link").0, Command::SetupLink);
         let token = |lifetime| Command::Token { user: "ada".into(), lifetime };
         assert_eq!(run("snug token ada").0, token(None));
         let day = Some(Duration::from_secs(86_400));
@@ -361,6 +350,8 @@ mod tests {
             ("snug user", "requires a subcommand"),
             ("snug user add ada", "<EMAIL>"),
             ("snug user remove ada", "'remove'"),
+            ("snug user role ada", "<ROLE>"),
+            ("snug user role ada king", "'king'"),
             ("snug token", "<USER>"),
             ("snug token ada --lifetime week", "write it like 7d"),
             ("snug --listen", "'--listen <ADDRESS:PORT>'"),

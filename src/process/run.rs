@@ -11,20 +11,23 @@ use crate::http::form::FormKey;
 use crate::http::host::Host;
 use crate::http::notices::Notices;
 use crate::http::pages::docs::{self, Docs};
+use crate::http::public_url;
 use crate::http::render::Renderer;
 use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
-    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, STOP_PATIENCE,
-    STOP_POSTGRES_BY, TRIM_PAUSE,
+    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MIGRATE_PAUSES, PURGE_PAUSE, SESSION_CHECK_PAUSE,
+    STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
+use crate::os::backoff::Backoff;
 use crate::process::config::Config;
 use crate::process::database::{self, Database, Opener};
 use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};
 use crate::store::Store;
+use std::io::{self, IsTerminal, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -117,6 +120,7 @@ async fn serve(
         requests: AtomicU64::new(0),
     });
     let chores = [
+        tokio::spawn(offer_setup(Arc::clone(&app))),
         tokio::spawn(purge(store.clone())),
         tokio::spawn(store.clone().watch_disk()),
         tokio::spawn(check_sessions(Arc::clone(&app))),
@@ -164,13 +168,7 @@ fn machine() -> Vec<Host> {
 
 /// An address at which the pages are, on the machine itself.
 fn home(listener: &TcpListener) -> String {
-    match listener.local_addr() {
-        Ok(address) if address.ip().is_unspecified() => {
-            format!("http://localhost:{}", address.port())
-        }
-        Ok(address) => format!("http://{address}"),
-        Err(_) => "http://localhost".to_owned(),
-    }
+    listener.local_addr().map_or_else(|_| "http://localhost".to_owned(), public_url::home)
 }
 
 async fn join(workers: Vec<JoinHandle<()>>) {
@@ -200,6 +198,38 @@ async fn watch_database(store: Store, serving: String) {
             shown = Some(why);
         }
         tokio::time::sleep(DATABASE_WATCH_PAUSE).await;
+    }
+}
+
+/// Says once, while nobody has an account, how to become the owner: a person at a terminal gets the link, a
+/// log never does.
+async fn offer_setup(app: Arc<App>) {
+    let mut backoff = Backoff::new(MIGRATE_PAUSES);
+    let is_new = loop {
+        match app.rules.has_users().await {
+            Ok(has_users) => break !has_users,
+            Err(error) if error.is_passing() => backoff.pause().await,
+            Err(error) => {
+                return tracing::warn!(%error, "cannot see whether anybody has an account");
+            }
+        }
+    };
+    if !is_new {
+        return;
+    }
+    if !io::stdout().is_terminal() {
+        tracing::info!("nobody has an account yet: snug setup-link prints a link for the owner");
+        return;
+    }
+    match app.rules.make_setup_link().await {
+        Ok(path) => {
+            let link = format!("{}{path}", app.terms.address());
+            let said = format!("To own this server, open this link within a day: {link}\n");
+            // A terminal that has gone away, or does not read, keeps nobody waiting.
+            let _said =
+                tokio::task::spawn_blocking(move || io::stdout().write_all(said.as_bytes()));
+        }
+        Err(error) => tracing::warn!(%error, "cannot make a setup link; try snug setup-link"),
     }
 }
 

@@ -117,13 +117,14 @@ fn give_back<K: std::hash::Hash + Eq>(counts: &mut FxHashMap<K, u32>, key: K) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::message::Role;
 
     #[test]
     fn a_seat_is_given_back_when_dropped() {
         let seats = Seats::new(SeatLimits { total: 3, per_user: 2, per_address: 2 });
         let [ada, bob, cyd] = [1, 2, 3].map(|id| {
             let (user_id, session) = (UserId(id), SessionId([id as u8; 16]));
-            Arc::new(Viewer { user_id, username: "".into(), session })
+            Arc::new(Viewer { user_id, username: "".into(), role: Role::Member, session })
         });
         let [here, there] = [1, 2].map(|last| IpAddr::from([127, 0, 0, last]));
         let first = seats.take(&ada, here).expect("a seat");

@@ -9,6 +9,7 @@ mod chat_rooms;
 mod chats;
 pub(crate) mod connect;
 mod disk;
+mod links;
 mod messages;
 mod migrate;
 mod names;
@@ -28,6 +29,7 @@ mod users;
 pub use chat_rooms::{Room, RoomInvite};
 pub use chats::ChatRow;
 pub use disk::{WatchedDisk, WriteKind};
+pub use links::LinkHash;
 pub use messages::{
     Backend, HistoryPage, Outcome, PageQuery, PageStart, Stored, WriteError, Writer,
     history_statement,
@@ -40,7 +42,7 @@ pub use room_members::{
 };
 pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
-pub use users::{LoginRecord, NewUser, PasswordChange, User, UserAndHash};
+pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};
 
 use crate::limits::{
     DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT, POOL_CONNECTIONS_MAX,

@@ -1,10 +1,10 @@
 //! The table `sessions`: sign-ins, each revocable.
 
-use super::{Store, WriteKind, sql};
+use super::{Store, WriteKind, sql, users};
 use crate::limits::{PURGE_ROWS_MAX, SESSIONS_PER_USER_MAX};
 use crate::model::error::Result;
 use crate::model::ids::UserId;
-use crate::model::message::SessionId;
+use crate::model::message::{Role, SessionId};
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio_postgres::types::ToSql;
@@ -13,6 +13,7 @@ use tokio_postgres::types::ToSql;
 pub struct Session {
     pub user_id: UserId,
     pub username: String,
+    pub role: Role,
 }
 
 /// A new sign-in.
@@ -45,10 +46,14 @@ impl Store {
     /// `None` if it is unknown, revoked or expired.
     pub async fn find_session(&self, session: SessionId) -> Result<Option<Session>> {
         let row = self.maybe(sql!("sessions/find"), &[&session.text()]).await?;
-        Ok(row.map(|row| Session {
-            user_id: UserId(row.get("user_id")),
-            username: row.get("username"),
-        }))
+        row.map(|row| {
+            Ok(Session {
+                user_id: UserId(row.get("user_id")),
+                username: row.get("username"),
+                role: users::role(&row)?,
+            })
+        })
+        .transpose()
     }
 
     /// Extends a session to `expires_at`, but not beyond `lifetime` after its sign-in; its end from now on, or

@@ -4,10 +4,11 @@ use super::acts::done_in;
 use super::transactions::{changed_in, rows_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::limits::NAME_PART_CHARS_MAX;
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::SessionId;
+use crate::model::message::{Role, SessionId};
 use crate::model::text::{Folded, Login};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -18,6 +19,7 @@ pub struct User {
     pub username: String,
     pub email: String,
     pub created_at: Timestamp,
+    pub role: Role,
 }
 
 /// An account with its password hash, which never leaves `chat::accounts`.
@@ -37,7 +39,17 @@ pub struct NewUser<'a> {
     pub username: &'a str,
     pub email: &'a str,
     pub password_hash: &'a str,
+    pub role: Role,
     pub act: Option<ActName>,
+}
+
+/// What became of a change that the last owner must not undergo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnerKept {
+    Changed,
+    NoSuchUser,
+    /// Nothing was changed: nobody else is an owner.
+    LastOwner,
 }
 
 /// A new password for a user, who keeps one session.
@@ -52,9 +64,9 @@ pub struct PasswordChange<'a> {
 impl Store {
     /// `None` if the name or the address is taken, even by somebody signing up at the same moment.
     pub async fn insert_user(&self, user: NewUser<'_>) -> Result<Option<UserId>> {
-        let act = user.act.as_ref().map(|act| act.0.as_slice());
-        let params: [&(dyn ToSql + Sync); 4] =
-            [&user.username, &user.email, &user.password_hash, &act];
+        let (act, role) = (user.act.as_ref().map(|act| act.0.as_slice()), user.role.name());
+        let params: [&(dyn ToSql + Sync); 5] =
+            [&user.username, &user.email, &user.password_hash, &act, &role];
         let rows = self.written(WriteKind::Content, sql!("users/insert"), &params).await?;
         Ok(rows.first().map(|row| UserId(row.get("id"))))
     }
@@ -77,18 +89,20 @@ impl Store {
             Login::Nobody => return Ok(None),
         };
         let row = self.maybe(sql!("users/at_login"), &[&name, &email, &subnet]).await?;
-        Ok(row.map(|row| {
+        row.map(|row| {
             let is_familiar = row.get("is_familiar");
-            LoginRecord { account: user_and_hash(row), is_familiar }
-        }))
+            Ok(LoginRecord { account: user_and_hash(&row)?, is_familiar })
+        })
+        .transpose()
     }
 
     pub async fn user_by_name(&self, name: &Folded) -> Result<Option<User>> {
-        Ok(self.maybe(sql!("users/by_name"), &[&name.as_str()]).await?.as_ref().map(user))
+        self.maybe(sql!("users/by_name"), &[&name.as_str()]).await?.as_ref().map(user).transpose()
     }
 
     pub async fn user_by_id(&self, user_id: UserId) -> Result<Option<UserAndHash>> {
-        Ok(self.maybe(sql!("users/by_id"), &[&user_id.0]).await?.map(user_and_hash))
+        let row = self.maybe(sql!("users/by_id"), &[&user_id.0]).await?;
+        row.as_ref().map(user_and_hash).transpose()
     }
 
     /// Ids and names: those that begin with `part` first, then those that contain it, each in order. If
@@ -108,8 +122,25 @@ impl Store {
 
     /// Accounts after this id, oldest first.
     pub async fn list_users(&self, after: UserId, limit: i64) -> Result<Vec<User>> {
-        let rows = self.rows(sql!("users/list"), &[&after.0, &limit]).await?;
-        Ok(rows.iter().map(user).collect())
+        self.rows(sql!("users/list"), &[&after.0, &limit]).await?.iter().map(user).collect()
+    }
+
+    pub async fn has_users(&self) -> Result<bool> {
+        Ok(self.one(sql!("users/exist"), &[]).await?.get("exist"))
+    }
+
+    pub async fn set_role(&self, user_id: UserId, role: Role) -> Result<OwnerKept> {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            let kept = lock_owners(transaction, user_id).await?;
+            if kept == OwnerKept::NoSuchUser || kept == OwnerKept::LastOwner && role != Role::Owner
+            {
+                return Ok(kept);
+            }
+            let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &role.name()];
+            changed_in(transaction, sql!("users/set_role"), &params).await?;
+            Ok(OwnerKept::Changed)
+        })
+        .await
     }
 
     /// The user's other sessions, which this ended; `None` if the password was changed after
@@ -150,15 +181,31 @@ fn in_order(rows: &[Row]) -> Vec<(UserId, String)> {
     found
 }
 
-fn user(row: &Row) -> User {
-    User {
+/// Locks the user and all owners, until the transaction ends: whether the user may cease to be one.
+async fn lock_owners(transaction: &Transaction<'_>, user_id: UserId) -> Result<OwnerKept> {
+    let locked = rows_in(transaction, sql!("users/lock_owners"), &[&user_id.0]).await?;
+    let Some(own) = locked.iter().find(|row| row.get::<_, i64>("id") == user_id.0) else {
+        return Ok(OwnerKept::NoSuchUser);
+    };
+    let is_last = role(own)? == Role::Owner && locked.len() == 1;
+    Ok(if is_last { OwnerKept::LastOwner } else { OwnerKept::Changed })
+}
+
+fn user(row: &Row) -> Result<User> {
+    Ok(User {
         user_id: UserId(row.get("id")),
         username: row.get("username"),
         email: row.get("email"),
         created_at: timestamp(row, "created_at"),
-    }
+        role: role(row)?,
+    })
 }
 
-fn user_and_hash(row: Row) -> UserAndHash {
-    UserAndHash { user: user(&row), password_hash: row.get("password_hash") }
+fn user_and_hash(row: &Row) -> Result<UserAndHash> {
+    Ok(UserAndHash { user: user(row)?, password_hash: row.get("password_hash") })
+}
+
+pub(super) fn role(row: &Row) -> Result<Role> {
+    let name: &str = row.get("role");
+    Role::from_name(name).ok_or_else(|| Error::broken("an unknown role", name.to_owned()))
 }

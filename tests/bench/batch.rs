@@ -7,7 +7,7 @@ use snug::chat::{Rules, Terms};
 use snug::live::client_frames::{Meaning, read};
 use snug::metrics::Metrics;
 use snug::model::ids::{ChatId, UserId};
-use snug::model::message::{Draft, SessionId, Viewer};
+use snug::model::message::{Draft, Role, SessionId, Viewer};
 use snug::model::waits::DatabaseWaits;
 use snug::registry::{ConnectionId, Event, Inbox, Registry};
 use snug::store::Store;
@@ -31,7 +31,12 @@ fn store_a_batch(bencher: Bencher<'_, '_>) {
         let registry = Registry::new(vec![Arc::clone(&inbox)]);
         Rules::new(store.clone(), registry, Arc::new(Metrics::new().unwrap()), terms())
     };
-    let ada = Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) };
+    let ada = Viewer {
+        user_id: UserId(1),
+        username: "ada".into(),
+        role: Role::Member,
+        session: SessionId([0; 16]),
+    };
     let ada = Arc::new(ada);
     let mut named = 0;
     bencher

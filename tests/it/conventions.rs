@@ -64,8 +64,9 @@ async fn head_is_answered_like_get_without_the_body() {
 }
 
 /// Every call that takes a body, with one that is well-formed.
-const BODIES: [(&str, &str); 9] = [
+const BODIES: [(&str, &str); 10] = [
     ("/auth/signup", r#"{"username":"cyd","password":"12345678","email":"cyd@example.org"}"#),
+    ("/setup", r#"{"token":"x","username":"cyd","password":"12345678","email":"cyd@example.org"}"#),
     ("/auth/login", r#"{"username":"ada","password":"12345678"}"#),
     ("/auth/password", r#"{"current_password":"12345678","new_password":"12345678"}"#),
     ("/chats/1/messages", r#"{"content":"x"}"#),

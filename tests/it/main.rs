@@ -31,6 +31,7 @@ mod memory;
 mod operators;
 mod order;
 mod origins;
+mod owners;
 mod pages;
 mod poolers;
 mod postgres;

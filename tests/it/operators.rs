@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 /// What the command prints, given this standard input; nothing may fail or be complained about.
-fn said(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> String {
+pub(crate) fn said(arguments: &[&str], variables: &[(&str, &str)], input: &str) -> String {
     let mut child = snug(arguments, variables)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

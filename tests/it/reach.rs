@@ -35,6 +35,12 @@ const fn inside(member: u16, creator: u16) -> [u16; 8] {
 /// The call, its body, and the statuses. Names in braces stand for things in the scene.
 const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("POST /auth/signup", "{}", all(422)),
+    ("POST /setup", "{}", all(422)),
+    (
+        "POST /setup",
+        r#"{"token":"x","username":"new","password":"12345678","email":"new@example.org"}"#,
+        all(404),
+    ),
     ("POST /auth/login", "{}", all(422)),
     ("POST /auth/renew", "", users(200)),
     ("POST /auth/password", "{}", users(422)),

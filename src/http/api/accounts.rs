@@ -1,26 +1,42 @@
 //! `/auth/…`: accounts and sessions.
 
-use crate::chat::{Credentials, Signup, Token};
+use crate::chat::{Credentials, LinkToken, Signup, Token};
 use crate::http::Call;
 use crate::http::body::{self, Fields};
 use crate::http::cookies::Cookie;
 use crate::http::respond::{self, Answer};
 use crate::model::error::Result;
+use crate::model::ids::UserId;
 use crate::model::text::{Email, GivenPassword, Password, Username};
 use crate::model::wire::Micros;
 use serde_json::json;
 
 pub async fn sign_up(call: &Call) -> Result<Answer> {
+    let signup = new_account(call.fields()?)?;
+    let user_id = call.app.rules.sign_up(signup, call.caller.subnet(), None).await?;
+    Ok(created(user_id))
+}
+
+pub async fn set_up(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
+    let token = LinkToken::presented(fields.text("token"));
+    let signup = new_account(fields)?;
+    let user_id = call.app.rules.set_up(&token, signup, call.caller.subnet(), None).await?;
+    Ok(created(user_id))
+}
+
+fn new_account(mut fields: Fields) -> Result<Signup> {
     let [username, password, email] =
         ["username", "password", "email"].map(|name| fields.text(name));
     let username = fields.check("username", Username::parse(&username));
     let password = fields.check("password", Password::parse(&password));
     let email = fields.check("email", Email::parse(&email));
     let ((username, password), email) = fields.finish_with(username.zip(password).zip(email))?;
-    let signup = Signup { username, password, email };
-    let user_id = call.app.rules.sign_up(signup, call.caller.subnet(), None).await?;
-    Ok(respond::created(&json!({"message": "User created", "user_id": user_id})))
+    Ok(Signup { username, password, email })
+}
+
+fn created(user_id: UserId) -> Answer {
+    respond::created(&json!({"message": "User created", "user_id": user_id}))
 }
 
 pub async fn log_in(call: &Call) -> Result<Answer> {
@@ -86,5 +102,6 @@ pub async fn me(call: &Call) -> Result<Answer> {
         "username": user.username,
         "email": user.email,
         "created_at": Micros(user.created_at),
+        "role": user.role,
     })))
 }

@@ -11,6 +11,7 @@ pub(super) mod invite;
 pub(super) mod reader;
 pub(super) mod rooms;
 pub(super) mod settings;
+pub(super) mod setup;
 mod shell;
 pub(super) mod signup_login;
 

@@ -11,7 +11,7 @@ use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
 use crate::http::views::{ENDED, LoginPage, SignupFaults, SignupPage, WELCOME, door, href};
-use crate::model::error::Result;
+use crate::model::error::{Error, Refusal, Result};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::message::ChatType;
 use crate::model::text::{Email, GivenPassword, Password, Username};
@@ -70,45 +70,62 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
 
 pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     let next = next(&form).unwrap_or_else(|| "/".into());
-    // White space around them comes with what phones complete, as at the login.
-    let [username, email] = ["username", "email"].map(|name| form.text(name).trim().to_owned());
-    let password = Password::parse(&form.text("password"));
-    let made = match (Username::parse(&username), Email::parse(&email), password) {
-        (Ok(username), Ok(email), Ok(password)) => chat::Signup { username, password, email },
-        (name, address, password) => {
-            let faults = SignupFaults {
-                form: None,
-                username: name.err(),
-                email: address.err(),
-                password: password.err(),
-            };
+    let (username, email, made) = account(&form);
+    let made = match made {
+        Ok(made) => made,
+        Err(faults) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             return signup(call, status, next, username, email, faults);
         }
     };
     match call.app.rules.sign_up(made, call.caller.subnet(), Some(form.act)).await {
-        Ok(user_id) => {
-            let lifetime = call.app.terms.token_lifetime;
-            let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
-            let begun =
-                call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);
-            Ok(signed_in(call, &begun.await?, next).await)
-        }
+        Ok(user_id) => sign_in(call, user_id, next).await,
         Err(error) => {
-            let refusal = refusal(error)?;
-            let fault = Some(refusal.detail.to_string());
-            let mut faults = SignupFaults::default();
-            match refusal.code {
-                "username_taken" => faults.username = fault,
-                "email_taken" => faults.email = fault,
-                _ => faults.form = fault,
-            }
+            let (refusal, faults) = refused_account(error)?;
             let status = respond::status(refusal.because);
             let mut answer = signup(call, status, next, username, email, faults)?;
             respond::put_hints(&refusal, answer.headers_mut());
             Ok(answer)
         }
     }
+}
+
+/// The name and the address as they are shown again, and the account, or what is wrong with it.
+pub(super) fn account(form: &Form) -> (String, String, Result<chat::Signup, SignupFaults>) {
+    // White space around them comes with what phones complete, as at the login.
+    let [username, email] = ["username", "email"].map(|name| form.text(name).trim().to_owned());
+    let password = Password::parse(&form.text("password"));
+    let made = match (Username::parse(&username), Email::parse(&email), password) {
+        (Ok(username), Ok(email), Ok(password)) => Ok(chat::Signup { username, password, email }),
+        (name, address, password) => Err(SignupFaults {
+            form: None,
+            username: name.err(),
+            email: address.err(),
+            password: password.err(),
+        }),
+    };
+    (username, email, made)
+}
+
+/// Why an account was refused, beside the field that is at fault.
+pub(super) fn refused_account(error: Error) -> Result<(Refusal, SignupFaults)> {
+    let refusal = refusal(error)?;
+    let fault = Some(refusal.detail.to_string());
+    let mut faults = SignupFaults::default();
+    match refusal.code {
+        "username_taken" => faults.username = fault,
+        "email_taken" => faults.email = fault,
+        _ => faults.form = fault,
+    }
+    Ok((refusal, faults))
+}
+
+/// Signs this browser in to an account that has just been made.
+pub(super) async fn sign_in(call: &Call, user_id: UserId, next: String) -> Result<Answer> {
+    let lifetime = call.app.terms.token_lifetime;
+    let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
+    let begun = call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);
+    Ok(signed_in(call, &begun.await?, next).await)
 }
 
 pub async fn log_out(call: &Call, _form: Form) -> Result<Answer> {

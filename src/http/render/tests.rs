@@ -4,7 +4,7 @@
 use super::*;
 use crate::http::views::*;
 use crate::model::ids::{ChatId, MessageId, Seq, UserId};
-use crate::model::message::{self, ChatType, SessionId, Standing, Viewer};
+use crate::model::message::{self, ChatType, Role, SessionId, Standing, Viewer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -17,7 +17,12 @@ fn base(theme: Theme) -> Base {
 }
 
 fn viewer() -> Viewer {
-    Viewer { user_id: UserId(1), username: "ada".into(), session: SessionId([0; 16]) }
+    Viewer {
+        user_id: UserId(1),
+        username: "ada".into(),
+        role: Role::Member,
+        session: SessionId([0; 16]),
+    }
 }
 
 fn line(
@@ -278,6 +283,11 @@ fn signup(theme: Theme, faulty: bool) -> SignupPage {
     }
 }
 
+fn setup(theme: Theme) -> SetupPage {
+    let SignupPage { base, username, email, faults, .. } = signup(theme, true);
+    SetupPage { base, setup_token: HOSTILE.into(), username, email, faults }
+}
+
 fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
     LoginPage {
         base: base(theme),
@@ -304,6 +314,7 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
         ),
         ("signup", renderer.page(&signup(theme, false)).unwrap()),
         ("signup-fault", renderer.page(&signup(theme, true)).unwrap()),
+        ("setup", renderer.page(&setup(theme)).unwrap()),
         ("dashboard", renderer.page(&dashboard(theme, shell(None, Vec::new()))).unwrap()),
         ("dashboard-empty", renderer.page(&dashboard(theme, bare_shell())).unwrap()),
         ("dashboard-fault", renderer.page(&faulty_dashboard(theme)).unwrap()),

@@ -4,6 +4,7 @@ use super::{Database, PATIENCE, until};
 use crate::commands::snug;
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +34,16 @@ impl Program {
             shell.stdin(Stdio::null());
             shell
         })
+    }
+
+    /// The same with a terminal as its output, whose other end is returned.
+    pub fn at_terminal(database: &Database, settings: &[(&str, &str)]) -> (Self, File) {
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        let program = Self::begin(database, settings, |mut program| {
+            program.stdout(terminal.slave);
+            program
+        });
+        (program, terminal.master.into())
     }
 
     fn begin(

@@ -2,64 +2,19 @@
 //!
 //! Uses the PostgreSQL that is running, or starts one and stops it again. Called by `main`.
 
-use crate::chat::{Rules, Signup, Terms};
-use crate::limits::PAGE_ROWS_MAX;
+mod accounts;
+
+pub use accounts::{setup_link, user};
+
+use crate::chat::{Rules, Terms};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
-use crate::model::ids::UserId;
-use crate::model::text::{Email, Password, Username};
 use crate::process::config::{Config, Secret};
 use crate::process::database::{self, Database, Opener};
 use crate::registry::Registry;
 use crate::store::Store;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Creates an account; returns the line to print.
-pub async fn add_user(
-    config: &Config,
-    name: String,
-    email: String,
-    password: String,
-) -> Result<String, Fatal> {
-    let username =
-        Username::parse(&name).map_err(|rule| Fatal::usage(format!("name {name:?}: {rule}")))?;
-    let email = Email::parse(&email)
-        .map_err(|rule| Fatal::usage(format!("e-mail address {email:?}: {rule}")))?;
-    let password =
-        Password::parse(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
-    with_rules(config, None, async |rules| {
-        let signup = Signup { username, password, email };
-        let user_id =
-            rules.sign_up(signup, std::net::IpAddr::from([127, 0, 0, 1]).into(), None).await?;
-        Ok(format!("{name} is user {user_id}\n"))
-    })
-    .await
-}
-
-/// One line per account: id, name, e-mail address, when it was created.
-pub async fn list_users(config: &Config) -> Result<String, Fatal> {
-    with_rules(config, None, async |rules| {
-        let (mut list, mut after) = (String::new(), UserId(0));
-        loop {
-            let users = rules.list_users(after, PAGE_ROWS_MAX).await?;
-            let Some(last) = users.last() else { break };
-            after = last.user_id;
-            for user in &users {
-                let since = user.created_at.strftime("%Y-%m-%d");
-                // Writing to a string cannot fail.
-                let _ =
-                    writeln!(list, "{}\t{}\t{}\t{since}", user.user_id, user.username, user.email);
-            }
-        }
-        if list.is_empty() {
-            list.push_str("there are no accounts yet; snug user add creates one\n");
-        }
-        Ok(list)
-    })
-    .await
-}
 
 /// A token of a new session for this user.
 pub async fn token(
@@ -76,13 +31,7 @@ pub async fn token(
         ))
     })?;
     with_rules(config, Some(key), async |rules| {
-        let found = rules.user_named(&user).await?;
-        let found = found.ok_or_else(|| {
-            Error::conflict(
-                "user_not_found",
-                format!("there is no user {user}; see snug user list"),
-            )
-        })?;
+        let found = accounts::named(rules, &user).await?;
         let token = rules.begin_session(found.user_id, Some("snug token"), None, lifetime).await?;
         Ok(format!("{}\n", token.access_token))
     })

@@ -1,0 +1,2 @@
+-- Whether there are any accounts. users_pkey.
+select exists (select from users) as exist

@@ -1,0 +1,68 @@
+//! What can be done with accounts: `snug user …`.
+
+use super::positional;
+use crate::limits::{USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
+use crate::model::message::Role;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command};
+
+/// What to do with accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserCommand {
+    Add { name: String, email: String },
+    List,
+    Role { name: String, role: Role },
+}
+
+impl UserCommand {
+    /// Whether it wants a password, which comes from `prompt`.
+    pub fn wants_password(&self) -> bool {
+        match self {
+            Self::Add { .. } => true,
+            Self::List | Self::Role { .. } => false,
+        }
+    }
+
+    pub(super) fn parsed(matches: &ArgMatches) -> Self {
+        match matches.subcommand() {
+            Some(("add", add)) => {
+                Self::Add { name: positional(add, "NAME"), email: positional(add, "EMAIL") }
+            }
+            Some(("list", _)) => Self::List,
+            Some(("role", role)) => Self::Role {
+                name: positional(role, "NAME"),
+                role: Role::from_name(&positional(role, "ROLE")).expect("clap has checked it"),
+            },
+            other => unreachable!("clap accepts no other subcommand of user: {other:?}"),
+        }
+    }
+}
+
+pub(super) fn user() -> Command {
+    let add = Command::new("add")
+        .about("Create an account; asks for the password, or reads it from standard input")
+        .arg(
+            Arg::new("NAME")
+                .required(true)
+                .help(format!("{USERNAME_CHARS_MIN} to {USERNAME_CHARS_MAX} of A-Z a-z 0-9 _ . -")),
+        )
+        .arg(Arg::new("EMAIL").required(true).help("Their e-mail address"));
+    let role = Command::new("role")
+        .about("Make somebody a moderator or an owner of the server, or a member again")
+        .arg(name())
+        .arg(Arg::new("ROLE").required(true).help("Their new role").value_parser(
+            PossibleValuesParser::new([Role::Member, Role::Moderator, Role::Owner].map(Role::name)),
+        ));
+    Command::new("user")
+        .about("Create, list and change accounts")
+        .subcommand_required(true)
+        .subcommand_help_heading("Commands")
+        .subcommand(add)
+        .subcommand(Command::new("list").about("Print all accounts, one per line"))
+        .subcommand(role)
+}
+
+/// Of an account that exists.
+fn name() -> Arg {
+    Arg::new("NAME").required(true).help("The name of an account")
+}
