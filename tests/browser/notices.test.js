@@ -100,6 +100,26 @@ test("one tab notifies about what is not in view, with the message as plain text
   await Promise.all([ada.leave(), bob.leave()]);
 });
 
+test("a window behind another one is told of what comes in the chat that it shows", async () => {
+  const [ines, jon] = await Promise.all([listener("ines"), here.person("jon")]);
+  const page = await ines.open("/settings");
+  await page.getByRole("button", { name: "Enable notifications" }).click();
+  await page.getByRole("button", { name: "Turn off" }).waitFor();
+  const chat_id = await here.begin(jon, ines);
+  await ines.open(`/private/${chat_id}`);
+  await connected(page);
+  await here.tell(jon, chat_id, "seen as it comes");
+  await page.locator(`.chat-line[data-chat="${chat_id}"][data-read-seq="1"]`).waitFor({ state: "attached" });
+  await page.evaluate(() => {
+    document.hasFocus = () => false;
+    dispatchEvent(new Event("blur"));
+  });
+  await here.tell(jon, chat_id, "behind another window");
+  await until("a notification", async () => (await shown(page)).length > 0);
+  assert.deepEqual((await shown(page)).map(({ title, body }) => [title, body]), [["jon", "behind another window"]]);
+  await Promise.all([ines.leave(), jon.leave()]);
+});
+
 test("the sound plays if it is switched on, and notifications do not depend on it", async () => {
   const [cyd, dee] = await Promise.all([listener("cyd"), here.person("dee")]);
   cyd.expects(/no sound here/);
