@@ -4,7 +4,7 @@ PREFIX = /usr/local
 DESTDIR =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 NPM = tests/browser/node_modules/.bin
-SCRIPTS = assets/js/app.js assets/js/door.js assets/js/later.js assets/js/worker.js
+BUNDLED = assets/js/app.js assets/js/door.js assets/js/later.js assets/js/worker.js assets/css/pages.css assets/css/docs.css
 FORMATTED = 'assets/css/*' 'assets/js/*'
 
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.
@@ -43,16 +43,17 @@ format: need-rust need-npm ## put sources into their form
 	cargo fmt --all
 	$(NPM)/prettier --log-level=warn --write $(FORMATTED)
 
-# The scripts as release builds serve them, one file a page kind. They are checked in, so that a build
-# needs nothing but Rust: make them anew with each change of assets/js. Their first line says what they
-# were made from.
-bundles: need-npm ## make the scripts of release builds
+# Scripts and styles as release builds serve them, one file a page kind. They are checked in, so that a build
+# needs nothing but Rust: make them anew with each change of assets/js or assets/css. Their first line says what
+# they were made from.
+bundles: need-npm ## make the scripts and styles of release builds
 	@$(call bundle,assets/bundles)
 
 define bundle
-rm -rf $(1) && made_from=$$(LC_ALL=C sh -c 'cat assets/js/*.js' | sha256sum | head -c 16) && \
-	$(NPM)/esbuild $(SCRIPTS) --outdir=$(1) --bundle --minify --format=esm \
-	--target=chrome90,firefox90,safari15 --charset=utf8 --log-level=warning --banner:js="// $$made_from, by make bundles"
+rm -rf $(1) && made_from=$$(LC_ALL=C sh -c 'cat assets/css/*.css assets/js/*.js' | sha256sum | head -c 16) && \
+	$(NPM)/esbuild $(BUNDLED) --outdir=$(1) --entry-names=[name] --bundle --minify --format=esm \
+	--target=chrome90,firefox90,safari15 --charset=utf8 --log-level=warning \
+	--banner:js="/* $$made_from */" --banner:css="/* $$made_from */"
 endef
 
 # How many people does this machine bear? For other measurements, see: make load ARGS="--help"

@@ -2,8 +2,8 @@
 //! statements for a page of history, which `store::messages` includes, out of one.
 //!
 //! One fingerprint covers all of it, as a directory in the URL, so that modules can import each other
-//! by relative names. Compressed copies that save nothing are left out. The scripts are there twice:
-//! as modules for debug builds, and as the bundles that `make bundles` has made of them.
+//! by relative names. Compressed copies that save nothing are left out. Scripts and styles are there twice:
+//! as they were written for debug builds, and as the bundles that `make bundles` has made of them.
 
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -11,26 +11,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 3] = ["bundles", "icons", MODULES];
-const MODULES: &str = "js";
-/// Each stylesheet that a page loads, and the files it is made of, in order.
-const STYLESHEETS: [(&str, &[&str]); 2] = [
-    ("css/docs.css", &["tokens", "docs"]),
-    (
-        "css/pages.css",
-        &[
-            "reset",
-            "tokens",
-            "base",
-            "layout",
-            "components",
-            "chats",
-            "conversation",
-            "boxes",
-            "narrow",
-        ],
-    ),
-];
+const FOLDERS: [&str; 4] = ["bundles", "css", "icons", "js"];
+/// What the bundles are made of, for debug builds.
+const SOURCES: [&str; 2] = ["css/", "js/"];
 /// The favicon with a number: one file per number, all generated from this one.
 const COUNTED_ICON: &str = "icons/count.svg";
 const COUNTS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "9+"];
@@ -48,7 +31,7 @@ fn main() -> io::Result<()> {
     fs::create_dir_all(&out)?;
 
     let mut digest = Sha256::new();
-    let (mut rows, mut modules) = (String::new(), String::new());
+    let (mut rows, mut sources) = (String::new(), String::new());
     for (path, raw) in &assets {
         digest.update((path.len() as u64).to_be_bytes());
         digest.update(path);
@@ -56,7 +39,11 @@ fn main() -> io::Result<()> {
         digest.update(raw);
         let file = out.join(path.replace('/', "_"));
         writeln!(
-            if path.starts_with(MODULES) { &mut modules } else { &mut rows },
+            if SOURCES.iter().any(|folder| path.starts_with(folder)) {
+                &mut sources
+            } else {
+                &mut rows
+            },
             "    Asset {{ path: {path:?}, media_type: {:?}, raw: {}, brotli: {}, gzip: {} }},",
             media_type(path),
             include(&file, raw)?,
@@ -69,7 +56,7 @@ fn main() -> io::Result<()> {
         digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     let table = format!(
         "pub static ASSETS: &[Asset] = &[\n{rows}];\n\
-         pub static MODULES: &[Asset] = &[\n{modules}];\n\
+         pub static SOURCES: &[Asset] = &[\n{sources}];\n\
          pub const FINGERPRINT: &str = {fingerprint:?};\n"
     );
     fs::write(out.join("table.rs"), table)
@@ -101,14 +88,6 @@ fn write_statements(root: &Path, out: &Path) -> io::Result<()> {
 /// Every asset as (path, bytes), sorted by path.
 fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut assets = Vec::new();
-    println!("cargo:rerun-if-changed={}", root.join("css").display());
-    for (path, parts) in STYLESHEETS {
-        let mut stylesheet = Vec::new();
-        for part in parts {
-            stylesheet.extend(fs::read(root.join(format!("css/{part}.css")))?);
-        }
-        assets.push((path.to_owned(), stylesheet));
-    }
     for folder in FOLDERS {
         println!("cargo:rerun-if-changed={}", root.join(folder).display());
         for entry in fs::read_dir(root.join(folder))? {
@@ -121,6 +100,9 @@ fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
                     let drawn = icon.replace("{count}", count).into_bytes();
                     assets.push((format!("{folder}/count-{count}.svg"), drawn));
                 }
+            } else if name.ends_with(".css") {
+                assets
+                    .push((path, joined(&root.join(folder), &fs::read_to_string(entry.path())?)?));
             } else {
                 assets.push((path, fs::read(entry.path())?));
             }
@@ -128,6 +110,18 @@ fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     }
     assets.sort();
     Ok(assets)
+}
+
+/// With the stylesheets that it imports in the place of the lines that import them.
+fn joined(folder: &Path, stylesheet: &str) -> io::Result<Vec<u8>> {
+    let mut joined = Vec::new();
+    for line in stylesheet.split_inclusive('\n') {
+        match line.strip_prefix("@import \"./").and_then(|rest| rest.split_once('"')) {
+            Some((imported, _)) => joined.extend(fs::read(folder.join(imported))?),
+            None => joined.extend(line.as_bytes()),
+        }
+    }
+    Ok(joined)
 }
 
 fn not_text(path: &Path) -> io::Error {

@@ -5,11 +5,13 @@
 //! them, so an answer may be cached forever. Earlier versions are not kept: an old URL is not found,
 //! and reloading the page helps.
 //!
-//! A page has one script. Release builds serve it as one file, debug builds as the modules it was made
-//! from, so that a line in the browser's debugger is a line in `assets/js`.
+//! A page has one script and one stylesheet. Release builds serve each as one small file, debug builds as the
+//! files it was made from, so that a line in the browser's tools is a line in `assets`.
 
 include!(concat!(env!("OUT_DIR"), "/assets/table.rs"));
 
+/// An asset is no page: should it be opened as one, nothing in it does anything.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The longest caching that HTTP allows: the URL changes with the content.
 pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
@@ -47,15 +49,16 @@ pub fn address(path: &str) -> Option<String> {
     by_path(path).map(|asset| format!("/assets/{FINGERPRINT}/{}", asset.path))
 }
 
-/// The URL of the script that a page loads under this name.
-pub fn script(name: &str) -> Option<String> {
-    let folder = if cfg!(debug_assertions) { "js" } else { "bundles" };
-    address(&format!("{folder}/{name}.js"))
+/// The URL of the script, or of the stylesheet, that a page loads: `app.js`, `pages.css`.
+pub fn bundle(file: &str) -> Option<String> {
+    let (_, extension) = file.rsplit_once('.')?;
+    let folder = if cfg!(debug_assertions) { extension } else { "bundles" };
+    address(&format!("{folder}/{file}"))
 }
 
 fn by_path(path: &str) -> Option<&'static Asset> {
     let tables: &[&'static [Asset]] =
-        if cfg!(debug_assertions) { &[ASSETS, MODULES] } else { &[ASSETS] };
+        if cfg!(debug_assertions) { &[ASSETS, SOURCES] } else { &[ASSETS] };
     tables.iter().find_map(|table| {
         let at = table.binary_search_by_key(&path, |asset| asset.path).ok()?;
         table.get(at)
@@ -80,17 +83,17 @@ mod tests {
 
     #[test]
     fn an_asset_is_found_only_by_its_url() {
-        let address = address("css/pages.css").expect("there is a stylesheet");
+        let address = address("bundles/pages.css").expect("there is a stylesheet");
         let asset = find(address.strip_prefix("/assets/").unwrap()).unwrap();
-        assert_eq!(asset.path, "css/pages.css");
-        assert!(find("css/pages.css").is_none());
-        assert!(find("000000000000/css/pages.css").is_none());
-        assert!(find(&format!("{FINGERPRINT}/css/../css/pages.css")).is_none());
+        assert_eq!(asset.path, "bundles/pages.css");
+        assert!(find("bundles/pages.css").is_none());
+        assert!(find("000000000000/bundles/pages.css").is_none());
+        assert!(find(&format!("{FINGERPRINT}/css/../bundles/pages.css")).is_none());
     }
 
     #[test]
     fn the_smallest_accepted_encoding_is_sent() {
-        let asset = by_path("css/pages.css").unwrap();
+        let asset = by_path("bundles/pages.css").unwrap();
         assert_eq!(asset.encoded("gzip, deflate, br, zstd").1, Some("br"));
         assert_eq!(asset.encoded("gzip;q=1.0, br;q=0").1, Some("gzip"));
         assert_eq!(asset.encoded("").1, None);
@@ -99,17 +102,18 @@ mod tests {
     #[test]
     fn the_tables_are_sorted_for_the_search() {
         assert!(ASSETS.is_sorted_by_key(|asset| asset.path));
-        assert!(MODULES.is_sorted_by_key(|asset| asset.path));
+        assert!(SOURCES.is_sorted_by_key(|asset| asset.path));
     }
 
     #[test]
-    fn debug_builds_serve_modules_and_release_builds_bundles() {
-        for name in ["app", "door", "later", "worker"] {
-            let (module, bundle) = (format!("js/{name}.js"), format!("bundles/{name}.js"));
-            assert!(by_path(&bundle).is_some(), "{bundle}");
-            assert_eq!(by_path(&module).is_some(), cfg!(debug_assertions), "{module}");
-            let path = if cfg!(debug_assertions) { module } else { bundle };
-            assert_eq!(script(name), Some(format!("/assets/{FINGERPRINT}/{path}")));
+    fn debug_builds_serve_sources_and_release_builds_bundles() {
+        for file in ["app.js", "door.js", "later.js", "worker.js", "pages.css", "docs.css"] {
+            let (_, extension) = file.rsplit_once('.').unwrap();
+            let (source, bundled) = (format!("{extension}/{file}"), format!("bundles/{file}"));
+            assert!(by_path(&bundled).is_some(), "{bundled}");
+            assert_eq!(by_path(&source).is_some(), cfg!(debug_assertions), "{source}");
+            let path = if cfg!(debug_assertions) { source } else { bundled };
+            assert_eq!(bundle(file), Some(format!("/assets/{FINGERPRINT}/{path}")));
         }
     }
 
@@ -118,7 +122,7 @@ mod tests {
         for bundle in ASSETS.iter().filter(|asset| asset.path.starts_with("bundles/")) {
             let text = str::from_utf8(bundle.raw).unwrap();
             // By an address that the page names, a part that is rarely used.
-            let text = text.replace("import(", "");
+            let text = text.replace("import(", "").replace("!important", "");
             for word in ["import", ".js\"", "sourceMappingURL"] {
                 assert!(!text.contains(word), "{} has {word}", bundle.path);
             }

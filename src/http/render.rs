@@ -69,7 +69,7 @@ fn environment() -> Environment<'static> {
             })
     });
     environment.add_function("asset", asset);
-    environment.add_function("script", script);
+    environment.add_function("bundle", bundle);
     environment.add_filter("kib", text::kib);
     environment.add_global("fingerprint", assets::FINGERPRINT);
     environment.add_global(
@@ -84,14 +84,14 @@ fn unindented(template: &str) -> String {
     template.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
 }
 
-/// `asset("css/pages.css")` in a template: its URL, which needs no escaping.
+/// `asset("icons/favicon.svg")` in a template: its URL, which needs no escaping.
 fn asset(path: &str) -> Result<Value, minijinja::Error> {
     safe(assets::address(path), path)
 }
 
-/// `script("app")` in a template: the address of what the page runs.
-fn script(name: &str) -> Result<Value, minijinja::Error> {
-    safe(assets::script(name), name)
+/// `bundle("app.js")` in a template: the address of what the page runs, or of how it looks.
+fn bundle(file: &str) -> Result<Value, minijinja::Error> {
+    safe(assets::bundle(file), file)
 }
 
 fn safe(address: Option<String>, name: &str) -> Result<Value, minijinja::Error> {

@@ -187,7 +187,7 @@ pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: Option<&s
     let fixed = HeaderValue::from_static;
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(CONTENT_SECURITY_POLICY));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(fixed(CONTENT_SECURITY_POLICY));
     headers.entry(header::CACHE_CONTROL).or_insert(fixed("no-store"));
     if scheme == Scheme::Https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=31536000"));

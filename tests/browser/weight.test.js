@@ -12,13 +12,13 @@ const FIRST_BYTES_MAX = 30_000;
 const FIRST_PARTS_MAX = 6;
 const LATER_BYTES_MAX = 15 * 1024;
 
-// A debug build has its pages load modules: here they load what a release build serves instead. Not by
+// A debug build has its pages load the sources: here they load what a release build serves instead. Not by
 // Playwright's routes, which switch the browser's cache off.
 async function takeBundles(session) {
   session.on("Fetch.requestPaused", ({ requestId, request }) => {
-    session.send("Fetch.continueRequest", { requestId, url: request.url.replace("/js/", "/bundles/") });
+    session.send("Fetch.continueRequest", { requestId, url: request.url.replace(/\/(css|js)\//, "/bundles/") });
   });
-  await session.send("Fetch.enable", { patterns: [{ urlPattern: "*/assets/*/js/*" }] });
+  await session.send("Fetch.enable", { patterns: ["css", "js"].map((folder) => ({ urlPattern: `*/assets/*/${folder}/*` })) });
 }
 
 // Everything loaded while `visit` runs, until the page is connected and requests nothing more.

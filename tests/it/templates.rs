@@ -27,15 +27,15 @@ fn the_form_token_is_written_in_one_place() {
     assert_eq!(writers, ["assets/templates/parts/forms.html"]);
 }
 
-/// Debug builds serve modules in place of the bundles, and would not tell that one is missing.
+/// Debug builds serve sources in place of the bundles, and would not tell that one is missing.
 #[test]
-fn each_script_of_a_page_is_a_bundle_and_each_bundle_of_a_page() {
+fn each_script_and_style_of_a_page_is_a_bundle_and_each_bundle_of_a_page() {
     let templates = files("assets/templates", ".html");
     let mut named: Vec<_> = templates
         .iter()
-        .flat_map(|(_, text)| text.split("script('").skip(1))
+        .flat_map(|(_, text)| text.split("bundle('").skip(1))
         .filter_map(|rest| rest.split_once("')"))
-        .map(|(name, _)| format!("assets/bundles/{name}.js"))
+        .map(|(name, _)| format!("assets/bundles/{name}"))
         .collect();
     let mut bundles: Vec<_> = files("assets/bundles", "").into_iter().map(|it| it.0).collect();
     named.sort();

@@ -228,15 +228,16 @@ fn pages_contain_no_inline_script_or_style() {
     }
 }
 
-/// Whoever changes a script finds out here, without npm.
+/// Whoever changes a script or a style finds out here, without npm.
 #[test]
-fn the_bundles_are_made_from_the_scripts_there_are() {
-    let mut scripts = files("assets/js", ".js");
-    scripts.sort();
+fn the_bundles_are_made_from_the_sources_there_are() {
+    let mut sources = files("assets/css", ".css");
+    sources.extend(files("assets/js", ".js"));
+    sources.sort();
     let mut digest = Sha256::new();
-    scripts.iter().for_each(|(_, text)| digest.update(text));
+    sources.iter().for_each(|(_, text)| digest.update(text));
     let digest: String = digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    for (name, text) in files("assets/bundles", ".js") {
+    for (name, text) in files("assets/bundles", "") {
         let first = text.lines().next().unwrap();
         assert!(first.contains(&digest), "{name} is outdated: run `make bundles`");
     }

@@ -81,6 +81,8 @@ pub(super) async fn asset(call: &Call, path: &str) -> Result<Answer> {
     let mut answer = respond::with_type(StatusCode::OK, asset.media_type, bytes);
     let headers = answer.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(assets::CACHE_CONTROL));
+    let policy = HeaderValue::from_static(assets::CONTENT_SECURITY_POLICY);
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     // The service worker is for all pages, and not only for those below its own address.
     if asset.path.ends_with("/worker.js") {
