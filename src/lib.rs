@@ -39,8 +39,8 @@
 //!
 //! **The rules** (`chat`): what people can do, and what follows.
 //!
-//! - `post`, `lane` (commit, then publish), `batch` (what drafts become), `aside` (drafts of held
-//!   chats)
+//! - `post`, `alter` (changing a message), `lane` (commit, then publish), `batch` (what writes
+//!   become), `aside` (writes to held chats)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
 //! - `rooms`, `private`, `accounts` (signing up, in and out), `owners` (roles, and the first
 //!   owner), `sessions` (which of them live: a cache), `tokens`, `passwords`, `turns` (whose it is
@@ -53,8 +53,8 @@
 //!   reached), `tls` (and encrypted), `absence` (why not), `pooled` (a connection in use),
 //!   `pooler` (whether it is lent to others), `pipelines` (many pages on one connection),
 //!   `page_rows` (how much these may request), `transactions`, `migrate`, `names` (what senders are
-//!   called), `disk` (whether there is room). Statements are in `sql/<table>/<function>.sql`, the
-//!   function that stores messages is in `sql/migrations`
+//!   called), `disk` (whether there is room), `writer` (the lane's connection). Statements are in
+//!   `sql/<table>/<function>.sql`, the functions that store and alter messages in `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
 //!   `supervise` (until it answers, again and again)
@@ -66,16 +66,18 @@
 //!
 //! and without:
 //!
-//! - `model`: `message` (the nouns), `ids`, `wire` (frames and JSON), `text` (what people write, a
-//!   type for each rule; `invites`, links to rooms in it), `subnet` (by what clients are told
-//!   apart), `error`, `waits` (how long others are waited for; tests shorten them)
+//! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
+//!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
+//!   rooms in it; `emoji`), `subnet` (by what clients are told apart), `error`, `waits` (how long
+//!   others are waited for; tests shorten them)
 //! - `limits`: every bound, with its reason; `fits`, which of them must fit into which
 //!
 //! # Where state lives
 //!
-//! PostgreSQL holds everything that must outlive the process. A chat's next number is in its locked
-//! row, never in memory. A shard's worker owns its connections and who follows what; the lane owns
-//! the writing connection; caches (sessions, standings, names, epoch) are at most a second old.
+//! PostgreSQL holds everything that must outlive the process. A chat's next numbers, of messages
+//! and of changes, are in its locked row, never in memory. A shard's worker owns its connections
+//! and who follows what; the lane owns the writing connection; caches (sessions, standings, names,
+//! epoch) are at most a second old.
 //!
 //! # Three walks
 //!
@@ -85,13 +87,16 @@
 //! batch; `store::messages` locks the chats, numbers and inserts in one call, a transaction by
 //! itself. After the commit `wire` encodes each message once, `registry` tells every shard, and
 //! `delivery` writes it to each follower whose position is right before it, straight to the kernel
-//! or behind what waits in the outbox. The sender gets its `ack`.
+//! or behind what waits in the outbox. The sender gets its `ack`. An edit, a deletion, a reaction
+//! or a pin (`chat::alter`) takes the same way, with a number of its own (`change`) beside that of
+//! messages.
 //!
 //! *A reader comes back.* `http::sockets` checks handshake, token, origin, reach, query and seats,
 //! and answers 101. `server` hands the bare socket to its shard. `events` follows the chat first,
 //! then has the database read (`errands`, `chat::resume`), and `delivery` passes pages on as the
-//! outbox drains. When the position is level with the last number that was published since, the
-//! chat goes live: seam, double and hole are one comparison in `follow`.
+//! outbox drains: messages first, then earlier ones that have changed. When the position is level
+//! with the last numbers that were published since, the chat goes live: seam, double and hole are
+//! one comparison in `follow`.
 //!
 //! *Somebody is approved.* `http::api::join_requests` parses, `chat::rooms` asks whether the viewer
 //! made the room, `store::room_members` locks the user and the chat, counts and decides; after the

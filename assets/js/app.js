@@ -39,7 +39,7 @@ const AGAIN_MS = 2_000;
 
 const list = document.querySelector("chat-list");
 const banner = document.querySelector("line-banner");
-const socket = new Socket(socketAddress, epoch, list.positions(), bounds.resumePairs);
+const socket = new Socket(socketAddress, epoch, list.positions(), list.changes(), bounds.resumePairs);
 const home = document.querySelector(".wordmark").pathname;
 const views = new Views(document.getElementById("main"), (path) => path === home || list.has(path));
 const logOf = (chat_id) => views.of(chat_id)?.log;

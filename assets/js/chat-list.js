@@ -6,6 +6,9 @@ import { beginning } from "./cut.js";
 import { eachMidnight, moment, short } from "./times.js";
 import { clone, fillAttributes, word } from "./words.js";
 
+// Nothing is left of one that is deleted.
+const firstWords = (content) => beginning(content.trim().replace(/\s+/g, " "), 100) || clone("deleted").textContent;
+
 class ChatList extends HTMLElement {
   #watched = 0;
   #frame = 0;
@@ -46,6 +49,12 @@ class ChatList extends HTMLElement {
     const lines = [...this.querySelectorAll(".chat-line")];
     lines.sort((a, b) => isCurrent(b) - isCurrent(a));
     return new Map(lines.map((line) => [Number(line.dataset.chat), Number(line.dataset.lastSeq)]));
+  }
+
+  // And the last change of each.
+  changes() {
+    const lines = this.querySelectorAll(".chat-line");
+    return new Map([...lines].map(({ dataset }) => [Number(dataset.chat), Number(dataset.lastChange)]));
   }
 
   has(href) {
@@ -113,6 +122,13 @@ class ChatList extends HTMLElement {
     if (own) line.dataset.readSeq = Math.max(message.seq, Number(line.dataset.readSeq));
     this.#say(line, message, own);
     this.#count(line);
+  }
+
+  // Its last message has changed.
+  correct({ chat_id, seq, content }) {
+    const line = this.#line(chat_id);
+    if (line && seq === Number(line.dataset.saidSeq))
+      line.querySelector(".last-text").textContent = firstWords(content);
   }
 
   read(chat_id, seq) {
@@ -211,7 +227,7 @@ class ChatList extends HTMLElement {
     line.dataset.at = Date.parse(timestamp);
     showTime(line.querySelector(".when"), timestamp);
     line.querySelector(".last-author").textContent = own ? word("you") : username;
-    line.querySelector(".last-text").textContent = beginning(content.trim().replace(/\s+/g, " "), 100);
+    line.querySelector(".last-text").textContent = firstWords(content);
     this.#place(line);
   }
 

@@ -59,6 +59,11 @@ export class Live {
     if (seq > (this.#stood.get(chat_id) ?? 0)) this.#tell(chat_id);
   }
 
+  on_message_changed(message) {
+    this.views.of(message.chat_id)?.log?.change(message, this.viewer);
+    this.list.correct(message);
+  }
+
   on_caught_up({ chat_id }) {
     this.#tell(chat_id);
   }

@@ -77,6 +77,18 @@ class MessageLog extends HTMLElement {
     if (!this.newer) this.#place(buildMessage(message, viewer), message.seq);
   }
 
+  // It stands there as it is now.
+  change(message, viewer) {
+    const old = this.#stored.get(message.seq);
+    if (!old) return;
+    const element = buildMessage(message, viewer);
+    this.#stored.set(message.seq, element);
+    this.reader.keepPlace(() => {
+      old.replaceWith(element);
+      this.#arrange([element, messageBelow(element)]);
+    });
+  }
+
   // What the reader has just written: they want to see it.
   write(entry, viewer) {
     this.pend(entry, viewer);

@@ -15,6 +15,8 @@ export function buildMessage(message, viewer) {
   element.querySelector(".author").textContent = message.username;
   paintAvatar(element.querySelector(".avatar"), { user_id: author, username: message.username });
   fillContent(element, message.content, viewer);
+  if (message.deleted) element.querySelector(".content").append(clone("deleted"));
+  if (message.edited_at) element.append(clone("edited"));
   setStored(element, message.seq, message.timestamp);
   return element;
 }

@@ -29,13 +29,11 @@ export class Socket extends EventTarget {
   #watch = 0;
   #resumed = new Set();
 
-  // `positions` maps each chat to the last `seq` that the page has; so many pairs of them go into one address.
-  constructor(address, epoch, positions, pairsMax) {
+  // `positions` and `changes` map each chat to the last `seq` and `change` that the page has; so many pairs of
+  // them go into one address.
+  constructor(address, epoch, positions, changes, pairsMax) {
     super();
-    this.address = address;
-    this.epoch = epoch;
-    this.positions = positions;
-    this.pairsMax = pairsMax;
+    Object.assign(this, { address, epoch, positions, changes, pairsMax });
     this.up = false;
   }
 
@@ -43,7 +41,7 @@ export class Socket extends EventTarget {
     clearTimeout(this.#timer);
     this.#drop();
     this.#resumed = resumedChats(this.positions, this.pairsMax);
-    const query = resumeQuery(this.positions, this.pairsMax, this.epoch);
+    const query = resumeQuery(this.positions, this.changes, this.pairsMax, this.epoch);
     const socket = new WebSocket(this.address + query);
     this.#socket = socket;
     this.#opened = this.#heard = performance.now();
@@ -103,26 +101,35 @@ export class Socket extends EventTarget {
     this.#tell("up");
   }
 
-  // Updates the positions; false for a message that was received before.
+  // Updates the positions; false for what was received before.
   #moves(frame) {
-    const { type, chat_id, seq } = frame;
+    const { type, chat_id, seq, change } = frame;
     if (type === "message") {
       if (seq <= (this.positions.get(chat_id) ?? 0)) return false;
       this.positions.set(chat_id, seq);
+    } else if (type === "message_changed") {
+      if (change <= (this.changes.get(chat_id) ?? 0)) return false;
+      this.changes.set(chat_id, change);
     } else if (type === "caught_up") {
       this.positions.set(chat_id, Math.max(seq, this.positions.get(chat_id) ?? 0));
+      this.changes.set(chat_id, change);
     } else if (type === "reset") {
-      this.positions.set(chat_id, frame.last_seq);
+      this.#stand(frame);
     } else if (type === "chat_added") {
-      this.positions.set(frame.chat.chat_id, frame.chat.last_seq);
+      this.#stand(frame.chat);
     } else if (type === "chat_removed") {
       this.positions.delete(chat_id);
     } else if (type === "welcome") {
       for (const chat of frame.chats) {
-        if (!this.#resumed.has(chat.chat_id)) this.positions.set(chat.chat_id, chat.last_seq);
+        if (!this.#resumed.has(chat.chat_id)) this.#stand(chat);
       }
     }
     return true;
+  }
+
+  #stand({ chat_id, last_seq, last_change }) {
+    this.positions.set(chat_id, last_seq);
+    this.changes.set(chat_id, last_change);
   }
 
   // Looks after this time, if it would not look sooner: an idle tab wakes up only when something is due.

@@ -21,8 +21,8 @@ export function parseFrame(text) {
 }
 
 // What to ask for when reconnecting: everything after these positions in this epoch, at most so many.
-export function resumeQuery(positions, pairsMax, epoch) {
-  const pairs = [...positions].slice(0, pairsMax).map(([chat, seq]) => `${chat}:${seq}`);
+export function resumeQuery(positions, changes, pairsMax, epoch) {
+  const pairs = [...positions].slice(0, pairsMax).map(([chat, seq]) => `${chat}:${seq}:${changes.get(chat) ?? 0}`);
   return pairs.length ? `?after=${pairs.join(",")}&epoch=${encodeURIComponent(epoch)}` : "";
 }
 

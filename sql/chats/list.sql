@@ -14,7 +14,7 @@ with own as (
     from room_members m join chat_rooms r on r.id = m.room_id
     where m.user_id = $1 and m.is_approved
 ), standing as (
-    select c.id as chat_id, c.chat_type, c.last_seq, coalesce(p.read_seq, 0) as read_seq, o.other_id,
+    select c.id as chat_id, c.chat_type, c.last_seq, c.last_change, coalesce(p.read_seq, 0) as read_seq, o.other_id,
         o.name, greatest(o.began_at, t.timestamp, '-infinity') as active_at
     from own o
     join chats c on c.id = o.id
@@ -29,15 +29,14 @@ with own as (
     order by s.active_at desc, s.chat_id desc
     limit $3::bigint
 )
-select p.chat_id, p.chat_type, p.last_seq, p.read_seq, p.other_id,
+select p.chat_id, p.chat_type, p.last_seq, p.last_change, p.read_seq, p.other_id,
     coalesce(p.name, case when p.other_id is null then 'General'
         else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
     end) as name,
     m.id, m.seq, m.sender_id, m.receiver_id,
     case when $5::integer is null then m.content else left(ltrim(m.content, E' \t\r\n'), $5) end as content,
-    m.timestamp, m.draft_key,
-    coalesce((select u.username from users u where u.id = m.sender_id), 'deleted-' || m.sender_id)
-        as username
+    m.timestamp, m.draft_key, m.more,
+    coalesce(m.username, 'deleted-' || m.sender_id) as username
 from page p
-left join messages m on m.chat_type = p.chat_type and m.chat_id = p.chat_id and m.seq = p.last_seq
+left join current_messages m on m.chat_type = p.chat_type and m.chat_id = p.chat_id and m.seq = p.last_seq
 order by p.active_at desc, p.chat_id desc

@@ -1,6 +1,6 @@
--- One chat as the viewer $1 sees it: its last number and how far they have read; no row if they may
+-- One chat as the viewer $1 sees it: its last numbers and how far they have read; no row if they may
 -- not see it. chats_pkey, private_chats_pkey, room_members_pkey, read_positions_pkey.
-select c.id as chat_id, c.chat_type, c.last_seq, coalesce(p.read_seq, 0) as read_seq
+select c.id as chat_id, c.chat_type, c.last_seq, c.last_change, coalesce(p.read_seq, 0) as read_seq
 from chats c
 left join read_positions p on p.user_id = $1 and p.chat_id = c.id
 where c.id = $2 and (

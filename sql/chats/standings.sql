@@ -9,7 +9,7 @@ with own as (
     union all
     select room_id from room_members where user_id = $1 and is_approved
 )
-select c.id as chat_id, c.chat_type, c.last_seq, coalesce(p.read_seq, 0) as read_seq
+select c.id as chat_id, c.chat_type, c.last_seq, c.last_change, coalesce(p.read_seq, 0) as read_seq
 from own o
 join chats c on c.id = o.id
 left join read_positions p on p.user_id = $1 and p.chat_id = c.id

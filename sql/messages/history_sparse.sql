@@ -2,7 +2,7 @@
 -- those that are left before the message $4, or after the message $5. Else the answer is like that of
 -- `history`. chats_pkey, private_chats_pkey, room_members_pkey, the keys of the partitions.
 with reach as (
-    select c.id, c.chat_type, c.last_seq
+    select c.id, c.chat_type, c.last_seq, c.last_change
     from chats c
     where c.id = $2 and (
         c.chat_type = 'general'
@@ -14,20 +14,21 @@ with reach as (
         )
     )
 )
-select r.last_seq, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key
+select r.last_seq, r.last_change, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key,
+    m.more
 from reach r
 left join lateral (
     (
-        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key
-        from messages k
+        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more
+        from current_messages k
         where k.chat_type = r.chat_type and k.chat_id = r.id and k.seq < $4::bigint
         order by k.seq desc
         limit $3::bigint
     )
     union all
     (
-        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key
-        from messages k
+        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more
+        from current_messages k
         where k.chat_type = r.chat_type and k.chat_id = r.id and k.seq > $5::bigint
         order by k.seq
         limit $3::bigint

@@ -1,4 +1,4 @@
-//! Batches of drafts: which belong together, what they become, and who is told what. Pure, except for
+//! Batches of writes: which belong together, what they become, and who is told what. Pure, except for
 //! the keys that it generates.
 //!
 //! Used only by `lane`, which does all the waiting.
@@ -6,31 +6,68 @@
 use super::Posted;
 use crate::limits::BATCH_BYTES_MAX;
 use crate::model::error::{Error, FrameCode, FrameRefusal, NOT_FOUND};
-use crate::model::ids::{ChatId, UserId};
-use crate::model::message::{Draft, Message};
+use crate::model::ids::{Change, ChatId, Seq, UserId};
+use crate::model::message::{Alteration, Draft, Message};
 use crate::model::text::ClientId;
 use crate::model::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use crate::registry::ConnectionId;
-use crate::store::{Outcome, Stored};
+use crate::store::{Altered, Batch, Outcome, Stored};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
-/// Who is told what became of a draft.
-pub enum Reply {
+/// Who is told what became of a write.
+pub enum Reply<T> {
     Connection(ConnectionId),
-    Caller(oneshot::Sender<Result<Posted, Error>>),
+    Caller(oneshot::Sender<Result<T, Error>>),
 }
 
-/// A draft that is waiting to be stored.
-pub struct QueuedDraft {
-    pub draft: Draft,
-    /// The key by which the database recognises it.
-    pub key: String,
-    pub reply: Reply,
+/// What is to be written.
+pub enum Write {
+    Post {
+        draft: Draft,
+        /// By which the database recognises it.
+        key: String,
+        reply: Reply<Posted>,
+    },
+    Alter {
+        alteration: Alteration,
+        /// By which its answer names it; it is not stored.
+        client_id: Option<ClientId>,
+        reply: Reply<Altered>,
+    },
+}
+
+/// A write that is waiting.
+pub struct QueuedWrite {
+    pub write: Write,
     pub queued_at: Instant,
+}
+
+impl QueuedWrite {
+    pub fn chat_id(&self) -> ChatId {
+        match &self.write {
+            Write::Post { draft, .. } => draft.chat_id,
+            Write::Alter { alteration, .. } => alteration.chat_id,
+        }
+    }
+
+    /// Of its text.
+    pub fn bytes(&self) -> usize {
+        match &self.write {
+            Write::Post { draft, .. } => draft.content.len(),
+            Write::Alter { alteration, .. } => alteration.act.text().map_or(0, str::len),
+        }
+    }
+
+    pub fn has_caller(&self) -> bool {
+        match &self.write {
+            Write::Post { reply, .. } => matches!(reply, Reply::Caller(_)),
+            Write::Alter { reply, .. } => matches!(reply, Reply::Caller(_)),
+        }
+    }
 }
 
 /// Generates the keys of drafts: `c` and the client's own id, or `s` and one that no other draft of any
@@ -55,29 +92,35 @@ impl Keys {
     }
 }
 
-pub fn unavailable() -> FrameRefusal {
-    FrameRefusal::new(
-        FrameCode::Unavailable,
-        "The message may not have been stored; send it again with the same client_id.",
-    )
+/// Nobody knows whether it was committed.
+pub fn unavailable(write: &Write) -> FrameRefusal {
+    let detail = match write {
+        Write::Post { .. } => {
+            "The message may not have been stored; send it again with the same client_id."
+        }
+        Write::Alter { .. } => "The message may not have been changed; send it again.",
+    };
+    FrameRefusal::new(FrameCode::Unavailable, detail)
 }
 
-/// As many drafts as fit into one transaction; of two with the same key, the second waits for the next.
-pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
+/// As many writes as fit into one transaction; of two drafts with the same key, the second waits for the next.
+pub fn next(waiting: &mut Vec<QueuedWrite>) -> Vec<QueuedWrite> {
     let mut names: FxHashSet<(ChatId, UserId, ClientId)> = FxHashSet::default();
     let (mut batch, mut later) = (Vec::with_capacity(waiting.len()), Vec::new());
     let mut bytes = 0;
     for entry in waiting.drain(..) {
-        let draft = &entry.draft;
         // Keys of our own never repeat.
-        let is_repeated = draft.client_id.as_ref().is_some_and(|client_id| {
-            !names.insert((draft.chat_id, draft.sender.user_id, client_id.clone()))
-        });
-        // Nothing may overtake a draft that has to wait.
+        let is_repeated = match &entry.write {
+            Write::Post { draft, .. } => draft.client_id.as_ref().is_some_and(|client_id| {
+                !names.insert((draft.chat_id, draft.sender.user_id, client_id.clone()))
+            }),
+            Write::Alter { .. } => false,
+        };
+        // Nothing may overtake a write that has to wait.
         if is_repeated || bytes >= BATCH_BYTES_MAX || !later.is_empty() {
             later.push(entry);
         } else {
-            bytes += draft.content.len();
+            bytes += entry.bytes();
             batch.push(entry);
         }
     }
@@ -85,19 +128,32 @@ pub fn next(waiting: &mut Vec<QueuedDraft>) -> Vec<QueuedDraft> {
     batch
 }
 
-/// How many drafts, and the bytes of their contents.
-pub fn size(batch: &[QueuedDraft]) -> (u64, u64) {
-    (batch.len() as u64, batch.iter().map(|entry| entry.draft.content.len() as u64).sum())
+/// The writes as the store takes them.
+pub fn of(writes: &[QueuedWrite]) -> Batch<'_> {
+    let (mut drafts, mut alterations) = (Vec::with_capacity(writes.len()), Vec::new());
+    for entry in writes {
+        match &entry.write {
+            Write::Post { draft, key, .. } => drafts.push((draft, key.as_str())),
+            Write::Alter { alteration, .. } => alterations.push(alteration),
+        }
+    }
+    Batch { drafts, alterations, is_again: false }
+}
+
+/// How many writes, and the bytes of their texts.
+pub fn size(batch: &[QueuedWrite]) -> (u64, u64) {
+    (batch.len() as u64, batch.iter().map(|entry| entry.bytes() as u64).sum())
 }
 
 pub fn posted(draft: &Draft, outcome: Outcome) -> Result<Posted, FrameRefusal> {
     match outcome {
         Outcome::Stored(stored) => Ok(Posted::New(message(draft, stored))),
-        Outcome::Known(stored) => Ok(Posted::Known(message(draft, stored))),
+        Outcome::Known(message) => Ok(Posted::Known(message)),
         Outcome::KeyReused => Err(FrameRefusal::new(
             FrameCode::ClientIdReused,
             "This client_id belongs to a message with different content; choose a new one.",
         )),
+        Outcome::BadReply => Err(FrameRefusal::bad_reply()),
         Outcome::Unreachable => Err(FrameRefusal::new(FrameCode::NotFound, NOT_FOUND)),
         Outcome::NoRoom => Err(FrameRefusal::storage_full()),
     }
@@ -115,7 +171,28 @@ fn message(draft: &Draft, stored: Stored) -> Message {
         content: draft.content.share(),
         timestamp: stored.timestamp,
         client_id: draft.client_id.as_ref().map(ClientId::share),
+        more: stored.more,
     }
+}
+
+/// The message as it stands, if what was wanted is so now.
+pub fn altered(alteration: &Alteration, altered: Altered) -> Result<Message, FrameRefusal> {
+    let (code, detail) = match altered {
+        Altered::Changed(_, message) | Altered::Same(message) => return Ok(message),
+        Altered::Unreachable => (FrameCode::NotFound, NOT_FOUND),
+        Altered::Forbidden(_) => (FrameCode::NotAuthor, "Only its author may do this."),
+        Altered::Deleted => (FrameCode::Deleted, "The message is deleted."),
+        Altered::Outdated => {
+            (FrameCode::Changed, "The message has changed meanwhile; look at it first.")
+        }
+        Altered::LimitReached => (FrameCode::LimitReached, "There are as many as there may be."),
+        Altered::NoRoom => return Err(FrameRefusal::storage_full()),
+        Altered::Invalid => {
+            let broken = || FrameRefusal::new(FrameCode::ContentInvalid, "The text is missing.");
+            return Err(alteration.act.fault().cloned().unwrap_or_else(broken));
+        }
+    };
+    Err(FrameRefusal::new(code, detail))
 }
 
 /// What the sending socket is told: nothing if the draft was stored and had no `client_id`.
@@ -126,56 +203,113 @@ pub fn answer(draft: &Draft, posted: &Result<Posted, FrameRefusal>) -> Option<by
             Some(text_frame(&ServerFrame::Ack {
                 client_id,
                 chat_id: message.chat_id,
-                id: message.id,
+                id: Some(message.id),
                 seq: message.seq,
-                timestamp: Micros(message.timestamp),
+                timestamp: Some(Micros(message.timestamp)),
+                change: None,
             }))
         }
         Err(refusal) => Some(error_frame(refusal, draft.client_id.as_deref(), Some(draft.chat_id))),
     }
 }
 
-/// The messages of each chat in order, as runs without gaps.
-pub fn runs(messages: FxHashMap<ChatId, Vec<Message>>) -> Vec<Arc<Run>> {
-    let mut runs = Vec::with_capacity(messages.len());
-    for mut messages in messages.into_values() {
-        messages.sort_unstable_by_key(|message| message.seq);
-        let consecutive = |a: &Message, b: &Message| a.seq.next() == b.seq;
-        runs.extend(messages.chunk_by(consecutive).filter_map(Run::of).map(Arc::new));
+/// The same of an alteration.
+pub fn answer_alteration(
+    chat_id: ChatId,
+    client_id: Option<&str>,
+    altered: &Result<Message, FrameRefusal>,
+) -> Option<bytes::Bytes> {
+    match altered {
+        Ok(message) => Some(text_frame(&ServerFrame::Ack {
+            client_id: client_id?,
+            chat_id,
+            id: None,
+            seq: message.seq,
+            timestamp: None,
+            change: Some(message.change()),
+        })),
+        Err(refusal) => Some(error_frame(refusal, client_id, Some(chat_id))),
     }
-    runs
+}
+
+/// What a batch brings its chats: messages, and changes after them.
+#[derive(Default)]
+pub struct News {
+    messages: FxHashMap<ChatId, Vec<Message>>,
+    changes: FxHashMap<ChatId, Changes>,
+}
+
+/// The changes of one chat in a batch.
+struct Changes {
+    first: Change,
+    /// Each once, as it stands after the batch.
+    messages: FxHashMap<Seq, Message>,
+}
+
+impl News {
+    pub fn add(&mut self, message: &Message) {
+        self.messages.entry(message.chat_id).or_default().push(message.clone());
+    }
+
+    pub fn add_change(&mut self, number: Change, message: &Message) {
+        let changes = self.changes.entry(message.chat_id);
+        let changes =
+            changes.or_insert_with(|| Changes { first: number, messages: FxHashMap::default() });
+        changes.first = changes.first.min(number);
+        changes.messages.entry(message.seq).or_insert_with(|| message.clone());
+    }
+
+    /// The messages of each chat in order, as runs without gaps, and then its changes.
+    pub fn runs(self) -> Vec<Arc<Run>> {
+        let mut runs = Vec::with_capacity(self.messages.len() + self.changes.len());
+        for mut messages in self.messages.into_values() {
+            messages.sort_unstable_by_key(|message| message.seq);
+            let consecutive = |a: &Message, b: &Message| a.seq.next() == b.seq;
+            runs.extend(messages.chunk_by(consecutive).filter_map(Run::of).map(Arc::new));
+        }
+        for Changes { first, messages } in self.changes.into_values() {
+            let mut messages: Vec<Message> = messages.into_values().collect();
+            messages.sort_unstable_by_key(Message::change);
+            runs.extend(Run::of_changes(first, &messages).map(Arc::new));
+        }
+        runs
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::limits::CONTENT_CHARS_MAX;
-    use crate::model::ids::{MessageId, Seq};
+    use crate::model::ids::MessageId;
     use crate::model::message::{ChatType, Role, SessionId, Viewer};
+    use crate::model::more::More;
     use crate::model::text::Content;
 
-    fn entry(content: &str, client_id: Option<&str>) -> QueuedDraft {
+    fn draft(content: &str, client_id: Option<&str>) -> Draft {
         let sender = Viewer {
             user_id: UserId(1),
             username: "ada".into(),
             role: Role::Member,
             session: SessionId([0; 16]),
         };
-        QueuedDraft {
-            draft: Draft {
-                chat_id: ChatId(1),
-                sender: Arc::new(sender),
-                content: Content::parse(content).expect("a content"),
-                client_id: client_id.map(|id| ClientId::parse(id).expect("a name")),
-            },
-            key: client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}")),
-            queued_at: Instant::now(),
-            reply: Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 }),
+        Draft {
+            chat_id: ChatId(1),
+            sender: Arc::new(sender),
+            content: Content::parse(content).expect("a content"),
+            client_id: client_id.map(|id| ClientId::parse(id).expect("a name")),
+            reply_to: None,
         }
     }
 
-    fn contents(entries: &[QueuedDraft]) -> Vec<&str> {
-        entries.iter().map(|entry| &*entry.draft.content).collect()
+    fn entry(content: &str, client_id: Option<&str>) -> QueuedWrite {
+        let key = client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}"));
+        let reply = Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 });
+        let write = Write::Post { draft: draft(content, client_id), key, reply };
+        QueuedWrite { write, queued_at: Instant::now() }
+    }
+
+    fn contents(entries: &[QueuedWrite]) -> Vec<&str> {
+        of(entries).drafts.into_iter().map(|(draft, _)| &*draft.content).collect()
     }
 
     #[test]
@@ -203,20 +337,40 @@ mod tests {
         assert_eq!(batches, 2);
     }
 
-    #[test]
-    fn runs_are_in_order_and_without_gaps() {
-        let stored = |seq| Stored {
+    fn stored(seq: i64, change: Option<i64>) -> Message {
+        let more = change.map(|change| More { change: Some(Change(change)), ..More::default() });
+        let stored = Stored {
             id: MessageId(seq),
             seq: Seq(seq),
             timestamp: jiff::Timestamp::UNIX_EPOCH,
             chat_type: ChatType::General,
             receiver_id: None,
+            more: more.map(Box::new),
         };
-        let draft = entry("a", None).draft;
-        let messages = [3, 1, 2, 7].map(|seq| message(&draft, stored(seq))).to_vec();
-        let runs = runs(FxHashMap::from_iter([(ChatId(1), messages)]));
-        let spans: Vec<_> = runs.iter().map(|run| (run.first, run.last())).collect();
-        assert_eq!(spans, [(Seq(1), Seq(3)), (Seq(7), Seq(7))]);
+        message(&draft("a", None), stored)
+    }
+
+    #[test]
+    fn runs_are_in_order_and_without_gaps() {
+        let mut news = News::default();
+        for seq in [3, 1, 2, 7] {
+            news.add(&stored(seq, None));
+        }
+        let spans: Vec<_> = news.runs().iter().map(|run| (run.first, run.last())).collect();
+        assert_eq!(spans, [(1, 3), (7, 7)]);
+    }
+
+    #[test]
+    fn changes_come_after_messages_and_each_message_once() {
+        let mut news = News::default();
+        for (number, seq, change) in [(31, 5, 34), (32, 9, 33), (33, 9, 33), (34, 5, 34)] {
+            news.add_change(Change(number), &stored(seq, Some(change)));
+        }
+        news.add(&stored(10, None));
+        let runs = news.runs();
+        let numbers = |run: &Run| run.ends.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        let runs: Vec<_> = runs.iter().map(|run| (run.first, numbers(run))).collect();
+        assert_eq!(runs, [(10, vec![10]), (31, vec![33, 34])]);
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! The lane: the one place where messages are committed and published, in that order.
+//! The lane: the one place where messages and their changes are committed and published, in that order.
 //!
-//! Drafts queue up while a batch commits; whatever has queued up by then is the next batch (group commit
+//! Writes queue up while a batch commits; whatever has queued up by then is the next batch (group commit
 //! without a timer). A batch whose outcome is unknown is run again on a fresh connection, once the old
-//! connection's server process is gone; the drafts' keys make that safe. One bad draft never takes its
-//! neighbours down.
+//! connection's server process is gone; the drafts' keys make that safe, and that a change which was made
+//! already is none. One bad write never takes its neighbours down.
 
 use super::Posted;
 use super::aside::Aside;
-use super::batch::{self, Keys, QueuedDraft, Reply};
+use super::batch::{self, Keys, News, QueuedWrite, Reply, Write};
 use super::resume::Standings;
 use crate::limits::{
     BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX,
@@ -16,21 +16,23 @@ use crate::limits::{
 use crate::metrics::Metrics;
 use crate::model::error::Error;
 use crate::model::ids::ChatId;
-use crate::model::message::{ChatType, Draft, Message};
+use crate::model::message::{ChatType, Draft};
 use crate::model::wire::error_frame;
 use crate::os::backoff::Backoff;
 use crate::registry::Registry;
-use crate::store::{Backend, Outcome, Store, WriteError, WriteKind, Writer};
+use crate::store::{
+    Altered, Backend, Batch, Committed, Outcome, Store, WriteError, WriteKind, Writer,
+};
 use parking_lot::Mutex;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Queues drafts for the lane's worker.
+/// Queues writes for the lane's worker.
 pub struct Lane {
-    drafts: Mutex<Option<mpsc::Sender<QueuedDraft>>>,
+    writes: Mutex<Option<mpsc::Sender<QueuedWrite>>>,
     worker: Mutex<Option<tokio::task::JoinHandle<()>>>,
     keys: Keys,
     state: Arc<LaneState>,
@@ -39,16 +41,16 @@ pub struct Lane {
 /// What the watchdog asks: whether work is getting done.
 #[derive(Default)]
 pub struct LaneState {
-    /// Counts each turn of the worker, and each draft that is settled individually.
+    /// Counts each turn of the worker, and each write that is settled individually.
     pub turns: AtomicU64,
-    /// Drafts that are waiting or being written, and the bytes of their contents.
+    /// Writes that are waiting or being written, and the bytes of their texts.
     pub waiting: AtomicU64,
     pub waiting_bytes: AtomicU64,
 }
 
 impl LaneState {
-    fn settled(&self, drafts: u64, bytes: u64) {
-        self.waiting.fetch_sub(drafts, Relaxed);
+    fn settled(&self, writes: u64, bytes: u64) {
+        self.waiting.fetch_sub(writes, Relaxed);
         self.waiting_bytes.fetch_sub(bytes, Relaxed);
     }
 }
@@ -63,7 +65,7 @@ impl Lane {
         standings: Arc<Standings>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (drafts, queue) = mpsc::channel(LANE_DRAFTS_MAX);
+        let (writes, queue) = mpsc::channel(LANE_DRAFTS_MAX);
         let state = Arc::<LaneState>::default();
         let worker = LaneWorker {
             store,
@@ -79,26 +81,31 @@ impl Lane {
         };
         let worker = tokio::spawn(worker.run(queue));
         Self {
-            drafts: Mutex::new(Some(drafts)),
+            writes: Mutex::new(Some(writes)),
             worker: Mutex::new(Some(worker)),
             keys: Keys::new(),
             state,
         }
     }
 
-    pub fn push(&self, draft: Draft, reply: Reply) -> Result<(), Refused> {
-        let key = self.keys.of(draft.client_id.as_deref());
-        let drafts = self.drafts.lock();
-        let drafts = drafts.as_ref().ok_or(Refused)?;
-        let bytes = draft.content.len() as u64;
+    /// The key by which the database recognises a draft.
+    pub fn key_of(&self, draft: &Draft) -> String {
+        self.keys.of(draft.client_id.as_deref())
+    }
+
+    pub fn push(&self, write: Write) -> Result<(), Refused> {
+        let entry = QueuedWrite { write, queued_at: Instant::now() };
+        let writes = self.writes.lock();
+        let writes = writes.as_ref().ok_or(Refused)?;
+        let bytes = entry.bytes() as u64;
         if self.state.waiting_bytes.load(Relaxed) + bytes > LANE_BYTES_MAX {
             return Err(Refused);
         }
-        let place = drafts.try_reserve().map_err(|_| Refused)?;
+        let place = writes.try_reserve().map_err(|_| Refused)?;
         // Counted before the worker can take it, so that the counts never drop below zero.
         self.state.waiting.fetch_add(1, Relaxed);
         self.state.waiting_bytes.fetch_add(bytes, Relaxed);
-        place.send(QueuedDraft { draft, key, reply, queued_at: Instant::now() });
+        place.send(entry);
         Ok(())
     }
 
@@ -106,9 +113,9 @@ impl Lane {
         Arc::clone(&self.state)
     }
 
-    /// Accepts no more drafts and waits until the queued ones are settled.
+    /// Accepts no more writes and waits until the queued ones are settled.
     pub async fn close(&self) {
-        self.drafts.lock().take();
+        self.writes.lock().take();
         let worker = self.worker.lock().take();
         if let Some(worker) = worker
             && let Err(error) = worker.await
@@ -125,12 +132,12 @@ struct LaneWorker {
     metrics: Arc<Metrics>,
     state: Arc<LaneState>,
     connection: WriterState,
-    /// Whether the last attempt to connect failed: then the next drafts are tried once only.
+    /// Whether the last attempt to connect failed: then the next writes are tried once only.
     is_away: bool,
     /// Chats of batches whose outcome is or was unknown, until it is told what was stored: at most one
     /// batch's for each lost connection.
     doubted: FxHashSet<ChatId>,
-    /// Drafts of chats whose row somebody else holds.
+    /// Writes to chats whose row somebody else holds.
     aside: Aside,
     /// When it was last looked whether those chats are free.
     looked_at: Instant,
@@ -147,12 +154,12 @@ enum WriterState {
 }
 
 impl LaneWorker {
-    async fn run(mut self, mut queue: mpsc::Receiver<QueuedDraft>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<QueuedWrite>) {
         let mut waiting = Vec::new();
         loop {
             if waiting.is_empty() {
                 let receiving = queue.recv_many(&mut waiting, BATCH_DRAFTS_MAX);
-                // While something is in doubt or set aside, drafts are not the only thing to wait for.
+                // While something is in doubt or set aside, writes are not the only thing to wait for.
                 let pause = match (self.aside.is_empty(), self.doubted.is_empty()) {
                     (true, true) => Duration::MAX,
                     (true, false) => RECONNECT_PAUSES.longest,
@@ -175,14 +182,14 @@ impl LaneWorker {
             self.state.turns.fetch_add(1, Relaxed);
             if !waiting.is_empty() {
                 let batch = batch::next(&mut waiting);
-                self.settle(batch, Instant::now()).await;
+                self.settle(batch, Attempts::begin()).await;
                 self.state.turns.fetch_add(1, Relaxed);
             }
         }
     }
 
     /// Sets aside what was queued for held chats, and takes back, in front of it, what is held no longer.
-    async fn look_aside(&mut self, waiting: &mut Vec<QueuedDraft>) {
+    async fn look_aside(&mut self, waiting: &mut Vec<QueuedWrite>) {
         self.aside.take_from(waiting);
         if self.aside.is_empty() || self.looked_at.elapsed() < LANE_ASIDE_PAUSE {
             return;
@@ -201,30 +208,32 @@ impl LaneWorker {
         }
     }
 
-    /// Answers every draft of the batch: stored, refused, or (after the deadline, which counts from
-    /// when the whole batch `began`) unknown.
-    async fn settle(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
-        let drafts: Vec<(&Draft, &str)> =
-            batch.iter().map(|entry| (&entry.draft, entry.key.as_str())).collect();
+    /// Answers every write of the batch: done, refused, or (after the deadline, which counts from when the
+    /// whole batch began) unknown.
+    async fn settle(&mut self, batch: Vec<QueuedWrite>, mut attempts: Attempts) {
+        let mut writes = batch::of(&batch);
         let was_away = self.is_away;
         let mut has_room = self.store.has_room(WriteKind::Content);
         let mut backoff = Backoff::new(RECONNECT_PAUSES);
         loop {
-            match self.write(&drafts, has_room).await {
-                Ok(outcomes) => {
+            writes.is_again = attempts.is_again;
+            match self.write(&writes, has_room).await {
+                Ok(written) => {
                     if has_room {
-                        self.metrics.committed(drafts.len(), began.elapsed());
+                        self.metrics.committed(batch.len(), attempts.began.elapsed());
                     }
-                    if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Stored(_))) {
-                        self.store.wrote(bytes_of(&drafts));
+                    if changed_something(&written) {
+                        self.store.wrote(batch::size(&batch).1);
                     }
-                    self.publish(batch, outcomes).await;
+                    self.publish(batch, written).await;
                     if !self.doubted.is_empty() {
                         self.settle_doubts().await;
                     }
                     return;
                 }
-                Err(WriteError::Held(error)) => return self.set_aside(batch, began, error).await,
+                Err(WriteError::Held(error)) => {
+                    return self.set_aside(batch, attempts, error).await;
+                }
                 // Some may have been stored earlier; for all others this is a definite no.
                 Err(WriteError::Failed(error)) if has_room && error.is_storage_full() => {
                     self.store.refused_for_want_of_room();
@@ -235,16 +244,17 @@ impl LaneWorker {
                     return self.fail(batch, error);
                 }
                 Err(WriteError::Failed(error)) => {
-                    tracing::warn!(%error, drafts = batch.len(), "storing a failed batch one by one");
-                    return Box::pin(self.settle_one_by_one(batch, began)).await;
+                    tracing::warn!(%error, writes = batch.len(), "storing a failed batch one by one");
+                    return Box::pin(self.settle_one_by_one(batch, attempts)).await;
                 }
                 Err(WriteError::Unknown(error)) => {
+                    attempts.is_again = true;
                     // What became of a batch in doubt is found out later.
                     let patience = match error.is_crowded() {
                         true => CROWDED_PATIENCE,
                         false => self.store.waits.settle,
                     };
-                    if began.elapsed() >= patience || was_away {
+                    if attempts.began.elapsed() >= patience || was_away {
                         return self.fail(batch, error);
                     }
                 }
@@ -253,9 +263,9 @@ impl LaneWorker {
         }
     }
 
-    /// Sets aside the drafts of those chats that are held, and settles the others.
-    async fn set_aside(&mut self, mut batch: Vec<QueuedDraft>, began: Instant, error: Error) {
-        let chats: FxHashSet<ChatId> = batch.iter().map(|entry| entry.draft.chat_id).collect();
+    /// Sets aside the writes to those chats that are held, and settles the others.
+    async fn set_aside(&mut self, mut batch: Vec<QueuedWrite>, attempts: Attempts, error: Error) {
+        let chats: FxHashSet<ChatId> = batch.iter().map(QueuedWrite::chat_id).collect();
         let all: Vec<ChatId> = chats.iter().copied().collect();
         let free: FxHashSet<ChatId> = match self.store.free_chats(&all).await {
             Ok(free) => free.into_iter().collect(),
@@ -269,44 +279,40 @@ impl LaneWorker {
         }
         self.aside.put(chats.difference(&free).copied(), &mut batch);
         if !batch.is_empty() {
-            Box::pin(self.settle(batch, began)).await;
+            Box::pin(self.settle(batch, attempts)).await;
         }
     }
 
-    /// Within the batch's deadline: otherwise one draft that is refused late, because somebody holds a
+    /// Within the batch's deadline: otherwise one write that is refused late, because somebody holds a
     /// lock on its chat, would make all the others wait once more.
-    async fn settle_one_by_one(&mut self, batch: Vec<QueuedDraft>, began: Instant) {
+    async fn settle_one_by_one(&mut self, batch: Vec<QueuedWrite>, attempts: Attempts) {
         let mut entries = batch.into_iter();
         while let Some(entry) = entries.next() {
-            if began.elapsed() >= self.store.waits.settle {
-                let late = Error::unavailable("PostgreSQL", "the drafts took too long");
+            if attempts.began.elapsed() >= self.store.waits.settle {
+                let late = Error::unavailable("PostgreSQL", "the writes took too long");
                 return self.fail(std::iter::once(entry).chain(entries).collect(), late);
             }
-            self.settle(vec![entry], began).await;
+            self.settle(vec![entry], attempts).await;
             self.state.turns.fetch_add(1, Relaxed);
         }
     }
 
     /// One attempt at the batch, on the present connection or a new one. Without room it is only looked
     /// up: on the same connection, so that nothing that is in doubt can be stored afterwards.
-    async fn write(
-        &mut self,
-        drafts: &[(&Draft, &str)],
-        has_room: bool,
-    ) -> Result<Vec<Outcome>, WriteError> {
+    async fn write(&mut self, batch: &Batch<'_>, has_room: bool) -> Result<Committed, WriteError> {
         let writer = match std::mem::replace(&mut self.connection, WriterState::Down) {
             WriterState::Up(writer) => writer,
             before => self.connect(before).await.map_err(WriteError::Unknown)?,
         };
         let written = match has_room {
-            true => writer.store(drafts).await,
-            false => writer.look_up(drafts).await,
+            true => writer.write(batch).await,
+            false => writer.look_up(batch).await,
         };
         self.connection = match &written {
             Ok(_) | Err(WriteError::Failed(_) | WriteError::Held(_)) => WriterState::Up(writer),
             Err(WriteError::Unknown(error)) => {
                 tracing::warn!(%error, "the outcome of a batch is unknown");
-                self.doubted.extend(drafts.iter().map(|(draft, _)| draft.chat_id));
+                self.doubted.extend(batch.chats());
                 WriterState::Doubtful(writer.backend())
             }
         };
@@ -352,83 +358,126 @@ impl LaneWorker {
             },
         }
         let chats: Vec<ChatId> = self.doubted.iter().copied().collect();
-        match self.store.last_seqs(&chats).await {
-            Ok(last_seqs) => {
+        match self.store.ends(&chats).await {
+            Ok(ends) => {
                 self.doubted.clear();
-                for (chat_id, last_seq) in last_seqs {
-                    self.registry.hear(chat_id, last_seq);
+                for (chat_id, last) in ends {
+                    self.registry.hear(chat_id, last);
                 }
             }
             Err(error) => tracing::debug!(%error, "cannot find out yet what was stored"),
         }
     }
 
-    /// Called after the commit, and only then: followers see the messages, senders get their answers.
-    /// Messages that were stored by an earlier attempt are published, too, because that attempt may
+    /// Called after the commit, and only then: followers see the messages and changes, senders get their
+    /// answers. Messages that were stored by an earlier attempt are published, too, because that attempt may
     /// not have got this far; followers that have them ignore them.
-    async fn publish(&self, batch: Vec<QueuedDraft>, outcomes: Vec<Outcome>) {
-        let mut messages: FxHashMap<ChatId, Vec<Message>> = FxHashMap::default();
+    async fn publish(&self, batch: Vec<QueuedWrite>, written: Committed) {
+        let mut news = News::default();
         let mut answers = Vec::with_capacity(batch.len());
-        let mut callers = Vec::new();
+        let mut callers: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         let (count, bytes) = batch::size(&batch);
-        for (entry, outcome) in batch.into_iter().zip(outcomes) {
-            let QueuedDraft { draft, reply, .. } = entry;
-            let posted = batch::posted(&draft, outcome);
-            match &posted {
-                Ok(Posted::New(message)) => {
-                    self.metrics.messages.inc();
-                    if message.chat_type == ChatType::General {
-                        self.standings.moved(message.sender_id, message.chat_id, message.seq);
+        let (mut drafts, mut alterations) =
+            (written.drafts.into_iter(), written.alterations.into_iter());
+        for QueuedWrite { write, .. } in batch {
+            match write {
+                Write::Post { draft, reply, .. } => {
+                    let Some(outcome) = drafts.next() else { continue };
+                    let posted = batch::posted(&draft, outcome);
+                    if let Ok(Posted::New(message) | Posted::Known(message)) = &posted {
+                        news.add(message);
                     }
-                    messages.entry(message.chat_id).or_default().push(message.clone());
+                    if let Ok(Posted::New(message)) = &posted {
+                        self.metrics.messages.inc();
+                        if message.chat_type == ChatType::General {
+                            self.standings.moved(message.sender_id, message.chat_id, message.seq);
+                        }
+                    }
+                    match reply {
+                        Reply::Connection(to) => answers.push((to, batch::answer(&draft, &posted))),
+                        Reply::Caller(caller) => callers.push(Box::new(move || {
+                            // The caller may have left; the message is stored all the same.
+                            let _left = caller.send(posted.map_err(Error::from));
+                        })),
+                    }
                 }
-                Ok(Posted::Known(message)) => {
-                    messages.entry(message.chat_id).or_default().push(message.clone());
+                Write::Alter { alteration, client_id, reply } => {
+                    let Some(altered) = alterations.next() else { continue };
+                    if let Altered::Changed(number, message) = &altered {
+                        news.add_change(*number, message);
+                    }
+                    match reply {
+                        Reply::Connection(to) => {
+                            let altered = batch::altered(&alteration, altered);
+                            let (chat_id, client_id) = (alteration.chat_id, client_id.as_deref());
+                            answers
+                                .push((to, batch::answer_alteration(chat_id, client_id, &altered)));
+                        }
+                        Reply::Caller(caller) => callers.push(Box::new(move || {
+                            let _left = caller.send(Ok(altered));
+                        })),
+                    }
                 }
-                Err(_) => {}
-            }
-            match reply {
-                Reply::Connection(to) => answers.push((to, batch::answer(&draft, &posted))),
-                Reply::Caller(caller) => callers.push((caller, posted.map_err(Error::from))),
             }
         }
-        self.registry.publish(batch::runs(messages), answers).await;
+        self.registry.publish(news.runs(), answers).await;
         self.state.settled(count, bytes);
-        for (caller, posted) in callers {
-            // The caller may have left; the message is stored all the same.
-            let _left = caller.send(posted);
+        for answer in callers {
+            answer();
         }
     }
 
     /// Nothing is known to be stored: sockets are told `unavailable`, and so are callers but the first, who
     /// gets the error itself.
-    fn fail(&self, batch: Vec<QueuedDraft>, error: Error) {
+    fn fail(&self, batch: Vec<QueuedWrite>, error: Error) {
         let (count, bytes) = batch::size(&batch);
         self.state.settled(count, bytes);
-        let has_caller = batch.iter().any(|entry| matches!(entry.reply, Reply::Caller(_)));
+        let has_caller = batch.iter().any(QueuedWrite::has_caller);
         // What a caller is told is logged where it is answered.
         if matches!(error, Error::Broken(_)) && !has_caller {
-            tracing::error!(%error, "cannot store a draft");
+            tracing::error!(%error, "cannot write to a chat");
         }
         let mut error = Some(error);
-        for QueuedDraft { draft, reply, .. } in batch {
-            match reply {
-                Reply::Connection(to) => {
-                    let client_id = draft.client_id.as_deref();
-                    let frame = error_frame(&batch::unavailable(), client_id, Some(draft.chat_id));
-                    self.registry.answer(to, Some(frame));
+        let mut unknown = || {
+            let unknown = || Error::unavailable("PostgreSQL", "the outcome is unknown");
+            error.take().unwrap_or_else(unknown)
+        };
+        for entry in batch {
+            let (chat_id, refusal) = (entry.chat_id(), batch::unavailable(&entry.write));
+            let (to, client_id) = match entry.write {
+                Write::Post { reply: Reply::Caller(caller), .. } => {
+                    let _left = caller.send(Err(unknown()));
+                    continue;
                 }
-                Reply::Caller(caller) => {
-                    let unknown = || Error::unavailable("PostgreSQL", "the outcome is unknown");
-                    let _left = caller.send(Err(error.take().unwrap_or_else(unknown)));
+                Write::Alter { reply: Reply::Caller(caller), .. } => {
+                    let _left = caller.send(Err(unknown()));
+                    continue;
                 }
-            }
+                Write::Post { draft, reply: Reply::Connection(to), .. } => (to, draft.client_id),
+                Write::Alter { client_id, reply: Reply::Connection(to), .. } => (to, client_id),
+            };
+            let frame = error_frame(&refusal, client_id.as_deref(), Some(chat_id));
+            self.registry.answer(to, Some(frame));
         }
     }
 }
 
-fn bytes_of(drafts: &[(&Draft, &str)]) -> u64 {
-    drafts.iter().map(|(draft, _)| draft.content.len() as u64).sum()
+/// Since when a batch is tried, and whether it may have been committed already.
+#[derive(Clone, Copy)]
+struct Attempts {
+    began: Instant,
+    is_again: bool,
+}
+
+impl Attempts {
+    fn begin() -> Self {
+        Self { began: Instant::now(), is_again: false }
+    }
+}
+
+fn changed_something(written: &Committed) -> bool {
+    written.drafts.iter().any(|outcome| matches!(outcome, Outcome::Stored(_)))
+        || written.alterations.iter().any(|altered| matches!(altered, Altered::Changed(..)))
 }
 
 #[cfg(test)]
@@ -459,16 +508,20 @@ mod tests {
             sender: Arc::new(sender),
             content: Content::parse(&"😀".repeat(CONTENT_CHARS_MAX)).expect("the longest"),
             client_id: None,
+            reply_to: None,
         };
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
-        let taken = (0..LANE_DRAFTS_MAX)
-            .take_while(|_| lane.push(longest.clone(), Reply::Connection(to)).is_ok())
-            .count() as u64;
+        let post = |draft: &Draft| {
+            let (draft, key, reply) = (draft.clone(), lane.key_of(draft), Reply::Connection(to));
+            Write::Post { draft, key, reply }
+        };
+        let taken =
+            (0..LANE_DRAFTS_MAX).take_while(|_| lane.push(post(&longest)).is_ok()).count() as u64;
         let each = longest.content.len() as u64;
         assert_eq!(taken, LANE_BYTES_MAX / each);
         let waiting = (&lane.state.waiting, &lane.state.waiting_bytes);
         assert_eq!((waiting.0.load(Relaxed), waiting.1.load(Relaxed)), (taken, taken * each));
         let short = Draft { content: Content::parse("x").expect("a short one"), ..longest };
-        assert!(lane.push(short, Reply::Connection(to)).is_ok(), "there is room for a short one");
+        assert!(lane.push(post(&short)).is_ok(), "there is room for a short one");
     }
 }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod acts;
+mod alter;
 mod aside;
 mod batch;
 mod history;
@@ -31,7 +32,7 @@ pub use overview::Overview;
 pub use owners::LinkToken;
 pub use post::Posted;
 pub use private::PrivateChat;
-pub use resume::{Greeting, Replay};
+pub use resume::{AsOf, Greeting, Replay, Wanted};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
 // What the edges ask for and receive.

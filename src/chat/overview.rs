@@ -44,7 +44,7 @@ impl Rules {
 impl From<ChatRow> for ChatJson {
     fn from(row: ChatRow) -> Self {
         Self {
-            unread: row.standing.last_seq.0 - row.standing.read_seq.0,
+            unread: row.standing.last.seq.0 - row.standing.read_seq.0,
             standing: row.standing.into(),
             user_id: row.other_id,
             name: row.name,

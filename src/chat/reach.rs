@@ -71,9 +71,9 @@ impl Rules {
     fn tell_row(&self, user_id: UserId, chat_id: ChatId, row: Option<ChatRow>) {
         let news = match row {
             Some(row) => {
-                let Standing { last_seq, chat_type, .. } = row.standing;
+                let Standing { last, chat_type, .. } = row.standing;
                 let frame = text_frame(&ServerFrame::ChatAdded { chat: &row.into() });
-                UserEvent::Joined { chat_id, chat_type, last_seq, frame }
+                UserEvent::Joined { chat_id, chat_type, last, frame }
             }
             None => {
                 let frame = text_frame(&ServerFrame::ChatRemoved { chat_id });

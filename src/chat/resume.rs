@@ -3,18 +3,19 @@
 
 use super::{Rules, patiently};
 use crate::limits::{
-    BACKLOG_UNCOUNTED_BYTES_MAX, REPLAY_PAGE_BYTES_MAX, REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES,
-    STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
+    BACKLOG_UNCOUNTED_BYTES_MAX, REPLAY_CHANGED_MAX, REPLAY_MESSAGES_MAX, REPLAY_PAGE_BYTES_MAX,
+    REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES, STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
 };
 use crate::model::error::{Error, Result};
-use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::ids::{Change, ChatId, Position, Seq, UserId};
 use crate::model::message::{ChatType, Message, Standing, Viewer};
-use crate::model::wire::MessageFrames;
+use crate::model::wire::{MessageFrames, RunKind};
 use crate::registry::Scope;
-use crate::store::{PageQuery, PageStart};
+use crate::store::{ChangedQuery, HistoryPage, PageQuery, PageStart};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,12 +26,57 @@ pub struct Greeting {
     pub epoch: Arc<str>,
 }
 
-/// What follows a position, as much as is sent at once, and the chat's last number.
+/// A chat that is to be replayed, and from where.
+pub struct Wanted {
+    pub chat_id: ChatId,
+    pub chat_type: ChatType,
+    pub from: Position,
+    pub held: AsOf,
+    /// Whether it is bounded: what a client has asked for is, when it begins.
+    pub is_bounded: bool,
+}
+
+/// Of which change the messages are that a reader has: those up to each `seq`, of the `change` beside it.
+/// Messages come as they stand, so what changed before they were read is not told again.
+#[derive(Debug, Clone)]
+pub struct AsOf(SmallVec<[Position; 2]>);
+
+impl AsOf {
+    pub fn new(at: Position) -> Self {
+        Self(SmallVec::from_slice(&[at]))
+    }
+
+    /// More messages, up to `seq`, of this change.
+    pub fn add(&mut self, upto: Position) {
+        match self.0.last_mut() {
+            Some(last) if last.change == upto.change => last.seq = upto.seq,
+            Some(_) | None => self.0.push(upto),
+        }
+    }
+
+    /// Whether the reader has an earlier state of it.
+    fn is_outdated(&self, message: &Message) -> bool {
+        let part = self.0.iter().find(|part| message.seq <= part.seq);
+        part.is_some_and(|part| message.change() > part.change)
+    }
+
+    /// Up to where the messages are of the first change, and the change that the others are of at least.
+    fn bound(&self) -> Position {
+        let seq = self.0.first().map_or(Seq(0), |first| first.seq);
+        Position { seq, change: self.0.get(1).map_or(Change(0), |second| second.change) }
+    }
+}
+
+/// What follows a position, as much as is sent at once, and how far the chat reaches.
 pub struct Replay {
     pub frames: MessageFrames,
     /// There is nothing else up to here.
-    pub upto: Seq,
-    pub last_seq: Seq,
+    pub upto: Position,
+    pub last: Position,
+    /// Of which change the messages are, if it has any.
+    pub held: Option<Position>,
+    /// It would be too long, or begins after the end.
+    pub is_out_of_range: bool,
 }
 
 impl Rules {
@@ -55,30 +101,71 @@ impl Rules {
         .await
     }
 
-    /// `None` if the chat is out of the viewer's reach. A large page is given to `hold`; if there is no
-    /// room for it, only its beginning is sent.
+    /// The messages that follow, or if there are none, the changes. `None` if the chat is out of the viewer's
+    /// reach. A large page is given to `hold`; if there is no room for it, only its beginning is sent.
     pub async fn replay(
         &self,
         viewer: &Viewer,
-        chat_id: ChatId,
-        chat_type: ChatType,
-        after: Seq,
+        wanted: &Wanted,
         hold: impl Fn(Bytes) -> Option<Bytes>,
     ) -> Result<Option<Replay>> {
-        let query = PageQuery { limit: REPLAY_PAGE_ROWS, from: PageStart::After(after) };
+        let Wanted { chat_id, chat_type, from, .. } = *wanted;
+        let query = PageQuery { limit: REPLAY_PAGE_ROWS, from: PageStart::After(from.seq) };
         self.read_patiently(async || {
             let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
-            Ok(page.map(|page| {
-                let frames = held(&page.messages, &hold);
-                let goes_on = page.has_more || frames.count < page.messages.len();
-                let upto = match page.messages[..frames.count].last() {
-                    Some(last) if goes_on => last.seq,
-                    Some(_) | None => page.last_seq.max(after),
-                };
-                Replay { frames, upto, last_seq: page.last_seq }
-            }))
+            let Some(page) = page else { return Ok(None) };
+            if wanted.is_bounded && self.is_out_of_range(chat_id, from, page.last).await? {
+                let frames = MessageFrames::within(RunKind::Message, 0, &[]);
+                let (upto, last) = (page.last, page.last);
+                return Ok(Some(Replay { frames, upto, last, held: None, is_out_of_range: true }));
+            }
+            if page.messages.is_empty() && page.last.change > from.change {
+                return self.replay_changes(viewer, wanted, page.last.seq, &hold).await;
+            }
+            Ok(Some(replay_messages(from, &page, &hold)))
         })
         .await
+    }
+
+    /// Whether a replay up to `last` would be too long, or begins after it.
+    async fn is_out_of_range(
+        &self,
+        chat_id: ChatId,
+        from: Position,
+        last: Position,
+    ) -> Result<bool> {
+        if !from.is_within(last) || last.seq.0 - from.seq.0 > REPLAY_MESSAGES_MAX {
+            return Ok(true);
+        }
+        // As many numbers may be of fewer messages.
+        let is_many = last.change.0 - from.change.0 > REPLAY_CHANGED_MAX;
+        let limit = REPLAY_CHANGED_MAX + 1;
+        Ok(is_many && self.store.count_changed(chat_id, from, limit).await? == limit)
+    }
+
+    /// Changes of messages up to `seq`, which the reader has. If the chat has got longer meanwhile, some are
+    /// passed over, and come with the messages that follow.
+    async fn replay_changes(
+        &self,
+        viewer: &Viewer,
+        wanted: &Wanted,
+        seq: Seq,
+        hold: &impl Fn(Bytes) -> Option<Bytes>,
+    ) -> Result<Option<Replay>> {
+        let (seq, limit) = (seq.max(wanted.from.seq), REPLAY_PAGE_ROWS);
+        let held = wanted.held.bound();
+        let query = ChangedQuery { after: wanted.from.change, upto: seq, held, limit };
+        let page = self.store.changed_messages(viewer.user_id, wanted.chat_id, query).await?;
+        let Some(mut page) = page else { return Ok(None) };
+        let last_read = page.messages.last().map(Message::change);
+        page.messages.retain(|message| wanted.held.is_outdated(message));
+        let frames = within(RunKind::Changed, &page.messages, hold);
+        let change = match page.messages[..frames.count].last() {
+            Some(sent) if frames.count < page.messages.len() => sent.change(),
+            Some(_) | None => last_read.filter(|_| page.has_more).unwrap_or(page.last.change),
+        };
+        let upto = Position { seq, change };
+        Ok(Some(Replay { frames, upto, last: page.last, held: None, is_out_of_range: false }))
     }
 
     /// The viewer's standing in the general chat, if it was read at most a second ago.
@@ -101,16 +188,37 @@ impl Rules {
     }
 }
 
+fn replay_messages(
+    from: Position,
+    page: &HistoryPage,
+    hold: &impl Fn(Bytes) -> Option<Bytes>,
+) -> Replay {
+    let frames = within(RunKind::Message, &page.messages, hold);
+    let goes_on = page.has_more || frames.count < page.messages.len();
+    let seq = match page.messages[..frames.count].last() {
+        Some(last) if goes_on => last.seq,
+        Some(_) | None => page.last.seq.max(from.seq),
+    };
+    let held = Some(Position { seq, change: page.last.change });
+    let upto = Position { seq, change: from.change };
+    Replay { frames, upto, last: page.last, held, is_out_of_range: false }
+}
+
 /// As many of the first messages as a page may have; if `hold` has no room for them, as many as need not be
 /// held.
-fn held(messages: &[Message], hold: &impl Fn(Bytes) -> Option<Bytes>) -> MessageFrames {
-    let MessageFrames { bytes, count } = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, messages);
+fn within(
+    kind: RunKind,
+    messages: &[Message],
+    hold: &impl Fn(Bytes) -> Option<Bytes>,
+) -> MessageFrames {
+    let MessageFrames { bytes, count } =
+        MessageFrames::within(kind, REPLAY_PAGE_BYTES_MAX, messages);
     if bytes.len() <= BACKLOG_UNCOUNTED_BYTES_MAX {
         return MessageFrames { bytes, count };
     }
     match hold(bytes) {
         Some(bytes) => MessageFrames { bytes, count },
-        None => MessageFrames::within(BACKLOG_UNCOUNTED_BYTES_MAX, messages),
+        None => MessageFrames::within(kind, BACKLOG_UNCOUNTED_BYTES_MAX, messages),
     }
 }
 
@@ -128,10 +236,11 @@ impl Standings {
         (read_at.elapsed() < STANDING_CACHE_AGE).then_some(*standing)
     }
 
-    /// The user has read up to this message of the general chat.
+    /// The user has read up to this message of the general chat. Nothing is known of its last change, but
+    /// those who use the standing know how far the chat reaches.
     pub fn moved(&self, user_id: UserId, chat_id: ChatId, seq: Seq) {
-        let chat_type = ChatType::General;
-        let standing = Standing { chat_id, chat_type, last_seq: seq, read_seq: seq };
+        let (chat_type, last) = (ChatType::General, Position { seq, change: Change(0) });
+        let standing = Standing { chat_id, chat_type, last, read_seq: seq };
         self.put(user_id, standing, Instant::now());
     }
 
@@ -143,7 +252,7 @@ impl Standings {
             && (*known_at >= read_at || known_at.elapsed() < STANDING_CACHE_AGE)
         {
             known.read_seq = known.read_seq.max(standing.read_seq);
-            known.last_seq = known.last_seq.max(standing.last_seq);
+            known.last = known.last.max(standing.last);
             *known_at = read_at.max(*known_at);
             return;
         }
@@ -159,6 +268,50 @@ impl Standings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::MessageId;
+    use crate::model::more::More;
+
+    #[test]
+    fn what_changed_before_its_message_was_read_is_not_told_again() {
+        let at = |seq, change| Position { seq: Seq(seq), change: Change(change) };
+        let mut held = AsOf::new(at(5, 10));
+        held.add(at(8, 12));
+        held.add(at(9, 12));
+        held.add(at(11, 13));
+        assert_eq!(held.bound(), at(5, 12));
+        let is_outdated = |seq, change| {
+            let more = More { change: Some(Change(change)), ..More::default() };
+            held.is_outdated(&message(seq, more))
+        };
+        for (seq, change, expected) in [
+            (5, 10, false),
+            (5, 11, true),
+            (6, 12, false),
+            (9, 12, false),
+            (9, 13, true),
+            (11, 13, false),
+            (11, 14, true),
+            (12, 14, false),
+        ] {
+            assert_eq!(is_outdated(seq, change), expected, "{seq} at {change}");
+        }
+    }
+
+    fn message(seq: i64, more: More) -> Message {
+        Message {
+            id: MessageId(seq),
+            seq: Seq(seq),
+            chat_id: ChatId(1),
+            chat_type: ChatType::General,
+            sender_id: UserId(1),
+            receiver_id: None,
+            username: "ada".into(),
+            content: "x".into(),
+            timestamp: jiff::Timestamp::UNIX_EPOCH,
+            client_id: None,
+            more: Some(Box::new(more)),
+        }
+    }
 
     #[test]
     fn a_position_that_moved_during_a_read_wins() {
@@ -166,8 +319,8 @@ mod tests {
         let position = || standings.get(user_id).map(|standing| standing.read_seq.0);
         let read_at = Instant::now();
         standings.moved(user_id, chat_id, Seq(7));
-        let (last_seq, chat_type) = (Seq(9), ChatType::General);
-        let read = |seq| Standing { chat_id, chat_type, last_seq, read_seq: Seq(seq) };
+        let (last, chat_type) = (Position { seq: Seq(9), change: Change(0) }, ChatType::General);
+        let read = |seq| Standing { chat_id, chat_type, last, read_seq: Seq(seq) };
         standings.put(user_id, read(3), read_at);
         assert_eq!(position(), Some(7));
         standings.put(user_id, read(8), read_at);

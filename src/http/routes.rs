@@ -42,7 +42,15 @@ routes! {
     POST   /chats/room/{room_id}/invite/deny,       User,   Json,         api::join_requests::deny(call, room_id);
     GET    /chats/room/{room_id}/join,              User,   Empty,        api::join_requests::status(call, room_id);
     POST   /chats/room/{room_id}/join,              User,   Json,         api::join_requests::ask(call, room_id);
-    POST   /chats/{chat_id}/messages,               User,   Json,         api::chats::post(call, chat_id);
+    POST   /chats/{chat_id}/messages,               User,   Json,         api::messages::post(call, chat_id);
+    GET    /chats/{chat_id}/messages/{seq},         User,   Empty,        api::messages::show(call, chat_id, seq);
+    PATCH  /chats/{chat_id}/messages/{seq},         User,   Json,         api::messages::edit(call, chat_id, seq);
+    DELETE /chats/{chat_id}/messages/{seq},         User,   Empty,        api::messages::delete(call, chat_id, seq);
+    PUT    /chats/{chat_id}/messages/{seq}/pin,     User,   Empty,        api::messages::pin(call, chat_id, seq, true);
+    DELETE /chats/{chat_id}/messages/{seq}/pin,     User,   Empty,        api::messages::pin(call, chat_id, seq, false);
+    PUT    /chats/{chat_id}/messages/{seq}/reactions/{emoji}, User, Empty, api::messages::react(call, chat_id, seq, emoji, true);
+    DELETE /chats/{chat_id}/messages/{seq}/reactions/{emoji}, User, Empty, api::messages::react(call, chat_id, seq, emoji, false);
+    GET    /chats/{chat_id}/pins,                   User,   Empty,        api::messages::pins(call, chat_id);
     POST   /chats/{chat_id}/read,                   User,   Json,         api::chats::read(call, chat_id);
 
     // Sockets.

@@ -14,9 +14,18 @@ const ENVELOPE_BYTES: usize = 512;
 const MESSAGE_RECEIVED_BYTES_MAX: usize = CONTENT_CHARS_MAX * ESCAPED_BYTES_MAX
     + CLIENT_ID_CHARS_MAX * ASCII_ESCAPED_BYTES_MAX
     + ENVELOPE_BYTES;
-const MESSAGE_SENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * WRITTEN_BYTES_MAX
+const MESSAGE_SENT_BYTES_MAX: usize = MESSAGE_PLAIN_BYTES_MAX + MORE_BYTES_MAX;
+/// The same without what few messages have. Of a page it is not assumed that each of its messages is the
+/// longest and has all the reactions that it may have; such a page passes when nothing else waits.
+const MESSAGE_PLAIN_BYTES_MAX: usize = CONTENT_CHARS_MAX * WRITTEN_BYTES_MAX
     + USERNAME_CHARS_MAX
     + CLIENT_ID_CHARS_MAX * WRITTEN_BYTES_MAX
+    + ENVELOPE_BYTES;
+/// Reactions, of which each is an id of at most 16 digits and a comma, and an excerpt.
+const MORE_BYTES_MAX: usize = REACTIONS_MAX as usize * 17
+    + REACTION_EMOJI_MAX as usize * (EMOJI_BYTES_MAX + 32)
+    + EXCERPT_CHARS_MAX * WRITTEN_BYTES_MAX
+    + USERNAME_CHARS_MAX
     + ENVELOPE_BYTES;
 /// The largest entry of a PostgreSQL index: a third of its page.
 const INDEX_ENTRY_BYTES_MAX: usize = 2_704;
@@ -49,7 +58,7 @@ const _: () = assert!(
     "BACKLOG_UNCOUNTED_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the answer to a change, which is at most a message, must never be refused"
 );
 const _: () = assert!(
-    PAGE_ROWS_MAX as usize * MESSAGE_SENT_BYTES_MAX <= BACKLOG_BYTES_MAX / 2 / 3,
+    PAGE_ROWS_MAX as usize * MESSAGE_PLAIN_BYTES_MAX <= BACKLOG_BYTES_MAX / 2 / 3,
     "BACKLOG_BYTES_MAX is in the way of PAGE_ROWS_MAX: a page must fit beside what one subnet holds"
 );
 const _: () = assert!(
@@ -76,9 +85,9 @@ const _: () = assert!(
     REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX && HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
     "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: each of them must fit into an outbox"
 );
-/// A chat in `welcome` has four members, three of them numbers of at most 16 digits.
+/// A chat in `welcome` has five members, four of them numbers of at most 16 digits.
 const _: () = assert!(
-    CHATS_SHOWN as usize * 128 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
+    CHATS_SHOWN as usize * 160 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
     "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX, PRIVATE_CHATS_FROM_OTHERS_MAX or ROOMS_PER_USER_MAX: a welcome must hold all chats"
 );
 const _: () = assert!(
@@ -104,7 +113,7 @@ const _: () = assert!(
 );
 /// A number has at most 16 digits; the token and the rest of the head take less than half.
 const _: () = assert!(
-    RESUME_PAIRS_MAX * 2 * 17 <= HEADER_BYTES_MAX / 2,
+    RESUME_PAIRS_MAX * 3 * 17 <= HEADER_BYTES_MAX / 2,
     "HEADER_BYTES_MAX is in the way of RESUME_PAIRS_MAX: the pairs must fit into the request line"
 );
 const _: () = assert!(

@@ -29,6 +29,15 @@ pub const CONTENT_BYTES_MAX: usize = CONTENT_CHARS_MAX * UTF8_BYTES_MAX;
 const UTF8_BYTES_MAX: usize = 4;
 /// From here on the page tells how many are left.
 pub const CONTENT_CHARS_NEAR: usize = CONTENT_CHARS_MAX - CONTENT_CHARS_MAX / 20;
+/// Characters of a message that are shown where another one answers it.
+pub const EXCERPT_CHARS_MAX: usize = 140;
+/// Bytes of an emoji in UTF-8. The longest of Unicode's set, a couple with two skin tones, has 35.
+pub const EMOJI_BYTES_MAX: usize = 64;
+/// Different emoji on a message, and reactions in all: each is told with the message.
+pub const REACTION_EMOJI_MAX: i64 = 20;
+pub const REACTIONS_MAX: i64 = 500;
+/// Pinned messages of a chat, which are told all at once.
+pub const PINS_MAX: i64 = 100;
 /// Characters in the sender's own id for a draft.
 pub const CLIENT_ID_CHARS_MAX: usize = 64;
 pub const USERNAME_CHARS_MIN: usize = 3;
@@ -124,7 +133,7 @@ const _: () = assert!(
 pub const BACKLOG_BYTES_MAX: usize = 10 * PAGE_ROWS_MAX as usize * CONTENT_BYTES_MAX;
 /// What is smaller is never refused and not counted: about as much as an idle connection costs anyway, and
 /// usually the kernel takes all of it at once.
-pub const BACKLOG_UNCOUNTED_BYTES_MAX: usize = 32 * 1024;
+pub const BACKLOG_UNCOUNTED_BYTES_MAX: usize = 40 * 1024;
 /// HTTP connections at once, not counting sockets: an idle one holds 18 KiB.
 pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
 /// How many of these one address may have (one /64 for IPv6; trusted proxies are exempt): an address
@@ -168,8 +177,8 @@ pub const JSON_DEPTH_MAX: usize = 16;
 // ---- sockets ----
 
 /// What may wait for one reader. With more, the reader is too slow: it is disconnected and resumes. A
-/// `welcome` of 4,001 chats (at most 501 KiB) fits; the bytes are shared between readers.
-pub const OUTBOX_BYTES_MAX: usize = 512 * 1024;
+/// `welcome` of 4,001 chats (at most 626 KiB) fits; the bytes are shared between readers.
+pub const OUTBOX_BYTES_MAX: usize = 640 * 1024;
 /// A longer run of messages is handed over in parts, each when the previous one has been written.
 pub const HANDOVER_BYTES_MAX: usize = OUTBOX_BYTES_MAX / 2;
 /// Pieces are limited, too, because many small ones cost more than their bytes.
@@ -190,6 +199,8 @@ pub const SCRATCH_BYTES: usize = 64 * 1024;
 pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// A longer replay is answered with `reset`.
 pub const REPLAY_MESSAGES_MAX: i64 = 1_000;
+/// And so is one of more messages that have changed.
+pub const REPLAY_CHANGED_MAX: i64 = 1_000;
 /// Messages per read of a replay.
 pub const REPLAY_PAGE_ROWS: i64 = 100;
 /// Bytes of frames per read of a replay; the rest is read again.

@@ -2,8 +2,9 @@
 
 use crate::limits::JSON_DEPTH_MAX;
 use crate::model::error::{FrameCode, FrameRefusal};
-use crate::model::ids::{ChatId, Seq, Whole};
-use crate::model::text::{self, ClientId, Content};
+use crate::model::ids::{Change, ChatId, ID_MAX, Seq, Whole};
+use crate::model::message::Act;
+use crate::model::text::{self, ClientId, Content, Emoji};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -14,6 +15,14 @@ pub enum Meaning {
     Message {
         chat_id: Option<ChatId>,
         content: Content,
+        client_id: Option<ClientId>,
+        reply_to: Option<Seq>,
+    },
+    /// Changes a message.
+    Alter {
+        chat_id: Option<ChatId>,
+        seq: Seq,
+        act: Act,
         client_id: Option<ClientId>,
     },
     Read {
@@ -26,6 +35,8 @@ pub enum Meaning {
     Back {
         chat_id: Option<ChatId>,
         after: Seq,
+        /// As it is, if it does not say.
+        change: Option<Change>,
     },
     Ping,
 }
@@ -47,8 +58,14 @@ struct Members<'a> {
     chat_id: Option<Whole>,
     #[serde(borrow)]
     client_id: Option<FrameText<'a>>,
+    reply_to: Option<Whole>,
     seq: Option<Whole>,
+    if_change: Option<Whole>,
+    #[serde(borrow)]
+    emoji: Option<FrameText<'a>>,
+    on: Option<bool>,
     after: Option<Whole>,
+    change: Option<Whole>,
 }
 
 /// A text borrowed from the frame, or a copy without its escapes.
@@ -80,29 +97,78 @@ fn meaning(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRe
                 position(members.seq, "A read frame needs seq, a whole number of 0 or more.")?;
             Ok(Meaning::Read { chat_id, seq })
         }
-        "join" if members.chat_id.is_none() && members.after.is_none() => Ok(Meaning::Welcome),
+        "edit" => {
+            let content = members.content.as_ref();
+            let content = content.ok_or_else(|| bad_frame("An edit needs content, a string."))?;
+            let content = Content::parse(&content.0).map_err(FrameRefusal::of_content);
+            let if_change = change(members.if_change, "if_change is a whole number of 0 or more.")?;
+            alteration(members, names, Act::Edit { content, if_change })
+        }
+        "delete" => alteration(members, names, Act::Delete),
+        "react" => {
+            let emoji = members.emoji.as_ref();
+            let emoji = emoji.ok_or_else(|| bad_frame("A reaction needs emoji, a string."))?;
+            let emoji =
+                Emoji::parse(&emoji.0).map_err(|rule| FrameRefusal::new(FrameCode::BadEmoji, rule));
+            let on = members.on.ok_or_else(|| bad_frame("A reaction needs on, true or false."))?;
+            alteration(members, names, Act::React { emoji, on })
+        }
+        "join"
+            if members.chat_id.is_none() && members.after.is_none() && members.change.is_none() =>
+        {
+            Ok(Meaning::Welcome)
+        }
         "join" => {
             let after =
                 position(members.after, "A join frame that rewinds needs chat_id and after.")?;
-            Ok(Meaning::Back { chat_id, after })
+            let change = change(members.change, "change is a whole number of 0 or more.")?;
+            Ok(Meaning::Back { chat_id, after, change })
         }
         "ping" => Ok(Meaning::Ping),
-        _ => Err(bad_frame("The type of a frame must be message, read, join or ping.")),
+        _ => Err(bad_frame(
+            "The type of a frame must be message, edit, delete, react, read, join or ping.",
+        )),
     }
 }
 
-fn message(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRefusal> {
+/// A frame that changes a message.
+fn alteration(
+    members: &Members<'_>,
+    names: &FrameNames,
+    act: Act,
+) -> Result<Meaning, FrameRefusal> {
+    let seq = position(members.seq, "A frame that changes a message needs its seq.")?;
+    let client_id = client_id(names)?;
+    Ok(Meaning::Alter { chat_id: names.chat_id, seq, act, client_id })
+}
+
+fn client_id(names: &FrameNames) -> Result<Option<ClientId>, FrameRefusal> {
     let client_id = names.client_id.clone().map(ClientId::of).transpose();
-    let client_id = client_id.map_err(|rule| FrameRefusal::new(FrameCode::BadClientId, rule))?;
+    client_id.map_err(|rule| FrameRefusal::new(FrameCode::BadClientId, rule))
+}
+
+fn message(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRefusal> {
+    let client_id = client_id(names)?;
     let content = members.content.as_ref();
     let content = content.ok_or_else(|| bad_frame("A message needs content, a string."))?;
-    let content = Content::parse(&content.0)
-        .map_err(|fault| FrameRefusal::new(fault.code(), fault.detail()))?;
-    Ok(Meaning::Message { chat_id: names.chat_id, content, client_id })
+    let content = Content::parse(&content.0).map_err(FrameRefusal::of_content)?;
+    let is_number = |seq: &Whole| (1..=ID_MAX).contains(&seq.0);
+    let reply_to = match members.reply_to {
+        Some(seq) if is_number(&seq) => Some(Seq(seq.0)),
+        Some(_) => return Err(FrameRefusal::bad_reply()),
+        None => None,
+    };
+    Ok(Meaning::Message { chat_id: names.chat_id, content, client_id, reply_to })
+}
+
+/// The number of a change, if it is there.
+fn change(value: Option<Whole>, rule: &'static str) -> Result<Option<Change>, FrameRefusal> {
+    let Some(value) = value else { return Ok(None) };
+    Ok(Some(Change(position(Some(value), rule)?.0)))
 }
 
 fn position(value: Option<Whole>, rule: &'static str) -> Result<Seq, FrameRefusal> {
-    let in_range = |seq: &Whole| (0..=crate::model::ids::ID_MAX).contains(&seq.0);
+    let in_range = |seq: &Whole| (0..=ID_MAX).contains(&seq.0);
     value.filter(in_range).map(|seq| Seq(seq.0)).ok_or_else(|| bad_frame(rule))
 }
 
@@ -181,9 +247,28 @@ mod tests {
             Meaning::Message {
                 chat_id: Some(ChatId(7)),
                 content: Content::parse("Hello!").expect("a content"),
-                client_id: ClientId::parse("c0ffee-1").ok()
+                client_id: ClientId::parse("c0ffee-1").ok(),
+                reply_to: None,
             }
         );
+    }
+
+    #[test]
+    fn a_text_that_breaks_a_rule_is_kept_for_those_who_may_do_this() {
+        let act = |frame| match read(frame).1 {
+            Ok(Meaning::Alter { seq: Seq(12), act, .. }) => act,
+            other => panic!("{frame}: {other:?}"),
+        };
+        let code = |act: Act| act.fault().map(|fault| fault.code.name());
+        let edit = act(r#"{"type":"edit","seq":12,"content":"Hi ","if_change":30}"#);
+        assert_eq!((edit.text(), code(edit.clone())), (Some("Hi"), None));
+        assert!(matches!(edit, Act::Edit { if_change: Some(Change(30)), .. }));
+        let empty = act(r#"{"type":"edit","seq":12,"content":" "}"#);
+        assert_eq!((empty.text(), code(empty.clone())), (None, Some("content_empty")));
+        let react = act(r#"{"type":"react","seq":12,"emoji":"❤","on":false}"#);
+        assert_eq!(react.text(), Some("❤\u{FE0F}"));
+        let text = act(r#"{"type":"react","seq":12,"emoji":"x","on":true}"#);
+        assert_eq!(code(text), Some("bad_emoji"));
     }
 
     #[test]
@@ -196,7 +281,11 @@ mod tests {
         assert_eq!(read(r#"{"type":"join"}"#), Meaning::Welcome);
         assert_eq!(
             read(r#"{"type":"join","chat_id":7,"after":0}"#),
-            Meaning::Back { chat_id: Some(ChatId(7)), after: Seq(0) }
+            Meaning::Back { chat_id: Some(ChatId(7)), after: Seq(0), change: None }
+        );
+        assert_eq!(
+            read(r#"{"type":"join","chat_id":7,"after":5,"change":31}"#),
+            Meaning::Back { chat_id: Some(ChatId(7)), after: Seq(5), change: Some(Change(31)) }
         );
         assert_eq!(read(r#"{"type":"ping","extra":{"a":[1]}}"#), Meaning::Ping);
     }
@@ -217,6 +306,18 @@ mod tests {
             (r#"{"type":"read","chat_id":7}"#, "bad_frame"),
             (r#"{"type":"read","chat_id":7,"seq":-1}"#, "bad_frame"),
             (r#"{"type":"join","chat_id":7}"#, "bad_frame"),
+            (r#"{"type":"join","change":7}"#, "bad_frame"),
+            (r#"{"type":"join","chat_id":7,"after":1,"change":-1}"#, "bad_frame"),
+            (r#"{"type":"edit","chat_id":7,"content":"x"}"#, "bad_frame"),
+            (r#"{"type":"edit","chat_id":7,"seq":1}"#, "bad_frame"),
+            (r#"{"type":"edit","chat_id":7,"seq":1,"content":"x","if_change":-1}"#, "bad_frame"),
+            (r#"{"type":"edit","chat_id":7,"seq":1,"content":"x","if_change":"1"}"#, "bad_frame"),
+            (r#"{"type":"delete","chat_id":7,"seq":-1}"#, "bad_frame"),
+            (r#"{"type":"delete","chat_id":7,"seq":1,"client_id":"a b"}"#, "bad_client_id"),
+            (r#"{"type":"react","chat_id":7,"seq":1,"emoji":"👍"}"#, "bad_frame"),
+            (r#"{"type":"react","chat_id":7,"seq":1,"on":true}"#, "bad_frame"),
+            (r#"{"content":"x","reply_to":0}"#, "bad_reply"),
+            (r#"{"content":"x","reply_to":"1"}"#, "bad_frame"),
             (r#"{"content":"x","chat_id":9223372036854775808}"#, "bad_frame"),
             (r#"{"content":"x","chat_id":0}"#, "not_found"),
             (r#"{"content":" \n"}"#, "content_empty"),

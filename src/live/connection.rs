@@ -7,8 +7,9 @@
 use super::close::Close;
 use super::follow::Follow;
 use super::frame_parser::Fragments;
+use crate::chat::AsOf;
 use crate::limits::{CLOSE_DRAIN_SECS, TOLD_KEPT_MAX};
-use crate::model::ids::ChatId;
+use crate::model::ids::{ChatId, Position};
 use crate::model::message::Viewer;
 use crate::model::waits::SocketWaits;
 use crate::model::wire::{close_frame, ping_frame};
@@ -26,6 +27,7 @@ pub struct Connection {
     pub scope: Scope,
     /// Sorted by chat id.
     pub follows: SmallVec<[Follow; 1]>,
+    replays: Option<Box<Replays>>,
     outbox: Option<Box<Outbox>>,
     pub input: Option<Box<Input>>,
     /// None once it has been welcomed.
@@ -60,6 +62,10 @@ pub struct Arriving {
     /// The poll reported that there is something to read, or the end; it does not report that twice.
     pub is_readable: bool,
 }
+
+/// Of the chats that are being replayed: what the client has of them.
+#[derive(Default)]
+struct Replays(Vec<(ChatId, AsOf)>);
 
 /// What has been received but not yet parsed.
 #[derive(Default)]
@@ -148,6 +154,7 @@ impl Connection {
             viewer,
             scope,
             follows: SmallVec::new(),
+            replays: None,
             outbox: None,
             input: None,
             arriving: Some(Box::new(Arriving { resume, told: Vec::new(), is_readable: false })),
@@ -179,6 +186,25 @@ impl Connection {
                 let at = follows.binary_search_by_key(&chat_id, |follow| follow.chat_id).ok()?;
                 follows.get_mut(at)
             }
+        }
+    }
+
+    /// What the client has of a chat that is being replayed, from its position on.
+    pub fn held(&mut self, chat_id: ChatId, at: Position) -> &mut AsOf {
+        let Replays(replays) = &mut **self.replays.get_or_insert_default();
+        let place = replays.iter().position(|(of, _)| *of == chat_id).unwrap_or_else(|| {
+            replays.push((chat_id, AsOf::new(at)));
+            replays.len() - 1
+        });
+        &mut replays[place].1
+    }
+
+    /// A chat is not replayed any more, or from somewhere else.
+    pub fn forget_held(&mut self, chat_id: ChatId) {
+        let Some(replays) = &mut self.replays else { return };
+        replays.0.retain(|(of, _)| *of != chat_id);
+        if replays.0.is_empty() {
+            self.replays = None;
         }
     }
 

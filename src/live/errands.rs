@@ -1,10 +1,9 @@
 //! Errands: what a worker has fetched from the database. Each is a task of its own and ends with one
 //! event in the shard's inbox. A connection has at most one under way.
 
-use super::follow::Follow;
-use crate::chat::Rules;
+use crate::chat::{Rules, Wanted};
 use crate::model::error::{Error, Result};
-use crate::model::ids::Seq;
+use crate::model::ids::Position;
 use crate::model::message::Viewer;
 use crate::model::subnet::Subnet;
 use crate::registry::{Backlog, ConnectionId, Event, Registry, ReplayPiece, Scope};
@@ -36,28 +35,27 @@ impl Errands {
         });
     }
 
-    /// What a chat that reaches up to `head` has after the follower's position, for a reader in this
-    /// subnet.
+    /// What a chat that reaches up to `head` has after a position, for a reader in this subnet.
     pub fn replay(
         &self,
         to: ConnectionId,
         viewer: &Arc<Viewer>,
-        follow: Follow,
-        head: Seq,
+        wanted: Wanted,
+        head: Position,
         subnet: Subnet,
     ) {
         let (rules, viewer) = (Arc::clone(&self.rules), Arc::clone(viewer));
         let backlog = Arc::clone(&self.backlog);
-        let Follow { chat_id, chat_type, seq: from, .. } = follow;
+        let Wanted { chat_id, from, .. } = wanted;
         self.run(to, async move {
             let hold = |frames| backlog.hold(subnet, Some(viewer.user_id), frames);
-            Ok(match rules.replay(&viewer, chat_id, chat_type, from, hold).await? {
-                Some(crate::chat::Replay { frames, upto, last_seq }) => Event::Replayed {
-                    to,
-                    piece: ReplayPiece { chat_id, from, head, frames, upto, last_seq },
-                },
-                None => Event::Unreachable { to, chat_id },
-            })
+            let Some(replay) = rules.replay(&viewer, &wanted, hold).await? else {
+                return Ok(Event::Unreachable { to, chat_id });
+            };
+            let crate::chat::Replay { frames, upto, last, held, is_out_of_range } = replay;
+            let piece =
+                ReplayPiece { chat_id, from, head, frames, upto, last, held, is_out_of_range };
+            Ok(Event::Replayed { to, piece })
         });
     }
 

@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::follow::{Follow, Phase};
 use super::worker::ShardWorker;
 use crate::limits::ENDED_SECS;
-use crate::model::ids::{ChatId, Seq};
+use crate::model::ids::{ChatId, Position};
 use crate::model::message::{ChatType, Standing};
 use crate::model::wire::{PROTOCOL, ServerFrame, StandingJson, text_frame};
 use crate::registry::{Admitted, Arrival, ConnectionId, Event, Resume, Scope, UserEvent};
@@ -19,7 +19,7 @@ impl ShardWorker {
         match event {
             Event::Arrived(arrival) => self.arrive(*arrival),
             Event::Published(run) => self.publish(&run, gather).await,
-            Event::Heard { chat_id, last_seq } => self.hear_head(chat_id, last_seq),
+            Event::Heard { chat_id, last } => self.hear_head(chat_id, last),
             Event::Signalled { chat_id, frame } => self.signal(chat_id, &frame).await,
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
@@ -85,7 +85,8 @@ impl ShardWorker {
         }
         self.keep_early(index, &early);
         if let Scope::One(chat_id) = scope {
-            self.follow(index, chat_id, ChatType::General, Seq(0), Phase::Joining);
+            let nowhere = Position::default();
+            self.follow(index, chat_id, ChatType::General, nowhere, Phase::Joining);
         }
         match standing.filter(|_| is_certain).and_then(|standing| self.known(standing)) {
             Some((standing, epoch)) => {
@@ -98,10 +99,10 @@ impl ShardWorker {
     /// A standing, updated with what this shard knows of its chat, so that nothing has to be read;
     /// `None` if nobody here has followed the chat long enough.
     fn known(&mut self, standing: Standing) -> Option<(Standing, Arc<str>)> {
-        let last_seq = self.shard.chat(standing.chat_id)?.last_seq()?;
+        let last = self.shard.chat(standing.chat_id)?.last()?;
         let epoch = self.errands.rules.recent_epoch()?;
-        let read_seq = standing.read_seq.min(last_seq);
-        Some((Standing { last_seq, read_seq, ..standing }, epoch))
+        let read_seq = standing.read_seq.min(last.seq);
+        Some((Standing { last, read_seq, ..standing }, epoch))
     }
 
     pub(super) fn greet(&mut self, index: u32) {
@@ -161,23 +162,24 @@ impl ShardWorker {
         let scope = connection.scope;
         let is_other_epoch = resume.epoch.as_deref().is_some_and(|theirs| theirs != epoch);
         for standing in standings {
-            let Standing { chat_id, last_seq, .. } = *standing;
-            let after = resume.after.iter().find(|(id, _)| *id == chat_id).map(|(_, seq)| *seq);
-            let (seq, phase) = match after {
-                Some(after) if !is_other_epoch => {
-                    (after, Phase::Replaying { announce: true, begun: false })
+            let Standing { chat_id, last, .. } = *standing;
+            let after = resume.after.iter().find(|(id, ..)| *id == chat_id);
+            let (at, phase) = match after {
+                Some((_, seq, change)) if !is_other_epoch => {
+                    let at = Position { seq: *seq, change: change.unwrap_or(last.change) };
+                    (at, Phase::Replaying { announce: true, begun: false })
                 }
-                Some(_) | None => (last_seq, Phase::Joining),
+                Some(_) | None => (last, Phase::Joining),
             };
             if is_other_epoch {
-                self.send(index, text_frame(&ServerFrame::Reset { chat_id, last_seq }));
+                self.send(index, reset_frame(chat_id, last));
             }
             match scope {
-                Scope::All => self.follow(index, chat_id, standing.chat_type, seq, phase),
-                Scope::One(_) => self.begin_one(index, *standing, seq, phase),
+                Scope::All => self.follow(index, chat_id, standing.chat_type, at, phase),
+                Scope::One(_) => self.begin_one(index, *standing, at, phase),
             }
         }
-        for (chat_id, _) in &resume.after {
+        for (chat_id, ..) in &resume.after {
             if !standings.iter().any(|standing| standing.chat_id == *chat_id) {
                 let removed = ServerFrame::ChatRemoved { chat_id: *chat_id };
                 self.send(index, text_frame(&removed));
@@ -202,8 +204,8 @@ impl ShardWorker {
         }
         let is_new = |standing: &&Standing| followed.binary_search(&standing.chat_id).is_err();
         let mut has_new = false;
-        for Standing { chat_id, chat_type, last_seq, .. } in standings.iter().filter(is_new) {
-            self.follow(index, *chat_id, *chat_type, *last_seq, Phase::Joining);
+        for Standing { chat_id, chat_type, last, .. } in standings.iter().filter(is_new) {
+            self.follow(index, *chat_id, *chat_type, *last, Phase::Joining);
             has_new = true;
         }
         if has_new {
@@ -219,13 +221,13 @@ impl ShardWorker {
     }
 
     /// A single-chat socket followed its chat before that was read, so it needs no second read.
-    fn begin_one(&mut self, index: u32, standing: Standing, seq: Seq, phase: Phase) {
-        let Standing { chat_id, chat_type, last_seq, .. } = standing;
+    fn begin_one(&mut self, index: u32, standing: Standing, at: Position, phase: Phase) {
+        let Standing { chat_id, chat_type, last, .. } = standing;
         let Some(chat) = self.shard.chat(chat_id) else { return };
-        let head = chat.read(last_seq);
+        let head = chat.read(last);
         let Some(connection) = self.connections.get(index) else { return };
         let Some(follow) = connection.follow(chat_id) else { return };
-        (follow.chat_type, follow.seq, follow.phase) = (chat_type, seq, phase);
+        (follow.chat_type, follow.at, follow.phase) = (chat_type, at, phase);
         if phase == Phase::Joining {
             follow.settle(head);
         }
@@ -248,7 +250,7 @@ impl ShardWorker {
                 self.part(index, chat_id, None);
                 continue;
             };
-            let head = self.shard.chat(chat_id).map(|chat| chat.read(standings[at].last_seq));
+            let head = self.shard.chat(chat_id).map(|chat| chat.read(standings[at].last));
             let follow = self.connections.get(index).and_then(|c| c.follow(chat_id));
             if let (Some(head), Some(follow)) = (head, follow) {
                 follow.settle(head);
@@ -271,15 +273,22 @@ impl ShardWorker {
         (!connection.is_closing()).then_some(index)
     }
 
-    fn follow(&mut self, index: u32, chat_id: ChatId, chat_type: ChatType, seq: Seq, phase: Phase) {
+    fn follow(
+        &mut self,
+        index: u32,
+        chat_id: ChatId,
+        chat_type: ChatType,
+        at: Position,
+        phase: Phase,
+    ) {
         let Some(connection) = self.connections.get(index) else { return };
         if connection.is_closing() {
             return;
         }
-        let at = connection.follows.binary_search_by_key(&chat_id, |follow| follow.chat_id);
-        let Err(at) = at else { return };
+        let found = connection.follows.binary_search_by_key(&chat_id, |follow| follow.chat_id);
+        let Err(free) = found else { return };
         let place = self.shard.follow(chat_id, index);
-        connection.follows.insert(at, Follow { chat_id, seq, place, chat_type, phase });
+        connection.follows.insert(free, Follow { chat_id, at, place, chat_type, phase });
     }
 
     /// The chat is out of this connection's reach from now on; nothing more of it follows.
@@ -291,6 +300,7 @@ impl ShardWorker {
         let at = connection.follows.binary_search_by_key(&chat_id, |follow| follow.chat_id);
         let Ok(at) = at else { return };
         let follow = connection.follows.remove(at);
+        connection.forget_held(chat_id);
         self.unfollow_at(chat_id, follow.place);
         let frame = frame.cloned();
         self.send(
@@ -336,12 +346,12 @@ impl ShardWorker {
                     self.send(index, frame.clone());
                 }
             }
-            UserEvent::Joined { chat_id, last_seq, chat_type, frame } if scope == Scope::All => {
+            UserEvent::Joined { chat_id, last, chat_type, frame } if scope == Scope::All => {
                 if connection.follow(*chat_id).is_none() {
                     connection.is_outdated = connection.is_reading;
                     self.send(index, frame.clone());
                     let phase = Phase::Replaying { announce: false, begun: true };
-                    self.follow(index, *chat_id, *chat_type, *last_seq, phase);
+                    self.follow(index, *chat_id, *chat_type, *last, phase);
                     self.read_on(index);
                 }
             }
@@ -354,4 +364,10 @@ impl ShardWorker {
             }
         }
     }
+}
+
+/// The client counts from here on.
+pub(super) fn reset_frame(chat_id: ChatId, last: Position) -> Bytes {
+    let Position { seq: last_seq, change: last_change } = last;
+    text_frame(&ServerFrame::Reset { chat_id, last_seq, last_change })
 }

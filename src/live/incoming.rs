@@ -9,8 +9,7 @@ use super::worker::ShardWorker;
 use crate::limits::{CONTROL_FRAMES_PER_SEC_MAX, OFFENCES_MAX, RETRY_AT_ONCE, SOCKET_DRAFTS_MAX};
 use crate::model::error::{FrameCode, FrameRefusal};
 use crate::model::ids::ChatId;
-use crate::model::message::Draft;
-use crate::model::text::{ClientId, Content};
+use crate::model::message::{Alteration, Draft, Viewer};
 use crate::model::wire::{ServerFrame, error_frame, pong_frame, text_frame};
 use crate::registry::Scope;
 use std::sync::Arc;
@@ -181,8 +180,20 @@ impl ShardWorker {
 
     fn carry_out(&mut self, index: u32, meaning: Meaning) -> Result<(), FrameRefusal> {
         match meaning {
-            Meaning::Message { chat_id, content, client_id } => {
-                self.draft(index, chat_id, content, client_id)
+            Meaning::Message { chat_id, content, client_id, reply_to } => {
+                let Some((chat_id, sender)) = self.writer(index, chat_id)? else { return Ok(()) };
+                let draft = Draft { chat_id, sender, content, client_id, reply_to };
+                self.errands.rules.post_from(self.connections.id(index), draft)?;
+                self.await_answer(index);
+                Ok(())
+            }
+            Meaning::Alter { chat_id, seq, act, client_id } => {
+                let Some((chat_id, by)) = self.writer(index, chat_id)? else { return Ok(()) };
+                let alteration = Alteration { chat_id, seq, by, act };
+                let id = self.connections.id(index);
+                self.errands.rules.alter_from(id, alteration, client_id)?;
+                self.await_answer(index);
+                Ok(())
             }
             Meaning::Read { chat_id, seq } => {
                 let id = self.connections.id(index);
@@ -197,12 +208,14 @@ impl ShardWorker {
                 self.read_on(index);
                 Ok(())
             }
-            Meaning::Back { chat_id, after } => {
+            Meaning::Back { chat_id, after, change } => {
                 let (chat_id, connection) = self.followed(index, chat_id)?;
                 if let Some(follow) = connection.follow(chat_id) {
-                    follow.seq = after;
+                    follow.at.seq = after;
+                    follow.at.change = change.unwrap_or(follow.at.change);
                     follow.replay(true);
                 }
+                connection.forget_held(chat_id);
                 self.read_on(index);
                 Ok(())
             }
@@ -214,27 +227,25 @@ impl ShardWorker {
         }
     }
 
-    fn draft(
+    /// The chat that a frame writes to, and who writes; refused if too much of this socket waits already.
+    fn writer(
         &mut self,
         index: u32,
         chat_id: Option<ChatId>,
-        content: Content,
-        client_id: Option<ClientId>,
-    ) -> Result<(), FrameRefusal> {
-        let id = self.connections.id(index);
-        let Some(connection) = self.connections.get(index) else { return Ok(()) };
+    ) -> Result<Option<(ChatId, Arc<Viewer>)>, FrameRefusal> {
+        let Some(connection) = self.connections.get(index) else { return Ok(None) };
         let chat_id = chat_of(connection.scope, chat_id)?;
         if connection.drafts >= SOCKET_DRAFTS_MAX {
             let detail = "Too many messages from this socket are waiting to be stored; wait for their answers.";
             return Err(FrameRefusal::too_many(detail, RETRY_AT_ONCE));
         }
-        let sender = Arc::clone(&connection.viewer);
-        let draft = Draft { chat_id, sender, content, client_id };
-        self.errands.rules.post_from(id, draft)?;
+        Ok(Some((chat_id, Arc::clone(&connection.viewer))))
+    }
+
+    fn await_answer(&mut self, index: u32) {
         if let Some(connection) = self.connections.get(index) {
             connection.drafts += 1;
         }
-        Ok(())
     }
 
     /// The chat that a frame refers to, if this connection follows it.

@@ -6,7 +6,7 @@
 
 use crate::limits::RESUME_PAIRS_MAX;
 use crate::model::error::{Because, Error, Fault, Result};
-use crate::model::ids::{ChatId, Seq};
+use crate::model::ids::{Change, ChatId, Seq};
 use crate::registry::{Admitted, Arrival, Registry, Resume, Scope};
 use base64::Engine;
 use bytes::Bytes;
@@ -80,31 +80,47 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     parts.any(|part| part.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Where the client wants to resume: `after` and `epoch` in the query.
+/// Where the client wants to resume: `after`, `change` and `epoch` in the query.
 pub fn resume(scope: Scope, query: &[(String, String)]) -> Result<Resume> {
-    let mut resume = Resume::default();
+    let (mut resume, mut change) = (Resume::default(), None);
     for (name, value) in query {
         match name.as_str() {
             "after" => resume.after = after(scope, value)?,
+            "change" => change = Some(parsed_change(value)?),
             "epoch" => resume.epoch = Some(value.as_str().into()),
             _ => {}
+        }
+    }
+    if let Some(change) = change {
+        match (scope, resume.after.as_mut_slice()) {
+            (Scope::One(_), [(.., of_one)]) => *of_one = Some(change),
+            (Scope::One(_) | Scope::All, _) => {
+                let rule = "It goes with after, on /ws as the third number of each chat: 7:812:31.";
+                return Err(Error::invalid(vec![Fault::new("change", rule)]));
+            }
         }
     }
     Ok(resume)
 }
 
-fn after(scope: Scope, text: &str) -> Result<Vec<(ChatId, Seq)>> {
+fn parsed_change(text: &str) -> Result<Change> {
+    let rule = "Give the number of the last change that you have.";
+    Change::parse(text).ok_or_else(|| Error::invalid(vec![Fault::new("change", rule)]))
+}
+
+fn after(scope: Scope, text: &str) -> Result<Vec<(ChatId, Seq, Option<Change>)>> {
     match scope {
         Scope::One(chat_id) => {
             let seq = Seq::parse(text)
                 .ok_or_else(|| bad_after("Give the number of the last message that you have."))?;
-            Ok(vec![(chat_id, seq)])
+            Ok(vec![(chat_id, seq, None)])
         }
         Scope::All => {
             let pairs: Option<Vec<_>> =
                 text.split(',').filter(|pair| !pair.is_empty()).map(pair).collect();
-            let pairs =
-                pairs.ok_or_else(|| bad_after("Write pairs like 7:812, separated by commas."))?;
+            let pairs = pairs.ok_or_else(|| {
+                bad_after("Write pairs like 7:812, or 7:812:31 with a change, separated by commas.")
+            })?;
             if pairs.len() > RESUME_PAIRS_MAX {
                 return Err(bad_after(format!(
                     "At most {RESUME_PAIRS_MAX} pairs; resume the others with join frames."
@@ -115,9 +131,13 @@ fn after(scope: Scope, text: &str) -> Result<Vec<(ChatId, Seq)>> {
     }
 }
 
-fn pair(text: &str) -> Option<(ChatId, Seq)> {
-    let (chat_id, seq) = text.split_once(':')?;
-    Some((ChatId::parse(chat_id)?, Seq::parse(seq)?))
+fn pair(text: &str) -> Option<(ChatId, Seq, Option<Change>)> {
+    let (chat_id, position) = text.split_once(':')?;
+    let (seq, change) = match position.split_once(':') {
+        Some((seq, change)) => (seq, Some(Change::parse(change)?)),
+        None => (position, None),
+    };
+    Some((ChatId::parse(chat_id)?, Seq::parse(seq)?, change))
 }
 
 fn bad_after(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
@@ -170,11 +190,17 @@ mod tests {
     #[test]
     fn positions_are_pairs_on_ws_and_plain_elsewhere() {
         let query = |text: &str| vec![("after".to_owned(), text.to_owned())];
-        let all = resume(Scope::All, &query("7:812,9:0")).expect("pairs");
-        assert_eq!(all.after, [(ChatId(7), Seq(812)), (ChatId(9), Seq(0))]);
+        let all = resume(Scope::All, &query("7:812:31,9:0")).expect("pairs");
+        let (first, second) = ((ChatId(7), Seq(812), Some(Change(31))), (ChatId(9), Seq(0), None));
+        assert_eq!(all.after, [first, second]);
         let one = resume(Scope::One(ChatId(7)), &query("812")).expect("a position");
-        assert_eq!(one.after, [(ChatId(7), Seq(812))]);
-        for bad in ["812", "7:-1", "0:1", "7:8:9", "a:b"] {
+        assert_eq!(one.after, [(ChatId(7), Seq(812), None)]);
+        let change = ("change".to_owned(), "31".to_owned());
+        let both = [query("812"), vec![change.clone()]].concat();
+        assert_eq!(resume(Scope::One(ChatId(7)), &both).expect("a position").after, [first]);
+        assert!(resume(Scope::One(ChatId(7)), std::slice::from_ref(&change)).is_err());
+        assert!(resume(Scope::All, &[query("7:812"), vec![change]].concat()).is_err());
+        for bad in ["812", "7:-1", "0:1", "7:8:-1", "7:8:", "7:8:9:1", "a:b"] {
             assert!(resume(Scope::All, &query(bad)).is_err(), "{bad}");
         }
         let many = vec!["1:1"; RESUME_PAIRS_MAX + 1].join(",");

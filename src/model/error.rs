@@ -6,6 +6,7 @@
 //! into an error frame. Nothing here knows of HTTP.
 
 use crate::limits::{RETRY_SOON, RETRY_STORAGE};
+use crate::model::text::ContentFault;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -38,7 +39,7 @@ pub struct Refusal {
 }
 
 /// An expected "no" to what a socket asks for. HTTP, which may ask for the same, has it as a `Refusal`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameRefusal {
     pub code: FrameCode,
     pub detail: Cow<'static, str>,
@@ -60,6 +61,12 @@ pub enum FrameCode {
     BadClientId,
     ClientIdReused,
     NotFound,
+    NotAuthor,
+    Deleted,
+    Changed,
+    BadReply,
+    BadEmoji,
+    LimitReached,
     RateLimited,
     StorageFull,
     Unavailable,
@@ -140,6 +147,14 @@ impl FrameRefusal {
     pub fn storage_full() -> Self {
         Self::new(FrameCode::StorageFull, STORAGE_FULL)
     }
+
+    pub fn of_content(fault: ContentFault) -> Self {
+        Self::new(fault.code(), fault.detail())
+    }
+
+    pub fn bad_reply() -> Self {
+        Self::new(FrameCode::BadReply, "There is no such message to answer in this chat.")
+    }
 }
 
 impl FrameCode {
@@ -154,11 +169,39 @@ impl FrameCode {
             | Self::ContentEmpty
             | Self::ContentTooLong
             | Self::ContentInvalid
-            | Self::BadClientId => Because::Invalid,
-            Self::ClientIdReused => Because::Conflict,
+            | Self::BadClientId
+            | Self::BadReply
+            | Self::BadEmoji => Because::Invalid,
+            Self::ClientIdReused | Self::Deleted | Self::Changed | Self::LimitReached => {
+                Because::Conflict
+            }
             Self::NotFound => Because::NotFound,
+            Self::NotAuthor => Because::Forbidden,
             Self::RateLimited => Because::TooMany,
             Self::StorageFull | Self::Unavailable => Because::Busy,
+        }
+    }
+}
+
+impl FrameCode {
+    /// The member that is at fault, if one is.
+    fn field(self) -> Option<&'static str> {
+        match self {
+            Self::ContentEmpty | Self::ContentTooLong | Self::ContentInvalid => Some("content"),
+            Self::BadClientId => Some("client_id"),
+            Self::BadReply => Some("reply_to"),
+            Self::BadEmoji => Some("emoji"),
+            Self::BadJson
+            | Self::BadFrame
+            | Self::ClientIdReused
+            | Self::NotFound
+            | Self::NotAuthor
+            | Self::Deleted
+            | Self::Changed
+            | Self::LimitReached
+            | Self::RateLimited
+            | Self::StorageFull
+            | Self::Unavailable => None,
         }
     }
 }
@@ -269,7 +312,9 @@ impl From<FrameRefusal> for Error {
         let FrameRefusal { code, detail, retry_after } = refusal;
         let retry_after =
             if code == FrameCode::StorageFull { Some(RETRY_STORAGE) } else { retry_after };
-        Refusal { retry_after, ..Refusal::new(code.because(), code.name(), detail) }.into()
+        let faults = code.field().map(|field| Fault::new(field, detail.clone()));
+        let refusal = Refusal::new(code.because(), code.name(), detail);
+        Refusal { retry_after, faults: faults.into_iter().collect(), ..refusal }.into()
     }
 }
 

@@ -74,6 +74,50 @@ impl fmt::Display for Seq {
     }
 }
 
+/// The number of a change in its chat: 1, 2, 3, …; 0 is before the first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Change(pub i64);
+
+impl Change {
+    /// Parses like `Seq`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Seq::parse(text).map(|seq| Self(seq.0))
+    }
+
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How far a chat reaches, or how much of it somebody has: the last message, and the last change of those up
+/// to there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Position {
+    pub seq: Seq,
+    pub change: Change,
+}
+
+impl Position {
+    /// Whether both numbers are at most those of the other.
+    pub fn is_within(self, other: Self) -> bool {
+        self.seq <= other.seq && self.change <= other.change
+    }
+
+    /// The larger of each number.
+    pub fn max(self, other: Self) -> Self {
+        Self { seq: self.seq.max(other.seq), change: self.change.max(other.change) }
+    }
+}
+
 /// Names what a form does, so that it is known again when the form is sent once more; see `http::form`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ActName(pub [u8; 32]);

@@ -2,8 +2,10 @@
 //!
 //! Plain values without behaviour. The rules for their text are in `text`, their JSON is in `wire`.
 
-use crate::model::ids::{ChatId, MessageId, Seq, UserId};
-use crate::model::text::{ClientId, Content};
+use crate::model::error::FrameRefusal;
+use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
+use crate::model::more::More;
+use crate::model::text::{ClientId, Content, Emoji};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -72,6 +74,11 @@ pub struct Viewer {
     pub session: SessionId,
 }
 
+/// What a user is called whose name was looked for: a deleted user has none.
+pub fn shown_name(user_id: UserId, name: Option<&str>) -> Arc<str> {
+    name.map_or_else(|| format!("deleted-{user_id}").into(), Arc::from)
+}
+
 /// 128 random bits that identify a sign-in; base64url text in tokens and in the database.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(pub [u8; 16]);
@@ -106,6 +113,57 @@ pub struct Draft {
     /// Copied once, out of the frame or body; shared from there to the encoded message.
     pub content: Content,
     pub client_id: Option<ClientId>,
+    /// The message of the same chat that it answers.
+    pub reply_to: Option<Seq>,
+}
+
+/// What somebody wants to be different about a message.
+#[derive(Debug, Clone)]
+pub struct Alteration {
+    pub chat_id: ChatId,
+    pub seq: Seq,
+    pub by: Arc<Viewer>,
+    pub act: Act,
+}
+
+/// A text that breaks its rule is kept as the refusal: only those who might do this are told so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Default))]
+pub enum Act {
+    Edit {
+        content: Result<Content, FrameRefusal>,
+        /// Only if this is still the message's last change.
+        if_change: Option<Change>,
+    },
+    #[cfg_attr(test, default)]
+    Delete,
+    React {
+        emoji: Result<Emoji, FrameRefusal>,
+        on: bool,
+    },
+    Pin {
+        on: bool,
+    },
+}
+
+impl Act {
+    /// What there is to store.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Edit { content, .. } => content.as_deref().ok(),
+            Self::React { emoji, .. } => emoji.as_deref().ok(),
+            Self::Delete | Self::Pin { .. } => None,
+        }
+    }
+
+    /// The rule that its text breaks.
+    pub fn fault(&self) -> Option<&FrameRefusal> {
+        match self {
+            Self::Edit { content, .. } => content.as_ref().err(),
+            Self::React { emoji, .. } => emoji.as_ref().err(),
+            Self::Delete | Self::Pin { .. } => None,
+        }
+    }
 }
 
 /// A message that is stored.
@@ -122,13 +180,30 @@ pub struct Message {
     pub content: Arc<str>,
     pub timestamp: Timestamp,
     pub client_id: Option<Arc<str>>,
+    /// What most messages lack.
+    pub more: Option<Box<More>>,
 }
 
-/// A chat's last number, and how far one user has read it.
+impl Message {
+    /// The number of its last change; 0 if it has never changed.
+    pub fn change(&self) -> Change {
+        self.more.as_ref().and_then(|more| more.change).unwrap_or_default()
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.is_deleted)
+    }
+
+    pub fn is_edited(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.edited_at.is_some())
+    }
+}
+
+/// How far a chat reaches, and how far one user has read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     pub chat_id: ChatId,
     pub chat_type: ChatType,
-    pub last_seq: Seq,
+    pub last: Position,
     pub read_seq: Seq,
 }

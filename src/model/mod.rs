@@ -3,6 +3,7 @@
 pub mod error;
 pub mod ids;
 pub mod message;
+pub mod more;
 pub mod subnet;
 pub mod text;
 pub mod waits;

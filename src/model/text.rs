@@ -4,6 +4,7 @@
 //! value, and the rules in `chat` demand the type. A rule that is broken is one sentence that says how to
 //! write the value instead.
 
+mod emoji;
 mod invites;
 
 pub use invites::{beginning_code, invite, invite_code, invite_path};
@@ -48,6 +49,9 @@ texts! {
     #[derive(Debug)]
     #[cfg_attr(test, derive(Default))]
     Content: content, ContentFault;
+    /// What somebody reacts with.
+    #[derive(Debug)]
+    Emoji: emoji::emoji, String;
     /// The sender's own name for a draft.
     #[derive(Debug)]
     ClientId: client_id, String;

@@ -3,9 +3,14 @@
 //! Pure: encodes values as bytes. Shapes and names follow the protocol. A frame is encoded once, header
 //! included, however many readers it has.
 
+mod runs;
+
+pub use runs::{MessageFrames, Run, RunKind};
+
 use crate::model::error::{Fault, FrameCode, FrameRefusal};
-use crate::model::ids::{ChatId, MessageId, Seq, UserId};
+use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
 use crate::model::message::{ChatType, Message, Standing};
+use crate::model::more::{Answered, More};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -30,12 +35,18 @@ pub enum ServerFrame<'a> {
         chats: &'a [StandingJson],
     },
     Message(MessageMembers<'a>),
+    MessageChanged(MessageMembers<'a>),
+    /// `id` and `timestamp` for a message that was sent, `change` for one that was to be changed.
     Ack {
         client_id: &'a str,
         chat_id: ChatId,
-        id: MessageId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<MessageId>,
         seq: Seq,
-        timestamp: Micros,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timestamp: Option<Micros>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        change: Option<Change>,
     },
     Error {
         code: FrameCode,
@@ -50,10 +61,12 @@ pub enum ServerFrame<'a> {
     CaughtUp {
         chat_id: ChatId,
         seq: Seq,
+        change: Change,
     },
     Reset {
         chat_id: ChatId,
         last_seq: Seq,
+        last_change: Change,
     },
     Read {
         chat_id: ChatId,
@@ -102,6 +115,7 @@ pub struct StandingJson {
     pub chat_id: ChatId,
     pub chat_type: ChatType,
     pub last_seq: Seq,
+    pub last_change: Change,
     pub read_seq: Seq,
 }
 
@@ -119,8 +133,9 @@ pub struct ChatJson {
 
 impl From<Standing> for StandingJson {
     fn from(standing: Standing) -> Self {
-        let Standing { chat_id, chat_type, last_seq, read_seq } = standing;
-        Self { chat_id, chat_type, last_seq, read_seq }
+        let Standing { chat_id, chat_type, last, read_seq } = standing;
+        let Position { seq: last_seq, change: last_change } = last;
+        Self { chat_id, chat_type, last_seq, last_change, read_seq }
     }
 }
 
@@ -154,7 +169,7 @@ pub struct MessageMembers<'a>(pub &'a Message);
 impl Serialize for MessageMembers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(message) = self;
-        let mut json = serializer.serialize_struct("Message", 10)?;
+        let mut json = serializer.serialize_struct("Message", 17)?;
         json.serialize_field("id", &message.id)?;
         json.serialize_field("seq", &message.seq)?;
         json.serialize_field("chat_id", &message.chat_id)?;
@@ -174,96 +189,52 @@ impl Serialize for MessageMembers<'_> {
         json.serialize_field("content", &*message.content)?;
         json.serialize_field("timestamp", &Micros(message.timestamp))?;
         json.serialize_field("client_id", &message.client_id.as_deref())?;
+        if let Some(more) = &message.more {
+            put_more(more, &mut json)?;
+        }
         json.end()
     }
 }
 
-/// Messages of one chat with consecutive numbers, encoded as one frame after another.
-#[derive(Debug, Clone)]
-pub struct Run {
-    pub chat_id: ChatId,
-    pub first: Seq,
-    /// Where each frame ends in `bytes`: one entry per message, at least one.
-    pub ends: Box<[u32]>,
-    pub bytes: Bytes,
+/// Members that are absent where there is nothing to say.
+fn put_more<S: SerializeStruct>(more: &More, json: &mut S) -> Result<(), S::Error> {
+    if let Some(answered) = &more.reply_to {
+        json.serialize_field("reply_to", &AnsweredJson::from(answered))?;
+    }
+    if let Some(edited_at) = more.edited_at {
+        json.serialize_field("edited_at", &Micros(edited_at))?;
+    }
+    if more.is_deleted {
+        json.serialize_field("deleted", &true)?;
+    }
+    if !more.reactions.is_empty() {
+        json.serialize_field("reactions", &more.reactions)?;
+    }
+    if more.is_pinned {
+        json.serialize_field("pinned", &true)?;
+    }
+    if let Some(change) = more.change {
+        json.serialize_field("change", &change)?;
+    }
+    Ok(())
 }
 
-impl Run {
-    /// `messages` must be of one chat, with consecutive numbers, and not empty.
-    pub fn of(messages: &[Message]) -> Option<Self> {
-        let first = messages.first()?;
-        let (bytes, ends) = encoded(usize::MAX, messages);
-        Some(Self {
-            chat_id: first.chat_id,
-            first: first.seq,
-            ends: ends.into(),
-            bytes: bytes.into(),
-        })
-    }
-
-    pub fn last(&self) -> Seq {
-        Seq(self.first.0 + self.ends.len() as i64 - 1)
-    }
-
-    /// Like `after`, but with a limit in bytes (at least one frame); also returns the last message's
-    /// number.
-    pub fn part(&self, seq: Seq, bytes_max: usize) -> (Bytes, Seq) {
-        let rest = self.after(seq);
-        if rest.len() <= bytes_max {
-            return (rest, self.last());
-        }
-        let begin = self.bytes.len() - rest.len();
-        let fits = |end: &u32| *end as usize - begin <= bytes_max;
-        let passed = self.ends.partition_point(|end| *end as usize <= begin);
-        let count = self.ends[passed..].partition_point(fits).max(1);
-        let end = self.ends[passed + count - 1] as usize;
-        (rest.slice(..end - begin), Seq(self.first.0 + (passed + count) as i64 - 1))
-    }
-
-    /// The frames of the messages after `seq`, which is at least `first` − 1; empty if there are none.
-    pub fn after(&self, seq: Seq) -> Bytes {
-        let passed = seq.0 + 1 - self.first.0;
-        match usize::try_from(passed) {
-            Ok(0) | Err(_) => self.bytes.clone(),
-            Ok(n) if n <= self.ends.len() => self.bytes.slice(self.ends[n - 1] as usize..),
-            Ok(_) => Bytes::new(),
-        }
-    }
+/// The message that another one answers.
+#[derive(serde::Serialize)]
+struct AnsweredJson<'a> {
+    seq: Seq,
+    user_id: UserId,
+    username: &'a str,
+    excerpt: &'a str,
+    deleted: bool,
 }
 
-/// Messages of one chat in order, perhaps with some missing, encoded as one frame after another.
-#[derive(Debug)]
-pub struct MessageFrames {
-    pub bytes: Bytes,
-    pub count: usize,
-}
-
-impl MessageFrames {
-    /// As many of the first messages as fit into so many bytes, but at least one.
-    pub fn within(bytes_max: usize, messages: &[Message]) -> Self {
-        let (bytes, ends) = encoded(bytes_max, messages);
-        Self { bytes: bytes.into(), count: ends.len() }
+impl<'a> From<&'a Answered> for AnsweredJson<'a> {
+    fn from(answered: &'a Answered) -> Self {
+        let Answered { seq, user_id, username, excerpt, is_deleted } = answered;
+        let (seq, user_id, deleted) = (*seq, *user_id, *is_deleted);
+        Self { seq, user_id, username, excerpt, deleted }
     }
-}
-
-/// The frames of the first messages that fit, at least of one, and where each ends.
-fn encoded(bytes_max: usize, messages: &[Message]) -> (Vec<u8>, Vec<u32>) {
-    let contents: usize = messages.iter().map(|message| message.content.len()).sum();
-    let all = contents + messages.len() * MEMBERS_BYTES;
-    let mut bytes = Vec::with_capacity(all.min(bytes_max));
-    let mut ends = Vec::with_capacity(messages.len());
-    for message in messages {
-        let before = bytes.len();
-        put_text_frame(&ServerFrame::Message(MessageMembers(message)), &mut bytes);
-        if bytes.len() > bytes_max && before > 0 {
-            bytes.truncate(before);
-            break;
-        }
-        ends.push(bytes.len() as u32);
-    }
-    // They may have to wait for their readers.
-    bytes.shrink_to_fit();
-    (bytes, ends)
 }
 
 /// One frame, header included.
@@ -343,8 +314,7 @@ pub fn error_frame(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{CONTENT_CHARS_MAX, REPLAY_PAGE_BYTES_MAX};
-    use std::sync::Arc;
+    use crate::model::more::Reaction;
 
     fn message(seq: i64, chat_type: ChatType) -> Message {
         Message {
@@ -358,6 +328,7 @@ mod tests {
             content: "Hi \"<&>\"".into(),
             timestamp: "2024-09-19T10:00:00.5Z".parse().expect("a timestamp"),
             client_id: None,
+            more: None,
         }
     }
 
@@ -384,41 +355,37 @@ mod tests {
     }
 
     #[test]
-    fn a_run_gives_the_frames_after_a_position() {
-        let messages: Vec<_> = (5..8).map(|seq| message(seq, ChatType::General)).collect();
-        let run = Run::of(&messages).expect("messages");
-        assert_eq!(run.last(), Seq(7));
-        assert_eq!(run.after(Seq(4)), run.bytes);
-        let tail = run.after(Seq(6));
-        assert_eq!((tail[0], tail[1]), (0x81, 126));
-        assert_eq!(json(&tail[4..])["seq"], 7);
-        assert!(run.after(Seq(7)).is_empty());
-        let one = run.ends[0] as usize;
-        assert_eq!(run.part(Seq(4), one * 2), (run.bytes.slice(..one * 2), Seq(6)));
-        assert_eq!(run.part(Seq(5), 1), (run.bytes.slice(one..one * 2), Seq(6)));
-        assert_eq!(run.part(Seq(5), usize::MAX), (run.bytes.slice(one..), Seq(7)));
-    }
-
-    #[test]
-    fn a_page_is_limited_by_its_bytes_on_the_wire() {
-        // Each character is six bytes in JSON.
-        let content: Arc<str> = "\u{1}".repeat(CONTENT_CHARS_MAX).into();
-        let message = |seq| Message { content: content.clone(), ..message(seq, ChatType::General) };
-        let messages: Vec<_> = (1..=100).map(message).collect();
-        let (mut rest, mut pages) = (&messages[..], 0);
-        while !rest.is_empty() {
-            let page = MessageFrames::within(REPLAY_PAGE_BYTES_MAX, rest);
-            assert!(page.bytes.len() <= REPLAY_PAGE_BYTES_MAX, "{} bytes", page.bytes.len());
-            let length = page.bytes.len();
-            assert_eq!(bytes::BytesMut::from(page.bytes).capacity(), length, "nothing is wasted");
-            rest = &rest[page.count..];
-            pages += 1;
-        }
-        let frame = Run::of(&messages[..1]).expect("a message").bytes.len();
-        assert_eq!(pages, messages.len().div_ceil(REPLAY_PAGE_BYTES_MAX / frame));
-        let one = MessageFrames::within(1, &messages);
-        assert_eq!((one.count, one.bytes.len()), (1, frame));
-        assert_eq!(MessageFrames::within(1, &[]).count, 0);
+    fn what_has_changed_says_so_by_members_that_others_lack() {
+        let more = More {
+            reply_to: Some(Answered {
+                seq: Seq(12),
+                user_id: UserId(2),
+                username: "bob".into(),
+                excerpt: "Tea?".into(),
+                is_deleted: false,
+            }),
+            edited_at: "2024-09-19T10:00:01Z".parse().ok(),
+            is_deleted: true,
+            reactions: vec![Reaction {
+                emoji: "👍".into(), user_ids: vec![UserId(2), UserId(3)]
+            }],
+            is_pinned: true,
+            change: Some(Change(31)),
+        };
+        let with = |more| Message { more: Some(Box::new(more)), ..message(1, ChatType::General) };
+        let members = |more| {
+            let json = serde_json::to_value(MessageJson(with(more))).expect("JSON");
+            json.as_object().expect("an object").clone().into_iter().skip(9).collect::<Vec<_>>()
+        };
+        let json = serde_json::Value::from_iter(members(more));
+        assert_eq!(
+            json,
+            serde_json::json!({"reply_to": {"seq": 12, "user_id": 2, "username": "bob",
+                "excerpt": "Tea?", "deleted": false}, "edited_at": "2024-09-19T10:00:01.000000Z",
+                "deleted": true, "reactions": [{"emoji": "👍", "user_ids": [2, 3]}], "pinned": true,
+                "change": 31})
+        );
+        assert_eq!(members(More::default()), []);
     }
 
     #[test]

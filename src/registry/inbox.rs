@@ -145,8 +145,8 @@ fn weight(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{ChatId, Seq, UserId};
-    use crate::model::wire::Run;
+    use crate::model::ids::{ChatId, Position, Seq, UserId};
+    use crate::model::wire::{Run, RunKind};
     use crate::registry::ConnectionId;
     use std::sync::Arc;
     use std::task::{Context, Poll};
@@ -161,8 +161,10 @@ mod tests {
         const PIECE: usize = 1024 * 1024;
         let run = Arc::new(Run {
             chat_id: ChatId(1),
-            first: Seq(1),
-            ends: [PIECE as u32].into(),
+            kind: RunKind::Message,
+            first: 1,
+            reach: Position { seq: Seq(1), ..Position::default() },
+            ends: [(1, PIECE as u32)].into(),
             bytes: vec![0; PIECE].into(),
         });
         let publish = || inbox.push_all(vec![Event::Published(Arc::clone(&run))]);
@@ -189,14 +191,14 @@ mod tests {
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
         let chat_id = ChatId(1);
         let told = |event| Event::Told { user_id: UserId(1), event };
-        let (chat_type, last_seq) = (crate::model::message::ChatType::Room, Seq(0));
-        let standing = Standing { chat_id, chat_type, last_seq, read_seq: Seq(0) };
+        let (chat_type, last) = (crate::model::message::ChatType::Room, Position::default());
+        let standing = Standing { chat_id, chat_type, last, read_seq: Seq(0) };
         for event in [
             Event::Answered { to, frame: Some(frame.clone()) },
             Event::Signalled { chat_id, frame: frame.clone() },
             told(UserEvent::Account(frame.clone())),
             told(UserEvent::Read { chat_id, but: None, frame: frame.clone() }),
-            told(UserEvent::Joined { chat_id, chat_type, last_seq, frame: frame.clone() }),
+            told(UserEvent::Joined { chat_id, chat_type, last, frame: frame.clone() }),
             told(UserEvent::Left { chat_id, frame }),
             Event::Greeted { to, standings: vec![standing; 100], epoch: "".into() },
             Event::Confirmed { to, standings: vec![standing; 100] },

@@ -17,7 +17,7 @@ pub use outbox::{Full, Outbox};
 pub use seats::{NoSeat, Seat, SeatLimits, Seats};
 pub use shard::{Followers, Shard};
 
-use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::ids::{Change, ChatId, Position, Seq, UserId};
 use crate::model::message::{ChatType, SessionId, Standing, Viewer};
 use crate::model::wire::{MessageFrames, Run};
 use bytes::Bytes;
@@ -65,7 +65,8 @@ pub struct Admitted {
 /// Where a client wants to resume.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resume {
-    pub after: Vec<(ChatId, Seq)>,
+    /// Without a change, what changed before the `welcome` is not told.
+    pub after: Vec<(ChatId, Seq, Option<Change>)>,
     pub epoch: Option<Box<str>>,
 }
 
@@ -73,18 +74,18 @@ pub struct Resume {
 pub enum Event {
     Arrived(Box<Arrival>),
     Published(Arc<Run>),
-    /// A chat reaches up to here, though its last messages may not have been published: followers read
-    /// what they are missing.
+    /// A chat reaches up to here, though its last messages and changes may not have been published: followers
+    /// read what they are missing.
     Heard {
         chat_id: ChatId,
-        last_seq: Seq,
+        last: Position,
     },
     /// Something that is not stored happened in a chat: those who follow it and read in time are told.
     Signalled {
         chat_id: ChatId,
         frame: Bytes,
     },
-    /// The answer to a draft of this connection; none if a draft without a `client_id` was stored.
+    /// The answer to a write of this connection; none if one without a `client_id` was carried out.
     Answered {
         to: ConnectionId,
         frame: Option<Bytes>,
@@ -125,16 +126,20 @@ pub enum Event {
     Stopped,
 }
 
-/// A page of a replay: what a chat has after `from`, if anything, and what its last number was.
+/// A page of a replay: what a chat has after `from`, if anything, and how far it reached.
 pub struct ReplayPiece {
     pub chat_id: ChatId,
-    pub from: Seq,
-    /// The largest number that the shard knew of when it asked.
-    pub head: Seq,
+    pub from: Position,
+    /// How far the chat reached, as the shard knew when it asked.
+    pub head: Position,
     pub frames: MessageFrames,
     /// There is nothing else up to here.
-    pub upto: Seq,
-    pub last_seq: Seq,
+    pub upto: Position,
+    pub last: Position,
+    /// Of which change its messages are, if it has any.
+    pub held: Option<Position>,
+    /// It would be too long, or begins after the end.
+    pub is_out_of_range: bool,
 }
 
 /// An event that concerns one user.
@@ -144,8 +149,8 @@ pub enum UserEvent {
     Account(Bytes),
     /// The user has read further in this chat, on a connection other than `but`.
     Read { chat_id: ChatId, but: Option<ConnectionId>, frame: Bytes },
-    /// The user takes part in this chat from now on, beginning after `last_seq`.
-    Joined { chat_id: ChatId, chat_type: ChatType, last_seq: Seq, frame: Bytes },
+    /// The user takes part in this chat from now on, beginning after `last`.
+    Joined { chat_id: ChatId, chat_type: ChatType, last: Position, frame: Bytes },
     /// The user no longer takes part.
     Left { chat_id: ChatId, frame: Bytes },
 }
@@ -197,10 +202,10 @@ impl Registry {
         }
     }
 
-    /// Tells every shard how far a chat reaches when its last messages may not have been published.
-    pub fn hear(&self, chat_id: ChatId, last_seq: Seq) {
+    /// Tells every shard how far a chat reaches when its end may not have been published.
+    pub fn hear(&self, chat_id: ChatId, last: Position) {
         for inbox in self.inboxes.iter() {
-            inbox.push(Event::Heard { chat_id, last_seq });
+            inbox.push(Event::Heard { chat_id, last });
         }
     }
 

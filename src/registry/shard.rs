@@ -3,7 +3,7 @@
 //! It belongs to one worker, so it needs no lock. Connections are named by their index in the worker's
 //! slab. An entry is removed together with its last connection.
 
-use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::ids::{ChatId, Position, UserId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::hash_map::Entry;
@@ -17,9 +17,9 @@ pub struct Shard {
 /// A chat that somebody on this shard follows.
 #[derive(Default)]
 pub struct Followers {
-    /// The largest number that this shard has heard of since it began to follow the chat.
-    pub head: Seq,
-    /// Whether `head` is the chat's last number: it has been read from the database once, and everything
+    /// The largest numbers that this shard has heard of since it began to follow the chat.
+    pub head: Position,
+    /// Whether `head` is how far the chat reaches: it has been read from the database once, and everything
     /// published since has come past here.
     is_exact: bool,
     /// A few are stored inline: a long-lived allocation of its own would keep the memory around it from
@@ -28,28 +28,27 @@ pub struct Followers {
 }
 
 impl Followers {
-    /// A message with this number was published, perhaps for the second time. Returns the largest
-    /// number.
-    pub fn heard(&mut self, seq: Seq) -> Seq {
-        self.head = self.head.max(seq);
+    /// Something up to here was published, perhaps for the second time. Returns the largest numbers.
+    pub fn heard(&mut self, upto: Position) -> Position {
+        self.head = self.head.max(upto);
         self.head
     }
 
-    /// The chat's last number was read, in a query that began after the first follower was here. Returns
-    /// the largest number.
-    pub fn read(&mut self, last_seq: Seq) -> Seq {
+    /// How far the chat reaches was read, in a query that began after the first follower was here. Returns
+    /// the largest numbers.
+    pub fn read(&mut self, last: Position) -> Position {
         self.is_exact = true;
-        self.heard(last_seq)
+        self.heard(last)
     }
 
-    /// The number read is below `head`, although the query began after `head` was known: the database
+    /// What was read is below `head`, although the query began after `head` was known: the database
     /// has gone back in time.
-    pub fn gone_back(&mut self, last_seq: Seq) {
-        (self.head, self.is_exact) = (last_seq, false);
+    pub fn gone_back(&mut self, last: Position) {
+        (self.head, self.is_exact) = (last, false);
     }
 
-    /// The chat's last number, if it is known for certain.
-    pub fn last_seq(&self) -> Option<Seq> {
+    /// How far the chat reaches, if it is known for certain.
+    pub fn last(&self) -> Option<Position> {
         self.is_exact.then_some(self.head)
     }
 }
@@ -106,6 +105,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::{Change, Seq};
 
     #[test]
     fn removing_a_follower_names_the_one_that_took_its_index() {
@@ -118,19 +118,23 @@ mod tests {
         assert!(shard.chat(chat).is_none(), "the entry is removed with its last follower");
     }
 
+    fn at(seq: i64, change: i64) -> Position {
+        Position { seq: Seq(seq), change: Change(change) }
+    }
+
     #[test]
     fn the_head_never_goes_back() {
         let mut chat = Followers::default();
-        assert_eq!(chat.heard(Seq(5)), Seq(5));
-        assert_eq!(chat.heard(Seq(3)), Seq(5));
+        assert_eq!(chat.heard(at(5, 7)), at(5, 7));
+        assert_eq!(chat.heard(at(3, 8)), at(5, 8));
     }
 
     #[test]
     fn a_repeated_message_does_not_make_the_last_number_certain() {
         let mut chat = Followers::default();
-        assert_eq!(chat.heard(Seq(3)), Seq(3));
-        assert_eq!(chat.last_seq(), None, "later messages may have passed before anybody followed");
-        assert_eq!(chat.read(Seq(8)), Seq(8));
-        assert_eq!((chat.heard(Seq(9)), chat.last_seq()), (Seq(9), Some(Seq(9))));
+        assert_eq!(chat.heard(at(3, 0)), at(3, 0));
+        assert_eq!(chat.last(), None, "later messages may have passed before anybody followed");
+        assert_eq!(chat.read(at(8, 2)), at(8, 2));
+        assert_eq!((chat.heard(at(9, 0)), chat.last()), (at(9, 2), Some(at(9, 2))));
     }
 }

@@ -67,7 +67,7 @@ fn standing(row: &Row) -> Result<Standing> {
     Ok(Standing {
         chat_id: ChatId(row.get("chat_id")),
         chat_type: chat_type(row)?,
-        last_seq: Seq(row.get("last_seq")),
+        last: messages::last(row),
         read_seq: Seq(row.get("read_seq")),
     })
 }

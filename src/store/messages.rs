@@ -1,214 +1,16 @@
-//! The table `messages`: writing batches of drafts, reading pages of history.
-//!
-//! `Writer` is the lane's own connection and the only way to store messages. A batch is one call of a
-//! database function, which is a transaction by itself: its first statement locks the chats; the second,
-//! whose snapshot is therefore taken under the locks, does the rest (see
-//! `sql/migrations/0010_keys_by_index.sql`).
+//! The table `messages`, read: pages of history, single messages, what has changed, what is pinned. All as
+//! they stand (the view `current_messages`). What is written is in `writer`.
 
 use super::page_rows::PagePermit;
-use super::{Store, chats, is_answer, sql, timestamp};
-use crate::limits::{DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT};
-use crate::model::error::{Error, Result};
-use crate::model::ids::{ChatId, MessageId, Seq, UserId};
-use crate::model::message::{ChatType, Draft, Message};
-use jiff::Timestamp;
-use sha2::{Digest, Sha256};
+use super::{Store, chats, sql, timestamp};
+use crate::limits::PINS_MAX;
+use crate::model::error::Result;
+use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
+use crate::model::message::{ChatType, Message};
+use crate::model::more::More;
 use std::sync::Arc;
-use std::time::Duration;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Row, Statement};
-
-/// What became of one draft in a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// Stored by this batch.
-    Stored(Stored),
-    /// The same draft was stored before; this is the message it became.
-    Known(Stored),
-    /// Its key already belongs to a message with different content.
-    KeyReused,
-    /// The sender may not write to that chat, or it does not exist.
-    Unreachable,
-    /// Nothing can be stored now, and it was not stored before.
-    NoRoom,
-}
-
-/// Where a draft was stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stored {
-    pub id: MessageId,
-    pub seq: Seq,
-    pub timestamp: Timestamp,
-    pub chat_type: ChatType,
-    pub receiver_id: Option<UserId>,
-}
-
-/// Why a batch has no outcomes.
-#[derive(Debug)]
-pub enum WriteError {
-    /// PostgreSQL refused it; nothing was stored.
-    Failed(Error),
-    /// Somebody else holds the row of one of its chats; nothing was stored.
-    Held(Error),
-    /// No answer came; it may or may not have been stored.
-    Unknown(Error),
-}
-
-/// A PostgreSQL server process: its pid, and when it started, because pids are reused.
-#[derive(Debug, Clone, Copy)]
-pub struct Backend {
-    pid: i32,
-    began: std::time::SystemTime,
-}
-
-/// The connection that writes messages.
-pub struct Writer {
-    client: Client,
-    store: Statement,
-    known: Statement,
-    backend: Backend,
-    /// How long a commit is waited for.
-    limit: Duration,
-}
-
-impl Writer {
-    pub async fn connect(database: &Store) -> Result<Self> {
-        let mut config = database.config.clone();
-        let lock_timeout = LANE_LOCK_TIMEOUT.as_millis();
-        let ours = format!("set enable_seqscan = off; set lock_timeout = {lock_timeout}");
-        let connector = database.connector.setting(&ours);
-        // So that it can be told from the others in PostgreSQL's own lists.
-        let name = config.get_application_name().unwrap_or_default();
-        let name = format!("{name} lane");
-        config.application_name(name);
-        let connecting = async {
-            let (client, _serving) = connector.connect(&config).await?;
-            let store = client.prepare(sql!("messages/store")).await?;
-            let known = client.prepare(sql!("messages/known")).await?;
-            let row = client.query_one(BACKEND, &[]).await?;
-            let backend = Backend { pid: row.get("pid"), began: row.get("backend_start") };
-            Ok(Self { client, store, known, backend, limit: database.waits.commit })
-        };
-        match tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected,
-            Err(late) => Err(Error::unavailable("PostgreSQL", late)),
-        }
-    }
-
-    pub fn backend(&self) -> Backend {
-        self.backend
-    }
-
-    /// Stores a batch whose (chat, sender, key) triples are all different; one outcome per draft, in
-    /// order. After `Unknown`, this writer must be discarded.
-    pub async fn store(&self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
-        let hashes = content_hashes(drafts);
-        let columns = Columns::of(drafts, &hashes);
-        self.ask(&self.store, &columns.params(), drafts.len()).await
-    }
-
-    /// The same where nothing can be stored: what was stored before is known all the same.
-    pub async fn look_up(&self, drafts: &[(&Draft, &str)]) -> Result<Vec<Outcome>, WriteError> {
-        let hashes = content_hashes(drafts);
-        let columns = Columns::of(drafts, &hashes);
-        let [chats, senders, keys, _, hashes] = columns.params();
-        self.ask(&self.known, &[chats, senders, keys, hashes], drafts.len()).await
-    }
-
-    async fn ask(
-        &self,
-        statement: &Statement,
-        params: &[&(dyn ToSql + Sync)],
-        drafts: usize,
-    ) -> Result<Vec<Outcome>, WriteError> {
-        // The answer is complete only after the commit.
-        let stored = self.client.query(statement, params);
-        let Ok(stored) = tokio::time::timeout(self.limit, stored).await else {
-            return Err(WriteError::Unknown(Error::unavailable(
-                "PostgreSQL",
-                "a commit took too long",
-            )));
-        };
-        let rows = stored.map_err(write_error)?;
-        outcomes(&rows, drafts).map_err(WriteError::Failed)
-    }
-}
-
-const BACKEND: &str =
-    "select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()";
-
-/// An error that PostgreSQL sent while the connection stays alive refuses the whole batch; after any
-/// other error it is unknown what happened.
-fn write_error(error: tokio_postgres::Error) -> WriteError {
-    use tokio_postgres::error::SqlState;
-    match error.code() {
-        Some(&SqlState::LOCK_NOT_AVAILABLE) => WriteError::Held(error.into()),
-        Some(_) if is_answer(&error) => WriteError::Failed(error.into()),
-        Some(_) | None => WriteError::Unknown(error.into()),
-    }
-}
-
-fn content_hashes(drafts: &[(&Draft, &str)]) -> Vec<[u8; HASH_BYTES]> {
-    drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect()
-}
-
-/// The drafts of a batch as column arrays, which the statement takes.
-struct Columns<'a> {
-    chats: Vec<i64>,
-    senders: Vec<i64>,
-    keys: Vec<&'a str>,
-    contents: Vec<&'a str>,
-    hashes: Vec<&'a [u8]>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(drafts: &[(&'a Draft, &'a str)], hashes: &'a [[u8; HASH_BYTES]]) -> Self {
-        Self {
-            chats: drafts.iter().map(|(draft, _)| draft.chat_id.0).collect(),
-            senders: drafts.iter().map(|(draft, _)| draft.sender.user_id.0).collect(),
-            keys: drafts.iter().map(|(_, key)| *key).collect(),
-            contents: drafts.iter().map(|(draft, _)| &*draft.content).collect(),
-            hashes: hashes.iter().map(<[u8; HASH_BYTES]>::as_slice).collect(),
-        }
-    }
-
-    fn params(&self) -> [&(dyn ToSql + Sync); 5] {
-        [&self.chats, &self.senders, &self.keys, &self.contents, &self.hashes]
-    }
-}
-
-/// Of SHA-256: enough to distinguish contents forever.
-const HASH_BYTES: usize = 16;
-
-fn content_hash(content: &str) -> [u8; HASH_BYTES] {
-    let digest = Sha256::digest(content.as_bytes());
-    std::array::from_fn(|at| digest[at])
-}
-
-fn outcomes(rows: &[Row], drafts: usize) -> Result<Vec<Outcome>> {
-    let mut outcomes = vec![Outcome::Unreachable; drafts];
-    for row in rows {
-        let place = row.get::<_, i64>("place") as usize - 1;
-        if row.get::<_, Option<i64>>("id").is_none() {
-            outcomes[place] = Outcome::NoRoom;
-            continue;
-        }
-        let stored = Stored {
-            id: MessageId(row.get("id")),
-            seq: Seq(row.get("seq")),
-            timestamp: timestamp(row, "timestamp"),
-            chat_type: chats::chat_type(row)?,
-            receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
-        };
-        let (is_fresh, is_same) = (row.get("is_fresh"), row.get("is_same"));
-        outcomes[place] = match (is_fresh, is_same) {
-            (true, _) => Outcome::Stored(stored),
-            (false, true) => Outcome::Known(stored),
-            (false, false) => Outcome::KeyReused,
-        };
-    }
-    Ok(outcomes)
-}
 
 /// Which messages of a chat: at most `limit`, by distance from the end or by position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,9 +27,20 @@ pub enum PageStart {
     Before(Seq),
     /// The oldest of those after this message.
     After(Seq),
+    /// This message with half of the page before it; near an end the page is shorter.
+    Around(Seq),
 }
 
 impl PageQuery {
+    /// The page around a message is one after another message, and may be shorter.
+    fn spelt_out(self) -> Self {
+        let PageStart::Around(seq) = self.from else { return self };
+        let half = self.limit / 2;
+        let above = (seq.0 - half - 1).max(0);
+        let limit = seq.0 - above + self.limit - half - 1;
+        Self { limit, from: PageStart::After(Seq(above)) }
+    }
+
     /// How many messages the page has, if nobody has deleted any.
     fn expected(self, last_seq: Seq) -> i64 {
         let (above, upto) = match self.from {
@@ -237,18 +50,21 @@ impl PageQuery {
                 (upto - self.limit, upto)
             }
             PageStart::After(seq) => (seq.0, last_seq.0.min(seq.0 + self.limit)),
+            PageStart::Around(_) => return 0,
         };
         (upto - above.max(0)).max(0)
     }
 }
 
-/// Messages of a chat, oldest first, and the chat's last number when they were read.
+/// Messages of a chat, oldest first, and how far the chat reached when they were read.
 pub struct HistoryPage {
     pub messages: Vec<Message>,
-    pub last_seq: Seq,
+    pub last: Position,
     /// Whether there may be more in the direction of the page, of which the last message is then the
-    /// position from which to go on.
+    /// position from which to go on. Around a message, that is what is before the page.
     pub has_more: bool,
+    /// Whether there is more after the page.
+    pub has_newer: bool,
     /// Bounds the memory that pages take until they have become answers.
     pub permit: PagePermit,
 }
@@ -279,83 +95,127 @@ impl Store {
         query: PageQuery,
     ) -> Result<Option<HistoryPage>> {
         let (mut offset, mut before, mut after) = (0, None, None);
-        match query.from {
+        let PageQuery { limit, from } = query.spelt_out();
+        match from {
             PageStart::Offset(n) => offset = n,
             PageStart::Before(seq) => before = Some(seq.0),
-            PageStart::After(seq) => after = Some(seq.0),
+            PageStart::After(seq) | PageStart::Around(seq) => after = Some(seq.0),
         }
         let params: [&(dyn ToSql + Sync); 6] =
-            [&viewer.0, &chat_id.0, &query.limit, &offset, &before, &after];
+            [&viewer.0, &chat_id.0, &limit, &offset, &before, &after];
         let (mut rows, mut permit) =
-            self.page(viewer, query.limit, history_statement(chat_type), &params).await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        let mut last_seq = Seq(first.get("last_seq"));
-        if by_position(query.from) && found(&rows) < query.expected(last_seq) {
-            let [reader, chat_id, limit, _, before, after] = params;
-            let params = [reader, chat_id, limit, before, after];
+            self.page(viewer, limit, history_statement(chat_type), &params).await?;
+        let Some(mut last) = rows.first().map(last) else { return Ok(None) };
+        if by_position(query.from) && found(&rows) < query.expected(last.seq) {
+            let [reader, chat_id, limit_param, _, before, after] = params;
+            let params = [reader, chat_id, limit_param, before, after];
             // Two permits at once could wait for each other.
             drop(permit);
             (rows, permit) =
-                self.page(viewer, query.limit, sql!("messages/history_sparse"), &params).await?;
+                self.page(viewer, limit, sql!("messages/history_sparse"), &params).await?;
             let Some(first) = rows.first() else { return Ok(None) };
-            last_seq = Seq(first.get("last_seq"));
+            last = self::last(first);
         }
         let is_full = found(&rows) >= query.limit;
-        let names = self.names(rows.iter().filter_map(sender)).await?;
-        let mut messages: Vec<Message> = rows
-            .iter()
-            .filter_map(|row| {
-                let name = Arc::clone(names.get(&sender(row)?)?);
-                message(row, chat_id, chat_type, name)
-            })
-            .collect();
+        let mut messages = self.messages_in(&rows, chat_id, chat_type).await?;
         messages.sort_by_key(|message| message.seq);
+        let has_older = messages.first().is_some_and(|message| message.seq > Seq(1));
+        let has_newer = messages.last().is_some_and(|message| message.seq < last.seq);
         let has_more = match query.from {
-            PageStart::Offset(count) => last_seq.0 - count - query.limit > 0,
-            PageStart::Before(_) => {
-                is_full && messages.first().is_some_and(|message| message.seq > Seq(1))
+            PageStart::Offset(count) => last.seq.0 - count - query.limit > 0,
+            PageStart::Before(_) => is_full && has_older,
+            PageStart::After(_) => is_full && has_newer,
+            PageStart::Around(seq) if messages.iter().any(|message| message.seq == seq) => {
+                has_older
             }
-            PageStart::After(_) => {
-                is_full && messages.last().is_some_and(|message| message.seq < last_seq)
-            }
+            PageStart::Around(_) => return Ok(None),
         };
-        Ok(Some(HistoryPage { messages, last_seq, has_more, permit }))
+        Ok(Some(HistoryPage { messages, last, has_more, has_newer, permit }))
     }
 
-    /// Terminates one of our server processes whose commit is unknown, and waits until it is gone: only
-    /// then is it certain that what it did can no longer change.
-    pub async fn end_backend(&self, backend: Backend) -> Result<bool> {
-        let params: [&(dyn ToSql + Sync); 2] = [&backend.pid, &backend.began];
-        let rows = self.rows_within(DATABASE_CONNECT_TIMEOUT, END_BACKEND, &params).await?;
-        Ok(rows.is_empty())
+    /// One message, if the viewer may see it.
+    pub async fn message(
+        &self,
+        viewer: UserId,
+        chat_id: ChatId,
+        seq: Seq,
+    ) -> Result<Option<Message>> {
+        let params: [&(dyn ToSql + Sync); 3] = [&viewer.0, &chat_id.0, &seq.0];
+        let rows = self.rows(sql!("messages/one"), &params).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        Ok(self.messages_in(&rows, chat_id, chats::chat_type(row)?).await?.pop())
     }
 
-    /// Those of these chats whose row nobody holds; waits for none.
-    pub async fn free_chats(&self, chats: &[ChatId]) -> Result<Vec<ChatId>> {
-        let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
-        let rows = self.rows(FREE_CHATS, &[&ids]).await?;
-        Ok(rows.iter().map(|row| ChatId(row.get("id"))).collect())
+    /// The pinned messages of a chat, the last pinned first; `None` if the viewer may not see the chat.
+    pub async fn pinned(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<Vec<Message>>> {
+        let params: [&(dyn ToSql + Sync); 3] = [&viewer.0, &chat_id.0, &PINS_MAX];
+        let (rows, _permit) = self.page(viewer, PINS_MAX, sql!("messages/pinned"), &params).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        self.messages_in(&rows, chat_id, chats::chat_type(row)?).await.map(Some)
     }
 
-    /// The last numbers of these chats.
-    pub async fn last_seqs(&self, chats: &[ChatId]) -> Result<Vec<(ChatId, Seq)>> {
-        let ids: Vec<i64> = chats.iter().map(|chat| chat.0).collect();
-        let rows = self.rows(LAST_SEQS, &[&ids]).await?;
-        Ok(rows.iter().map(|row| (ChatId(row.get("id")), Seq(row.get("last_seq")))).collect())
+    /// Messages that changed, in the order of their last changes, and how far the chat reached when they
+    /// were read; `None` if the viewer may not see the chat.
+    pub async fn changed_messages(
+        &self,
+        viewer: UserId,
+        chat_id: ChatId,
+        query: ChangedQuery,
+    ) -> Result<Option<ChangedPage>> {
+        let ChangedQuery { after, upto, held, limit } = query;
+        let params: [&(dyn ToSql + Sync); 7] =
+            [&viewer.0, &chat_id.0, &after.0, &upto.0, &held.seq.0, &held.change.0, &limit];
+        let (rows, permit) = self.page(viewer, limit, sql!("messages/changed"), &params).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let messages = self.messages_in(&rows, chat_id, chats::chat_type(row)?).await?;
+        let has_more = found(&rows) >= limit;
+        Ok(Some(ChangedPage { messages, last: last(row), has_more, permit }))
+    }
+
+    /// How many messages up to a position changed since, but no more than `limit` of them.
+    pub async fn count_changed(&self, chat_id: ChatId, since: Position, limit: i64) -> Result<i64> {
+        let params: [&(dyn ToSql + Sync); 4] = [&chat_id.0, &since.change.0, &since.seq.0, &limit];
+        Ok(self.one(sql!("messages/count_changed"), &params).await?.get("count"))
+    }
+
+    /// The messages in rows of one chat, in the order of the rows.
+    async fn messages_in(
+        &self,
+        rows: &[Row],
+        chat_id: ChatId,
+        chat_type: ChatType,
+    ) -> Result<Vec<Message>> {
+        let names = self.names(rows.iter().filter_map(sender)).await?;
+        let read = |row| message(row, chat_id, chat_type, Arc::clone(names.get(&sender(row)?)?));
+        Ok(rows.iter().filter_map(read).collect())
     }
 }
 
-const FREE_CHATS: &str =
-    "select id from chats where id = any ($1) order by id for no key update skip locked";
+/// Which of the messages that changed: those up to `upto` after this change; those after `held.seq` only if
+/// also after `held.change`.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangedQuery {
+    pub after: Change,
+    pub upto: Seq,
+    pub held: Position,
+    pub limit: i64,
+}
 
-const LAST_SEQS: &str = "select id, last_seq from chats where id = any ($1)";
+pub struct ChangedPage {
+    pub messages: Vec<Message>,
+    pub last: Position,
+    pub has_more: bool,
+    pub permit: PagePermit,
+}
 
-const END_BACKEND: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
-     where pid = $1 and backend_start = $2";
+/// How far the chat reaches, as a row says.
+pub(super) fn last(row: &Row) -> Position {
+    Position { seq: Seq(row.get("last_seq")), change: Change(row.get("last_change")) }
+}
 
 fn by_position(from: PageStart) -> bool {
     match from {
-        PageStart::Offset(_) => false,
+        PageStart::Offset(_) | PageStart::Around(_) => false,
         PageStart::Before(_) | PageStart::After(_) => true,
     }
 }
@@ -393,5 +253,17 @@ pub(super) fn message(
         content: row.get::<_, &str>("content").into(),
         timestamp: timestamp(row, "timestamp"),
         client_id: row.get::<_, &str>("draft_key").strip_prefix('c').map(Arc::from),
+        more: more(row),
     })
+}
+
+fn more(row: &Row) -> Option<Box<More>> {
+    let json: &str = row.get::<_, Option<&str>>("more")?;
+    match More::parse(json) {
+        Ok(more) => Some(Box::new(more)),
+        Err(error) => {
+            tracing::error!(%error, "cannot read what has been added to a message");
+            None
+        }
+    }
 }

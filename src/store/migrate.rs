@@ -27,6 +27,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_acts", include_str!("../../sql/migrations/0009_acts.sql")),
     ("0010_keys_by_index", include_str!("../../sql/migrations/0010_keys_by_index.sql")),
     ("0011_roles", include_str!("../../sql/migrations/0011_roles.sql")),
+    ("0012_changes", include_str!("../../sql/migrations/0012_changes.sql")),
 ];
 
 /// Which version a database is at.

@@ -25,14 +25,14 @@ mod settings;
 mod tls;
 mod transactions;
 mod users;
+mod writer;
 
 pub use chat_rooms::{Room, RoomInvite};
 pub use chats::ChatRow;
 pub use disk::{WatchedDisk, WriteKind};
 pub use links::LinkHash;
 pub use messages::{
-    Backend, HistoryPage, Outcome, PageQuery, PageStart, Stored, WriteError, Writer,
-    history_statement,
+    ChangedPage, ChangedQuery, HistoryPage, PageQuery, PageStart, history_statement,
 };
 pub use migrate::MigrateError;
 pub use private_chats::Opened;
@@ -43,6 +43,7 @@ pub use room_members::{
 pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
 pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};
+pub use writer::{Altered, Backend, Batch, Committed, Outcome, Stored, WriteError, Writer};
 
 use crate::limits::{
     DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT, POOL_CONNECTIONS_MAX,

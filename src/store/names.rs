@@ -7,6 +7,7 @@ use super::{Store, sql};
 use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
+use crate::model::message::shown_name;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ impl Store {
                 names.insert(user_id, name);
             }
             for user_id in unknown.into_iter().map(UserId) {
-                names.entry(user_id).or_insert_with(|| format!("deleted-{user_id}").into());
+                names.entry(user_id).or_insert_with(|| shown_name(user_id, None));
             }
         }
         Ok(names)

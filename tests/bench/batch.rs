@@ -79,8 +79,8 @@ fn frames(batch: usize) -> Vec<String> {
 
 fn draft(frame: &str, sender: &Arc<Viewer>) -> Draft {
     match read(frame).1.unwrap() {
-        Meaning::Message { content, client_id, .. } => {
-            Draft { chat_id: ChatId(1), sender: Arc::clone(sender), content, client_id }
+        Meaning::Message { content, client_id, reply_to, .. } => {
+            Draft { chat_id: ChatId(1), sender: Arc::clone(sender), content, client_id, reply_to }
         }
         other => panic!("{other:?} is not a message"),
     }

@@ -38,6 +38,7 @@ fn message(seq: i64) -> Message {
         content: "The kettle is on; who else takes milk? ".repeat(3).into(),
         timestamp: "2026-01-02T03:04:05.678901Z".parse().unwrap(),
         client_id: Some("c0ffee-1".into()),
+        more: None,
     }
 }
 

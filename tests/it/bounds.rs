@@ -41,6 +41,8 @@ const IN_PAGES: &[(&str, &str, usize)] = &[
 /// Every limit in the description, by the name of the schema, the parameter or the member.
 #[rustfmt::skip]
 const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
+    ("Change", "minimum", 1), ("Change", "maximum", ID_MAX),
+    ("ChangePosition", "minimum", 0), ("ChangePosition", "maximum", ID_MAX),
     ("Content", "minLength", 1), ("Content", "maxLength", CONTENT_CHARS_MAX as i64),
     ("Email", "maxLength", EMAIL_CHARS_MAX as i64),
     ("Epoch", "minLength", 1),
@@ -55,6 +57,7 @@ const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
     ("Username", "minLength", USERNAME_CHARS_MIN as i64),
     ("Username", "maxLength", USERNAME_CHARS_MAX as i64),
     ("after", "minimum", 0), ("after", "minimum", 1), ("after", "maximum", ID_MAX),
+    ("around", "minimum", 0), ("around", "maximum", ID_MAX),
     ("before", "minimum", 0), ("before", "maximum", ID_MAX),
     ("chats", "maxItems", PAGE_ROWS_MAX),
     ("client_id", "minLength", 1), ("client_id", "maxLength", CLIENT_ID_CHARS_MAX as i64),
@@ -71,6 +74,7 @@ const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
     ("password", "minLength", 1), ("password", "maxLength", PASSWORD_CHARS_MAX as i64),
     ("pending", "maxItems", PAGE_ROWS_MAX),
     ("q", "minLength", 1), ("q", "maxLength", SEARCH_CHARS_MAX as i64),
+    ("reply_to", "minimum", 1), ("reply_to", "maximum", ID_MAX),
     ("status", "minimum", 400), ("status", "maximum", 599),
     ("unread", "minimum", 0),
     ("user_id", "minimum", 1), ("user_id", "maximum", ID_MAX),

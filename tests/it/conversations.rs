@@ -53,7 +53,10 @@ async fn a_reader_resumes_where_they_left_off() {
     for n in 3..=5 {
         assert_eq!(socket.next().await["seq"], n);
     }
-    assert_eq!(socket.next().await, json!({"type": "caught_up", "chat_id": 1, "seq": 5}));
+    assert_eq!(
+        socket.next().await,
+        json!({"type": "caught_up", "chat_id": 1, "seq": 5, "change": 0})
+    );
     ada.say(1, "live").await;
     assert_eq!(socket.next().await["seq"], 6);
 }

@@ -1,7 +1,7 @@
 //! The program and its own PostgreSQL, killed repeatedly while people talk.
 
 use crate::commands::snug;
-use crate::support::crowd::{Signals, check, listen, post, stored_in, talk, wait_for};
+use crate::support::crowd::{Signals, alter, check, listen, post, stored_in, talk, wait_for};
 use crate::support::{PATIENCE, Person, Program, directory, put_cluster, until};
 use futures_util::future::join_all;
 use nix::sys::signal::{Signal, kill};
@@ -128,6 +128,8 @@ async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut App
     let nobody = Person::at(appliance.base());
     let people = join_all(["ada", "bob", "cyd"].map(|name| nobody.joined_by(name))).await;
     let (signals, end) = (Signals::default(), AtomicI64::new(0));
+    let (room, _) = people[0].room("Tea").await;
+    people[0].say(room, "to be edited").await;
     let readers = join_all([
         listen(&people[0], "/ws/general", 1, &end, None),
         listen(&people[1], "/ws", 1, &end, None),
@@ -140,8 +142,15 @@ async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut App
             wait_for(&signals, 100).await;
             signals.stop.store(true, Relaxed);
         };
-        let (mut acked, posted, ()) = tokio::join!(talking, posting, breaking);
+        let altering = alter(&people[0], room, 1, &signals);
+        let (mut acked, posted, changes, ()) = tokio::join!(talking, posting, altering, breaking);
         acked.push(posted);
+        // Each edit was acknowledged with a number of its own, and none was made twice.
+        assert_eq!(changes, (1..=changes.len() as i64).collect::<Vec<_>>());
+        let chat = people[0].get(&format!("/chats/room/{room}/history")).await.expect(200);
+        assert_eq!(chat["last_change"].as_u64(), Some(changes.len() as u64));
+        let last = format!("edit {}", changes.len() - 1);
+        assert_eq!(chat["messages"][0]["content"], last.as_str());
         end.store(stored_in(&appliance.database().await, 1).await.1, Relaxed);
         (acked, appliance)
     };

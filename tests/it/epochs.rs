@@ -55,7 +55,10 @@ async fn a_dump_restored_beside_the_original_is_another_history() {
     // There the chat goes on in another way.
     ada_there.say(1, "another").await;
     let mut back = ada_there.socket(&format!("/ws/general?after=3&epoch={before}")).await;
-    assert_eq!(back.next().await, json!({"type": "reset", "chat_id": 1, "last_seq": 4}));
+    assert_eq!(
+        back.next().await,
+        json!({"type": "reset", "chat_id": 1, "last_seq": 4, "last_change": 0})
+    );
     let mut welcome = ada_there.raw_socket("/ws").await;
     assert_eq!(welcome.next().await["epoch"], there.as_str());
     // The original is what it was, also for those who serve it later.

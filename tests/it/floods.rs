@@ -142,7 +142,10 @@ async fn a_reader_that_stalls_is_closed_and_resumes_while_others_go_on() {
     for seq in at + 1..=last {
         assert_eq!(resumed.next().await["seq"], seq);
     }
-    assert_eq!(resumed.next().await, json!({"type": "caught_up", "chat_id": 1, "seq": last}));
+    assert_eq!(
+        resumed.next().await,
+        json!({"type": "caught_up", "chat_id": 1, "seq": last, "change": 0})
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

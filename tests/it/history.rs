@@ -100,7 +100,7 @@ async fn a_page_has_the_default_number_of_messages() {
     let longest = ada.get(&format!("{GENERAL}?limit={PAGE_ROWS_MAX}")).await.expect(200);
     assert_eq!(of(&longest).0.len() as i64, PAGE_ROWS_MAX);
     let members: Vec<_> = page.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["messages", "last_seq", "has_more", "epoch"]);
+    assert_eq!(members, ["messages", "last_seq", "last_change", "has_more", "epoch"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

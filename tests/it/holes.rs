@@ -59,7 +59,10 @@ async fn a_replay_goes_over_holes_to_its_end() {
                 let later = left.iter().copied().filter(|seq| *seq > after);
                 let expected: Vec<i64> = later.chain(LAST + 1..=last).collect();
                 assert_eq!(seen, expected, "{name}, {path}");
-                assert_eq!(end, json!({"type": "caught_up", "chat_id": room, "seq": last}));
+                assert_eq!(
+                    end,
+                    json!({"type": "caught_up", "chat_id": room, "seq": last, "change": 0})
+                );
                 last = ada.say(room, "live").await;
                 assert_eq!(socket.next().await["seq"], last, "{name}, {path}");
             }

@@ -7,8 +7,9 @@ use crate::tidy::files;
 use serde_json::{Value, json};
 use snug::live::close::Close;
 use snug::model::error::FrameCode;
-use snug::model::ids::{ChatId, MessageId, Seq, UserId};
+use snug::model::ids::{Change, ChatId, MessageId, Seq, UserId};
 use snug::model::message::{ChatType, Message};
+use snug::model::more::{Answered, More, Reaction};
 use snug::model::wire::{
     ChatJson, MembersEvent, MessageJson, MessageMembers, Micros, ServerFrame, StandingJson,
     UserJson,
@@ -42,6 +43,20 @@ fn message(chat_type: ChatType) -> Message {
         content: "Hi".into(),
         timestamp: "2024-09-19T10:00:00Z".parse().unwrap(),
         client_id: Some("c0ffee".into()),
+        more: Some(Box::new(More {
+            reply_to: Some(Answered {
+                seq: Seq(1),
+                user_id: UserId(1),
+                username: "ada".into(),
+                excerpt: "Hi".into(),
+                is_deleted: false,
+            }),
+            edited_at: "2024-09-19T10:00:01Z".parse().ok(),
+            is_deleted: true,
+            reactions: vec![Reaction { emoji: "👍".into(), user_ids: vec![UserId(1)] }],
+            is_pinned: true,
+            change: Some(Change(1)),
+        })),
     }
 }
 
@@ -50,7 +65,9 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
     let (chat_id, room_id, user_id, seq, last_seq) =
         (ChatId(7), ChatId(9), UserId(1), Seq(1), Seq(1));
     let timestamp = Micros("2024-09-19T10:00:00Z".parse().unwrap());
-    let standing = StandingJson { chat_id, chat_type: ChatType::Private, last_seq, read_seq: seq };
+    let (change, last_change) = (Change(1), Change(1));
+    let chat_type = ChatType::Private;
+    let standing = StandingJson { chat_id, chat_type, last_seq, last_change, read_seq: seq };
     let said = [ChatType::General, ChatType::Private, ChatType::Room].map(message);
     let chat = ChatJson {
         standing: standing.clone(),
@@ -70,7 +87,17 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
         ServerFrame::Message(MessageMembers(&said[0])),
         ServerFrame::Message(MessageMembers(&said[1])),
         ServerFrame::Message(MessageMembers(&said[2])),
-        ServerFrame::Ack { client_id: "c0ffee", chat_id, id: MessageId(1), seq, timestamp },
+        ServerFrame::MessageChanged(MessageMembers(&said[0])),
+        ServerFrame::MessageChanged(MessageMembers(&said[1])),
+        ServerFrame::MessageChanged(MessageMembers(&said[2])),
+        ServerFrame::Ack {
+            client_id: "c0ffee",
+            chat_id,
+            id: Some(MessageId(1)),
+            seq,
+            timestamp: Some(timestamp),
+            change: Some(change),
+        },
         ServerFrame::Error {
             code: FrameCode::RateLimited,
             detail: "Slow down.",
@@ -78,8 +105,8 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
             chat_id: Some(chat_id),
             retry_after_ms: Some(100),
         },
-        ServerFrame::CaughtUp { chat_id, seq },
-        ServerFrame::Reset { chat_id, last_seq },
+        ServerFrame::CaughtUp { chat_id, seq, change },
+        ServerFrame::Reset { chat_id, last_seq, last_change },
         ServerFrame::Read { chat_id, seq },
         ServerFrame::JoinRequest { room_id, user: UserJson { user_id, username: "cyd" } },
         ServerFrame::ChatAdded { chat: &chat },
@@ -99,8 +126,9 @@ fn every_frame_and_member_of_the_server_is_listed_and_nothing_else() {
     full_frames(|frames| {
         let mut sent: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for frame in frames {
-            let is_full =
-                matches!(frame, ServerFrame::Message(_)) || !format!("{frame:?}").contains("None");
+            let is_message =
+                matches!(frame, ServerFrame::Message(_) | ServerFrame::MessageChanged(_));
+            let is_full = is_message || !format!("{frame:?}").contains("None");
             assert!(is_full, "give it every member that it can have: {frame:?}");
             let json = serde_json::to_value(frame).unwrap();
             check(&json).unwrap_or_else(|why| panic!("assets/protocol.json: {why} in {json}"));
@@ -164,7 +192,7 @@ fn a_frame_that_is_not_listed_is_found() {
     for (frame, why) in [
         (json!({"type": "dance"}), "no such type"),
         (json!({"type": "pong", "since": 1}), "no since"),
-        (json!({"type": "caught_up", "chat_id": 7}), "seq is not called optional"),
+        (json!({"type": "caught_up", "chat_id": 7, "change": 0}), "seq is not called optional"),
         (json!({"type": "caught_up", "chat_id": 7, "seq": "1"}), "seq: \"1\" is not"),
         (json!({"type": "error", "code": "odd", "detail": "x"}), "no such code"),
         (

@@ -56,6 +56,25 @@ const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("POST /chats/{private}/read", r#"{"seq":1}"#, inside(204, 204)),
     ("POST /chats/{room}/read", r#"{"seq":1}"#, inside(204, 204)),
     ("POST /chats/{absent}/read", r#"{"seq":1}"#, users(404)),
+    ("GET /chats/{general}/messages/{first}", "", users(200)),
+    ("GET /chats/{private}/messages/{first}", "", inside(200, 200)),
+    ("GET /chats/{room}/messages/{first}", "", inside(200, 200)),
+    ("GET /chats/{room}/messages/{absent}", "", users(404)),
+    ("GET /chats/{absent}/messages/{first}", "", users(404)),
+    ("PATCH /chats/{room}/messages/{first}", r#"{"content":"y"}"#, inside(200, 403)),
+    ("PATCH /chats/{room}/messages/{absent}", r#"{"content":"y"}"#, users(404)),
+    ("DELETE /chats/{room}/messages/{first}", "", inside(204, 204)),
+    ("PUT /chats/{room}/messages/{first}/reactions/{thumb}", "", inside(204, 204)),
+    ("DELETE /chats/{room}/messages/{first}/reactions/{thumb}", "", inside(204, 204)),
+    ("PUT /chats/{room}/messages/{first}/pin", "", inside(403, 204)),
+    ("DELETE /chats/{room}/messages/{first}/pin", "", inside(403, 204)),
+    ("PUT /chats/{private}/messages/{first}/pin", "", inside(204, 204)),
+    ("PUT /chats/{general}/messages/{first}/pin", "", users(403)),
+    ("GET /chats/{general}/pins", "", users(200)),
+    ("GET /chats/{private}/pins", "", inside(200, 200)),
+    ("GET /chats/{room}/pins", "", inside(200, 200)),
+    ("GET /chats/{absent}/pins", "", users(404)),
+    ("DELETE /chats/{private}/messages/{first}", "", inside(204, 403)),
     ("POST /chats/private", r#"{"receiver_id":{bystander}}"#, users(201)),
     ("GET /chats/private/{private}/history", "", inside(200, 200)),
     ("GET /chats/private/{absent}/history", "", users(404)),
@@ -119,6 +138,9 @@ impl Scene {
             people.push(server.person(&name.replace(' ', "-")).await);
         }
         let private = people[5].private_with(&people[6]).await;
+        for chat_id in [1, private] {
+            people[5].say(chat_id, "x").await;
+        }
         people[7].room("Another").await;
         let bystander = server.person("bystander").await.id;
         Self { people, bystander, private, room: 0, link: String::new() }
@@ -142,13 +164,15 @@ impl Scene {
         creator.post(&deny, json!({"user_id": denied.id})).await.expect(200);
         let remove = format!("/chats/room/{room}/members/{}", removed.id);
         creator.delete(&remove).await.expect(204);
+        member.say(room, "x").await;
         (self.room, self.link) = (room, link);
     }
 
     fn filled(&self, text: &str) -> String {
-        let mut text = text.replace("{link}", &self.link);
+        let mut text = text.replace("{link}", &self.link).replace("{thumb}", "%F0%9F%91%8D");
         for (name, id) in [
             ("{general}", 1),
+            ("{first}", 1),
             ("{absent}", 999_999),
             ("{private}", self.private),
             ("{room}", self.room),

@@ -5,6 +5,7 @@ pub mod chats;
 pub mod history;
 pub mod join_requests;
 pub mod machines;
+pub mod messages;
 pub mod private;
 pub mod rooms;
 pub mod users;

@@ -64,7 +64,7 @@ async fn page(
         tokio::try_join!(around(call, &viewer, place, chat_id), panel(call, &viewer, place))?;
     let (mut shell, mut chat) = around;
     // The page's socket resumes from what is shown, not from what came a moment later.
-    chat.last_seq = history.last_seq.0;
+    (chat.last_seq, chat.last_change) = (history.last.seq.0, history.last.change.0);
     chat.unread = (chat.last_seq - chat.read_seq).max(0);
     if let Some(line) = shell.as_mut().and_then(|shell| shell.line(chat_id)) {
         *line = chat.clone();
@@ -108,8 +108,8 @@ async fn panel(call: &Call, viewer: &Viewer, place: ChatPath) -> Result<Option<v
 /// The end of the chat, unless more is unread than a page has: then the first unread message, below some
 /// that were read.
 fn first_unread(standing: &Standing) -> PageStart {
-    let Standing { last_seq, read_seq, .. } = *standing;
-    if last_seq.0 - read_seq.0 + UNREAD_CONTEXT_ROWS <= PAGE_ROWS_DEFAULT {
+    let Standing { last, read_seq, .. } = *standing;
+    if last.seq.0 - read_seq.0 + UNREAD_CONTEXT_ROWS <= PAGE_ROWS_DEFAULT {
         return PageStart::Offset(0);
     }
     PageStart::After(Seq((read_seq.0 - UNREAD_CONTEXT_ROWS).max(0)))
@@ -117,13 +117,13 @@ fn first_unread(standing: &Standing) -> PageStart {
 
 fn view(page: &HistoryPage, chat: &ChatLine, viewer: &Viewer) -> HistoryView {
     let first = page.messages.first().filter(|first| first.seq > Seq(1));
-    let last = page.messages.last().filter(|last| last.seq < page.last_seq);
+    let last = page.messages.last().filter(|last| last.seq < page.last.seq);
     HistoryView {
         messages: views::messages(&page.messages, viewer, Seq(chat.read_seq)),
         older: first.map(|first| format!("{}?before={}", chat.href, first.seq)),
         newer: last.map(|last| format!("{}?after={}", chat.href, last.seq)),
-        latest: format!("{}?before={}", chat.href, page.last_seq.next()),
-        last_seq: page.last_seq.0,
+        latest: format!("{}?before={}", chat.href, page.last.seq.next()),
+        last_seq: page.last.seq.0,
         read_seq: chat.read_seq,
     }
 }
@@ -154,7 +154,8 @@ pub async fn post(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
         }
     };
     let client_id = named.to_string();
-    let draft = Draft { chat_id, sender: call.viewer()?, content, client_id: Some(named) };
+    let draft =
+        Draft { chat_id, sender: call.viewer()?, content, client_id: Some(named), reply_to: None };
     match call.app.rules.post(draft).await {
         Ok(_) => Ok(respond::see_other(&views::href(place.chat_type(), chat_id))),
         Err(error) => refused(call, place, &refusal(error)?, client_id, typed).await,

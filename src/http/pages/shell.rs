@@ -9,9 +9,9 @@ use crate::http::views::{
 use crate::http::{App, Call};
 use crate::limits::{CHATS_SHOWN, LAST_LINE_CHARS_READ};
 use crate::model::error::{Error, Result};
-use crate::model::ids::ChatId;
+use crate::model::ids::{ChatId, Position};
 use crate::model::message::{ChatType, Standing, Viewer};
-use crate::model::wire::ChatJson;
+use crate::model::wire::{ChatJson, StandingJson};
 use hyper::header::HeaderMap;
 use std::time::Duration;
 
@@ -96,12 +96,14 @@ impl Call {
 }
 
 fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
-    let crate::model::wire::StandingJson { chat_id, chat_type, last_seq, read_seq } = chat.standing;
+    let StandingJson { chat_id, chat_type, last_seq, last_change, read_seq } = chat.standing;
     let last = chat.last_message.map(|message| {
         let message = message.0;
         let own = message.sender_id == viewer.user_id;
         LastLine::new(&message.username, own, &message.content, message.timestamp)
     });
     let name = if chat_type == ChatType::General { "" } else { &chat.name };
-    ChatLine::new(Standing { chat_id, chat_type, last_seq, read_seq }, name, chat.user_id, last)
+    let reach = Position { seq: last_seq, change: last_change };
+    let standing = Standing { chat_id, chat_type, last: reach, read_seq };
+    ChatLine::new(standing, name, chat.user_id, last)
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::http::views::*;
-use crate::model::ids::{ChatId, MessageId, Seq, UserId};
+use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
 use crate::model::message::{self, ChatType, Role, SessionId, Standing, Viewer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -32,10 +32,10 @@ fn line(
     seqs: (i64, i64),
     last: Option<LastLine>,
 ) -> ChatLine {
-    let (last_seq, read_seq) = (Seq(seqs.0), Seq(seqs.1));
+    let (reach, read_seq) = (Position { seq: Seq(seqs.0), change: Change(0) }, Seq(seqs.1));
     let other = (chat_type == ChatType::Private).then_some(UserId(id));
     ChatLine::new(
-        Standing { chat_id: ChatId(id), chat_type, last_seq, read_seq },
+        Standing { chat_id: ChatId(id), chat_type, last: reach, read_seq },
         name,
         other,
         last,
@@ -58,6 +58,7 @@ fn stored(seq: i64, user: (i64, &str), minute: i64, content: &str) -> message::M
         content: content.into(),
         timestamp: Timestamp::from_second(1_726_740_000 + minute * 60).unwrap(),
         client_id: None,
+        more: None,
     }
 }
 

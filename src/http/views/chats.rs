@@ -22,6 +22,7 @@ pub struct ChatLine {
     /// The other user's, in a private chat.
     pub avatar: Option<Avatar>,
     pub last_seq: i64,
+    pub last_change: i64,
     pub read_seq: i64,
     pub unread: i64,
     pub last: Option<LastLine>,
@@ -47,7 +48,7 @@ impl ChatLine {
         other: Option<UserId>,
         last: Option<LastLine>,
     ) -> Self {
-        let Standing { chat_id, chat_type, last_seq, read_seq } = standing;
+        let Standing { chat_id, chat_type, last: reach, read_seq } = standing;
         Self {
             chat_id: chat_id.0,
             chat_type,
@@ -55,9 +56,10 @@ impl ChatLine {
             href: href(chat_type, chat_id),
             which: None,
             avatar: other.map(|other| Avatar::of(other.0, name)),
-            last_seq: last_seq.0,
+            last_seq: reach.seq.0,
+            last_change: reach.change.0,
             read_seq: read_seq.0,
-            unread: last_seq.0 - read_seq.0,
+            unread: reach.seq.0 - read_seq.0,
             last,
         }
     }

@@ -36,6 +36,8 @@ pub struct MessageView {
     pub own: bool,
     pub mentions: bool,
     pub spans: Vec<Span>,
+    pub deleted: bool,
+    pub edited: bool,
     /// Whether it has so many lines that only the first are shown.
     pub tall: bool,
     /// RFC 3339, for `<time datetime>`.
@@ -94,6 +96,8 @@ fn view(
         own: this.sender_id == viewer.user_id,
         mentions: mentions(&spans),
         spans,
+        deleted: this.is_deleted(),
+        edited: this.is_edited(),
         tall: this.content.matches('\n').count() >= MESSAGE_LINES_SHOWN,
         timestamp: format!("{:.6}", this.timestamp),
         clock: this.timestamp.strftime("%H:%M").to_string(),

@@ -168,6 +168,15 @@ impl Person {
         self.send(request.body(body.into())).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// A PUT without a body.
+    pub async fn put(&self, path: &str) -> Answer {
+        self.send(self.request(Method::PUT, path)).await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
     }
@@ -214,6 +223,13 @@ impl Person {
     /// The status and body of the answer to a POST, if there is one.
     pub async fn try_post(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
         let answer = self.request(Method::POST, path).json(body).send().await.ok()?;
+        let status = answer.status().as_u16();
+        Some((status, serde_json::from_str(&answer.text().await.ok()?).unwrap_or_default()))
+    }
+
+    /// The same of a PATCH.
+    pub async fn try_patch(&self, path: &str, body: &Value) -> Option<(u16, Value)> {
+        let answer = self.request(Method::PATCH, path).json(body).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, serde_json::from_str(&answer.text().await.ok()?).unwrap_or_default()))
     }

@@ -102,6 +102,29 @@ pub async fn post(person: &Person, chat_id: i64, name: &str, signals: &Signals) 
     acked
 }
 
+/// Edits a message of this person again and again, and each time until the answer is yes; returns the number of each change.
+pub async fn alter(person: &Person, chat_id: i64, seq: i64, signals: &Signals) -> Vec<i64> {
+    let path = format!("/chats/{chat_id}/messages/{seq}");
+    let mut changes = Vec::new();
+    while !signals.stop.load(Relaxed) {
+        let content = format!("edit {}", changes.len());
+        loop {
+            let answer = person.try_patch(&path, &json!({"content": content})).await;
+            match answer {
+                Some((200, message)) => {
+                    assert_eq!(message["content"], content.as_str());
+                    changes.push(message["change"].as_i64().unwrap());
+                    signals.acked.fetch_add(1, Relaxed);
+                    break;
+                }
+                Some((503, _)) | None => tokio::time::sleep(Duration::from_millis(20)).await,
+                Some((status, problem)) => panic!("{status} {problem}"),
+            }
+        }
+    }
+    changes
+}
+
 /// Listens to one chat until its message `until` is set and seen. Comes back with `after` whenever the
 /// socket ends, or (with `hops`) after that many messages.
 pub async fn listen(

@@ -56,6 +56,13 @@ impl Database {
         format!("postgres:///{}?host={}&user=snug", self.name, cluster().display())
     }
 
+    /// What `pg_dump` writes of it.
+    pub fn dump(&self) -> String {
+        let dump = Command::new("pg_dump").arg("-d").arg(self.url()).output().unwrap();
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        String::from_utf8(dump.stdout).unwrap()
+    }
+
     /// The socket on which its PostgreSQL listens.
     pub fn socket(&self) -> PathBuf {
         cluster().join(".s.PGSQL.5432")

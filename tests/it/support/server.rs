@@ -35,6 +35,13 @@ impl Server {
         Self::with(&[]).await
     }
 
+    /// As an owner does, or a command.
+    pub async fn give_role(&self, person: &super::Person, role: &str) {
+        let give = "update users set role = $1 where id = $2";
+        let client = self.database.client().await;
+        assert_eq!(client.execute(give, &[&role, &person.id]).await.unwrap(), 1);
+    }
+
     /// With these additional settings.
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         Self::on(Database::new().await, settings).await

@@ -1,0 +1,64 @@
+//! Changing a message: editing and deleting it, reacting to it, pinning it; for sockets and for HTTP.
+
+use super::Rules;
+use super::batch::{self, Reply, Write};
+use crate::model::error::{Error, FrameRefusal, Result};
+use crate::model::ids::{ChatId, Seq};
+use crate::model::message::{Act, Alteration, ChatType, Message, Viewer};
+use crate::model::text::ClientId;
+use crate::registry::ConnectionId;
+use crate::store::Altered;
+
+impl Rules {
+    /// Changes a message and answers after the commit, with the message as it stands; also if there was
+    /// nothing to change.
+    pub async fn alter(&self, alteration: Alteration) -> Result<Message> {
+        self.pace_alteration(&alteration)?;
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let reply = Reply::Caller(reply);
+        self.queue(Write::Alter { alteration: alteration.clone(), client_id: None, reply })?;
+        match answer.await.map_err(|_| Error::stopping())?? {
+            Altered::Forbidden(chat_type) if matches!(alteration.act, Act::Pin { .. }) => {
+                Err(not_pinner(chat_type))
+            }
+            altered => Ok(batch::altered(&alteration, altered)?),
+        }
+    }
+
+    /// Hands a socket's alteration to the lane, which answers that socket.
+    pub fn alter_from(
+        &self,
+        connection: ConnectionId,
+        alteration: Alteration,
+        client_id: Option<ClientId>,
+    ) -> Result<(), FrameRefusal> {
+        self.pace_alteration(&alteration)?;
+        let reply = Reply::Connection(connection);
+        self.queue(Write::Alter { alteration, client_id, reply })
+    }
+
+    fn pace_alteration(&self, alteration: &Alteration) -> Result<(), FrameRefusal> {
+        self.pace(alteration.by.user_id, alteration.act.text().map_or(0, str::len))
+    }
+
+    /// One message as it stands.
+    pub async fn message(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq) -> Result<Message> {
+        let message = self.store.message(viewer.user_id, chat_id, seq).await?;
+        message.ok_or_else(Error::not_found)
+    }
+
+    /// The pinned messages of a chat, the last pinned first.
+    pub async fn pinned(&self, viewer: &Viewer, chat_id: ChatId) -> Result<Vec<Message>> {
+        let pinned = self.store.pinned(viewer.user_id, chat_id).await?;
+        pinned.ok_or_else(Error::not_found)
+    }
+}
+
+fn not_pinner(chat_type: ChatType) -> Error {
+    match chat_type {
+        ChatType::Room => Error::forbidden("not_creator", "Only the room's creator pins messages."),
+        ChatType::General | ChatType::Private => {
+            Error::forbidden("not_moderator", "Only the server's moderators pin messages here.")
+        }
+    }
+}

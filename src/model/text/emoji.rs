@@ -1,0 +1,126 @@
+//! Which texts are one emoji: those of Unicode's RGI set, and, for emoji that are newer than our list of
+//! them, those that have the shape of one. Pure.
+
+use crate::limits::EMOJI_BYTES_MAX;
+
+/// Asks for the form of an emoji that is in colour (U+FE0F).
+const IN_COLOUR: char = '\u{FE0F}';
+const JOINER: char = '\u{200D}';
+
+/// The emoji in its fully qualified form, by which all its forms are one.
+pub fn emoji(raw: &str) -> Result<String, String> {
+    let one = || {
+        let bare: String = raw.chars().filter(|c| *c != IN_COLOUR).collect();
+        let known = emojis::get(raw).or_else(|| emojis::get(&bare));
+        known
+            .map(|known| known.as_str().to_owned())
+            .or_else(|| is_shaped(&bare).then(|| raw.to_owned()))
+    };
+    let one = if raw.len() <= EMOJI_BYTES_MAX { one() } else { None };
+    one.ok_or_else(|| "React with one emoji.".to_owned())
+}
+
+/// Whether it is a pair of letters that make a flag, or known and new emoji that are joined.
+fn is_shaped(bare: &str) -> bool {
+    let chars: Vec<char> = bare.chars().collect();
+    match chars[..] {
+        [first, second] if is_flag_letter(first) && is_flag_letter(second) => true,
+        [] => false,
+        _ => chars.split(|c| *c == JOINER).all(is_part),
+    }
+}
+
+/// An emoji of one character, perhaps with a skin tone.
+fn is_part(part: &[char]) -> bool {
+    match *part {
+        [base] => is_base(base),
+        [base, tone] => is_base(base) && is_tone(tone),
+        _ => false,
+    }
+}
+
+/// Known, or in the blocks in which new ones have come since Unicode 13.
+fn is_base(c: char) -> bool {
+    let is_new = matches!(c, '\u{1F6D0}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7FF}' | '\u{1FA70}'..='\u{1FAFF}');
+    !is_tone(c) && (is_new || emojis::get(c.encode_utf8(&mut [0; 4])).is_some())
+}
+
+fn is_tone(c: char) -> bool {
+    matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+fn is_flag_letter(c: char) -> bool {
+    matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_emoji_is_kept_in_its_full_form() {
+        for (raw, kept) in [
+            ("👍", "👍"),
+            ("👍🏽", "👍🏽"),
+            ("❤", "❤\u{FE0F}"),
+            ("❤\u{FE0F}", "❤\u{FE0F}"),
+            ("👍\u{FE0F}", "👍"),
+            ("1\u{20E3}", "1\u{FE0F}\u{20E3}"),
+            ("🇩🇪", "🇩🇪"),
+            ("👩‍🚀", "👩‍🚀"),
+            ("🏳\u{200D}🌈", "🏳\u{FE0F}\u{200D}🌈"),
+            ("👩‍❤‍💋‍👨", "👩‍❤️‍💋‍👨"),
+            (
+                "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+                "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}",
+            ),
+        ] {
+            assert_eq!(emoji(raw).as_deref(), Ok(kept), "{raw}");
+        }
+        for known in emojis::iter() {
+            assert_eq!(emoji(known.as_str()).as_deref(), Ok(known.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_is_newer_than_the_list_is_known_by_its_shape() {
+        for new in ["\u{1FAFF}", "\u{1FAFF}\u{1F3FD}", "👩\u{200D}\u{1FAFE}", "🇨🇽", "🇽🇽"]
+        {
+            assert_eq!(emoji(new).as_deref(), Ok(new), "{new}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_an_emoji() {
+        let long = ["👩"; 10].join("\u{200D}");
+        for bad in [
+            "",
+            " ",
+            "a",
+            "1",
+            "#",
+            ":)",
+            ":tada:",
+            "👍👍",
+            "👍 ",
+            "👍a",
+            "🏽",
+            "\u{200D}",
+            "\u{FE0F}",
+            "🇩",
+            "🇩🇪🇫",
+            "🇩🇪🇫🇷",
+            "👩\u{200D}",
+            "\u{200D}👩",
+            "👩\u{200D}\u{200D}👩",
+            "é",
+            "漢",
+            "\u{20E3}",
+            "\0",
+            "👍🏽🏽",
+            &long,
+        ] {
+            assert!(emoji(bad).is_err(), "{bad:?}");
+        }
+    }
+}
