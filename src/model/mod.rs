@@ -4,6 +4,7 @@ pub mod error;
 pub mod ids;
 pub mod message;
 pub mod more;
+pub mod sizes;
 pub mod subnet;
 pub mod text;
 pub mod waits;

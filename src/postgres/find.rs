@@ -72,7 +72,7 @@ fn missing(bindir: Option<&Path>, pinned: Option<(u32, &Path)>) -> Fatal {
     })
 }
 
-fn candidates(bindir: Option<&Path>) -> Vec<PathBuf> {
+pub(super) fn candidates(bindir: Option<&Path>) -> Vec<PathBuf> {
     if let Some(bindir) = bindir {
         // The programs are run from directories other than ours.
         return vec![std::path::absolute(bindir).unwrap_or_else(|_| bindir.to_owned())];
@@ -98,17 +98,27 @@ async fn major_of(bindir: &Path) -> Option<u32> {
     if !bindir.join("initdb").is_file() || !bindir.join("postgres").is_file() {
         return None;
     }
-    let mut command = bare(bindir.join("postgres"));
+    version_of(&bindir.join("postgres")).await
+}
+
+/// The major version of one of PostgreSQL's programs, if it can be run.
+pub(super) async fn version_of(program: &Path) -> Option<u32> {
+    let version = full_version_of(program).await?;
+    version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The same with all numbers.
+pub(super) async fn full_version_of(program: &Path) -> Option<String> {
+    let mut command = bare(program);
     command.arg("--version").kill_on_drop(true);
     let output = timeout(PG_PROGRAM_TIMEOUT, command.output()).await.ok()?.ok()?;
-    major_in(&String::from_utf8_lossy(&output.stdout))
+    version_in(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// Reads `postgres (PostgreSQL) 15.18 (Debian …)`, `… 19beta1` and `… 18devel`.
-fn major_in(version: &str) -> Option<u32> {
-    let number = version.split_once("(PostgreSQL) ")?.1;
-    let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
-    digits.parse().ok()
+fn version_in(line: &str) -> Option<String> {
+    let number = line.split_once("(PostgreSQL) ")?.1.split_whitespace().next()?;
+    number.starts_with(|c: char| c.is_ascii_digit()).then(|| number.to_owned())
 }
 
 #[cfg(test)]
@@ -116,10 +126,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_found_in_released_and_unreleased_builds() {
-        assert_eq!(major_in("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
-        assert_eq!(major_in("postgres (PostgreSQL) 19beta1\n"), Some(19));
-        assert_eq!(major_in("postgres (PostgreSQL) 18devel\n"), Some(18));
-        assert_eq!(major_in("postgres: not found\n"), None);
+    fn the_version_is_found_in_released_and_unreleased_builds() {
+        for (line, expected) in [
+            ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n", Some("15.18")),
+            ("pg_dump (PostgreSQL) 19beta1\n", Some("19beta1")),
+            ("postgres (PostgreSQL) 18devel\n", Some("18devel")),
+            ("postgres: not found\n", None),
+        ] {
+            assert_eq!(version_in(line).as_deref(), expected, "{line}");
+        }
     }
 }

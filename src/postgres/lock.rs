@@ -14,6 +14,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -59,6 +60,12 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(refuse("lock", &path, &error)),
         }
     }
+}
+
+/// The server that holds this lock, if one does. Takes nothing.
+pub(super) fn server(path: &Path) -> Option<i32> {
+    let holder = LockHolder::read(&mut File::open(path).ok()?);
+    holder.known.filter(|(purpose, _)| *purpose == Purpose::Serve).map(|(_, pid)| pid)
 }
 
 /// By itself the lock would go with the last descriptor of the file, and a child that is just being started

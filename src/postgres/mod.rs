@@ -1,6 +1,7 @@
 //! The PostgreSQL that snug starts itself when no database URL is set.
 //!
-//! `run` calls `serve` and awaits `stop` last; commands call `borrow`. Files: `account` (the user it
+//! `run` calls `serve` and awaits `stop` last; commands call `borrow`. `scratch` is another cluster beside it,
+//! for backups, and `tools` runs the programs that make them. Files: `account` (the user it
 //! runs as), `directory` and `lock` (where it is, who may touch it), `find` (its programs), `cluster`
 //! (creating it, its settings), `postmaster` (one process), `ready` (whether it answers), `supervise`
 //! (starting it until it answers, and again when it ends). There is no TCP: its Unix socket is in the
@@ -14,7 +15,12 @@ mod find;
 mod lock;
 mod postmaster;
 mod ready;
+mod scratch;
 mod supervise;
+mod tools;
+
+pub use scratch::{Scratch, Vacancy};
+pub use tools::{ASIDE, Tools};
 
 use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
 use crate::model::error::Fatal;
@@ -22,7 +28,7 @@ use directory::{Directory, Socket};
 use lock::{Lock, Purpose};
 use postmaster::Postmaster;
 use ready::AskOutcome;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -39,6 +45,11 @@ pub struct Options {
 /// Whether there is a cluster, or at least its beginning, which a server may be completing.
 pub fn has_cluster(options: &Options) -> bool {
     options.data_dir.join("postgres").exists()
+}
+
+/// The process of the server that uses this data directory, if there is one and it can be seen from here.
+pub fn served_by(options: &Options) -> Option<i32> {
+    lock::server(&options.data_dir.join("lock"))
 }
 
 /// A PostgreSQL that answers. If this is dropped without `stop`, a PostgreSQL that we started is told
@@ -67,7 +78,15 @@ impl Private {
     pub async fn serve(options: &Options) -> Result<Self, Fatal> {
         let directory = Arc::new(Directory::prepare(&options.data_dir)?);
         let lock = lock_to_serve(&directory).await?;
-        let programs = cluster::ensure(&directory, options.bindir.as_deref()).await?;
+        Self::supervised(directory, lock, options.bindir.as_deref()).await
+    }
+
+    async fn supervised(
+        directory: Arc<Directory>,
+        lock: Lock,
+        bindir: Option<&Path>,
+    ) -> Result<Self, Fatal> {
+        let programs = cluster::ensure(&directory, bindir).await?;
         let mut postmaster = supervise::start(&directory, &programs).await?;
         postmaster.ours = true;
         let socket = Socket::find(&directory.cluster())?;

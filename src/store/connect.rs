@@ -8,9 +8,11 @@ use crate::limits::DATABASE_READ_BYTES_MAX;
 use crate::model::error::Fatal;
 use crate::os::readiness::Watched;
 use deadpool_postgres::Connect;
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -27,6 +29,8 @@ pub type Connected = (Client, JoinHandle<()>);
 
 /// The port if the configuration does not name one.
 const PORT: u16 = 5432;
+/// How long another program tries to connect, in libpq's form.
+const LIBPQ_CONNECT_SECONDS: &str = "10";
 
 /// How connections are made; the pool uses it, too.
 #[derive(Clone, Default)]
@@ -37,7 +41,14 @@ pub struct Connector {
     settings: String,
     /// Whether somebody else runs it, and there may be anything in between.
     pub is_elsewhere: bool,
+    /// What the URL says about TLS.
+    wish: Wish,
 }
+
+/// How a program that is built on libpq reaches a database: variables of its environment, because others on
+/// the machine can read arguments, and a password may be among them.
+#[derive(Clone)]
+pub struct Libpq(pub Vec<(&'static str, OsString)>);
 
 impl Connector {
     /// What the URL says, for `tokio_postgres` and for us. Errors do not repeat it: it may contain a
@@ -62,7 +73,7 @@ impl Connector {
         let is_local = |host: &Host| matches!(host, Host::Unix(_));
         if config.get_hostaddrs().is_empty() && config.get_hosts().iter().all(is_local) {
             config.ssl_mode(SslMode::Disable);
-            return Ok((config, Self { is_elsewhere: true, ..Self::default() }));
+            return Ok((config, Self { is_elsewhere: true, wish, ..Self::default() }));
         }
         if config.get_hosts().is_empty() {
             // TLS needs a name to check, and this is the only one.
@@ -71,7 +82,37 @@ impl Connector {
             }
         }
         config.ssl_mode(wish.ssl_mode());
-        Ok((config, Self { tls: wish.fulfil()?, is_elsewhere: true, ..Self::default() }))
+        Ok((config, Self { tls: wish.fulfil()?, is_elsewhere: true, wish, ..Self::default() }))
+    }
+
+    /// The same database for other programs. No statement of theirs has a limit of ours.
+    pub fn libpq(&self, config: &Config) -> Libpq {
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(name) => name.clone().into(),
+            Host::Unix(directory) => seen_from_outside(directory),
+        });
+        let addresses = config.get_hostaddrs().iter().map(|address| address.to_string().into());
+        let ports = config.get_ports().iter().map(|port| port.to_string().into());
+        let options =
+            format!("{} -c statement_timeout=0", config.get_options().unwrap_or_default());
+        let text = |text: &str| vec![OsString::from(text)];
+        let mut variables = vec![
+            ("PGHOST", hosts.collect::<Vec<_>>()),
+            ("PGHOSTADDR", addresses.collect()),
+            ("PGPORT", ports.collect()),
+            ("PGUSER", config.get_user().map(text).unwrap_or_default()),
+            ("PGDATABASE", config.get_dbname().map(text).unwrap_or_default()),
+            ("PGOPTIONS", text(options.trim_start())),
+            ("PGCONNECT_TIMEOUT", text(LIBPQ_CONNECT_SECONDS)),
+        ];
+        if let Some(password) = config.get_password() {
+            variables.push(("PGPASSWORD", vec![OsStr::from_bytes(password).to_owned()]));
+        }
+        variables.extend(self.wish.libpq());
+        let joined = |(name, values): (_, Vec<OsString>)| {
+            (!values.is_empty()).then(|| (name, values.join(OsStr::new(","))))
+        };
+        Libpq(variables.into_iter().filter_map(joined).collect())
     }
 
     /// One that sets its connections to this as well; what is said last wins. It is said in a statement of
@@ -118,6 +159,14 @@ impl Connector {
                 Err(error) => Err(error),
             },
         }
+    }
+}
+
+/// A directory that this process holds open, as another process of the same user can name it.
+fn seen_from_outside(directory: &Path) -> OsString {
+    match directory.strip_prefix("/proc/self") {
+        Ok(held) => Path::new("/proc").join(std::process::id().to_string()).join(held).into(),
+        Err(_) => directory.into(),
     }
 }
 

@@ -137,7 +137,7 @@ impl Disk {
 
 /// The least of what is free for PostgreSQL's user, who is not root. A file system that has run out of
 /// files has no room either.
-fn free(directories: &[PathBuf]) -> io::Result<u64> {
+pub fn free(directories: &[PathBuf]) -> io::Result<u64> {
     let mut least = u64::MAX;
     for directory in directories {
         let stat = nix::sys::statvfs::statvfs(directory.as_path())?;

@@ -30,6 +30,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0012_changes", include_str!("../../sql/migrations/0012_changes.sql")),
 ];
 
+/// The version that this binary brings a database to.
+pub const SCHEMA_VERSION: i32 = MIGRATIONS.len() as i32;
+
 /// Which version a database is at.
 pub const VERSION: &str = "select max(version) from schema_migrations";
 
@@ -128,7 +131,7 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
     if found == 0 {
         check_encoding(client).await?;
     }
-    let known = MIGRATIONS.len() as i32;
+    let known = SCHEMA_VERSION;
     if found > known {
         return Err(MigrateError::Newer { found, known });
     }
@@ -157,7 +160,7 @@ pub fn is_current(answer: &[SimpleQueryMessage]) -> bool {
 
 /// Whether the schema is the one that we know; changes nothing.
 async fn check(client: &Client) -> Result<(), MigrateError> {
-    let known = MIGRATIONS.len() as i32;
+    let known = SCHEMA_VERSION;
     let found = match client.query_one(VERSION, &[]).await {
         Ok(row) => row.get::<_, Option<i32>>(0).unwrap_or(0),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => 0,

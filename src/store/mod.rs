@@ -9,6 +9,7 @@ mod chat_rooms;
 mod chats;
 pub(crate) mod connect;
 mod disk;
+mod health;
 mod links;
 mod messages;
 mod migrate;
@@ -22,6 +23,7 @@ mod read_positions;
 mod room_members;
 mod sessions;
 mod settings;
+mod snapshot;
 mod tls;
 mod transactions;
 mod users;
@@ -29,12 +31,14 @@ mod writer;
 
 pub use chat_rooms::{Room, RoomInvite};
 pub use chats::ChatRow;
-pub use disk::{WatchedDisk, WriteKind};
+pub use connect::Libpq;
+pub use disk::{WatchedDisk, WriteKind, free};
+pub use health::{Disagreement, SequenceHealth, ServerHealth};
 pub use links::LinkHash;
 pub use messages::{
     ChangedPage, ChangedQuery, HistoryPage, PageQuery, PageStart, history_statement,
 };
-pub use migrate::MigrateError;
+pub use migrate::{MigrateError, SCHEMA_VERSION};
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
 pub use room_members::{
@@ -42,6 +46,7 @@ pub use room_members::{
 };
 pub use sessions::{NewSession, Session};
 pub use settings::Unsafe;
+pub use snapshot::{ChatContents, Contents, Snapshot, TableContents};
 pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};
 pub use writer::{Altered, Backend, Batch, Committed, Outcome, Stored, WriteError, Writer};
 

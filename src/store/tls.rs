@@ -15,6 +15,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
+use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 use tokio_postgres::config::SslMode;
@@ -26,6 +27,9 @@ use x509_cert::ext::pkix::SubjectAltName;
 
 /// The protocol that PostgreSQL speaks inside TLS (ALPN), without which it takes no direct connection.
 const PROTOCOL: &[u8] = b"postgresql";
+
+/// Where Debian keeps the root certificates that it trusts, in one file.
+const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// What the URL of a database says about TLS.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -99,6 +103,23 @@ impl Wish {
         }
         let mark = if rest.is_empty() { "" } else { "?" };
         Ok((format!("{place}{mark}{}", rest.join("&")), wish))
+    }
+
+    /// The same for libpq, which has no root certificates of its own before version 16.
+    pub fn libpq(&self) -> Vec<(&'static str, Vec<OsString>)> {
+        let mode = match self.mode() {
+            Mode::Disable => "disable",
+            Mode::Prefer => "prefer",
+            Mode::Require => "require",
+            Mode::VerifyCa => "verify-ca",
+            Mode::VerifyFull => "verify-full",
+        };
+        let needs_roots = self.mode() >= Mode::VerifyCa;
+        let roots = self.roots.as_deref().filter(|_| !self.wants_system());
+        let roots = roots.or(needs_roots.then_some(SYSTEM_ROOTS));
+        let mut variables = vec![("PGSSLMODE", vec![mode.into()])];
+        variables.extend(roots.map(|roots| ("PGSSLROOTCERT", vec![roots.into()])));
+        variables
     }
 
     pub fn ssl_mode(&self) -> SslMode {
