@@ -8,8 +8,11 @@
 //! - `database`: opening the database and bringing its schema up to date
 //! - `cli`, `config`, `prompt`: the command line, the settings, asking for a password
 //! - `commands`: accounts, tokens and the schema from the command line
-//! - `log`, `systemd`, `progress`, `memory`: log lines, the service manager, the watchdog's
-//!   question, giving memory back
+//! - `backup`: one file with everything that lasts; `make`, `verify`, `restore`, `file` (its form),
+//!   `manifest` (what it says of itself), `schedule` (each night), `kept` (which stay), `state`
+//!   (what became of the last ones), `shown` (how far one is)
+//! - `log`, `systemd`, `progress`, `memory`, `measure`: log lines, the service manager, the
+//!   watchdog's question, giving memory back, figures for the metrics
 //!
 //! **The edges**: what comes in from the network.
 //!
@@ -53,11 +56,13 @@
 //!   reached), `tls` (and encrypted), `absence` (why not), `pooled` (a connection in use),
 //!   `pooler` (whether it is lent to others), `pipelines` (many pages on one connection),
 //!   `page_rows` (how much these may request), `transactions`, `migrate`, `names` (what senders are
-//!   called), `disk` (whether there is room), `writer` (the lane's connection). Statements are in
+//!   called), `disk` (whether there is room), `writer` (the lane's connection), `snapshot` (one
+//!   moment of everything), `health` (what PostgreSQL says of itself). Statements are in
 //!   `sql/<table>/<function>.sql`, the functions that store and alter messages in `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
-//!   `supervise` (until it answers, again and again)
+//!   `supervise` (until it answers, again and again), `scratch` (another one beside it), `tools`
+//!   (those of its programs that copy)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
 //!   (how many there may be)
@@ -68,9 +73,10 @@
 //!
 //! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
 //!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
-//!   rooms in it; `emoji`), `subnet` (by what clients are told apart), `error`, `waits` (how long
-//!   others are waited for; tests shorten them)
-//! - `limits`: every bound, with its reason; `fits`, which of them must fit into which
+//!   rooms in it; `emoji`), `subnet` (by what clients are told apart), `sizes` (as people read
+//!   them), `error`, `waits` (how long others are waited for; tests shorten them)
+//! - `limits`: every bound, with its reason (`upkeep`: of backups and the like); `fits`, which of
+//!   them must fit into which
 //!
 //! # Where state lives
 //!

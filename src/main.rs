@@ -21,7 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 fn main() -> ExitCode {
     memory::settle();
     match start() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(fatal) => {
             let line = log::one_line(&fatal.message);
             say_last(line);
@@ -67,9 +67,9 @@ fn end_in_time() {
     }
 }
 
-fn start() -> Result<(), Fatal> {
+fn start() -> Result<ExitCode, Fatal> {
     let (command, flags) = match cli::parse(std::env::args_os())? {
-        Parsed::Show(text) => return print(&text),
+        Parsed::Show(text) => return print(&text).map(|()| ExitCode::SUCCESS),
         Parsed::Run { command, flags } => (command, flags),
     };
     raise_file_limit();
@@ -78,7 +78,7 @@ fn start() -> Result<(), Fatal> {
         written.join_service(Path::new(SERVICE_SETTINGS))?;
     }
     let (config, in_force) = Config::resolve(&written)?;
-    match command {
+    let done = match command {
         Command::Config => print(&in_force.to_string()),
         Command::Serve => {
             let inherited = systemd::listener()?;
@@ -97,11 +97,21 @@ fn start() -> Result<(), Fatal> {
             say(&config, async |config| commands::user(config, user, password).await)
         }
         Command::SetupLink => say(&config, commands::setup_link),
+        Command::Backup { file, is_verifying: false } => {
+            say(&config, async |config| commands::back_up(config, &file).await)
+        }
+        Command::Backup { file, is_verifying: true } => {
+            say(&config, async |config| commands::verify(config, &file).await)
+        }
+        Command::Restore { file, is_replacing } => {
+            say(&config, async |config| commands::restore(config, &file, is_replacing).await)
+        }
         Command::Migrate => say(&config, commands::migrate),
         Command::Token { user, lifetime } => {
             say(&config, async |config| commands::token(config, user, lifetime).await)
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs a command that prints something and ends.

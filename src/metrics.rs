@@ -4,8 +4,8 @@
 
 use crate::model::error::{Error, Result};
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 use std::time::Duration;
 
@@ -26,6 +26,22 @@ pub struct Metrics {
     pool_connections: IntGauge,
     pool_waiting: IntGauge,
     storage_full: IntGauge,
+    build: IntGaugeVec,
+    notices: IntGaugeVec,
+    database_bytes: IntGauge,
+    database_connections: IntGauge,
+    database_checksum_failures: IntGauge,
+    database_up: IntGauge,
+    clock_ahead: Gauge,
+    disk_free_bytes: IntGauge,
+    disk_reserve_bytes: IntGauge,
+    resident_bytes: IntGauge,
+    open_files: IntGauge,
+    files_max: IntGauge,
+    backup_made: IntGauge,
+    backup_verified: IntGauge,
+    backup_bytes: IntGauge,
+    backup_failed: IntGauge,
 }
 
 /// Values that are read when the metrics are requested.
@@ -36,6 +52,27 @@ pub struct Gauges {
     pub pool_connections: usize,
     pub pool_waiting: usize,
     pub is_storage_full: bool,
+    /// What is odd about a proxy, and whether it was noticed.
+    pub notices: [(&'static str, bool); 6],
+}
+
+/// What is measured now and then; what could not be measured stays as it was.
+#[derive(Debug, Default)]
+pub struct Measured {
+    pub database: Option<MeasuredDatabase>,
+    pub disk_free_bytes: Option<u64>,
+    pub disk_reserve_bytes: u64,
+    pub resident_bytes: Option<u64>,
+    pub open_files: Option<u64>,
+    pub files_max: u64,
+}
+
+#[derive(Debug)]
+pub struct MeasuredDatabase {
+    pub bytes: u64,
+    pub connections: i64,
+    pub checksum_failures: i64,
+    pub clock_ahead: f64,
 }
 
 impl Metrics {
@@ -66,6 +103,21 @@ impl Metrics {
             &["route", "status"],
         )?;
         registry.register(Box::new(requests.clone()))?;
+        let notices = IntGaugeVec::new(
+            Opts::new("snug_proxy_notice", "1 if this was noticed about requests since the start."),
+            &["kind"],
+        )?;
+        registry.register(Box::new(notices.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new("snug_build_info", "1, for the version that runs and its schema."),
+            &["version", "schema"],
+        )?;
+        registry.register(Box::new(build.clone()))?;
+        let clock_ahead = Gauge::new(
+            "snug_database_clock_ahead_seconds",
+            "How far the clock of the database is ahead of ours.",
+        )?;
+        registry.register(Box::new(clock_ahead.clone()))?;
         Ok(Self {
             messages: counter("snug_messages_stored_total", "Messages stored.")?,
             deliveries: counter("snug_deliveries_total", "Messages handed to readers' sockets.")?,
@@ -96,6 +148,43 @@ impl Metrics {
                 "snug_storage_full",
                 "1 while the disk is too full for anything to be stored, else 0.",
             )?,
+            build,
+            notices,
+            database_bytes: gauge("snug_database_bytes", "How much room the database takes.")?,
+            database_connections: gauge(
+                "snug_database_connections",
+                "Connections to PostgreSQL, whoever has them.",
+            )?,
+            database_checksum_failures: gauge(
+                "snug_database_checksum_failures",
+                "Pages of the database that were damaged when they were read.",
+            )?,
+            database_up: gauge("snug_database_up", "1 if PostgreSQL answered when last asked.")?,
+            clock_ahead,
+            disk_free_bytes: gauge(
+                "snug_disk_free_bytes",
+                "What is free where its own PostgreSQL writes; 0 if the database is elsewhere.",
+            )?,
+            disk_reserve_bytes: gauge(
+                "snug_disk_reserve_bytes",
+                "With less than this free, nothing is stored.",
+            )?,
+            resident_bytes: gauge("snug_resident_memory_bytes", "Memory of the process.")?,
+            open_files: gauge("snug_open_files", "Files and sockets that are open.")?,
+            files_max: gauge("snug_open_files_max", "How many may be open.")?,
+            backup_made: gauge(
+                "snug_backup_made_timestamp_seconds",
+                "When the last backup was made by itself; 0 if never.",
+            )?,
+            backup_verified: gauge(
+                "snug_backup_verified_timestamp_seconds",
+                "When a backup was last restored and compared by itself; 0 if never.",
+            )?,
+            backup_bytes: gauge("snug_backup_bytes", "The size of the last backup.")?,
+            backup_failed: gauge(
+                "snug_backup_failed",
+                "1 if the last attempt at a backup failed, else 0.",
+            )?,
             registry,
         })
     }
@@ -103,6 +192,41 @@ impl Metrics {
     pub fn committed(&self, drafts: usize, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
         self.batch_drafts.observe(drafts as f64);
+    }
+
+    /// What became of the last backups; times in seconds since 1970.
+    pub fn backed_up(&self, made: i64, verified: i64, bytes: u64, has_failed: bool) {
+        self.backup_made.set(made);
+        self.backup_verified.set(verified);
+        self.backup_bytes.set(bytes.cast_signed());
+        self.backup_failed.set(has_failed.into());
+    }
+
+    /// Which version runs.
+    pub fn built(&self, version: &str, schema: i32) {
+        self.build.with_label_values(&[version, schema.to_string().as_str()]).set(1);
+    }
+
+    pub fn measured(&self, measured: &Measured) {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.database_up.set(measured.database.is_some().into());
+        if let Some(database) = &measured.database {
+            self.database_bytes.set(signed(database.bytes));
+            self.database_connections.set(database.connections);
+            self.database_checksum_failures.set(database.checksum_failures);
+            self.clock_ahead.set(database.clock_ahead);
+        }
+        self.disk_reserve_bytes.set(signed(measured.disk_reserve_bytes));
+        self.files_max.set(signed(measured.files_max));
+        for (gauge, value) in [
+            (&self.disk_free_bytes, measured.disk_free_bytes),
+            (&self.resident_bytes, measured.resident_bytes),
+            (&self.open_files, measured.open_files),
+        ] {
+            if let Some(value) = value {
+                gauge.set(signed(value));
+            }
+        }
     }
 
     pub fn answered(&self, route: &str, status: u16) {
@@ -117,6 +241,9 @@ impl Metrics {
         self.pool_connections.set(gauges.pool_connections as i64);
         self.pool_waiting.set(gauges.pool_waiting as i64);
         self.storage_full.set(gauges.is_storage_full.into());
+        for (kind, is_noticed) in gauges.notices {
+            self.notices.with_label_values(&[kind]).set(is_noticed.into());
+        }
         let mut text = Vec::new();
         TextEncoder::new()
             .encode(&self.registry.gather(), &mut text)

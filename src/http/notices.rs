@@ -15,6 +15,19 @@ pub struct Notices {
 }
 
 impl Notices {
+    /// What has been noticed so far, each by its name.
+    pub fn noticed(&self) -> [(&'static str, bool); 6] {
+        [
+            ("untold_client", &self.untold_client),
+            ("odd_client", &self.odd_client),
+            ("untrusted_proxy", &self.untrusted_proxy),
+            ("foreign_origin", &self.foreign_origin),
+            ("foreign_host", &self.foreign_host),
+            ("missing_upgrade", &self.missing_upgrade),
+        ]
+        .map(|(kind, noticed)| (kind, noticed.load(Relaxed)))
+    }
+
     pub fn untold_client(&self, proxy: IpAddr) {
         if is_first(&self.untold_client) {
             tracing::warn!(

@@ -9,8 +9,9 @@ mod accounts;
 pub use accounts::UserCommand;
 
 use crate::limits::{
-    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
-    SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
+    BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_PER_ADDRESS_DEFAULT,
+    CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT, SESSION_LIFETIME_DEFAULT,
+    TOKEN_LIFETIME_DEFAULT,
 };
 use crate::model::error::Fatal;
 use crate::process::config;
@@ -18,6 +19,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What `snug` was asked to do.
@@ -27,6 +29,16 @@ pub enum Command {
     Config,
     /// Brings the schema up to date, as `Serve` does before it serves.
     Migrate,
+    /// Makes a backup of this name or, if it is to be verified, looks at one.
+    Backup {
+        file: PathBuf,
+        is_verifying: bool,
+    },
+    /// Brings a backup back, into the place of another database if it may replace that.
+    Restore {
+        file: PathBuf,
+        is_replacing: bool,
+    },
     /// Prints the link by which the first owner comes.
     SetupLink,
     User(UserCommand),
@@ -75,6 +87,12 @@ fn command(matches: &ArgMatches) -> Command {
         None | Some(("serve", _)) => Command::Serve,
         Some(("config", _)) => Command::Config,
         Some(("migrate", _)) => Command::Migrate,
+        Some(("backup", backup)) => {
+            Command::Backup { file: file(backup), is_verifying: backup.get_flag("verify") }
+        }
+        Some(("restore", restore)) => {
+            Command::Restore { file: file(restore), is_replacing: restore.get_flag("replace") }
+        }
         Some(("setup-link", _)) => Command::SetupLink,
         Some(("user", user)) => Command::User(UserCommand::parsed(user)),
         Some(("token", token)) => Command::Token {
@@ -89,6 +107,10 @@ fn positional(matches: &ArgMatches, name: &str) -> String {
     matches.get_one::<String>(name).expect("clap has checked that it is there").clone()
 }
 
+fn file(matches: &ArgMatches) -> PathBuf {
+    matches.get_one::<PathBuf>("FILE").expect("clap has checked that it is there").clone()
+}
+
 /// A flag for a setting, or for a file that holds the setting.
 struct Flag {
     variable: &'static str,
@@ -100,12 +122,13 @@ struct Flag {
 
 const NETWORK: &str = "Network";
 const STORAGE: &str = "Storage";
+const BACKUPS: &str = "Backups";
 const SIGNING_IN: &str = "Signing in";
 const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 17] = [
+const FLAGS: [Flag; 21] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -122,6 +145,14 @@ const FLAGS: [Flag; 17] = [
         help: "Where initdb and postgres are [found automatically]" },
     Flag { variable: "SNUG_DISK_RESERVE", name: "disk-reserve", value: "SIZE", heading: STORAGE,
         help: "With less free for its own PostgreSQL, nothing is stored [{DISK_RESERVE_DEFAULT}]" },
+    Flag { variable: "SNUG_BACKUP_DIR", name: "backup-dir", value: "DIR", heading: BACKUPS,
+        help: "Where backups are made by themselves [backups/ in the data directory]" },
+    Flag { variable: "SNUG_BACKUP_AT", name: "backup-at", value: "HH:MM|off", heading: BACKUPS,
+        help: "At what time of day, by the machine's clock [{BACKUP_AT_DEFAULT}]" },
+    Flag { variable: "SNUG_BACKUP_KEEP", name: "backup-keep", value: "COUNTS", heading: BACKUPS,
+        help: "Of how many days, weeks and months one is kept [{BACKUP_KEEP_DEFAULT}]" },
+    Flag { variable: "SNUG_BACKUP_HOOK", name: "backup-hook", value: "PROGRAM", heading: BACKUPS,
+        help: "Run with the path of each new backup [none]" },
     Flag { variable: "SNUG_JWT_SECRET_FILE", name: "jwt-secret-file", value: "FILE", heading: SIGNING_IN,
         help: "The key that signs tokens [created at first start, kept in the data directory]" },
     Flag { variable: "SNUG_TOKEN_LIFETIME", name: "token-lifetime", value: "TIME", heading: SIGNING_IN,
@@ -153,7 +184,8 @@ Examples:
   snug config                            the settings in force, and where they come from
   snug user add ada ada@example.org      an account; asks for its password
   snug user role ada owner               the first owner of a server that has accounts
-  snug token ada --lifetime 1d           a token for a program";
+  snug token ada --lifetime 1d           a token for a program
+  snug backup chat.backup                everything in one file; snug restore brings it back";
 
 fn command_line() -> clap::Command {
     let mut line = clap::Command::new("snug")
@@ -177,6 +209,8 @@ fn command_line() -> clap::Command {
         .subcommand(
             clap::Command::new("migrate").about("Bring the database's schema up to date and end"),
         )
+        .subcommand(backup())
+        .subcommand(restore())
         .subcommand(
             clap::Command::new("setup-link")
                 .about("Print a link at which the first owner makes their account"),
@@ -187,6 +221,32 @@ fn command_line() -> clap::Command {
     // Building hands the flags down to the commands; only then can their own help leave them out.
     line.build();
     without_settings(line)
+}
+
+fn backup() -> clap::Command {
+    let named = Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf));
+    clap::Command::new("backup")
+        .about("Write everything into one file, also while it serves")
+        .arg(named.help("The file to write, which must not exist, or the one to verify"))
+        .arg(
+            Arg::new("verify")
+                .long("verify")
+                .action(ArgAction::SetTrue)
+                .help("Restore FILE into a scratch database, and compare everything"),
+        )
+}
+
+fn restore() -> clap::Command {
+    let named = Arg::new("FILE").required(true).value_parser(clap::value_parser!(PathBuf));
+    clap::Command::new("restore")
+        .about("Bring a backup back, into an empty data directory or database")
+        .arg(named.help("A file that snug backup has written"))
+        .arg(
+            Arg::new("replace")
+                .long("replace")
+                .action(ArgAction::SetTrue)
+                .help("Take the place of what is there, and keep that aside"),
+        )
 }
 
 fn token() -> clap::Command {
@@ -231,6 +291,8 @@ fn argument(flag: &Flag) -> Arg {
 fn with_defaults(help: &str) -> String {
     help.replace("{TOKEN_LIFETIME_DEFAULT}", TOKEN_LIFETIME_DEFAULT)
         .replace("{SESSION_LIFETIME_DEFAULT}", SESSION_LIFETIME_DEFAULT)
+        .replace("{BACKUP_AT_DEFAULT}", BACKUP_AT_DEFAULT)
+        .replace("{BACKUP_KEEP_DEFAULT}", BACKUP_KEEP_DEFAULT)
         .replace("{DISK_RESERVE_DEFAULT}", DISK_RESERVE_DEFAULT)
         .replace("{CONNECTIONS_PER_USER_DEFAULT}", &CONNECTIONS_PER_USER_DEFAULT.to_string())
         .replace("{CONNECTIONS_PER_ADDRESS_DEFAULT}", &CONNECTIONS_PER_ADDRESS_DEFAULT.to_string())
@@ -305,6 +367,19 @@ mod tests {
     }
 
     #[test]
+    fn backups_are_made_verified_and_restored() {
+        let file = || PathBuf::from("a.backup");
+        for (line, is_verifying) in [("", false), (" --verify", true)] {
+            let (command, _) = run(&format!("snug backup{line} a.backup"));
+            assert_eq!(command, Command::Backup { file: file(), is_verifying });
+        }
+        for (line, is_replacing) in [("", false), (" --replace", true)] {
+            let (command, _) = run(&format!("snug restore a.backup{line}"));
+            assert_eq!(command, Command::Restore { file: file(), is_replacing });
+        }
+    }
+
+    #[test]
     fn flags_may_come_before_or_after_the_command() {
         for line in
             ["snug --listen [::]:1 config --log warn", "snug config --listen [::]:1 --log=warn"]
@@ -353,6 +428,10 @@ mod tests {
             ("snug user role ada", "<ROLE>"),
             ("snug user role ada king", "'king'"),
             ("snug token", "<USER>"),
+            ("snug backup", "<FILE>"),
+            ("snug restore", "<FILE>"),
+            ("snug backup a b", "'b'"),
+            ("snug restore a --verify", "'--verify'"),
             ("snug token ada --lifetime week", "write it like 7d"),
             ("snug --listen", "'--listen <ADDRESS:PORT>'"),
             ("snug --log a --log b", "'--log <FILTER>'"),

@@ -1,4 +1,4 @@
-//! How the C library's allocator gives memory back. All unsafe code is here and in `readiness`.
+//! How the C library's allocator gives memory back, and how much there is. All unsafe code is here and in `readiness`.
 //!
 //! Called by `main` once at the start and by `run` from time to time. With glibc's defaults, freeing a
 //! hashing buffer (12 MiB) raises the threshold above which memory is mapped and unmapped directly;
@@ -32,4 +32,12 @@ pub fn give_back() {
     unsafe {
         libc::malloc_trim(0);
     }
+}
+
+/// A figure of a file under `/proc` such as `MemTotal:  8 kB`, in bytes.
+pub fn figure(path: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number = line.trim_start_matches(':').split_whitespace().next()?;
+    number.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }

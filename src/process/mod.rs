@@ -3,11 +3,13 @@
 //!
 //! The top floor: called by `main` and by the tests; calls everything below.
 
+pub mod backup;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod database;
 pub mod log;
+pub mod measure;
 pub mod memory;
 pub mod progress;
 pub mod prompt;

@@ -4,7 +4,8 @@
 //! Called by `main` and by the tests. It can be told to stop at any moment, even while it is still
 //! waiting for the database.
 
-use super::{memory, progress, systemd};
+use super::backup::{self, Noted};
+use super::{measure, memory, progress, systemd};
 use crate::chat::{Rules, Terms};
 use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
@@ -23,10 +24,11 @@ use crate::live;
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
 use crate::os::backoff::Backoff;
-use crate::process::config::Config;
+use crate::process::config::{Config, DatabaseSetting};
 use crate::process::database::{self, Database, Opener};
 use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};
-use crate::store::Store;
+use crate::store::{SCHEMA_VERSION, Store};
+use parking_lot::Mutex;
 use std::io::{self, IsTerminal, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -75,6 +77,9 @@ async fn serve(
         prepared = database::prepare_at_once(&config, store) => prepared?,
         () = &mut shutdown => return Ok(()),
     };
+    let for_backups = config.clone();
+    let is_own = config.database == DatabaseSetting::Private;
+    let room = (is_own.then(|| config.data_dir.clone()), config.disk_reserve);
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
     let inboxes: Vec<Arc<Inbox>> = (0..shards).map(|_| Arc::default()).collect();
@@ -119,8 +124,12 @@ async fn serve(
         stopping: AtomicBool::new(false),
         requests: AtomicU64::new(0),
     });
+    rules.metrics.built(env!("CARGO_PKG_VERSION"), SCHEMA_VERSION);
+    let backups = Noted { status: Arc::default(), metrics: Arc::clone(&rules.metrics) };
     let chores = [
         tokio::spawn(offer_setup(Arc::clone(&app))),
+        tokio::spawn(measure::measure(store.clone(), Arc::clone(&rules.metrics), room)),
+        tokio::spawn(backup::keep_backups(for_backups, store.clone(), backups.clone())),
         tokio::spawn(purge(store.clone())),
         tokio::spawn(store.clone().watch_disk()),
         tokio::spawn(check_sessions(Arc::clone(&app))),
@@ -134,7 +143,11 @@ async fn serve(
     tracing::info!("Open {}", app.terms.address());
     systemd::ready(&format!("serving on {address}"));
     // Only now, or its first word would be overwritten.
-    let watching = tokio::spawn(watch_database(store.clone(), format!("serving on {address}")));
+    let watching = tokio::spawn(watch_database(
+        store.clone(),
+        format!("serving on {address}"),
+        backups.status,
+    ));
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
@@ -180,7 +193,7 @@ async fn join(workers: Vec<JoinHandle<()>>) {
 }
 
 /// Keeps the service manager's status true, and notices a database that is away even if nobody asks for it.
-async fn watch_database(store: Store, serving: String) {
+async fn watch_database(store: Store, serving: String, backups: Arc<Mutex<String>>) {
     let mut shown = None;
     loop {
         let why = match store.ping().await {
@@ -190,12 +203,18 @@ async fn watch_database(store: Store, serving: String) {
             }
             Err(_) => Some("PostgreSQL is unavailable"),
         };
-        if shown != Some(why) {
+        let now = Some((why, backups.lock().clone()));
+        if shown != now
+            && let Some((why, backed_up)) = &now
+        {
+            let and = if backed_up.is_empty() { "" } else { "; " };
             match why {
-                Some(why) => systemd::status(&format!("{serving}, but without a database: {why}")),
-                None => systemd::status(&serving),
+                Some(why) => systemd::status(&format!(
+                    "{serving}, but without a database: {why}{and}{backed_up}"
+                )),
+                None => systemd::status(&format!("{serving}{and}{backed_up}")),
             }
-            shown = Some(why);
+            shown = now;
         }
         tokio::time::sleep(DATABASE_WATCH_PAUSE).await;
     }

@@ -4,6 +4,7 @@
 
 mod account_events;
 mod accounts;
+mod backups;
 mod bounds;
 mod changes;
 mod chats;

@@ -4,7 +4,6 @@ use crate::commands::snug;
 use crate::support::{Database, PASSWORD, Person, Program, SECRET, Server, directory, put_cluster};
 use serde_json::json;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -96,42 +95,11 @@ async fn no_accounts_are_said_to_be_none() {
     assert!(said(&["user", "list"], &variables, "").contains("no accounts yet"));
 }
 
-/// What `README.md` says under a heading, in its first block.
-fn block(heading: &str) -> &'static str {
-    let (_, under) = include_str!("../../README.md").split_once(heading).unwrap();
-    let (_, from) = under.split_once("```\n").unwrap();
-    from.split_once("```").unwrap().0
-}
-
-/// `sudo -u snug`, for tests that are their own user.
-fn stand_in(scratch: &Path, name: &str, script: &str) {
+/// A program of this name, in the place of another one.
+pub(crate) fn stand_in(scratch: &Path, name: &str, script: &str) {
     let path = scratch.join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_backup_of_the_readme_is_a_file_that_only_its_owner_can_read() {
-    let server = Server::start().await;
-    server.person("ada").await;
-    let socket = server.database.socket();
-    // Programs stay on the disk: what is in memory may not be executable.
-    let (scratch, programs) = (directory(), tempfile::tempdir().unwrap());
-    stand_in(programs.path(), "sudo", "[ \"$1 $2\" = '-u snug' ] && shift 2 && exec \"$@\"");
-    let command = block("## Backup")
-        .replace("/var/lib/snug/postgres", socket.parent().unwrap().to_str().unwrap())
-        .replace("-Fc snug", &format!("-Fc {}", server.database.name));
-    let path = format!("{}:/usr/bin:/bin", programs.path().display());
-    let status = std::process::Command::new("/bin/sh")
-        .args(["-c", &format!("umask 022; {command}")])
-        .current_dir(scratch.path())
-        .env("PATH", path)
-        .status();
-    assert!(status.unwrap().success());
-    let made: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().flatten().collect();
-    assert_eq!(made.len(), 1, "{made:?}");
-    assert_eq!(made[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(std::fs::read(made[0].path()).unwrap().starts_with(b"PGDMP"));
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
 }
 
 /// An upgrade of the distribution removes packages that nobody asked for.

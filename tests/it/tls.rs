@@ -19,7 +19,7 @@ fn openssl(directory: &Path, words: &str) {
 }
 
 /// An authority, a certificate by it for `NAME`, and an authority that has nothing to do with it.
-fn certify(directory: &Path) {
+pub(crate) fn certify(directory: &Path) {
     const NEW: &str = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2";
     openssl(directory, &format!("{NEW} -subj /CN=root -keyout root.key -out root.crt"));
     openssl(directory, &format!("{NEW} -subj /CN=other -keyout other.key -out other.crt"));
@@ -34,7 +34,7 @@ fn certify(directory: &Path) {
 }
 
 /// The PostgreSQL with the certificate and key of these names.
-async fn with_certificate(directory: &Path, rules: &str) -> Elsewhere {
+pub(crate) async fn with_certificate(directory: &Path, rules: &str) -> Elsewhere {
     let read = |name: &str| fs::read(directory.join(name)).unwrap();
     let files = [("server.crt", read("server.crt")), ("server.key", read("server.key"))];
     let files = [(files[0].0, files[0].1.as_slice()), (files[1].0, files[1].1.as_slice())];

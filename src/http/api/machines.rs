@@ -43,6 +43,7 @@ pub async fn metrics(call: &Call) -> Result<Answer> {
         pool_connections: pool.open,
         pool_waiting: pool.waiting,
         is_storage_full: chat.is_disk_full(),
+        notices: call.app.notices.noticed(),
     })?;
     Ok(respond::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }

@@ -1,4 +1,4 @@
-//! What the command line does besides serving: accounts and tokens, directly in the database.
+//! What the command line does besides serving: accounts and tokens, directly in the database, and backups.
 //!
 //! Uses the PostgreSQL that is running, or starts one and stops it again. Called by `main`.
 
@@ -9,10 +9,14 @@ pub use accounts::{setup_link, user};
 use crate::chat::{Rules, Terms};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
+use crate::model::sizes;
+use crate::process::backup::{self, Teller};
 use crate::process::config::{Config, Secret};
 use crate::process::database::{self, Database, Opener};
 use crate::registry::Registry;
 use crate::store::Store;
+use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +62,38 @@ pub async fn migrate(config: &Config) -> Result<String, Fatal> {
         Ok(()) => Ok("the schema is up to date\n".to_owned()),
         Err(error) => Err(database::unprepared(config, error)),
     }
+}
+
+/// Makes a backup; returns the line to print.
+pub async fn back_up(config: &Config, file: &Path) -> Result<String, Fatal> {
+    let database = Database::open(config, Opener::Command).await?;
+    let made = backup::make(config, &database.store, file, Teller::of_command()).await;
+    database.close(None).await;
+    let made = made?;
+    let (path, size) = (made.path.display(), sizes::spelled_size(made.bytes));
+    Ok(format!("{path} is a backup of {size}: {}\n", made.manifest.summary()))
+}
+
+/// Restores a backup into a scratch cluster and compares; returns the line to print.
+pub async fn verify(config: &Config, file: &Path) -> Result<String, Fatal> {
+    let manifest = backup::verify(config, file, Teller::of_command()).await?;
+    Ok(format!("{} is whole: {}\n", file.display(), manifest.summary()))
+}
+
+/// Brings a backup back; returns what to print.
+pub async fn restore(config: &Config, file: &Path, is_replacing: bool) -> Result<String, Fatal> {
+    let restored = backup::restore(config, file, is_replacing, Teller::of_command()).await?;
+    let mut said = format!("restored {}: {}\n", file.display(), restored.manifest.summary());
+    for aside in restored.aside {
+        // Writing to a string cannot fail.
+        let _ = writeln!(said, "what was there is kept: {aside}");
+    }
+    if restored.has_other_key {
+        said.push_str(
+            "the key of the backup is not the one in SNUG_JWT_SECRET, with which nobody stays logged in\n",
+        );
+    }
+    Ok(said)
 }
 
 async fn with_store(

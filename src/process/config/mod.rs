@@ -17,12 +17,13 @@ pub use written::{SETTINGS, Setting, Written};
 
 use crate::http::public_url::PublicUrl;
 use crate::limits::{
-    CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN, CONNECTIONS_PER_ADDRESS_DEFAULT,
-    CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT, FILES_RESERVED, SESSION_LIFETIME_DEFAULT,
-    TOKEN_LIFETIME_DEFAULT,
+    BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN,
+    CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
+    FILES_RESERVED, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
 };
 use crate::model::error::Fatal;
 use crate::model::waits::Waits;
+use crate::process::backup::Keep;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,6 +41,12 @@ pub struct Config {
     pub pg_bindir: Option<PathBuf>,
     /// Bytes that stay free where the private PostgreSQL writes.
     pub disk_reserve: u64,
+    /// Where backups are made by themselves; none if they are not.
+    pub backup_dir: Option<PathBuf>,
+    /// At what local time; none for never.
+    pub backup_at: Option<jiff::civil::Time>,
+    pub backup_keep: Keep,
+    pub backup_hook: Option<PathBuf>,
     pub public_url: Option<PublicUrl>,
     /// If none, the one kept in the data directory; see `signing_key`.
     pub jwt_secret: Option<Secret>,
@@ -53,6 +60,8 @@ pub struct Config {
     pub metrics_token: Option<Secret>,
     /// A filter for `tracing`.
     pub log: String,
+    /// What was set, as an environment file, without secrets: for backups.
+    pub written: String,
     /// What each setting is called where it was written: its flag or its variable.
     pub called: Called,
     /// Not a setting: for tests, which have no time.
@@ -108,6 +117,12 @@ impl fmt::Display for Source {
 /// Every setting as `snug config` prints it: the variable, the value and where it came from.
 pub struct InForce(Vec<(&'static str, String, Source)>);
 
+impl InForce {
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, &str, &Source)> {
+        self.0.iter().map(|(name, value, source)| (*name, value.as_str(), source))
+    }
+}
+
 impl fmt::Display for InForce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name_width = self.0.iter().map(|(name, _, _)| name.len()).max().unwrap_or(0);
@@ -145,6 +160,10 @@ impl Config {
             || default_data_dir(written),
             |path| shown_path(path),
         )?;
+        let backups = match database {
+            DatabaseSetting::Private => Some(data_dir.join("backups")),
+            DatabaseSetting::External(_) => None,
+        };
         let kept_key = secret::whereabouts(&data_dir);
         let mut config = Self {
             listen,
@@ -161,6 +180,35 @@ impl Config {
                 value::bytes,
                 || Ok((value::bytes(DISK_RESERVE_DEFAULT).map_err(Fatal::new)?, Source::Default)),
                 |bytes| value::spelled_bytes(*bytes),
+            )?,
+            backup_dir: found.value(
+                "SNUG_BACKUP_DIR",
+                |text| Ok(Some(written.absolute(text))),
+                || Ok((backups, Source::Default)),
+                |path| path.as_ref().map_or("(none)".into(), |path| shown_path(path)),
+            )?,
+            backup_at: found.value(
+                "SNUG_BACKUP_AT",
+                value::time_of_day,
+                || {
+                    Ok((
+                        value::time_of_day(BACKUP_AT_DEFAULT).map_err(Fatal::new)?,
+                        Source::Default,
+                    ))
+                },
+                value::spelled_time,
+            )?,
+            backup_keep: found.value(
+                "SNUG_BACKUP_KEEP",
+                value::keep,
+                || Ok((value::keep(BACKUP_KEEP_DEFAULT).map_err(Fatal::new)?, Source::Default)),
+                ToString::to_string,
+            )?,
+            backup_hook: found.optional(
+                "SNUG_BACKUP_HOOK",
+                |text| Ok(written.absolute(text)),
+                "(none)",
+                |path| shown_path(path),
             )?,
             public_url: found.optional(
                 "SNUG_PUBLIC_URL",
@@ -229,10 +277,12 @@ impl Config {
                 || Ok(("info".into(), Source::Default)),
                 Clone::clone,
             )?,
+            written: String::new(),
             called: Called::default(),
             waits: Waits::default(),
         };
         config.called = found.called();
+        config.written = found.written_anew();
         Ok((config, InForce(found.in_force)))
     }
 }
@@ -252,6 +302,17 @@ impl Finder<'_> {
             Source::Environment | Source::File { .. } | Source::Default => None,
         };
         Called(self.in_force.iter().filter_map(other).collect())
+    }
+
+    /// What is not a default, as an environment file. Secrets are only named.
+    fn written_anew(&self) -> String {
+        let is_secret = |name| SETTINGS.iter().any(|it| it.variable == name && it.has_file);
+        let line = |(name, value, source): &(&'static str, String, Source)| match source {
+            Source::Default => None,
+            _ if is_secret(*name) => Some(format!("#{name}= (set, but not kept here)\n")),
+            _ => Some(format!("{name}={value}\n")),
+        };
+        self.in_force.iter().filter_map(line).collect()
     }
 
     fn value<T>(

@@ -115,6 +115,30 @@ impl Config {
         }
     }
 
+    /// Puts a key that comes from a backup where the next start looks for it. If there was another one, it is
+    /// kept under another name, which is returned.
+    pub fn keep_key(&self, key: &str, stamp: &str) -> Result<Option<String>, Fatal> {
+        let path = self.kept_key();
+        let unable = |error: io::Error| {
+            Fatal::new(format!("cannot store the key in {}: {error}", path.display()))
+        };
+        jwt_secret(key).map_err(|rule| Fatal::new(format!("the key of the backup {rule}")))?;
+        let present = match fs::read_to_string(&path) {
+            Ok(present) if present.trim_end() == key => return Ok(None),
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(unable(error)),
+        };
+        let aside = path.with_file_name(format!("jwt_secret.aside-{stamp}"));
+        if present {
+            fs::hard_link(&path, &aside).map_err(unable)?;
+        }
+        let temporary = write_key(&self.data_dir, key).map_err(unable)?;
+        fs::rename(&temporary, &path).map_err(unable)?;
+        File::open(&self.data_dir).and_then(|it| it.sync_all()).map_err(unable)?;
+        Ok(present.then(|| aside.display().to_string()))
+    }
+
     fn kept_key(&self) -> PathBuf {
         kept_key(&self.data_dir)
     }
@@ -166,27 +190,36 @@ fn read_key(path: &Path) -> Result<Option<Secret>, Fatal> {
 
 /// Two processes may start at once. Linking succeeds for only one of them, and both then read its key.
 fn make_key(directory: &Path, path: &Path) -> io::Result<()> {
+    let mut random = [0; JWT_SECRET_BYTES_MIN];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let temporary = write_key(directory, &BASE64_URL_SAFE_NO_PAD.encode(random))?;
+    let linked = match fs::hard_link(&temporary, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    };
+    fs::remove_file(&temporary)?;
+    linked?;
+    File::open(directory)?.sync_all()
+}
+
+/// Writes a key into a file of the directory that only we can read, and returns its name.
+fn write_key(directory: &Path, key: &str) -> io::Result<PathBuf> {
     // Others may pass through but not look around: PostgreSQL, which may run as another user, has its
     // cluster below.
     fs::DirBuilder::new().recursive(true).mode(0o711).create(directory)?;
-    let mut random = [0; JWT_SECRET_BYTES_MIN];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let key = BASE64_URL_SAFE_NO_PAD.encode(random);
-
     // Not the process id: two containers that share a volume may both be process 1.
     let number = getrandom::u64().map_err(io::Error::other)?;
     let temporary = directory.join(format!("jwt_secret.{number:016x}"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let written = file
-        .write_all(format!("{key}\n").as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| match fs::hard_link(&temporary, path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        });
-    fs::remove_file(&temporary)?;
-    written?;
-    File::open(directory)?.sync_all()
+    let written = file.write_all(format!("{key}\n").as_bytes()).and_then(|()| file.sync_all());
+    match written {
+        Ok(()) => Ok(temporary),
+        Err(error) => {
+            // What matters is why it could not be written.
+            let _ = fs::remove_file(&temporary);
+            Err(error)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,10 @@
 use super::{DatabaseSetting, Secret};
 use crate::http::public_url::{PublicUrl, Scheme};
 use crate::limits::{CONNECTIONS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX};
+use crate::process::backup::Keep;
 use hyper::Uri;
 use ipnet::IpNet;
+use jiff::civil::Time;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -196,6 +198,31 @@ pub(super) fn spelled_bytes(bytes: u64) -> String {
     }
 }
 
+/// A time of day, with seconds if need be, or never.
+pub(super) fn time_of_day(text: &str) -> Value<Option<Time>> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b':') && text.len() >= 5;
+    let time = text.parse().ok().filter(|_| is_plain);
+    time.map(Some).ok_or_else(|| "is not a time of day; write it like 03:30, or off".to_owned())
+}
+
+/// The form that `time_of_day` reads.
+pub(super) fn spelled_time(time: &Option<Time>) -> String {
+    match time {
+        None => "off".to_owned(),
+        Some(time) if time.second() == 0 => time.strftime("%H:%M").to_string(),
+        Some(time) => time.strftime("%H:%M:%S").to_string(),
+    }
+}
+
+pub(super) fn keep(text: &str) -> Value<Keep> {
+    Keep::parse(text).ok_or_else(|| {
+        "is not a count of days, weeks and months; write it like 7d4w6m or 30d".to_owned()
+    })
+}
+
 pub(super) fn switch(text: &str) -> Value<bool> {
     match text {
         "on" => Ok(true),
@@ -281,6 +308,17 @@ mod tests {
         }
         assert_eq!(spelled(Duration::from_secs(129_661)), "1d12h1m1s");
         assert_eq!(spelled(Duration::from_secs(604_800)), "7d");
+    }
+
+    #[test]
+    fn times_of_day_are_read_as_they_are_shown() {
+        for text in ["03:30", "00:00", "23:59:58", "off"] {
+            assert_eq!(spelled_time(&time_of_day(text).unwrap()), text);
+        }
+        for bad in ["", "3:30", "24:00", "03:60", "0330", "03:30Z", "03:30:00.5", "T03:30", "on"] {
+            assert!(time_of_day(bad).is_err(), "{bad}");
+        }
+        assert!(keep("7d4w6m").is_ok() && keep("a week").is_err());
     }
 
     #[test]

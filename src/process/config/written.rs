@@ -21,12 +21,16 @@ pub struct Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 16] = [
+pub const SETTINGS: [Setting; 20] = [
     Setting::plain("SNUG_LISTEN", "--listen"),
     Setting { has_file: true, ..Setting::plain("SNUG_DATABASE_URL", "--database-url") },
     Setting::plain("SNUG_DATA_DIR", "--data-dir"),
     Setting::plain("SNUG_PG_BINDIR", "--pg-bindir"),
     Setting::plain("SNUG_DISK_RESERVE", "--disk-reserve"),
+    Setting::plain("SNUG_BACKUP_DIR", "--backup-dir"),
+    Setting::plain("SNUG_BACKUP_AT", "--backup-at"),
+    Setting::plain("SNUG_BACKUP_KEEP", "--backup-keep"),
+    Setting::plain("SNUG_BACKUP_HOOK", "--backup-hook"),
     Setting::plain("SNUG_PUBLIC_URL", "--public-url"),
     Setting::secret("SNUG_JWT_SECRET"),
     Setting::plain("SNUG_TOKEN_LIFETIME", "--token-lifetime"),
