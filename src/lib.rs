@@ -73,8 +73,9 @@
 //!
 //! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
 //!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
-//!   rooms in it; `emoji`), `subnet` (by what clients are told apart), `sizes` (as people read
-//!   them), `error`, `waits` (how long others are waited for; tests shorten them)
+//!   rooms in it; `unseen`, what nobody sees, and `joiners`, what some scripts need of that;
+//!   `emoji`), `subnet` (by what clients are told apart), `sizes` (as people read them), `error`,
+//!   `waits` (how long others are waited for; tests shorten them)
 //! - `limits`: every bound, with its reason (`upkeep`: of backups and the like); `fits`, which of
 //!   them must fit into which
 //!
