@@ -1,7 +1,7 @@
 -- The viewer's chats ($1), most recent activity first (a chat without messages counts from when it
 -- began): those after the chat $2 in that order, or only the chat $4; at most $3. Each comes with
--- its last message, if it has one: all of it, or the first $5 characters after white space. private_chats keys, room_members_user_idx, chats_pkey,
--- messages_pkey.
+-- its last message, if it has one: all of it, or the first $5 characters from the first that can be seen. private_chats keys,
+-- room_members_user_idx, chats_pkey, messages_pkey.
 with own as (
     select id, null::bigint as other_id, null::text as name, null::timestamptz as began_at
     from chats where chat_type = 'general'
@@ -34,7 +34,13 @@ select p.chat_id, p.chat_type, p.last_seq, p.last_change, p.read_seq, p.other_id
         else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
     end) as name,
     m.id, m.seq, m.sender_id, m.receiver_id,
-    case when $5::integer is null then m.content else left(ltrim(m.content, E' \t\r\n'), $5) end as content,
+    case
+        when $5::integer is null then m.content
+        -- Seldom: what begins with white space, or with what nobody sees.
+        when left(m.content, 1) ~ $blank$[\u0001-\u0020\u0085\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\U000E0000-\U000E0FFF]$blank$
+            then left(regexp_replace(m.content, $blank$^[\u0001-\u0020\u0085\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\U000E0000-\U000E0FFF]+$blank$, ''), $5)
+        else left(m.content, $5)
+    end as content,
     m.timestamp, m.draft_key, m.more,
     coalesce(m.username, 'deleted-' || m.sender_id) as username
 from page p

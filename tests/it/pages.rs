@@ -443,3 +443,17 @@ async fn a_password_change_redirects_to_the_settings_which_confirm_it() {
     assert_page(&page, 200);
     assert!(page.text.contains("The password is changed."), "{}", page.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_shows_a_last_message_from_what_can_be_seen_on() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    for blank in
+        ["\u{3000}", "\u{2003}", "\u{A0}", "\n", "\u{200B}", "\u{FEFF}\u{2028}", "\u{E0041}", ""]
+    {
+        ada.say(1, &format!("{}tea at five", blank.repeat(500))).await;
+        let page = browser.get("/settings").await;
+        assert!(page.text.contains("<bdi class=\"last-text\">tea at five</bdi>"), "{blank:?}");
+    }
+}
