@@ -39,6 +39,7 @@ pub struct Token {
 }
 
 const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
+const TOO_MANY_RENEWALS: &str = "You are renewing tokens too often; wait a moment.";
 const TOO_MANY_SEARCHES: &str = "You are searching faster than this server can; wait a moment.";
 const TOO_MANY_SIGNUPS: &str = "Too many accounts were created from your address; try again later.";
 
@@ -234,6 +235,8 @@ impl Rules {
 
     /// A new token for the same session, with the full lifetime.
     pub async fn renew(&self, viewer: &Viewer) -> Result<Token> {
+        // Never given back: whether it was renewed may be unknown.
+        let _counted = self.limiter.count(&[Key::Renewals(viewer.user_id)], TOO_MANY_RENEWALS)?;
         let now = Timestamp::now();
         let wanted = now + self.terms.token_lifetime;
         let lifetime = self.terms.session_lifetime;

@@ -44,6 +44,7 @@ impl<T> Listed<T> {
 /// What no user has as their id.
 const NOBODY: UserId = UserId(0);
 
+const TOO_MANY_LINKS: &str = "You are changing invite links too often; wait a moment.";
 const TOO_MANY_TRIES: &str = "Too many wrong invite links; wait a moment and try again.";
 
 impl Rules {
@@ -170,6 +171,8 @@ impl Rules {
     /// The path of a new invite link; the old one stops working.
     pub async fn rotate_invite(&self, viewer: &Viewer, room_id: ChatId) -> Result<String> {
         self.require_creator(viewer, room_id).await?;
+        // Never given back: whether it was changed may be unknown.
+        let _counted = self.limiter.count(&[Key::LinkChanges(viewer.user_id)], TOO_MANY_LINKS)?;
         let path = text::invite_path(room_id, &invite_code()?);
         if self.store.set_invite_link(viewer.user_id, room_id, &path).await? {
             Ok(path)

@@ -310,6 +310,10 @@ pub const INVITE_TRIES_PER_USER: Rate = Rate::new(10, Duration::from_secs(6));
 pub const INVITE_TRIES_PER_ADDRESS: Rate = Rate::new(20, Duration::from_secs(3));
 /// Rooms and private chats that a user makes: each is a row that is never deleted.
 pub const NEW_CHATS_PER_USER: Rate = Rate::new(20, Duration::from_secs(60));
+/// Changes of the invite links of a user's rooms: each is a write, and nobody needs many.
+pub const LINK_CHANGES_PER_USER: Rate = Rate::new(20, Duration::from_secs(60));
+/// Renewed tokens of a user: all of their sessions at once, and then more than any program needs.
+pub const RENEWALS_PER_USER: Rate = Rate::new(SESSIONS_PER_USER_MAX as u32, Duration::from_secs(6));
 /// Searches for people: a suggestion comes with each key that is typed.
 pub const SEARCHES_PER_USER: Rate = Rate::new(30, Duration::from_millis(300));
 /// Keys remembered at once; an attacker with more addresses than this is not limited by address anyway.

@@ -5,8 +5,9 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use snug::limits::{
-    INVITE_TRIES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS,
-    LOGIN_FAILURES_PER_PAIR, MESSAGE_RATE, Rate, SIGNUPS_PER_ADDRESS,
+    INVITE_TRIES_PER_USER, LINK_CHANGES_PER_USER, LOGIN_FAILURES_FROM_AFAR,
+    LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR, MESSAGE_RATE, RENEWALS_PER_USER, Rate,
+    SIGNUPS_PER_ADDRESS,
 };
 use std::future::Future;
 use std::time::Instant;
@@ -409,4 +410,24 @@ async fn messages_by_http_have_the_same_rate_limit_as_by_socket() {
     assert!((burst..all).contains(&stored), "{stored}");
     answers.iter().filter(|answer| answer.status != 201).for_each(too_many);
     bob.say(1, "nobody else waits").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_changed_and_tokens_renewed_only_so_often() {
+    let server = limited(&[]).await;
+    let ada = Person::nobody(&server).joined_by("ada").await;
+    let bob = ada.joined_by("bob").await;
+    let (room, _) = ada.room("Tea").await;
+    let change = format!("/chats/room/{room}/invite/rotate");
+    for (path, rate) in
+        [(change.as_str(), LINK_CHANGES_PER_USER), ("/auth/renew", RENEWALS_PER_USER)]
+    {
+        for _ in 0..rate.burst {
+            ada.push(path).await.expect(200);
+        }
+        too_many(&ada.push(path).await);
+    }
+    // Others have allowances of their own, and those who may not change a link are told that.
+    bob.push("/auth/renew").await.expect(200);
+    bob.push(&change).await.refused(404, "not_found");
 }
