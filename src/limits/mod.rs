@@ -405,6 +405,9 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 pub const DATABASE_WATCH_PAUSE: Duration = Duration::from_secs(10);
 /// How often the log repeats that it is unavailable, for those who come late.
 pub const DATABASE_RETELL_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// After a statement that found its session changed by a pooler we are not ready for so long: balancers ask
+/// every few seconds, and other statements find what they need all the same.
+pub const DATABASE_LOST_FOR: Duration = Duration::from_secs(15);
 /// How long a connection is tried for while PostgreSQL says that it has none left: within the 2 s in which
 /// people are told.
 pub const CROWDED_PATIENCE: Duration = Duration::from_millis(1_200);

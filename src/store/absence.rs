@@ -3,7 +3,8 @@
 //! Used by `store`. The reasons name neither users nor hosts, because `/readyz` tells them to anybody.
 
 use super::tls::TlsFault;
-use crate::limits::DATABASE_RETELL_PAUSE;
+use crate::limits::{DATABASE_LOST_FOR, DATABASE_RETELL_PAUSE};
+use crate::model::error::Error;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
@@ -48,6 +49,8 @@ pub(super) fn is_session_lost(code: &SqlState) -> bool {
     [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(code)
 }
 
+const LOST: &str = "a pooler changes PostgreSQL's sessions under way";
+
 /// Why there is no connection.
 pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
     match TlsFault::of(error) {
@@ -68,7 +71,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
         "3D000" => "the database does not exist (3D000)",
         "53300" => CROWDED,
         "57P03" => "PostgreSQL is starting, stopping or recovering (57P03)",
-        _ if is_session_lost(code) => "a pooler changes PostgreSQL's sessions under way",
+        _ if is_session_lost(code) => LOST,
         "55000" => "the database accepts no connections (55000)",
         _ => "PostgreSQL refuses the connection; the log has its answer",
     }
@@ -80,6 +83,8 @@ pub(super) struct Absence {
     is_away: AtomicBool,
     is_crowded: AtomicBool,
     told: Mutex<Option<Instant>>,
+    /// When a statement last found that its session was not ours alone.
+    lost: Mutex<Option<Instant>>,
 }
 
 impl Absence {
@@ -103,6 +108,19 @@ impl Absence {
         }
         self.is_crowded.store(false, Relaxed);
         self.is_away.swap(false, Relaxed)
+    }
+
+    /// What became of a statement.
+    pub fn note(&self, error: &Error) {
+        if matches!(error, Error::Unavailable(away) if away.reason == Some(LOST)) {
+            *self.lost.lock() = Some(Instant::now());
+        }
+    }
+
+    /// Why we are not ready although PostgreSQL answers.
+    pub fn lost(&self) -> Option<&'static str> {
+        let lost = *self.lost.lock();
+        lost.is_some_and(|at| at.elapsed() < DATABASE_LOST_FOR).then_some(LOST)
     }
 
     pub fn is_crowded(&self) -> bool {

@@ -161,6 +161,9 @@ impl Store {
             let late = "no answer to a ping";
             return Err(Error::unavailable_because("PostgreSQL", absence::SILENT, late));
         }
+        if let Some(lost) = self.absence.lost() {
+            return Err(Error::unavailable_because("PostgreSQL", lost, lost));
+        }
         match migrate::is_current(&client.answered(asked)?) {
             true => Ok(()),
             false => {
@@ -234,7 +237,7 @@ impl Store {
             client.query(&prepared, params).await
         };
         let asked = tokio::time::timeout(limit, asking).await;
-        client.answered(asked)
+        client.answered(asked).inspect_err(|error| self.absence.note(error))
     }
 
     /// Remembers what the outcome of a write says about the disk.

@@ -81,7 +81,10 @@ impl Store {
         let slot = reading.0.take().expect("taken only here, or when it is dropped");
         let permit = slot.end(asked.is_ok());
         match asked {
-            Ok(answer) => Ok((answer?, permit)),
+            Ok(answer) => {
+                let rows = answer.map_err(Error::from);
+                Ok((rows.inspect_err(|error| self.absence.note(error))?, permit))
+            }
             Err(late) => Err(Error::unavailable("PostgreSQL", late)),
         }
     }

@@ -143,6 +143,9 @@ async fn a_pooler_that_turns_to_transactions_makes_the_database_unavailable() {
         statuses.contains(&503)
     })
     .await;
+    let ready = ada.get("/readyz").await;
+    let problem = ready.refused(503, "unavailable");
+    assert_eq!(problem["detail"], "a pooler changes PostgreSQL's sessions under way");
 }
 
 /// One that has many connections lying ready and gives them out in turns.
