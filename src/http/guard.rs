@@ -14,6 +14,7 @@ use crate::model::error::{Because, Error, Result};
 use crate::model::subnet::Subnet;
 use hyper::Version;
 use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::http::request::Parts;
 use std::net::IpAddr;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -31,15 +32,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Refused unless there is exactly one valid `Host`. Forwarding headers count only if they come
-    /// from a proxy that the operator trusts.
-    pub fn of(
-        app: &App,
-        peer: IpAddr,
-        headers: &HeaderMap,
-        authority: Option<&str>,
-        probe: Option<Version>,
-    ) -> Result<Self> {
+    /// Refused unless there is exactly one valid `Host`; HTTP/1.0, in which balancers ask, knows none.
+    /// Forwarding headers count only if they come from a proxy that the operator trusts.
+    pub fn of(app: &App, peer: IpAddr, request: &Parts, is_probe: bool) -> Result<Self> {
+        let headers = &request.headers;
+        let is_hostless = request.version == Version::HTTP_10
+            && request.method.is_safe()
+            && !headers.contains_key(header::HOST);
         let peer = peer.to_canonical();
         let is_trusted = |address: &IpAddr| {
             app.terms.trusted_proxies.iter().any(|network| network.contains(address))
@@ -49,7 +48,7 @@ impl Caller {
         if is_trusted(&peer) {
             match forwarded::client(headers, is_trusted) {
                 Client::Address(client) => address = client,
-                Client::Untold if probe.is_some() => {}
+                Client::Untold if is_probe || is_hostless => {}
                 Client::Untold => app.notices.untold_client(peer),
                 Client::Odd(said) => app.notices.odd_client(peer, said.as_deref()),
             }
@@ -57,13 +56,7 @@ impl Caller {
         } else if is_forwarded {
             app.notices.untrusted_proxy(peer);
         }
-        let host = match host(headers, authority) {
-            // Balancers ask in HTTP/1.0, which knows no Host.
-            Err(_) if probe == Some(Version::HTTP_10) && !headers.contains_key(header::HOST) => {
-                "localhost"
-            }
-            host => host?,
-        };
+        let host = if is_hostless { NO_HOST } else { host(request)? };
         let origin = match &app.terms.public_url {
             Some(url) => {
                 scheme = url.scheme;
@@ -95,12 +88,16 @@ impl Caller {
     }
 }
 
-fn host<'a>(headers: &'a HeaderMap, authority: Option<&str>) -> Result<&'a str> {
+/// Stands for a `Host` that was not sent: one of our addresses, but not known to be the machine's own.
+const NO_HOST: &str = "0.0.0.0";
+
+fn host(request: &Parts) -> Result<&str> {
     let bad = || Error::malformed("bad_host", "A request needs exactly one valid Host.");
-    let mut hosts = headers.get_all(header::HOST).iter();
+    let mut hosts = request.headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok()).ok_or_else(bad)?;
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
-    if hosts.next().is_some() || authority.is_some() || !host.bytes().all(is_plain) {
+    let is_absolute = request.uri.authority().is_some();
+    if hosts.next().is_some() || is_absolute || !host.bytes().all(is_plain) {
         return Err(bad());
     }
     Ok(host)

@@ -216,11 +216,9 @@ async fn answer(
 ) -> Result<Answer> {
     let app = &peer.app;
     let (parts, body) = request.into_parts();
-    let headers = parts.headers;
-    let authority = parts.uri.authority().map(|authority| authority.as_str());
     let is_probe = matches!(&found, Ok((route, _)) if route.access == Access::Probe);
-    let probe = is_probe.then_some(parts.version);
-    let caller = Caller::of(app, peer.address, &headers, authority, probe)?;
+    let caller = Caller::of(app, peer.address, &parts, is_probe)?;
+    let headers = parts.headers;
     seen.scheme = caller.scheme;
     seen.address = caller.address;
     if !is_probe {

@@ -161,6 +161,8 @@ impl Route {
         method: &Method,
         path: &'a str,
     ) -> Result<(&'static Self, Parameters<'a>), NoRoute> {
+        // The server as a whole (RFC 9110, 9.3.7).
+        let path = if *method == Method::OPTIONS && path == "*" { "/" } else { path };
         let fits = |route: &&Self| Parameters { pattern: route.pattern, path }.fit();
         let first = ROUTES.iter().find(fits).ok_or(NoRoute::UnknownPath)?;
         let here = ROUTES.iter().filter(|route| route.pattern == first.pattern);
