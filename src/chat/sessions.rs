@@ -88,6 +88,11 @@ fn make_room(entries: &mut FxHashMap<SessionId, CachedSession>) {
 }
 
 impl Rules {
+    /// Whether this token is one of ours, valid or not. Others are meant for somebody else.
+    pub fn has_signed(&self, token: &str) -> bool {
+        self.tokens.has_signed(token)
+    }
+
     /// The user that a token stands for; refused in the same way whatever is wrong with it.
     pub async fn authenticate(&self, token: &str) -> Result<Authenticated> {
         let Read { user_id, session, expires_at } =

@@ -12,6 +12,7 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::signature::{self, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::IgnoredAny;
 use sha2::Sha256;
 
 /// Signs and reads tokens.
@@ -19,6 +20,8 @@ pub struct Tokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
+    /// Of the signature alone.
+    origin: Validation,
 }
 
 /// The claims of a token.
@@ -60,10 +63,14 @@ impl Tokens {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = TOKEN_LEEWAY_SECS;
         validation.set_required_spec_claims(&["exp", "sub"]);
+        let mut origin = Validation::new(Algorithm::HS256);
+        origin.validate_exp = false;
+        origin.required_spec_claims.clear();
         Self {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
+            origin,
         }
     }
 
@@ -77,6 +84,11 @@ impl Tokens {
             jti: format!("{:x}", new.nonce),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+    }
+
+    /// Whether we signed it, even if it has expired since.
+    pub fn has_signed(&self, token: &str) -> bool {
+        jsonwebtoken::decode::<IgnoredAny>(token, &self.decoding, &self.origin).is_ok()
     }
 
     /// `None` for anything but a token that we signed and that has not expired.
@@ -165,6 +177,10 @@ mod tests {
         assert_eq!((read.user_id, read.session), (UserId(5), SESSION));
         assert!(Tokens::new(b"another key, but as long as it has to be").read(&token).is_none());
         assert!(tokens.read(&token[..token.len() - 1]).is_none(), "a truncated signature");
+        assert!(tokens.has_signed(&token) && !tokens.has_signed(&token[..token.len() - 1]));
+        let expired =
+            tokens.sign(&NewToken { expires_at: issued_at - 60, ..new }).expect("a token");
+        assert!(tokens.read(&expired).is_none() && tokens.has_signed(&expired));
     }
 
     #[test]

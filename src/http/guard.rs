@@ -126,7 +126,8 @@ pub async fn authenticate(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<(Authenticated, By)> {
-    let token = bearer(headers)?.or(query);
+    // A proxy may send a token of its own, or of whoever signed in there.
+    let token = bearers(headers).find(|token| app.rules.has_signed(token)).or(query);
     match (token, by_cookie(app, scheme, headers).await) {
         (None, Some(by_cookie)) => Ok((by_cookie?, By::Cookie)),
         (Some(token), by_cookie) => {
@@ -237,22 +238,17 @@ pub fn refuse_foreign_host(app: &App, caller: &Caller) -> Result<()> {
     Err(Error::refused(Because::Misdirected, "foreign_host", detail))
 }
 
-/// The bearer token of the `Authorization` header, if there is one. Credentials of another scheme are
-/// meant for somebody else, such as a proxy that asks for a password of its own.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
+/// The bearer tokens in `Authorization`, also those that are meant for somebody else, as credentials of
+/// another scheme always are.
+fn bearers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     const SCHEME: &[u8] = b"bearer";
     let values = headers.get_all(header::AUTHORIZATION).iter().map(|value| value.as_bytes());
     let ours = values.filter_map(|value| {
         let (scheme, rest) = value.split_at_checked(SCHEME.len())?;
-        let ends = rest.first().is_none_or(|byte| *byte == b' ');
-        (ends && scheme.eq_ignore_ascii_case(SCHEME)).then_some(rest)
+        let is_bearer = rest.starts_with(b" ") && scheme.eq_ignore_ascii_case(SCHEME);
+        is_bearer.then_some(rest)
     });
-    let token = |rest| std::str::from_utf8(rest).map_err(|_| Error::unauthenticated());
-    let first = ours.map(token).next().transpose()?.map(str::trim);
-    match first {
-        Some("") => Err(Error::unauthenticated()),
-        first => Ok(first),
-    }
+    ours.filter_map(|rest| std::str::from_utf8(rest).ok()).map(str::trim)
 }
 
 /// Allows local callers, while nothing suggests a proxy in between, and holders of the metrics token;
@@ -262,10 +258,9 @@ pub fn require_operator(app: &App, caller: &Caller, headers: &HeaderMap) -> Resu
     let is_direct = !caller.is_forwarded && app.terms.public_url.is_none();
     let is_local = caller.address.is_loopback() && is_direct && caller.host.is_loopback();
     let token = app.terms.metrics_token.as_ref();
-    let shown = bearer(headers).ok().flatten();
-    let has_token = token
-        .zip(shown)
-        .is_some_and(|(token, shown)| bool::from(token.as_bytes().ct_eq(shown.as_bytes())));
+    let has_token = token.is_some_and(|token| {
+        bearers(headers).any(|shown| bool::from(token.as_bytes().ct_eq(shown.as_bytes())))
+    });
     if is_local || has_token { Ok(()) } else { Err(Error::not_found()) }
 }
 

@@ -47,7 +47,21 @@ async fn one_unreadable_part_of_a_header_does_not_hide_the_rest() {
 async fn credentials_meant_for_another_program_are_ignored() {
     let server = Server::start().await;
     let ada = server.person("ada").await;
-    for other in ["Basic YWRhOmFkYQ==", "Digest a=b", "Bearerx y", "basic", "\u{e9}"] {
+    // One like ours, by another key.
+    let signed = ada.token.rsplit_once('.').unwrap().0;
+    let foreign = format!("Bearer {signed}.c2lnbmVkIGJ5IHNvbWVib2R5IGVsc2U");
+    for other in [
+        "Basic YWRhOmFkYQ==",
+        "Digest a=b",
+        "Bearerx y",
+        "basic",
+        "\u{e9}",
+        "Bearer",
+        "Bearer ",
+        "bearer x",
+        "Bearer \u{e9}",
+        &foreign,
+    ] {
         let request = ada.browses(Method::GET, "/auth/me").header("authorization", other);
         ada.send(request).await.expect(200);
         let mut bare = Bare::connect(&server).await;
@@ -55,11 +69,15 @@ async fn credentials_meant_for_another_program_are_ignored() {
         bare.send(handshake(&server, &path, &[("Authorization", other)])).await;
         assert_eq!(bare.answer().await.0, 101, "{other}");
     }
-    for ours in ["Bearer", "Bearer ", "bearer x"] {
-        let request = ada.browses(Method::GET, "/auth/me").header("authorization", ours);
-        let answer = ada.send(request).await;
-        answer.refused(401, "unauthenticated");
-    }
+    // Ours counts wherever it stands, and one that has ended is not passed over.
+    let both = |token: &str| {
+        let request = ada.browses(Method::GET, "/auth/me");
+        request.header("authorization", &foreign).bearer_auth(token)
+    };
+    ada.send(both(&ada.token)).await.expect(200);
+    let ended = ada.log_in(&ada.name, PASSWORD).await;
+    ended.push("/auth/logout").await.expect(204);
+    ada.send(both(&ended.token)).await.refused(401, "unauthenticated");
     let nobody = Person::nobody(&server);
     let request = nobody.request(Method::GET, "/auth/me").header("authorization", "Basic YTpi");
     nobody.send(request).await.refused(401, "unauthenticated");
