@@ -29,6 +29,8 @@ pub struct Caller {
     /// The scheme and host by which the caller reaches us, written like a browser's origin.
     pub origin: String,
     pub host: Host,
+    /// Whether that is not the public URL.
+    is_elsewhere: bool,
 }
 
 impl Caller {
@@ -64,7 +66,8 @@ impl Caller {
             }
             None => origin(scheme, host),
         };
-        Ok(Self { address, is_forwarded, scheme, origin, host: Host::of(host) })
+        let is_elsewhere = app.terms.public_url.as_ref().is_some_and(|url| url.is_elsewhere(host));
+        Ok(Self { address, is_forwarded, scheme, origin, host: Host::of(host), is_elsewhere })
     }
 
     pub fn subnet(&self) -> Subnet {
@@ -172,7 +175,6 @@ pub fn refuse_foreign(app: &App, caller: &Caller, headers: &HeaderMap, by: By) -
 /// Refuses a form if the browser says that it comes from another site. Our own pages send no referrer,
 /// so their origin may be `null`: then the form's token decides.
 pub fn refuse_foreign_form(app: &App, caller: &Caller, headers: &HeaderMap) -> Result<()> {
-    refuse_wrong_address(app, caller)?;
     let named = headers.get(header::ORIGIN).is_some_and(|origin| origin != "null");
     let site = headers.get(FETCH_SITE);
     let sited = site.is_some_and(|site| site != "same-origin" && site != "none");
@@ -202,23 +204,18 @@ pub fn foreign_origin(app: &App, caller: &Caller, headers: &HeaderMap) -> Error 
     }
 }
 
-/// The public URL, where the caller came by another host.
+/// The public URL, where the caller came by another address.
 fn elsewhere<'a>(app: &'a App, caller: &Caller) -> Option<&'a PublicUrl> {
-    app.terms.public_url.as_ref().filter(|url| url.host() != caller.host)
+    app.terms.public_url.as_ref().filter(|_| caller.is_elsewhere)
 }
 
-/// Browsers keep our `Secure` cookies over https only, so a form of a page that was opened at another
-/// address would fail anyway.
-fn refuse_wrong_address(app: &App, caller: &Caller) -> Result<()> {
-    match elsewhere(app, caller) {
-        Some(url) if url.scheme == Scheme::Https => Err(Error::forbidden(
-            "wrong_address",
-            format!(
-                "Forms work at this server's own address only: open {url} and try again there."
-            ),
-        )),
-        Some(_) | None => Ok(()),
-    }
+/// Why a form's token does not fit, if the page was opened at another address: browsers keep our `Secure`
+/// cookies over https only. Where the token fits, a proxy passes on a `Host` of its own.
+pub fn wrong_address(app: &App, caller: &Caller) -> Option<Error> {
+    let url = elsewhere(app, caller).filter(|url| url.scheme == Scheme::Https)?;
+    let detail =
+        format!("Forms work at this server's own address only: open {url} and try again there.");
+    Some(Error::forbidden("wrong_address", detail))
 }
 
 /// Refused when the request is for a name that is not known to be ours.

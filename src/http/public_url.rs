@@ -27,11 +27,28 @@ impl Scheme {
             Self::Https => "https",
         }
     }
+
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 impl PublicUrl {
     pub fn host(&self) -> Host {
         Host::of(&self.authority)
+    }
+
+    /// Whether a request with this `Host` came by another address. Many proxies leave the port out.
+    pub fn is_elsewhere(&self, host: &str) -> bool {
+        let port = |authority: &str| {
+            let (_, port) = authority.rsplit_once(':')?;
+            port.parse::<u16>().ok()
+        };
+        let own = port(&self.authority).unwrap_or(self.scheme.port());
+        Host::of(host) != self.host() || port(host).is_some_and(|port| port != own)
     }
 }
 

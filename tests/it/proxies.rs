@@ -1,6 +1,7 @@
 //! Behind proxies, beside other programs, under other people's names: what a request says about where
 //! it comes from, and how much of that is believed.
 
+use crate::pages::Browser;
 use crate::support::bare::{Bare, handshake};
 use crate::support::{Database, PASSWORD, Person, Program, Raw, Server};
 use reqwest::Method;
@@ -191,6 +192,36 @@ async fn visitors_by_another_address_are_told_the_public_one() {
     bare.send(handshake(&server, "/ws", &[("Cookie", &socket), ("Origin", &origin)])).await;
     let (status, _, body) = bare.answer().await;
     assert!(status == 403 && body.contains("https://chat.example"), "{status} {body}");
+}
+
+/// The port behind the proxy, opened without it: not even the name is another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn visitors_by_another_port_of_the_same_name_are_told_the_public_url() {
+    for (url, host, is_elsewhere) in [
+        ("https://chat.example", "chat.example:8000", true),
+        ("https://chat.example:8443", "chat.example:8000", true),
+        ("https://chat.example:8443", "chat.example", false),
+        ("https://chat.example", "chat.example:443", false),
+    ] {
+        let server = Server::with(&[("SNUG_PUBLIC_URL", url)]).await;
+        let nobody = Person::nobody(&server);
+        let form = nobody.request(Method::POST, "/login").header("host", host);
+        let refused = nobody.send(form.header("accept", "text/html").form(&[("a", "b")])).await;
+        assert_eq!(refused.status, 403);
+        let said = format!("open {url} and try again there");
+        let text = refused.text.replace("&#x2f;", "/");
+        assert_eq!(text.contains(&said), is_elsewhere, "{host}: {text}");
+    }
+}
+
+/// As proxies do that are not told to pass on `Host`: what counts is the public URL.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_may_pass_on_a_host_of_its_own() {
+    let server = Server::with(&[("SNUG_PUBLIC_URL", "https://chat.example")]).await;
+    server.person("ada").await;
+    let mut browser = Browser::signed_in(&server, "ada").await;
+    let page = browser.submit("/general", "/general", &[("content", "hello")]).await;
+    assert_eq!(page.status, 303, "{}", page.text);
 }
 
 /// Browsers share cookies between the ports of a host, and between a domain and its siblings.

@@ -19,6 +19,7 @@ use super::Call;
 use super::assets;
 use super::cookies::Cookie;
 use super::form::{Form, TokenHolder};
+use super::guard;
 use super::respond::{self, Answer};
 use crate::http::route::{Access, Route};
 use crate::http::views::Page;
@@ -48,7 +49,8 @@ impl Call {
                 self.cookie(Cookie::Door).map(TokenHolder::Door)
             }
         };
-        Form::of(path, &self.body, &self.app.form_key, holder)
+        let form = Form::of(path, &self.body, &self.app.form_key, holder);
+        form.map_err(|error| guard::wrong_address(&self.app, &self.caller).unwrap_or(error))
     }
 }
 
