@@ -41,8 +41,11 @@ select p.chat_id, p.chat_type, p.last_seq, p.last_change, p.read_seq, p.other_id
             then left(regexp_replace(m.content, $blank$^[\u0001-\u0020\u0085\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\U000E0000-\U000E0FFF]+$blank$, ''), $5)
         else left(m.content, $5)
     end as content,
-    m.timestamp, m.draft_key, m.more,
+    m.timestamp, m.draft_key, m.more, m.reply_seq, r.sender_id as answered_id,
+    beginning_of(r.content) as answered, r.deleted_at is not null as is_answered_deleted,
+    (select u.username from users u where u.id = r.sender_id) as answered_username,
     coalesce(m.username, 'deleted-' || m.sender_id) as username
 from page p
 left join current_messages m on m.chat_type = p.chat_type and m.chat_id = p.chat_id and m.seq = p.last_seq
+left join messages r on r.chat_type = m.chat_type and r.chat_id = m.chat_id and r.seq = m.reply_seq
 order by p.active_at desc, p.chat_id desc

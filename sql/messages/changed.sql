@@ -16,10 +16,11 @@ with reach as (
     )
 )
 select r.last_seq, r.last_change, r.chat_type, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp,
-    m.draft_key, m.more
+    m.draft_key, m.more, m.reply_seq
 from reach r
 left join lateral (
-    select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.change
+    select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.reply_seq,
+        k.change
     from current_messages k
     where k.chat_type = r.chat_type and k.chat_id = r.id and k.change > $3::bigint and k.seq <= $4::bigint
         and (k.seq <= $5::bigint or k.change > $6::bigint)

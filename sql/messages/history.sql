@@ -23,12 +23,12 @@ with reach as (
 )
 select r.last_seq, r.last_change, m.id, m.seq, m.sender_id,
     -- private: m.receiver_id,
-    m.content, m.timestamp, m.draft_key, m.more
+    m.content, m.timestamp, m.draft_key, m.more, m.reply_seq
 from reach r
 left join lateral (
     select k.id, k.seq, k.sender_id,
         -- private: k.receiver_id,
-        k.content, k.timestamp, k.draft_key, k.more
+        k.content, k.timestamp, k.draft_key, k.more, k.reply_seq
     from current_messages k
     where k.chat_type = 'general' and k.chat_id = r.id and k.seq > r.above and k.seq <= r.upto
     order by k.seq

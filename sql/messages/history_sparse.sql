@@ -15,11 +15,11 @@ with reach as (
     )
 )
 select r.last_seq, r.last_change, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key,
-    m.more
+    m.more, m.reply_seq
 from reach r
 left join lateral (
     (
-        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more
+        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.reply_seq
         from current_messages k
         where k.chat_type = r.chat_type and k.chat_id = r.id and k.seq < $4::bigint
         order by k.seq desc
@@ -27,7 +27,7 @@ left join lateral (
     )
     union all
     (
-        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more
+        select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.reply_seq
         from current_messages k
         where k.chat_type = r.chat_type and k.chat_id = r.id and k.seq > $5::bigint
         order by k.seq

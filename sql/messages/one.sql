@@ -1,6 +1,7 @@
 -- The message $3 of the chat $2, if the viewer $1 may see it. chats_pkey, private_chats_pkey,
 -- room_members_pkey, the keys of the partitions.
-select c.chat_type, k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more
+select c.chat_type, k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more,
+    k.reply_seq
 from chats c
 join current_messages k on k.chat_type = c.chat_type and k.chat_id = c.id and k.seq = $3::bigint
 where c.id = $2 and (

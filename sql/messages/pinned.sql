@@ -14,10 +14,12 @@ with reach as (
         )
     )
 )
-select r.chat_type, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key, m.more
+select r.chat_type, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key, m.more,
+    m.reply_seq
 from reach r
 left join lateral (
-    select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.pinned_at
+    select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.reply_seq,
+        k.pinned_at
     from current_messages k
     where k.chat_type = r.chat_type and k.chat_id = r.id and k.pinned_at is not null
     order by k.pinned_at desc

@@ -2,7 +2,7 @@
 
 use crate::limits::EXCERPT_CHARS_MAX;
 use crate::model::ids::{Change, Seq, UserId};
-use crate::model::message::shown_name;
+use crate::model::message::Message;
 use crate::model::text;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -39,14 +39,14 @@ pub struct Reaction {
 }
 
 impl More {
-    /// The last column of the view `current_messages`.
+    /// What the view `current_messages` tells of changes.
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str::<MoreRow>(json).map(Self::from)
     }
 }
 
 /// The beginning of an answered message, on one line.
-fn excerpt(text: &str) -> String {
+pub fn excerpt(text: &str) -> String {
     text::one_line(text).chars().take(EXCERPT_CHARS_MAX).collect()
 }
 
@@ -57,34 +57,25 @@ struct MoreRow {
     is_deleted: bool,
     is_pinned: bool,
     reactions: Option<Vec<Reaction>>,
-    reply_to: Option<AnsweredRow>,
-}
-
-#[derive(Deserialize)]
-struct AnsweredRow {
-    seq: Seq,
-    user_id: UserId,
-    username: Option<String>,
-    start: String,
-    is_deleted: bool,
 }
 
 impl From<MoreRow> for More {
     fn from(row: MoreRow) -> Self {
-        let MoreRow { change, edited_at, is_deleted, is_pinned, reactions, reply_to } = row;
+        let MoreRow { change, edited_at, is_deleted, is_pinned, reactions } = row;
+        let edited_at = edited_at.and_then(|at| at.parse().ok());
+        let reactions = reactions.unwrap_or_default();
+        Self { reply_to: None, edited_at, is_deleted, reactions, is_pinned, change }
+    }
+}
+
+impl Answered {
+    pub fn of(message: &Message) -> Self {
         Self {
-            reply_to: reply_to.map(|answered| Answered {
-                seq: answered.seq,
-                user_id: answered.user_id,
-                username: shown_name(answered.user_id, answered.username.as_deref()),
-                excerpt: excerpt(&answered.start),
-                is_deleted: answered.is_deleted,
-            }),
-            edited_at: edited_at.and_then(|at| at.parse().ok()),
-            is_deleted,
-            reactions: reactions.unwrap_or_default(),
-            is_pinned,
-            change,
+            seq: message.seq,
+            user_id: message.sender_id,
+            username: Arc::clone(&message.username),
+            excerpt: excerpt(&message.content),
+            is_deleted: message.is_deleted(),
         }
     }
 }

@@ -80,7 +80,7 @@ fn chat(row: &Row) -> Result<ChatRow> {
         other_id: row.get::<_, Option<i64>>("other_id").map(UserId),
         name: row.get("name"),
         last_message: sender.and_then(|sender| {
-            messages::message(row, standing.chat_id, standing.chat_type, sender.into())
+            messages::whole_message(row, standing.chat_id, standing.chat_type, sender.into())
         }),
     })
 }

@@ -6,8 +6,9 @@ use super::{Store, chats, sql, timestamp};
 use crate::limits::PINS_MAX;
 use crate::model::error::Result;
 use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
-use crate::model::message::{ChatType, Message};
-use crate::model::more::More;
+use crate::model::message::{ChatType, Message, shown_name};
+use crate::model::more::{Answered, More, excerpt};
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -187,7 +188,48 @@ impl Store {
     ) -> Result<Vec<Message>> {
         let names = self.names(rows.iter().filter_map(sender)).await?;
         let read = |row| message(row, chat_id, chat_type, Arc::clone(names.get(&sender(row)?)?));
-        Ok(rows.iter().filter_map(read).collect())
+        let mut messages: Vec<Message> = rows.iter().filter_map(read).collect();
+        let answers = rows.iter().filter(|row| sender(row).is_some()).enumerate();
+        let answers: Vec<(usize, Seq)> =
+            answers.filter_map(|(place, row)| Some((place, reply_seq(row)?))).collect();
+        if !answers.is_empty() {
+            self.put_answered(chat_id, chat_type, &mut messages, &answers).await?;
+        }
+        Ok(messages)
+    }
+
+    /// Puts what they quote into those of the messages that answer others, which are often on the same page.
+    async fn put_answered(
+        &self,
+        chat_id: ChatId,
+        chat_type: ChatType,
+        messages: &mut [Message],
+        answers: &[(usize, Seq)],
+    ) -> Result<()> {
+        let mut answered: FxHashMap<Seq, Answered> = FxHashMap::default();
+        let mut absent = Vec::new();
+        for (_, seq) in answers {
+            match messages.iter().find(|message| message.seq == *seq) {
+                Some(message) => drop(answered.insert(*seq, Answered::of(message))),
+                None => absent.push(seq.0),
+            }
+        }
+        if !absent.is_empty() {
+            let params: [&(dyn ToSql + Sync); 3] = [&chat_type.name(), &chat_id.0, &absent];
+            let rows = self.rows(sql!("messages/answered"), &params).await?;
+            let names = self.names(rows.iter().filter_map(sender)).await?;
+            for row in &rows {
+                let (seq, user_id) = (Seq(row.get("seq")), UserId(row.get("sender_id")));
+                let Some(username) = names.get(&user_id).cloned() else { continue };
+                let (excerpt, is_deleted) = (excerpt(row.get("beginning")), row.get("is_deleted"));
+                answered.insert(seq, Answered { seq, user_id, username, excerpt, is_deleted });
+            }
+        }
+        for (place, seq) in answers {
+            let more = messages[*place].more.get_or_insert_default();
+            more.reply_to = answered.get(seq).cloned();
+        }
+        Ok(())
     }
 }
 
@@ -230,13 +272,35 @@ fn sender(row: &Row) -> Option<UserId> {
     row.get::<_, Option<i64>>("sender_id").map(UserId)
 }
 
-/// The message in a row, which may have none (`id` is null then).
-pub(super) fn message(
+/// Which message the one in a row answers.
+fn reply_seq(row: &Row) -> Option<Seq> {
+    row.get::<_, Option<i64>>("reply_seq").map(Seq)
+}
+
+/// The message in a row that has, too, what it quotes.
+pub(super) fn whole_message(
     row: &Row,
     chat_id: ChatId,
     chat_type: ChatType,
     username: Arc<str>,
 ) -> Option<Message> {
+    let mut message = message(row, chat_id, chat_type, username)?;
+    if let Some(seq) = reply_seq(row)
+        && let Some(user_id) = row.get::<_, Option<i64>>("answered_id").map(UserId)
+    {
+        message.more.get_or_insert_default().reply_to = Some(Answered {
+            seq,
+            user_id,
+            username: shown_name(user_id, row.get("answered_username")),
+            excerpt: excerpt(row.get("answered")),
+            is_deleted: row.get("is_answered_deleted"),
+        });
+    }
+    Some(message)
+}
+
+/// The message in a row, which may have none (`id` is null then).
+fn message(row: &Row, chat_id: ChatId, chat_type: ChatType, username: Arc<str>) -> Option<Message> {
     let id: Option<i64> = row.get("id");
     let receiver_id: Option<i64> = match chat_type {
         ChatType::Private => row.get("receiver_id"),

@@ -28,6 +28,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0010_keys_by_index", include_str!("../../sql/migrations/0010_keys_by_index.sql")),
     ("0011_roles", include_str!("../../sql/migrations/0011_roles.sql")),
     ("0012_changes", include_str!("../../sql/migrations/0012_changes.sql")),
+    ("0013_answers", include_str!("../../sql/migrations/0013_answers.sql")),
 ];
 
 /// The version that this binary brings a database to.

@@ -413,7 +413,7 @@ fn messages_in(rows: &[Row]) -> Result<FxHashMap<(ChatId, Seq), Message>> {
     for row in rows {
         let (chat_id, chat_type) = (ChatId(row.get("chat_id")), chats::chat_type(row)?);
         let username = shown_name(UserId(row.get("sender_id")), row.get("username"));
-        if let Some(message) = messages::message(row, chat_id, chat_type, username) {
+        if let Some(message) = messages::whole_message(row, chat_id, chat_type, username) {
             messages.insert((chat_id, message.seq), message);
         }
     }

@@ -335,7 +335,7 @@ fn each_type_name_has_one_meaning() {
 /// comment. Add a line here for a new one.
 #[test]
 fn migrations_that_have_landed_never_change() {
-    const LANDED: [(&str, &str); 12] = [
+    const LANDED: [(&str, &str); 13] = [
         ("0001_begin", "9aab7a67d2af7d5111cf34ad0772500e2445ccbdc2bbdec029d78d70f4e305b5"),
         ("0002_subnets", "7bc9002a389a8ce4d6ae1e827e302bb60b24fe43a4e484ff2ca6744d3f4c33a8"),
         ("0003_store_messages", "c267a8c0f5cab9d34815829282b8911c6d48087934e76c1e056ca35100414606"),
@@ -348,6 +348,7 @@ fn migrations_that_have_landed_never_change() {
         ("0010_keys_by_index", "35ea5d6e0c2eae28c5d8dab0f7d2923324f9f6e09ec821138bde113ea9e12f85"),
         ("0011_roles", "98db7ae88bcffe7e9c5ee928c850fb6d17a1aa2d3fbcd1d86f9fea93600786e9"),
         ("0012_changes", "2d3ea741541c8235c92940dfeb8465a5f53330032ba5200575607a77bb98a0c6"),
+        ("0013_answers", "d9e78003188d0a2b930b010e01d8d5f48295cb3679b2433304dcce7f8ccc47c1"),
     ];
     let mut found: Vec<(String, String)> = files("sql/migrations", ".sql")
         .iter()
