@@ -96,6 +96,9 @@ fn start() -> Result<ExitCode, Fatal> {
             let password = user.wants_password().then(prompt::password).transpose()?;
             say(&config, async |config| commands::user(config, user, password).await)
         }
+        Command::Session(session) => {
+            say(&config, async |config| commands::session(config, session).await)
+        }
         Command::SetupLink => say(&config, commands::setup_link),
         Command::Backup { file, is_verifying: false } => {
             say(&config, async |config| commands::back_up(config, &file).await)

@@ -12,6 +12,7 @@ use crate::model::text::{Email, Folded, GivenPassword, Login, Password, SearchWo
 use crate::os::random;
 use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
 use jiff::Timestamp;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub struct Credentials {
     pub username: String,
     pub password: GivenPassword,
     pub user_agent: Option<String>,
-    pub from: Subnet,
+    pub address: IpAddr,
 }
 
 /// A signed token, and the user of its session.
@@ -107,7 +108,8 @@ impl Rules {
 
     /// The same answer after the same time, whether or not the user exists.
     pub async fn log_in(self: &Arc<Self>, credentials: Credentials) -> Result<Token> {
-        let Credentials { username, password, user_agent, from } = credentials;
+        let Credentials { username, password, user_agent, address } = credentials;
+        let from = Subnet::from(address);
         // Counted before the password is checked, so that parallel attempts are not more frequent than
         // others.
         let counted = self.limiter.count(&[Key::LoginFailures(from)], TOO_MANY_FAILURES)?;
@@ -117,8 +119,8 @@ impl Rules {
         }
         let UserAndHash { user, password_hash } = found?.ok_or_else(bad_credentials)?;
         let (lifetime, shown) = (self.terms.token_lifetime, Some(password_hash.as_str()));
-        let (user_agent, from) = (user_agent.as_deref(), Some(from));
-        let token = self.insert_session(user.user_id, user_agent, from, lifetime, shown).await?;
+        let (user_agent, address) = (user_agent.as_deref(), Some(address));
+        let token = self.insert_session(user.user_id, user_agent, address, lifetime, shown).await?;
         token.ok_or_else(bad_credentials)
     }
 
@@ -183,10 +185,10 @@ impl Rules {
         &self,
         user_id: UserId,
         user_agent: Option<&str>,
-        from: Option<Subnet>,
+        address: Option<IpAddr>,
         lifetime: Duration,
     ) -> Result<Token> {
-        let token = self.insert_session(user_id, user_agent, from, lifetime, None).await?;
+        let token = self.insert_session(user_id, user_agent, address, lifetime, None).await?;
         token.ok_or_else(Error::unauthenticated)
     }
 
@@ -195,7 +197,7 @@ impl Rules {
         &self,
         user_id: UserId,
         user_agent: Option<&str>,
-        from: Option<Subnet>,
+        address: Option<IpAddr>,
         lifetime: Duration,
         shown: Option<&str>,
     ) -> Result<Option<Token>> {
@@ -204,8 +206,10 @@ impl Rules {
             .map(|agent| agent.chars().filter(|c| *c != '\0').take(USER_AGENT_CHARS_MAX).collect());
         let now = Timestamp::now();
         let expires_at = now + lifetime.min(self.terms.session_lifetime);
-        let (user_agent, subnet) = (agent.as_deref(), from.map(Subnet::number));
-        let new = NewSession { id: session, user_id, expires_at, user_agent, subnet, shown };
+        let user_agent = agent.as_deref();
+        let subnet = address.map(|address| Subnet::from(address).number());
+        let new =
+            NewSession { id: session, user_id, expires_at, user_agent, address, subnet, shown };
         match self.store.insert_session(new).await? {
             true => {
                 for oldest in self.store.end_oldest_sessions(user_id).await? {
@@ -266,8 +270,8 @@ impl Rules {
 
     /// Ends the session of a token that a browser had before it signed in again. Whatever keeps it from
     /// ending is no reason to refuse the new one.
-    pub async fn end_replaced(self: &Arc<Self>, token: &str) {
-        let Ok(Authenticated { viewer, .. }) = self.authenticate(token).await else { return };
+    pub async fn end_replaced(self: &Arc<Self>, token: &str, from: IpAddr) {
+        let Ok(Authenticated { viewer, .. }) = self.authenticate(token, from).await else { return };
         if let Err(error) = self.log_out(viewer).await {
             tracing::debug!(%error, "a session that was replaced lives on for now");
         }

@@ -23,6 +23,7 @@ mod rooms;
 mod sessions;
 mod tokens;
 mod turns;
+mod uses;
 
 pub use accounts::{Credentials, Signup, Token};
 pub use history::History;
@@ -70,6 +71,7 @@ pub struct Rules {
     hasher: passwords::Hasher,
     tokens: tokens::Tokens,
     sessions: sessions::SessionCache,
+    uses: uses::Uses,
     limiter: limiter::Limiter,
     reads: read_positions::Reads,
     resumes: tokio::sync::Semaphore,
@@ -95,6 +97,7 @@ impl Rules {
             hasher: passwords::Hasher::new(terms.hashers),
             tokens: tokens::Tokens::new(&terms.jwt_secret),
             sessions: sessions::SessionCache::default(),
+            uses: uses::Uses::default(),
             limiter: limiter::Limiter::new(terms.rate_limits),
             reads: read_positions::Reads::default(),
             standings,

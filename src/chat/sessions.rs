@@ -1,14 +1,16 @@
 //! Which sessions are alive: a bounded cache in front of the table, whose answers are never older than a
 //! second; and the end of those that are not.
 
-use super::Rules;
 use super::tokens::Read;
+use super::{Rules, change_patiently};
 use crate::limits::{SESSION_CACHE_AGE, SESSIONS_ASKED_MAX, SESSIONS_CACHED_MAX};
 use crate::model::error::{Error, Result};
-use crate::model::ids::UserId;
+use crate::model::ids::{SessionNumber, UserId};
 use crate::model::message::{SessionId, Viewer};
+use crate::store::SignIn;
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -93,13 +95,14 @@ impl Rules {
         self.tokens.has_signed(token)
     }
 
-    /// The user that a token stands for; refused in the same way whatever is wrong with it.
-    pub async fn authenticate(&self, token: &str) -> Result<Authenticated> {
+    /// The user that a token stands for, shown from this address; refused in the same way whatever is wrong
+    /// with it.
+    pub async fn authenticate(&self, token: &str, from: IpAddr) -> Result<Authenticated> {
         let Read { user_id, session, expires_at } =
             self.tokens.read(token).ok_or_else(Error::unauthenticated)?;
         let viewer = match self.sessions.get(session)? {
             Some(viewer) => viewer,
-            None => self.find_viewer(session).await?,
+            None => self.find_viewer(session, from).await?,
         };
         if viewer.user_id != user_id {
             return Err(Error::unauthenticated());
@@ -113,12 +116,52 @@ impl Rules {
         for part in sessions.chunks(SESSIONS_ASKED_MAX) {
             let ids: Vec<SessionId> = part.iter().map(|(_, session)| *session).collect();
             let living = self.store.living_sessions(&ids).await?;
-            let living: FxHashSet<SessionId> = living.into_iter().collect();
+            for stale in living.iter().filter(|session| session.is_stale) {
+                self.uses.note(stale.id, None);
+            }
+            let living: FxHashSet<SessionId> = living.into_iter().map(|living| living.id).collect();
             for (user_id, session) in part.iter().filter(|(_, session)| !living.contains(session)) {
                 self.end_session(*user_id, *session);
             }
         }
         Ok(())
+    }
+
+    /// A user's living sessions, the one that was used last first.
+    pub async fn sessions_of(&self, user_id: UserId) -> Result<Vec<SignIn>> {
+        self.store.list_sessions(user_id).await
+    }
+
+    /// Ends one of the viewer's own sessions, and then its sockets; whether it was the current one.
+    pub async fn end_own_session(
+        self: &Arc<Self>,
+        viewer: Arc<Viewer>,
+        number: SessionNumber,
+    ) -> Result<bool> {
+        let is_current = viewer.session.number() == number;
+        match is_current {
+            true => self.log_out(viewer).await?,
+            false => self.end_session_of(viewer.user_id, number).await?,
+        }
+        Ok(is_current)
+    }
+
+    /// Ends one of a user's sessions; refused if it is not theirs, or not alive.
+    pub async fn end_session_of(
+        self: &Arc<Self>,
+        user_id: UserId,
+        number: SessionNumber,
+    ) -> Result<()> {
+        let own = self.store.list_sessions(user_id).await?;
+        let found = own.into_iter().map(|own| own.id).find(|id| id.number() == number);
+        let session = found.ok_or_else(Error::not_found)?;
+        let rules = Arc::clone(self);
+        self.to_the_end(async move {
+            change_patiently(|| rules.store.revoke_session(session)).await?;
+            rules.end_session(user_id, session);
+            Ok(())
+        })
+        .await
     }
 
     /// From now on this session lets nobody in, and its sockets are closed.
@@ -127,9 +170,12 @@ impl Rules {
         self.registry.end_session(user_id, session);
     }
 
-    async fn find_viewer(&self, session: SessionId) -> Result<Arc<Viewer>> {
+    async fn find_viewer(&self, session: SessionId, from: IpAddr) -> Result<Arc<Viewer>> {
         let read_at = Instant::now();
         let found = self.store.find_session(session).await?.ok_or_else(Error::unauthenticated)?;
+        if found.is_stale {
+            self.uses.note(session, Some(from));
+        }
         let (user_id, username, role) = (found.user_id, found.username.into(), found.role);
         self.sessions.put(Viewer { user_id, username, role, session }, read_at)
     }

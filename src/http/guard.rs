@@ -125,16 +125,16 @@ pub enum By {
 /// The user behind the request. `query` is the token in a socket's query string.
 pub async fn authenticate(
     app: &App,
-    scheme: Scheme,
+    caller: &Caller,
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<(Authenticated, By)> {
     // A proxy may send a token of its own, or of whoever signed in there.
     let token = bearers(headers).find(|token| app.rules.has_signed(token)).or(query);
-    match (token, by_cookie(app, scheme, headers).await) {
+    match (token, by_cookie(app, caller, headers).await) {
         (None, Some(by_cookie)) => Ok((by_cookie?, By::Cookie)),
         (Some(token), by_cookie) => {
-            let by_token = app.rules.authenticate(token).await?;
+            let by_token = app.rules.authenticate(token, caller.address).await?;
             match by_cookie {
                 Some(Ok(by_cookie)) if !by_token.is_same_user(&by_cookie) => Err(Error::malformed(
                     "two_users",
@@ -151,12 +151,13 @@ pub async fn authenticate(
 /// By the first cookie that proves anything, or why the last one does not.
 async fn by_cookie(
     app: &App,
-    scheme: Scheme,
+    caller: &Caller,
     headers: &HeaderMap,
 ) -> Option<Result<Authenticated>> {
     let mut refused = None;
-    for cookie in app.cookies.all(Cookie::Session, scheme, headers).take(SESSION_COOKIES_MAX) {
-        match app.rules.authenticate(cookie).await {
+    let shown = app.cookies.all(Cookie::Session, caller.scheme, headers);
+    for cookie in shown.take(SESSION_COOKIES_MAX) {
+        match app.rules.authenticate(cookie, caller.address).await {
             Err(error @ Error::Refused(_)) => refused = Some(Err(error)),
             proved => return Some(proved),
         }

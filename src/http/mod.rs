@@ -99,7 +99,7 @@ impl Call {
     /// Ends the session whose cookie the browser had before it signed in again: nobody else has its token.
     async fn end_replaced_session(&self) {
         if let Some(token) = self.cookie(Cookie::Session) {
-            self.app.rules.end_replaced(token).await;
+            self.app.rules.end_replaced(token, self.caller.address).await;
         }
     }
 }
@@ -234,7 +234,7 @@ async fn answer(
     let is_form = route.kind == Kind::Form;
     let viewer = match route.access {
         Access::User => {
-            let (user, by) = guard::authenticate(app, caller.scheme, &headers, None).await?;
+            let (user, by) = guard::authenticate(app, &caller, &headers, None).await?;
             seen.user = Some(Arc::clone(&user.viewer));
             if is_form {
                 guard::refuse_foreign_form(app, &caller, &headers)?;
@@ -247,7 +247,7 @@ async fn answer(
             if is_form {
                 guard::refuse_foreign_form(app, &caller, &headers)?;
             }
-            match guard::authenticate(app, caller.scheme, &headers, None).await {
+            match guard::authenticate(app, &caller, &headers, None).await {
                 Ok((user, _)) => Some(user.viewer),
                 Err(Error::Refused(_)) => None,
                 Err(error) => return Err(error),

@@ -6,7 +6,7 @@ use super::respond::Answer;
 use super::routes::ROUTES;
 use super::sockets::SocketPath;
 use crate::model::error::Result;
-use crate::model::ids::{ChatId, Seq, UserId};
+use crate::model::ids::{ChatId, Seq, SessionNumber, UserId};
 use hyper::Method;
 use std::pin::Pin;
 
@@ -248,6 +248,12 @@ impl Parameter<'_> for ChatId {
 }
 
 impl Parameter<'_> for UserId {
+    fn of(segment: &str) -> Self {
+        Self::parse(segment).unwrap_or(Self(0))
+    }
+}
+
+impl Parameter<'_> for SessionNumber {
     fn of(segment: &str) -> Self {
         Self::parse(segment).unwrap_or(Self(0))
     }

@@ -25,6 +25,8 @@ routes! {
     POST   /auth/renew,                             User,   Empty,        api::accounts::renew(call);
     POST   /auth/password,                          User,   Json,         api::accounts::change_password(call);
     GET    /auth/me,                                User,   Empty,        api::accounts::me(call);
+    GET    /auth/sessions,                          User,   Empty,        api::sessions::list(call);
+    DELETE /auth/sessions/{session_id},             User,   Empty,        api::sessions::end(call, session_id);
     POST   /setup,                                  Anyone, Json,         api::accounts::set_up(call);
     GET    /users,                                  User,   Empty,        api::users::search(call);
     GET    /chats,                                  User,   Empty,        api::chats::list(call);
@@ -101,5 +103,6 @@ routes! {
     GET  /requests,                    User,         PageData, pages::rooms::open_requests(call);
     GET  /settings,                    User,         Page,     pages::settings::show(call);
     POST /settings/theme,              User,         Form,     pages::settings::set_theme(call, form);
+    POST /settings/session,            User,         Form,     pages::settings::end_session(call, form);
     POST /settings/password,           User,         Form,     pages::settings::set_password(call, form);
 }

@@ -45,7 +45,7 @@ pub async fn upgrade(
     refuse_body(&headers)?;
     let accept = live::handshake(version, &headers)?;
     let token = query.get("token");
-    let (user, by) = guard::authenticate(app, caller.scheme, &headers, token).await?;
+    let (user, by) = guard::authenticate(app, &caller, &headers, token).await?;
     *seen = Some(Arc::clone(&user.viewer));
     guard::refuse_foreign(app, &caller, &headers, by)?;
     let (scope, standing) = reach(peer, path, &user.viewer).await?;

@@ -5,12 +5,14 @@
 //! sentences of refusals.
 
 mod chats;
+mod devices;
 mod messages;
 mod people;
 mod spans;
 
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
-pub use messages::{HistoryView, MessageView, messages};
+pub use devices::Device;
+pub use messages::{HistoryView, MessageView, messages, moment};
 pub use people::{Avatar, Person};
 pub use spans::Span;
 
@@ -289,7 +291,20 @@ impl Page for InvitePage {
     const TEMPLATE: &'static str = "invite.html";
 }
 
-/// `GET /settings`, and a change of password that was refused or made.
+/// One of the viewer's own sessions.
+#[derive(Debug, Serialize)]
+pub struct SessionView {
+    pub number: i64,
+    pub device: Device,
+    pub address: Option<String>,
+    pub since: String,
+    pub since_moment: String,
+    pub last_used: String,
+    pub last_used_moment: String,
+    pub is_current: bool,
+}
+
+/// `GET /settings`, and a change that was refused or made.
 #[derive(Debug, Serialize)]
 pub struct SettingsPage {
     pub base: Base,
@@ -298,6 +313,8 @@ pub struct SettingsPage {
     pub current_fault: Option<String>,
     pub new_fault: Option<String>,
     pub password_changed: bool,
+    pub sessions: Vec<SessionView>,
+    pub session_ended: bool,
 }
 
 impl Page for SettingsPage {

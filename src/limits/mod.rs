@@ -270,6 +270,13 @@ pub const SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
 /// sockets left about a second later; 360 of them take PostgreSQL about a millisecond of processor
 /// time.
 pub const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(1);
+/// How old the noted last use of a session may become before it is noted anew: enough for people to recognise
+/// it by, and a row a session written no more often.
+pub const SESSION_USE_AGE: Duration = Duration::from_secs(10 * 60);
+/// How often such uses are written, together.
+pub const SESSION_USE_PAUSE: Duration = Duration::from_secs(1);
+/// Uses waiting to be written; any more are noted at their next use.
+pub const USES_PENDING_MAX: usize = SESSIONS_CACHED_MAX;
 /// Sessions in one such look-up: a statement of some ten milliseconds.
 pub const SESSIONS_ASKED_MAX: usize = 2_000;
 /// Cached sessions, about 200 bytes each.

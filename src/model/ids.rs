@@ -46,6 +46,8 @@ id!(/// A chat of any kind; a room's id is its chat's.
     ChatId);
 id!(/// A message, unique across all chats; says nothing about order.
     MessageId);
+id!(/// A session as its user names it; a number that nobody can guess, and that lets nobody in.
+    SessionNumber);
 
 /// The number of a message in its chat: 1, 2, 3, … without gaps; 0 is before the first.
 #[derive(

@@ -3,10 +3,11 @@
 //! Plain values without behaviour. The rules for their text are in `text`, their JSON is in `wire`.
 
 use crate::model::error::FrameRefusal;
-use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
+use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, SessionNumber, UserId};
 use crate::model::more::More;
 use crate::model::text::{ClientId, Content, Emoji};
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// The three kinds of chat.
@@ -95,6 +96,14 @@ impl SessionId {
     pub fn text(self) -> String {
         use base64::Engine;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// What it is called where it can be seen, in paths and so in logs.
+    pub fn number(self) -> SessionNumber {
+        let digest = Sha256::digest(self.0);
+        let first = digest.iter().take(8).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
+        // Never 0, and with the 53 bits that JavaScript represents exactly.
+        SessionNumber((first >> 11).max(1).cast_signed())
     }
 }
 

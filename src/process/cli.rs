@@ -6,7 +6,7 @@
 
 mod accounts;
 
-pub use accounts::UserCommand;
+pub use accounts::{SessionCommand, UserCommand};
 
 use crate::limits::{
     BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_PER_ADDRESS_DEFAULT,
@@ -42,6 +42,7 @@ pub enum Command {
     /// Prints the link by which the first owner comes.
     SetupLink,
     User(UserCommand),
+    Session(SessionCommand),
     /// A token for programs and load tests. Without a lifetime, it lasts as long as the settings say.
     Token {
         user: String,
@@ -95,6 +96,7 @@ fn command(matches: &ArgMatches) -> Command {
         }
         Some(("setup-link", _)) => Command::SetupLink,
         Some(("user", user)) => Command::User(UserCommand::parsed(user)),
+        Some(("session", session)) => Command::Session(SessionCommand::parsed(session)),
         Some(("token", token)) => Command::Token {
             user: positional(token, "USER"),
             lifetime: token.get_one("lifetime").copied(),
@@ -216,6 +218,7 @@ fn command_line() -> clap::Command {
                 .about("Print a link at which the first owner makes their account"),
         )
         .subcommand(accounts::user())
+        .subcommand(accounts::session())
         .subcommand(token())
         .subcommand(clap::Command::new("version").about("Print the version"));
     // Building hands the flags down to the commands; only then can their own help leave them out.
@@ -321,6 +324,7 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::SessionNumber;
     use crate::model::message::Role;
     use crate::process::config::SETTINGS;
 
@@ -359,6 +363,10 @@ mod tests {
         let role = UserCommand::Role { name: "ada".into(), role: Role::Owner };
         assert_eq!(run("snug user role ada owner").0, Command::User(role));
         assert_eq!(run("snug setup-link").0, Command::SetupLink);
+        let revoke =
+            |session| Command::Session(SessionCommand::Revoke { name: "ada".into(), session });
+        assert_eq!(run("snug session revoke ada 7").0, revoke(Some(SessionNumber(7))));
+        assert_eq!(run("snug session revoke ada --all").0, revoke(None));
         let token = |lifetime| Command::Token { user: "ada".into(), lifetime };
         assert_eq!(run("snug token ada").0, token(None));
         let day = Some(Duration::from_secs(86_400));
@@ -427,6 +435,9 @@ mod tests {
             ("snug user remove ada", "'remove'"),
             ("snug user role ada", "<ROLE>"),
             ("snug user role ada king", "'king'"),
+            ("snug session revoke ada", "SESSION"),
+            ("snug session revoke ada 7 --all", "--all"),
+            ("snug session revoke ada x", "see snug session list"),
             ("snug token", "<USER>"),
             ("snug backup", "<FILE>"),
             ("snug restore", "<FILE>"),

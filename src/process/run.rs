@@ -18,7 +18,7 @@ use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
     BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MIGRATE_PAUSES, PURGE_PAUSE, SESSION_CHECK_PAUSE,
-    STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
+    SESSION_USE_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
 use crate::metrics::Metrics;
@@ -133,6 +133,7 @@ async fn serve(
         tokio::spawn(purge(store.clone())),
         tokio::spawn(store.clone().watch_disk()),
         tokio::spawn(check_sessions(Arc::clone(&app))),
+        tokio::spawn(write_uses(Arc::clone(&rules))),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress::watch(&rules, inboxes))),
     ];
@@ -271,6 +272,13 @@ async fn check_sessions(app: Arc<App>) {
         if let Err(error) = app.rules.end_dead_sessions(&app.seats.sessions()).await {
             tracing::debug!(%error, "cannot check which sessions are alive; will try again");
         }
+    }
+}
+
+async fn write_uses(rules: Arc<Rules>) {
+    loop {
+        tokio::time::sleep(SESSION_USE_PAUSE).await;
+        rules.write_uses().await;
     }
 }
 

@@ -182,7 +182,7 @@ impl Registry {
     }
 
     pub fn arrive(&self, arrival: Arrival) {
-        self.inbox_of(arrival.admitted.viewer.user_id).push(Event::Arrived(Box::new(arrival)));
+        self.push(arrival.admitted.viewer.user_id, Event::Arrived(Box::new(arrival)));
     }
 
     /// Tells every shard about these runs, then each connection its answers. Waits while a shard's
@@ -226,11 +226,11 @@ impl Registry {
     }
 
     pub fn tell(&self, user_id: UserId, event: UserEvent) {
-        self.inbox_of(user_id).push(Event::Told { user_id, event });
+        self.push(user_id, Event::Told { user_id, event });
     }
 
     pub fn end_session(&self, user_id: UserId, session: SessionId) {
-        self.inbox_of(user_id).push(Event::SessionEnded { user_id, session });
+        self.push(user_id, Event::SessionEnded { user_id, session });
     }
 
     /// Disconnects everybody, and everybody who arrives later.
@@ -246,7 +246,11 @@ impl Registry {
         self.inboxes.iter().map(|inbox| inbox.online()).fold((0, 0), add)
     }
 
-    fn inbox_of(&self, user_id: UserId) -> &Inbox {
-        &self.inboxes[user_id.0.unsigned_abs() as usize % self.inboxes.len()]
+    /// To the shard of this user. A command has none, and nobody is connected to it.
+    fn push(&self, user_id: UserId, event: Event) {
+        let shard = (user_id.0.unsigned_abs() as usize).checked_rem(self.inboxes.len());
+        if let Some(inbox) = shard.and_then(|shard| self.inboxes.get(shard)) {
+            inbox.push(event);
+        }
     }
 }

@@ -44,7 +44,7 @@ pub use read_positions::HasRead;
 pub use room_members::{
     AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested,
 };
-pub use sessions::{NewSession, Session};
+pub use sessions::{LivingSession, NewSession, Session, SessionUse, SignIn};
 pub use settings::Unsafe;
 pub use snapshot::{ChatContents, Contents, Snapshot, TableContents};
 pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};

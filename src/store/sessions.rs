@@ -1,12 +1,14 @@
 //! The table `sessions`: sign-ins, each revocable.
 
-use super::{Store, WriteKind, sql, users};
-use crate::limits::{PURGE_ROWS_MAX, SESSIONS_PER_USER_MAX};
+use super::{Store, WriteKind, sql, timestamp, users};
+use crate::limits::{PURGE_ROWS_MAX, SESSION_USE_AGE, SESSIONS_PER_USER_MAX};
 use crate::model::error::Result;
 use crate::model::ids::UserId;
 use crate::model::message::{Role, SessionId};
 use jiff::Timestamp;
+use std::net::IpAddr;
 use std::time::Duration;
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 /// A session that is alive, and whose it is.
@@ -14,6 +16,30 @@ pub struct Session {
     pub user_id: UserId,
     pub username: String,
     pub role: Role,
+    /// Whether it is time to note that it is used.
+    pub is_stale: bool,
+}
+
+/// A session as its user recognises it.
+pub struct SignIn {
+    pub id: SessionId,
+    pub created_at: Timestamp,
+    pub last_used_at: Timestamp,
+    /// Of the last use.
+    pub address: Option<IpAddr>,
+    pub user_agent: Option<String>,
+}
+
+/// A session that is being used.
+pub struct SessionUse {
+    pub session: SessionId,
+    pub address: Option<IpAddr>,
+}
+
+/// A session that is alive, and whether it is time to note that it is used.
+pub struct LivingSession {
+    pub id: SessionId,
+    pub is_stale: bool,
 }
 
 /// A new sign-in.
@@ -22,7 +48,8 @@ pub struct NewSession<'a> {
     pub user_id: UserId,
     pub expires_at: Timestamp,
     pub user_agent: Option<&'a str>,
-    /// The subnet it comes from, as a number.
+    /// The address and the subnet, as a number, that it comes from.
+    pub address: Option<IpAddr>,
     pub subnet: Option<i64>,
     /// The hash that the user's password was checked against.
     pub shown: Option<&'a str>,
@@ -31,26 +58,23 @@ pub struct NewSession<'a> {
 impl Store {
     /// False if `shown` is given but is no longer the user's password hash.
     pub async fn insert_session(&self, session: NewSession<'_>) -> Result<bool> {
-        let NewSession { id, user_id, expires_at, user_agent, subnet, shown } = session;
+        let NewSession { id, user_id, expires_at, user_agent, address, subnet, shown } = session;
         let expires_at = super::system_time(expires_at);
-        let inserted = self
-            .changed(
-                WriteKind::SignIn,
-                sql!("sessions/insert"),
-                &[&id.text(), &user_id.0, &expires_at, &user_agent, &shown, &subnet],
-            )
-            .await?;
-        Ok(inserted == 1)
+        let params: [&(dyn ToSql + Sync); 7] =
+            [&id.text(), &user_id.0, &expires_at, &user_agent, &shown, &subnet, &address];
+        Ok(self.changed(WriteKind::SignIn, sql!("sessions/insert"), &params).await? == 1)
     }
 
     /// `None` if it is unknown, revoked or expired.
     pub async fn find_session(&self, session: SessionId) -> Result<Option<Session>> {
-        let row = self.maybe(sql!("sessions/find"), &[&session.text()]).await?;
+        let params: [&(dyn ToSql + Sync); 2] = [&session.text(), &SESSION_USE_AGE.as_secs_f64()];
+        let row = self.maybe(sql!("sessions/find"), &params).await?;
         row.map(|row| {
             Ok(Session {
                 user_id: UserId(row.get("user_id")),
                 username: row.get("username"),
                 role: users::role(&row)?,
+                is_stale: row.get("is_stale"),
             })
         })
         .transpose()
@@ -84,10 +108,39 @@ impl Store {
     }
 
     /// Those of these sessions that are neither revoked nor expired, and whose users still exist.
-    pub async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<SessionId>> {
+    pub async fn living_sessions(&self, sessions: &[SessionId]) -> Result<Vec<LivingSession>> {
         let ids: Vec<String> = sessions.iter().map(|session| session.text()).collect();
-        let rows = self.rows(sql!("sessions/living"), &[&ids]).await?;
-        Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
+        let params: [&(dyn ToSql + Sync); 2] = [&ids, &SESSION_USE_AGE.as_secs_f64()];
+        let rows = self.rows(sql!("sessions/living"), &params).await?;
+        let living = |row: &Row| {
+            let id = SessionId::from_text(row.get("id"))?;
+            Some(LivingSession { id, is_stale: row.get("is_stale") })
+        };
+        Ok(rows.iter().filter_map(living).collect())
+    }
+
+    /// Those of a user that are alive, the one that was used last first.
+    pub async fn list_sessions(&self, user_id: UserId) -> Result<Vec<SignIn>> {
+        let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &SESSIONS_PER_USER_MAX];
+        let rows = self.rows(sql!("sessions/list"), &params).await?;
+        let sign_in = |row: &Row| {
+            Some(SignIn {
+                id: SessionId::from_text(row.get("id"))?,
+                created_at: timestamp(row, "created_at"),
+                last_used_at: timestamp(row, "last_used_at"),
+                address: row.get("address"),
+                user_agent: row.get("user_agent"),
+            })
+        };
+        Ok(rows.iter().filter_map(sign_in).collect())
+    }
+
+    /// That these are being used.
+    pub async fn note_session_uses(&self, uses: &[SessionUse]) -> Result<()> {
+        let ids: Vec<String> = uses.iter().map(|one| one.session.text()).collect();
+        let addresses: Vec<Option<IpAddr>> = uses.iter().map(|one| one.address).collect();
+        self.changed(WriteKind::SignIn, sql!("sessions/use"), &[&ids, &addresses]).await?;
+        Ok(())
     }
 
     /// Deletes sessions that ended long ago, in portions; returns the number of rows deleted.

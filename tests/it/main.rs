@@ -54,6 +54,7 @@ mod retries;
 mod rooms;
 mod secrecy;
 mod sessions;
+mod sessions_in_hand;
 mod settings;
 mod slow_clients;
 mod smuggling;

@@ -45,6 +45,8 @@ const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("POST /auth/renew", "", users(200)),
     ("POST /auth/password", "{}", users(422)),
     ("GET /auth/me", "", users(200)),
+    ("GET /auth/sessions", "", users(200)),
+    ("DELETE /auth/sessions/{absent}", "", users(404)),
     ("GET /users?q=a", "", users(200)),
     ("GET /chats", "", users(200)),
     ("GET /chats/general/history", "", users(200)),

@@ -51,7 +51,7 @@ pub async fn log_in(call: &Call) -> Result<Answer> {
         username,
         password,
         user_agent: call.user_agent(),
-        from: call.caller.subnet(),
+        address: call.caller.address,
     };
     let token = call.app.rules.log_in(credentials).await?;
     call.end_replaced_session().await;

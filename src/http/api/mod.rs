@@ -8,6 +8,7 @@ pub mod machines;
 pub mod messages;
 pub mod private;
 pub mod rooms;
+pub mod sessions;
 pub mod users;
 
 use super::body::Query;

@@ -53,8 +53,8 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
         }
     };
     let user_agent = call.user_agent();
-    let from = call.caller.subnet();
-    let credentials = Credentials { username: username.clone(), password, user_agent, from };
+    let address = call.caller.address;
+    let credentials = Credentials { username: username.clone(), password, user_agent, address };
     match call.app.rules.log_in(credentials).await {
         Ok(token) => Ok(signed_in(call, &token, next).await),
         Err(error) => {
@@ -123,8 +123,8 @@ pub(super) fn refused_account(error: Error) -> Result<(Refusal, SignupFaults)> {
 /// Signs this browser in to an account that has just been made.
 pub(super) async fn sign_in(call: &Call, user_id: UserId, next: String) -> Result<Answer> {
     let lifetime = call.app.terms.token_lifetime;
-    let (user_agent, from) = (call.user_agent(), Some(call.caller.subnet()));
-    let begun = call.app.rules.begin_session(user_id, user_agent.as_deref(), from, lifetime);
+    let (user_agent, address) = (call.user_agent(), Some(call.caller.address));
+    let begun = call.app.rules.begin_session(user_id, user_agent.as_deref(), address, lifetime);
     Ok(signed_in(call, &begun.await?, next).await)
 }
 

@@ -264,6 +264,20 @@ fn settings(theme: Theme, password_changed: bool) -> SettingsPage {
         current_fault: (!password_changed).then(|| "This is not your password.".into()),
         new_fault: None,
         password_changed,
+        sessions: [None, Some(HOSTILE), Some("Gecko (Linux) Firefox/150.0")]
+            .into_iter()
+            .map(|user_agent| SessionView {
+                number: 7,
+                device: Device::of(user_agent),
+                address: user_agent.map(|_| "2001:db8::7".into()),
+                since: "2024-09-19T10:00:00Z".into(),
+                since_moment: "19 September 2024, 10:00 UTC".into(),
+                last_used: "2024-09-19T11:00:00Z".into(),
+                last_used_moment: "19 September 2024, 11:00 UTC".into(),
+                is_current: user_agent.is_none(),
+            })
+            .collect(),
+        session_ended: password_changed,
     }
 }
 

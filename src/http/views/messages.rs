@@ -8,7 +8,7 @@ use super::spans::{Span, mentions, spans};
 use crate::limits::MESSAGE_LINES_SHOWN;
 use crate::model::ids::Seq;
 use crate::model::message;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 /// Messages of one author share a head for this long, counted from its own; `arrange.js` has the same value.
@@ -101,7 +101,7 @@ fn view(
         tall: this.content.matches('\n').count() >= MESSAGE_LINES_SHOWN,
         timestamp: format!("{:.6}", this.timestamp),
         clock: this.timestamp.strftime("%H:%M").to_string(),
-        moment: this.timestamp.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+        moment: moment(this.timestamp),
         day: begins_day.then(|| this.timestamp.strftime("%A, %-d %B %Y").to_string()),
         continues,
         first_unread,
@@ -110,4 +110,9 @@ fn view(
 
 fn day(message: &message::Message) -> String {
     message.timestamp.strftime("%F").to_string()
+}
+
+/// A time in full, for those whose scripts do not say it in their own time zone.
+pub fn moment(time: Timestamp) -> String {
+    time.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }

@@ -1,10 +1,11 @@
-//! What can be done with accounts: `snug user …`.
+//! What can be done with accounts: `snug user …` and `snug session …`.
 
 use super::positional;
 use crate::limits::{USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
+use crate::model::ids::SessionNumber;
 use crate::model::message::Role;
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// What to do with accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,32 @@ pub enum UserCommand {
     Add { name: String, email: String },
     List,
     Role { name: String, role: Role },
+}
+
+/// What to do with the sessions of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionCommand {
+    List {
+        name: String,
+    },
+    /// One of them, or all.
+    Revoke {
+        name: String,
+        session: Option<SessionNumber>,
+    },
+}
+
+impl SessionCommand {
+    pub(super) fn parsed(matches: &ArgMatches) -> Self {
+        match matches.subcommand() {
+            Some(("list", list)) => Self::List { name: positional(list, "NAME") },
+            Some(("revoke", revoke)) => Self::Revoke {
+                name: positional(revoke, "NAME"),
+                session: revoke.get_one("SESSION").copied(),
+            },
+            other => unreachable!("clap accepts no other subcommand of session: {other:?}"),
+        }
+    }
 }
 
 impl UserCommand {
@@ -60,6 +87,33 @@ pub(super) fn user() -> Command {
         .subcommand(add)
         .subcommand(Command::new("list").about("Print all accounts, one per line"))
         .subcommand(role)
+}
+
+pub(super) fn session() -> Command {
+    let revoke = Command::new("revoke")
+        .about("End sessions of somebody, and their sockets with them")
+        .arg(name())
+        .arg(
+            Arg::new("SESSION")
+                .required_unless_present("all")
+                .value_parser(|text: &str| {
+                    SessionNumber::parse(text).ok_or("see snug session list")
+                })
+                .help("Its number in snug session list"),
+        )
+        .arg(
+            Arg::new("all")
+                .long("all")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("SESSION")
+                .help("All of them"),
+        );
+    Command::new("session")
+        .about("List and end sessions")
+        .subcommand_required(true)
+        .subcommand_help_heading("Commands")
+        .subcommand(Command::new("list").about("Print the sessions of somebody").arg(name()))
+        .subcommand(revoke)
 }
 
 /// Of an account that exists.

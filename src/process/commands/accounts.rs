@@ -5,12 +5,13 @@ use crate::chat::{Rules, Signup};
 use crate::http::public_url;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::error::{Error, Fatal, Result};
-use crate::model::ids::UserId;
+use crate::model::ids::{SessionNumber, UserId};
 use crate::model::message::Role;
 use crate::model::text::{Email, Password, Username};
-use crate::process::cli::UserCommand;
+use crate::process::cli::{SessionCommand, UserCommand};
 use crate::process::config::Config;
 use crate::store::User;
+use jiff::Timestamp;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -36,6 +37,15 @@ pub async fn setup_link(config: &Config) -> Result<String, Fatal> {
     let address = config.public_url.as_ref().map_or_else(home, ToString::to_string);
     with_rules(config, None, async |rules| {
         Ok(format!("{address}{}\n", rules.make_setup_link().await?))
+    })
+    .await
+}
+
+/// Does it; returns what to print.
+pub async fn session(config: &Config, command: SessionCommand) -> Result<String, Fatal> {
+    with_rules(config, None, async |rules| match command {
+        SessionCommand::List { name } => list_sessions(rules, &name).await,
+        SessionCommand::Revoke { name, session } => revoke(rules, &name, session).await,
     })
     .await
 }
@@ -91,6 +101,41 @@ async fn list(config: &Config) -> Result<String, Fatal> {
         Ok(list)
     })
     .await
+}
+
+/// One line per session: its number, since when, when last used, from where, by what.
+async fn list_sessions(rules: &Arc<Rules>, name: &str) -> Result<String> {
+    let (user, mut list) = (named(rules, name).await?, String::new());
+    for session in rules.sessions_of(user.user_id).await? {
+        let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M").to_string();
+        let (since, last) = (day(session.created_at), day(session.last_used_at));
+        let address = session.address.map_or_else(|| "-".into(), |address| address.to_string());
+        let agent = session.user_agent.as_deref().unwrap_or("-");
+        let number = session.id.number();
+        // Writing to a string cannot fail. The agent is what somebody sent: it stays on its line.
+        let _ = writeln!(list, "{number}\t{since}\t{last}\t{address}\t{}", agent.escape_debug());
+    }
+    if list.is_empty() {
+        list = format!("{} is not logged in anywhere\n", user.username);
+    }
+    Ok(list)
+}
+
+async fn revoke(rules: &Arc<Rules>, name: &str, session: Option<SessionNumber>) -> Result<String> {
+    let user = named(rules, name).await?;
+    let all = rules.sessions_of(user.user_id).await?;
+    let mut numbers: Vec<_> = all.into_iter().map(|one| one.id.number()).collect();
+    if let Some(session) = session {
+        numbers.retain(|number| *number == session);
+        if numbers.is_empty() {
+            let detail = format!("{name} has no session {session}; see snug session list {name}");
+            return Err(Error::conflict("no_session", detail));
+        }
+    }
+    for number in &numbers {
+        rules.end_session_of(user.user_id, *number).await?;
+    }
+    Ok(format!("ended {} of the sessions of {}\n", numbers.len(), user.username))
 }
 
 async fn set_role(config: &Config, name: String, role: Role) -> Result<String, Fatal> {

@@ -4,7 +4,7 @@
 
 mod accounts;
 
-pub use accounts::{setup_link, user};
+pub use accounts::{session, setup_link, user};
 
 use crate::chat::{Rules, Terms};
 use crate::metrics::Metrics;

@@ -89,8 +89,16 @@ impl Person {
         let user_id = store.insert_user(user).await.unwrap().expect("a name that is not taken");
         let now = Timestamp::now();
         let (id, expires_at) = (SessionId(random::bits().unwrap()), now + SESSION);
-        let subnet = Some(Subnet::from(IpAddr::from(Ipv4Addr::LOCALHOST)).number());
-        let session = NewSession { id, user_id, expires_at, user_agent: None, subnet, shown: None };
+        let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let session = NewSession {
+            id,
+            user_id,
+            expires_at,
+            user_agent: None,
+            address: Some(address),
+            subnet: Some(Subnet::from(address).number()),
+            shown: None,
+        };
         assert!(store.insert_session(session).await.unwrap());
         let claims = json!({
             "sub": user_id.to_string(),
