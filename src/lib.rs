@@ -46,9 +46,10 @@
 //!   become), `aside` (writes to held chats)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
 //! - `rooms`, `private`, `accounts` (signing up, in and out), `owners` (roles, and the first
-//!   owner), `sessions` (which of them live: a cache), `uses` (when they were used last),
-//!   `tokens`, `passwords`, `turns` (whose it is to hash one), `limiter` (how often something
-//!   may be done), `acts` (what a form did, when it is sent twice)
+//!   owner), `operator` (what commands do with accounts), `links` (that can be used once),
+//!   `sessions` (which of them live: a cache), `uses` (when they were used last), `tokens`,
+//!   `passwords`, `turns` (whose it is to hash one), `limiter` (how often something may be
+//!   done), `acts` (what a form did, when it is sent twice)
 //!
 //! **The ground**, with effects:
 //!

@@ -6,7 +6,7 @@ use super::{Authenticated, Rules, change_patiently};
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::model::error::{Error, Fault, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::{Role, SessionId, Viewer};
+use crate::model::message::{AccountState, Role, SessionId, Viewer};
 use crate::model::subnet::Subnet;
 use crate::model::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use crate::os::random;
@@ -95,13 +95,8 @@ impl Rules {
         let name = Folded::name(&signup.username);
         let email = Folded::email(&signup.email);
         match self.store.is_taken(name.as_ref(), email.as_ref()).await? {
-            (true, _) => {
-                Err(Error::conflict("username_taken", "This name is taken; choose another."))
-            }
-            (_, true) => Err(Error::conflict(
-                "email_taken",
-                "There is an account with this address already; log in instead.",
-            )),
+            (true, _) => Err(Error::username_taken()),
+            (_, true) => Err(Error::email_taken()),
             (false, false) => Ok(()),
         }
     }
@@ -118,6 +113,10 @@ impl Rules {
             counted.give_back();
         }
         let UserAndHash { user, password_hash } = found?.ok_or_else(bad_credentials)?;
+        match user.state {
+            AccountState::Active => {}
+            AccountState::Disabled => return Err(disabled()),
+        }
         let (lifetime, shown) = (self.terms.token_lifetime, Some(password_hash.as_str()));
         let (user_agent, address) = (user_agent.as_deref(), Some(address));
         let token = self.insert_session(user.user_id, user_agent, address, lifetime, shown).await?;
@@ -372,6 +371,11 @@ impl Rules {
         })?;
         self.store.search_users(&part, limit).await
     }
+}
+
+/// Said only to those who know the password.
+fn disabled() -> Error {
+    Error::forbidden("disabled", "This account is disabled. Ask the people who run this server.")
 }
 
 fn bad_credentials() -> Error {

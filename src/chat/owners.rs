@@ -2,35 +2,14 @@
 //!
 //! A server that nobody owns works like any other. Once it has an owner, one stays.
 
+use super::links::LinkToken;
 use super::{Rules, Signup};
 use crate::limits::SETUP_LINK_LIFETIME;
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
 use crate::model::message::Role;
 use crate::model::subnet::Subnet;
-use crate::os::random;
-use crate::store::{LinkHash, NewUser, OwnerKept};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
-
-/// The token of a link: too long to guess. Only its hash is stored.
-pub struct LinkToken(String);
-
-impl LinkToken {
-    fn new() -> Result<Self> {
-        Ok(Self(URL_SAFE_NO_PAD.encode(random::bits()?)))
-    }
-
-    /// As somebody presents it.
-    pub fn presented(text: String) -> Self {
-        Self(text)
-    }
-
-    fn hash(&self) -> LinkHash {
-        LinkHash(Sha256::digest(self.0.as_bytes()).into())
-    }
-}
+use crate::store::{NewUser, OwnerKept};
 
 impl Rules {
     /// Whether anybody has an account here.
@@ -51,7 +30,7 @@ impl Rules {
     pub async fn make_setup_link(&self) -> Result<String> {
         let token = LinkToken::new()?;
         match self.store.insert_setup_link(token.hash(), SETUP_LINK_LIFETIME).await? {
-            true => Ok(format!("/setup?token={}", token.0)),
+            true => Ok(token.path("/setup")),
             false => Err(Error::conflict(
                 "owned",
                 "This server has an owner already; snug user role makes others.",
@@ -107,7 +86,7 @@ impl Rules {
 }
 
 /// Somebody must be left who can appoint others.
-fn last_owner() -> Error {
+pub(super) fn last_owner() -> Error {
     Error::conflict(
         "last_owner",
         "Nobody else owns this server; make somebody else an owner first.",

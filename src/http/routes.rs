@@ -25,6 +25,7 @@ routes! {
     POST   /auth/renew,                             User,   Empty,        api::accounts::renew(call);
     POST   /auth/password,                          User,   Json,         api::accounts::change_password(call);
     GET    /auth/me,                                User,   Empty,        api::accounts::me(call);
+    POST   /auth/reset,                             Anyone, Json,         api::accounts::reset_password(call);
     GET    /auth/sessions,                          User,   Empty,        api::sessions::list(call);
     DELETE /auth/sessions/{session_id},             User,   Empty,        api::sessions::end(call, session_id);
     POST   /setup,                                  Anyone, Json,         api::accounts::set_up(call);
@@ -78,6 +79,8 @@ routes! {
     GET  /login,                       OptionalUser, Door,     pages::signup_login::show_login(call);
     POST /login,                       OptionalUser, Form,     pages::signup_login::log_in(call, form);
     POST /logout,                      User,         Form,     pages::signup_login::log_out(call, form);
+    GET  /reset,                       OptionalUser, Door,     pages::reset::show(call);
+    POST /reset,                       OptionalUser, Form,     pages::reset::set_password(call, form);
     GET  /setup,                       OptionalUser, Door,     pages::setup::show(call);
     POST /setup/account,               OptionalUser, Form,     pages::setup::make_owner(call, form);
     GET  /,                            User,         Page,     pages::dashboard::show(call);

@@ -73,6 +73,8 @@ pub struct LoginPage {
     pub fault: Option<String>,
     /// Whether they were signed in until now.
     pub ended: bool,
+    /// Whether they have just set a new password.
+    pub reset: bool,
     /// Where to sign up instead; see `door`.
     pub signup_href: String,
 }
@@ -118,6 +120,20 @@ pub struct SetupPage {
 
 impl Page for SetupPage {
     const TEMPLATE: &'static str = "setup.html";
+}
+
+/// `GET /reset`, and a new password that was refused.
+#[derive(Debug, Serialize)]
+pub struct ResetPage {
+    pub base: Base,
+    /// What the link contained.
+    pub reset_token: String,
+    pub password_fault: Option<String>,
+    pub form_fault: Option<String>,
+}
+
+impl Page for ResetPage {
+    const TEMPLATE: &'static str = "reset.html";
 }
 
 /// The part of the query that says that a session has ended.

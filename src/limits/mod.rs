@@ -292,6 +292,8 @@ pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
 /// How long the link works by which the first owner comes: a day's time to follow it.
 pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The same for a link at which somebody sets a new password.
+pub const RESET_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often ended sessions are deleted.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
 /// Sessions deleted by one statement, which locks them for some milliseconds. Repeated until none is
@@ -433,7 +435,7 @@ pub const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 pub const MIGRATE_PAUSES: Pauses =
     Pauses::doubling(Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long a deleted user's name may still be shown.
+/// How long the name of a user who was renamed or deleted may still be shown.
 pub const NAME_CACHE_AGE: Duration = Duration::from_secs(1);
 /// Cached names, about 100 bytes each.
 pub const NAMES_CACHED_MAX: usize = 32_768;

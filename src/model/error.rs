@@ -237,6 +237,15 @@ impl Error {
         Self::refused(Because::Conflict, code, detail)
     }
 
+    pub fn username_taken() -> Self {
+        Self::conflict("username_taken", "This name is taken; choose another.")
+    }
+
+    pub fn email_taken() -> Self {
+        let detail = "There is an account with this address already; log in instead.";
+        Self::conflict("email_taken", detail)
+    }
+
     pub fn invalid(faults: Vec<Fault>) -> Self {
         let mut refusal =
             Refusal::new(Because::Invalid, "invalid", "Some values break a rule; see errors.");

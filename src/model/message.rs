@@ -65,6 +65,27 @@ impl Role {
     }
 }
 
+/// Whether an account can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountState {
+    Active,
+    /// By the operator: nobody can log in to it.
+    Disabled,
+}
+
+impl AccountState {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Disabled].into_iter().find(|state| state.name() == name)
+    }
+}
+
 /// The signed-in user on whose behalf a call runs, and the session with which they signed in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Viewer {

@@ -362,6 +362,10 @@ mod tests {
         assert_eq!((list, flags["SNUG_DATA_DIR"].as_str()), (user_list, "/var/lib/snug"));
         let role = UserCommand::Role { name: "ada".into(), role: Role::Owner };
         assert_eq!(run("snug user role ada owner").0, Command::User(role));
+        let disable = UserCommand::Disable { name: "ada".into() };
+        assert_eq!(run("snug user disable ada").0, Command::User(disable));
+        let rename = UserCommand::Rename { name: "ada".into(), to: "adele".into() };
+        assert_eq!(run("snug user rename ada adele").0, Command::User(rename));
         assert_eq!(run("snug setup-link").0, Command::SetupLink);
         let revoke =
             |session| Command::Session(SessionCommand::Revoke { name: "ada".into(), session });
@@ -434,6 +438,8 @@ mod tests {
             ("snug user add ada", "<EMAIL>"),
             ("snug user remove ada", "'remove'"),
             ("snug user role ada", "<ROLE>"),
+            ("snug user rename ada", "<NEW_NAME>"),
+            ("snug user reset-link", "<NAME>"),
             ("snug user role ada king", "'king'"),
             ("snug session revoke ada", "SESSION"),
             ("snug session revoke ada 7 --all", "--all"),

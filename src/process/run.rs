@@ -259,6 +259,9 @@ async fn purge(store: Store) {
         if let Err(error) = store.purge_sessions().await {
             tracing::debug!(%error, "cannot delete ended sessions; will try again");
         }
+        if let Err(error) = store.purge_links().await {
+            tracing::debug!(%error, "cannot delete links that nobody used; will try again");
+        }
         if let Err(error) = store.purge_acts().await {
             tracing::debug!(%error, "cannot delete acts of long ago; will try again");
         }

@@ -333,6 +333,7 @@ impl From<tokio_postgres::Error> for Error {
                 Self::unavailable_because("PostgreSQL", absence::reason(&error), cause(error))
             }
             Some(&SqlState::DISK_FULL) if is_answer(&error) => Self::storage_full(),
+            Some(&SqlState::UNIQUE_VIOLATION) => taken(error),
             Some(code) if !passes_by_itself(code) => {
                 Self::broken("a statement failed", cause(error))
             }
@@ -340,6 +341,15 @@ impl From<tokio_postgres::Error> for Error {
                 Self::unavailable_because("PostgreSQL", absence::reason(&error), cause(error))
             }
         }
+    }
+}
+
+/// What somebody else has already, by the constraint that says so.
+fn taken(error: tokio_postgres::Error) -> Error {
+    match error.as_db_error().and_then(|answer| answer.constraint()) {
+        Some("users_username_key") => Error::username_taken(),
+        Some("users_email_key") => Error::email_taken(),
+        Some(_) | None => Error::broken("a statement failed", cause(error)),
     }
 }
 

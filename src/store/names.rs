@@ -1,7 +1,7 @@
 //! The names of users: a bounded cache in front of the table `users`, because most messages of a page
 //! are by the same few people, and most pages by the same people as the last.
 //!
-//! Used by `messages`, and to say who joined or left a room. A name never changes; that a user was deleted is noticed within a second.
+//! Used by `messages`, and to say who joined or left a room. That a user was renamed or deleted is noticed within a second.
 
 use super::{Store, sql};
 use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};

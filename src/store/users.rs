@@ -6,7 +6,7 @@ use super::{Store, WriteKind, sql, timestamp};
 use crate::limits::NAME_PART_CHARS_MAX;
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::{Role, SessionId};
+use crate::model::message::{AccountState, Role, SessionId};
 use crate::model::text::{Folded, Login};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ pub struct User {
     pub email: String,
     pub created_at: Timestamp,
     pub role: Role,
+    pub state: AccountState,
 }
 
 /// An account with its password hash, which never leaves `chat::accounts`.
@@ -156,11 +157,57 @@ impl Store {
                 return Ok(None);
             }
             done_in(transaction, act, 0).await?;
-            let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &session.text()];
-            let rows = rows_in(transaction, sql!("sessions/revoke_others"), &params).await?;
-            Ok(Some(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect()))
+            Ok(Some(end_sessions_in(transaction, user_id, Some(session)).await?))
         })
         .await
+    }
+
+    /// A new password, with which all sessions end; returns them.
+    pub async fn put_password(&self, user_id: UserId, hash: &str) -> Result<Vec<SessionId>> {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            put_password_in(transaction, user_id, hash).await
+        })
+        .await
+    }
+
+    /// Disables an account, and ends all its sessions.
+    pub async fn disable_user(&self, user_id: UserId) -> Result<OwnerKept> {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            let kept = lock_owners(transaction, user_id).await?;
+            if kept == OwnerKept::Changed {
+                set_state_in(transaction, user_id, AccountState::Disabled).await?;
+                end_sessions_in(transaction, user_id, None).await?;
+                changed_in(transaction, sql!("links/withdraw"), &[&user_id.0]).await?;
+            }
+            Ok(kept)
+        })
+        .await
+    }
+
+    pub async fn enable_user(&self, user_id: UserId) -> Result<()> {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            set_state_in(transaction, user_id, AccountState::Active).await
+        })
+        .await
+    }
+
+    /// Another name, with which all sessions end: sockets go on under the name with which they were opened.
+    /// Refused if somebody else has it.
+    pub async fn rename_user(&self, user_id: UserId, username: &str) -> Result<()> {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &username];
+            changed_in(transaction, sql!("users/rename"), &params).await?;
+            end_sessions_in(transaction, user_id, None).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Refused if somebody else has the address.
+    pub async fn set_email(&self, user_id: UserId, email: &str) -> Result<()> {
+        let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &email];
+        self.changed(WriteKind::Upkeep, sql!("users/set_email"), &params).await?;
+        Ok(())
     }
 }
 
@@ -181,13 +228,46 @@ fn in_order(rows: &[Row]) -> Vec<(UserId, String)> {
     found
 }
 
+/// Ends all sessions of a user but this one; returns them.
+pub(super) async fn end_sessions_in(
+    transaction: &Transaction<'_>,
+    user_id: UserId,
+    but: Option<SessionId>,
+) -> Result<Vec<SessionId>> {
+    let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &but.map(SessionId::text)];
+    let rows = rows_in(transaction, sql!("sessions/revoke_others"), &params).await?;
+    Ok(rows.iter().filter_map(|row| SessionId::from_text(row.get("id"))).collect())
+}
+
+pub(super) async fn put_password_in(
+    transaction: &Transaction<'_>,
+    user_id: UserId,
+    hash: &str,
+) -> Result<Vec<SessionId>> {
+    let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &hash];
+    changed_in(transaction, sql!("users/put_password"), &params).await?;
+    changed_in(transaction, sql!("links/withdraw"), &[&user_id.0]).await?;
+    end_sessions_in(transaction, user_id, None).await
+}
+
+async fn set_state_in(
+    transaction: &Transaction<'_>,
+    user_id: UserId,
+    state: AccountState,
+) -> Result<()> {
+    let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &state.name()];
+    changed_in(transaction, sql!("users/set_state"), &params).await?;
+    Ok(())
+}
+
 /// Locks the user and all owners, until the transaction ends: whether the user may cease to be one.
 async fn lock_owners(transaction: &Transaction<'_>, user_id: UserId) -> Result<OwnerKept> {
     let locked = rows_in(transaction, sql!("users/lock_owners"), &[&user_id.0]).await?;
     let Some(own) = locked.iter().find(|row| row.get::<_, i64>("id") == user_id.0) else {
         return Ok(OwnerKept::NoSuchUser);
     };
-    let is_last = role(own)? == Role::Owner && locked.len() == 1;
+    let is_owner = role(own)? == Role::Owner && state(own)? == AccountState::Active;
+    let is_last = is_owner && locked.len() == 1;
     Ok(if is_last { OwnerKept::LastOwner } else { OwnerKept::Changed })
 }
 
@@ -198,6 +278,7 @@ fn user(row: &Row) -> Result<User> {
         email: row.get("email"),
         created_at: timestamp(row, "created_at"),
         role: role(row)?,
+        state: state(row)?,
     })
 }
 
@@ -208,4 +289,10 @@ fn user_and_hash(row: &Row) -> Result<UserAndHash> {
 pub(super) fn role(row: &Row) -> Result<Role> {
     let name: &str = row.get("role");
     Role::from_name(name).ok_or_else(|| Error::broken("an unknown role", name.to_owned()))
+}
+
+fn state(row: &Row) -> Result<AccountState> {
+    let name: &str = row.get("state");
+    AccountState::from_name(name)
+        .ok_or_else(|| Error::broken("an unknown state of an account", name.to_owned()))
 }

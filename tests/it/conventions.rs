@@ -64,10 +64,11 @@ async fn head_is_answered_like_get_without_the_body() {
 }
 
 /// Every call that takes a body, with one that is well-formed.
-const BODIES: [(&str, &str); 10] = [
+const BODIES: [(&str, &str); 11] = [
     ("/auth/signup", r#"{"username":"cyd","password":"12345678","email":"cyd@example.org"}"#),
     ("/setup", r#"{"token":"x","username":"cyd","password":"12345678","email":"cyd@example.org"}"#),
     ("/auth/login", r#"{"username":"ada","password":"12345678"}"#),
+    ("/auth/reset", r#"{"token":"x","new_password":"12345678"}"#),
     ("/auth/password", r#"{"current_password":"12345678","new_password":"12345678"}"#),
     ("/chats/1/messages", r#"{"content":"x"}"#),
     ("/chats/1/read", r#"{"seq":1}"#),

@@ -4,6 +4,7 @@
 
 mod account_events;
 mod accounts;
+mod accounts_in_hand;
 mod backups;
 mod bounds;
 mod changes;

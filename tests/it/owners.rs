@@ -161,7 +161,7 @@ async fn a_role_is_given_by_command_and_counts_within_a_second() {
     })
     .await;
     let list = commanded(&server, &["user", "list"]);
-    let roles: Vec<&str> = list.lines().map(|line| line.rsplit('\t').next().unwrap()).collect();
+    let roles: Vec<&str> = list.lines().map(|line| line.split('\t').nth(4).unwrap()).collect();
     assert_eq!(roles, ["owner", "moderator"]);
     assert!(turned_down(&server, &["user", "role", "eve", "owner"]).contains("no user eve"));
     // No body and no frame says what somebody is.

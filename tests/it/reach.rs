@@ -45,6 +45,8 @@ const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("POST /auth/renew", "", users(200)),
     ("POST /auth/password", "{}", users(422)),
     ("GET /auth/me", "", users(200)),
+    ("POST /auth/reset", "{}", all(422)),
+    ("POST /auth/reset", r#"{"token":"x","new_password":"12345678"}"#, all(404)),
     ("GET /auth/sessions", "", users(200)),
     ("DELETE /auth/sessions/{absent}", "", users(404)),
     ("GET /users?q=a", "", users(200)),

@@ -95,6 +95,16 @@ pub async fn change_password(call: &Call) -> Result<Answer> {
     Ok(respond::no_content())
 }
 
+/// With a link for those who have forgotten theirs.
+pub async fn reset_password(call: &Call) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let (token, new) = (LinkToken::presented(fields.text("token")), fields.text("new_password"));
+    let new = fields.check("new_password", Password::parse(&new));
+    let new = fields.finish_with(new)?;
+    call.app.rules.reset_password(token, new, call.caller.subnet(), None).await?;
+    Ok(respond::no_content())
+}
+
 pub async fn me(call: &Call) -> Result<Answer> {
     let user = call.app.rules.user(&*call.viewer()?).await?;
     Ok(respond::ok(&json!({

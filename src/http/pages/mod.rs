@@ -9,6 +9,7 @@ pub(super) mod dashboard;
 pub mod docs;
 pub(super) mod invite;
 pub(super) mod reader;
+pub(super) mod reset;
 pub(super) mod rooms;
 pub(super) mod settings;
 pub(super) mod setup;

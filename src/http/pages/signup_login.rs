@@ -169,7 +169,8 @@ fn login(
     at_the_door(call, |base| {
         let signup_href = door("/signup", &next);
         let ended = call.query.get(ENDED).is_some();
-        call.page(status, &LoginPage { base, next, username, fault, ended, signup_href })
+        let reset = call.query.get("reset").is_some();
+        call.page(status, &LoginPage { base, next, username, fault, ended, reset, signup_href })
     })
 }
 

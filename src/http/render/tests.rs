@@ -303,6 +303,15 @@ fn setup(theme: Theme) -> SetupPage {
     SetupPage { base, setup_token: HOSTILE.into(), username, email, faults }
 }
 
+fn reset(theme: Theme) -> ResetPage {
+    ResetPage {
+        base: base(theme),
+        reset_token: HOSTILE.into(),
+        password_fault: Some("Use 8 to 128 characters.".into()),
+        form_fault: Some(HOSTILE.into()),
+    }
+}
+
 fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
     LoginPage {
         base: base(theme),
@@ -310,6 +319,7 @@ fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
         username: if fault.is_some() { HOSTILE.into() } else { String::new() },
         fault: fault.map(str::to_owned),
         ended: fault.is_none(),
+        reset: fault.is_none(),
         signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
     }
 }
@@ -329,6 +339,7 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
         ),
         ("signup", renderer.page(&signup(theme, false)).unwrap()),
         ("signup-fault", renderer.page(&signup(theme, true)).unwrap()),
+        ("reset", renderer.page(&reset(theme)).unwrap()),
         ("setup", renderer.page(&setup(theme)).unwrap()),
         ("dashboard", renderer.page(&dashboard(theme, shell(None, Vec::new()))).unwrap()),
         ("dashboard-empty", renderer.page(&dashboard(theme, bare_shell())).unwrap()),

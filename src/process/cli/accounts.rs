@@ -12,7 +12,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 pub enum UserCommand {
     Add { name: String, email: String },
     List,
+    Show { name: String },
     Role { name: String, role: Role },
+    Password { name: String },
+    ResetLink { name: String },
+    Disable { name: String },
+    Enable { name: String },
+    Rename { name: String, to: String },
+    Email { name: String, email: String },
 }
 
 /// What to do with the sessions of an account.
@@ -45,8 +52,15 @@ impl UserCommand {
     /// Whether it wants a password, which comes from `prompt`.
     pub fn wants_password(&self) -> bool {
         match self {
-            Self::Add { .. } => true,
-            Self::List | Self::Role { .. } => false,
+            Self::Add { .. } | Self::Password { .. } => true,
+            Self::List
+            | Self::Show { .. }
+            | Self::Role { .. }
+            | Self::ResetLink { .. }
+            | Self::Disable { .. }
+            | Self::Enable { .. }
+            | Self::Rename { .. }
+            | Self::Email { .. } => false,
         }
     }
 
@@ -60,6 +74,17 @@ impl UserCommand {
                 name: positional(role, "NAME"),
                 role: Role::from_name(&positional(role, "ROLE")).expect("clap has checked it"),
             },
+            Some(("show", of)) => Self::Show { name: positional(of, "NAME") },
+            Some(("password", of)) => Self::Password { name: positional(of, "NAME") },
+            Some(("reset-link", of)) => Self::ResetLink { name: positional(of, "NAME") },
+            Some(("disable", of)) => Self::Disable { name: positional(of, "NAME") },
+            Some(("enable", of)) => Self::Enable { name: positional(of, "NAME") },
+            Some(("rename", of)) => {
+                Self::Rename { name: positional(of, "NAME"), to: positional(of, "NEW_NAME") }
+            }
+            Some(("email", of)) => {
+                Self::Email { name: positional(of, "NAME"), email: positional(of, "EMAIL") }
+            }
             other => unreachable!("clap accepts no other subcommand of user: {other:?}"),
         }
     }
@@ -86,7 +111,20 @@ pub(super) fn user() -> Command {
         .subcommand_help_heading("Commands")
         .subcommand(add)
         .subcommand(Command::new("list").about("Print all accounts, one per line"))
+        .subcommand(of("show", "Print what is known of an account"))
         .subcommand(role)
+        .subcommand(of("password", "Set a new password, and end all sessions"))
+        .subcommand(of("reset-link", "Print a link at which somebody sets a new password"))
+        .subcommand(of("disable", "Let nobody log in to an account, and end all its sessions"))
+        .subcommand(of("enable", "Let its user log in to it again"))
+        .subcommand(
+            of("rename", "Give an account another name, and end all its sessions")
+                .arg(Arg::new("NEW_NAME").required(true).help("Its name from then on")),
+        )
+        .subcommand(
+            of("email", "Give an account another e-mail address")
+                .arg(Arg::new("EMAIL").required(true).help("Its address from then on")),
+        )
 }
 
 pub(super) fn session() -> Command {
@@ -114,6 +152,11 @@ pub(super) fn session() -> Command {
         .subcommand_help_heading("Commands")
         .subcommand(Command::new("list").about("Print the sessions of somebody").arg(name()))
         .subcommand(revoke)
+}
+
+/// Something to do with an account.
+fn of(command: &'static str, about: &'static str) -> Command {
+    Command::new(command).about(about).arg(name())
 }
 
 /// Of an account that exists.

@@ -2,11 +2,9 @@
 
 use super::with_rules;
 use crate::chat::{Rules, Signup};
-use crate::http::public_url;
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::error::{Error, Fatal, Result};
 use crate::model::ids::{SessionNumber, UserId};
-use crate::model::message::Role;
 use crate::model::text::{Email, Password, Username};
 use crate::process::cli::{SessionCommand, UserCommand};
 use crate::process::config::Config;
@@ -22,21 +20,95 @@ pub async fn user(
     command: UserCommand,
     password: Option<String>,
 ) -> Result<String, Fatal> {
+    let password = password.as_deref().map(new_password).transpose()?;
     match command {
-        UserCommand::Add { name, email } => {
-            add(config, name, email, password.unwrap_or_default()).await
-        }
+        UserCommand::Add { name, email } => add(config, &name, &email, password).await,
         UserCommand::List => list(config).await,
-        UserCommand::Role { name, role } => set_role(config, name, role).await,
+        UserCommand::Show { name } => show(config, &name).await,
+        UserCommand::Role { name, role } => {
+            change(config, &name, async |rules, user| {
+                rules.set_role(user.user_id, role).await?;
+                Ok(format!("has the role {} from now on", role.name()))
+            })
+            .await
+        }
+        UserCommand::Password { name } => {
+            change(config, &name, async |rules, user| {
+                let new = password.ok_or_else(no_password)?;
+                rules.put_password(user.user_id, new, here()).await?;
+                Ok("has a new password, and has to log in again everywhere".to_owned())
+            })
+            .await
+        }
+        UserCommand::ResetLink { name } => reset_link(config, &name).await,
+        UserCommand::Disable { name } => {
+            change(config, &name, async |rules, user| {
+                rules.disable(user.user_id).await?;
+                Ok("cannot log in any more, and is logged in nowhere".to_owned())
+            })
+            .await
+        }
+        UserCommand::Enable { name } => {
+            change(config, &name, async |rules, user| {
+                rules.enable(user.user_id).await?;
+                Ok("can log in".to_owned())
+            })
+            .await
+        }
+        UserCommand::Rename { name, to } => {
+            let new = username(&to)?;
+            change(config, &name, async |rules, user| {
+                rules.rename(user.user_id, &new).await?;
+                Ok(format!("is called {to} from now on, and has to log in again everywhere"))
+            })
+            .await
+        }
+        UserCommand::Email { name, email } => {
+            let new = address(&email)?;
+            change(config, &name, async |rules, user| {
+                rules.put_email(user.user_id, &new).await?;
+                Ok(format!("has the address {email} from now on"))
+            })
+            .await
+        }
     }
+}
+
+/// Changes an account; returns the line that says so.
+async fn change(
+    config: &Config,
+    name: &str,
+    change: impl AsyncFnOnce(&Arc<Rules>, &User) -> Result<String>,
+) -> Result<String, Fatal> {
+    with_rules(config, None, async |rules| {
+        let user = named(rules, name).await?;
+        let changed = change(rules, &user).await?;
+        Ok(format!("{} {changed}\n", user.username))
+    })
+    .await
+}
+
+fn username(text: &str) -> Result<Username, Fatal> {
+    Username::parse(text).map_err(|rule| Fatal::usage(format!("name {text:?}: {rule}")))
+}
+
+fn address(text: &str) -> Result<Email, Fatal> {
+    Email::parse(text).map_err(|rule| Fatal::usage(format!("e-mail address {text:?}: {rule}")))
+}
+
+fn new_password(text: &str) -> Result<Password, Fatal> {
+    Password::parse(text).map_err(|rule| Fatal::usage(format!("password: {rule}")))
+}
+
+/// `main` asks for one wherever the command line says that one is wanted.
+fn no_password() -> Error {
+    Error::broken("a command that wants a password", "it was not asked for")
 }
 
 /// The link by which the first owner comes.
 pub async fn setup_link(config: &Config) -> Result<String, Fatal> {
-    let home = || public_url::home(config.listen);
-    let address = config.public_url.as_ref().map_or_else(home, ToString::to_string);
     with_rules(config, None, async |rules| {
-        Ok(format!("{address}{}\n", rules.make_setup_link().await?))
+        Ok(format!("{}{}\n", config.address(), rules.make_setup_link().await?))
     })
     .await
 }
@@ -63,17 +135,13 @@ pub(super) async fn named(rules: &Arc<Rules>, name: &str) -> Result<User> {
 
 async fn add(
     config: &Config,
-    name: String,
-    email: String,
-    password: String,
+    name: &str,
+    email: &str,
+    password: Option<Password>,
 ) -> Result<String, Fatal> {
-    let username =
-        Username::parse(&name).map_err(|rule| Fatal::usage(format!("name {name:?}: {rule}")))?;
-    let email = Email::parse(&email)
-        .map_err(|rule| Fatal::usage(format!("e-mail address {email:?}: {rule}")))?;
-    let password =
-        Password::parse(&password).map_err(|rule| Fatal::usage(format!("password: {rule}")))?;
+    let (username, email) = (username(name)?, address(email)?);
     with_rules(config, None, async |rules| {
+        let password = password.ok_or_else(no_password)?;
         let signup = Signup { username, password, email };
         let user_id = rules.sign_up(signup, here(), None).await?;
         Ok(format!("{name} is user {user_id}\n"))
@@ -81,7 +149,39 @@ async fn add(
     .await
 }
 
-/// One line per account: id, name, e-mail address, when it was created, role.
+/// The link at which somebody sets a new password.
+async fn reset_link(config: &Config, name: &str) -> Result<String, Fatal> {
+    with_rules(config, None, async |rules| {
+        let user = named(rules, name).await?;
+        let path = rules.make_reset_link(user.user_id).await?;
+        Ok(format!("{}{path}\n", config.address()))
+    })
+    .await
+}
+
+/// What is known of an account, a line each.
+async fn show(config: &Config, name: &str) -> Result<String, Fatal> {
+    with_rules(config, None, async |rules| {
+        let User { user_id, username, email, created_at, role, state } = named(rules, name).await?;
+        let sessions = rules.sessions_of(user_id).await?;
+        let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        let last = sessions.first().map_or_else(|| "-".into(), |session| day(session.last_used_at));
+        let lines = [
+            ("id", user_id.to_string()),
+            ("name", username),
+            ("e-mail address", email),
+            ("role", role.name().to_owned()),
+            ("state", state.name().to_owned()),
+            ("since", day(created_at)),
+            ("sessions", sessions.len().to_string()),
+            ("last seen", last),
+        ];
+        Ok(lines.iter().map(|(what, value)| format!("{what:15}{value}\n")).collect())
+    })
+    .await
+}
+
+/// One line per account: id, name, e-mail address, when it was created, role, state.
 async fn list(config: &Config) -> Result<String, Fatal> {
     with_rules(config, None, async |rules| {
         let (mut list, mut after) = (String::new(), UserId(0));
@@ -89,10 +189,11 @@ async fn list(config: &Config) -> Result<String, Fatal> {
             let users = rules.list_users(after, PAGE_ROWS_MAX).await?;
             let Some(last) = users.last() else { break };
             after = last.user_id;
-            for User { user_id, username, email, created_at, role } in &users {
-                let (since, role) = (created_at.strftime("%Y-%m-%d"), role.name());
+            for User { user_id, username, email, created_at, role, state } in &users {
+                let (since, role, state) =
+                    (created_at.strftime("%Y-%m-%d"), role.name(), state.name());
                 // Writing to a string cannot fail.
-                let _ = writeln!(list, "{user_id}\t{username}\t{email}\t{since}\t{role}");
+                let _ = writeln!(list, "{user_id}\t{username}\t{email}\t{since}\t{role}\t{state}");
             }
         }
         if list.is_empty() {
@@ -136,13 +237,4 @@ async fn revoke(rules: &Arc<Rules>, name: &str, session: Option<SessionNumber>) 
         rules.end_session_of(user.user_id, *number).await?;
     }
     Ok(format!("ended {} of the sessions of {}\n", numbers.len(), user.username))
-}
-
-async fn set_role(config: &Config, name: String, role: Role) -> Result<String, Fatal> {
-    with_rules(config, None, async |rules| {
-        let user = named(rules, &name).await?;
-        rules.set_role(user.user_id, role).await?;
-        Ok(format!("{} has the role {} from now on\n", user.username, role.name()))
-    })
-    .await
 }

@@ -9,6 +9,7 @@ pub use accounts::{session, setup_link, user};
 use crate::chat::{Rules, Terms};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
+use crate::model::message::AccountState;
 use crate::model::sizes;
 use crate::process::backup::{self, Teller};
 use crate::process::config::{Config, Secret};
@@ -36,6 +37,10 @@ pub async fn token(
     })?;
     with_rules(config, Some(key), async |rules| {
         let found = accounts::named(rules, &user).await?;
+        if found.state == AccountState::Disabled {
+            let detail = format!("{user} is disabled; snug user enable lets them in again");
+            return Err(Error::conflict("disabled", detail));
+        }
         let token = rules.begin_session(found.user_id, Some("snug token"), None, lifetime).await?;
         Ok(format!("{}\n", token.access_token))
     })

@@ -15,7 +15,7 @@ pub use service::SERVICE_SETTINGS;
 pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 
-use crate::http::public_url::PublicUrl;
+use crate::http::public_url::{self, PublicUrl};
 use crate::limits::{
     BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN,
     CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
@@ -284,6 +284,14 @@ impl Config {
         config.called = found.called();
         config.written = found.written_anew();
         Ok((config, InForce(found.in_force)))
+    }
+}
+
+impl Config {
+    /// Where people find the pages, as far as settings tell.
+    pub fn address(&self) -> String {
+        let home = || public_url::home(self.listen);
+        self.public_url.as_ref().map_or_else(home, ToString::to_string)
     }
 }
 
