@@ -4,13 +4,13 @@ use super::limiter::{AccountHash, Counted, Key};
 use super::tokens::NewToken;
 use super::{Authenticated, Rules, change_patiently};
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
-use crate::model::error::{Error, Fault, Result};
+use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
 use crate::model::message::{AccountState, Role, SessionId, Viewer};
 use crate::model::subnet::Subnet;
 use crate::model::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
 use crate::os::random;
-use crate::store::{LoginRecord, NewSession, NewUser, PasswordChange, User, UserAndHash};
+use crate::store::{LoginRecord, NewSession, NewUser, User, UserAndHash};
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub struct Token {
     pub user_id: UserId,
 }
 
-const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
+pub(super) const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
 const TOO_MANY_RENEWALS: &str = "You are renewing tokens too often; wait a moment.";
 const TOO_MANY_SEARCHES: &str = "You are searching faster than this server can; wait a moment.";
 const TOO_MANY_SIGNUPS: &str = "Too many accounts were created from your address; try again later.";
@@ -147,7 +147,7 @@ impl Rules {
     }
 
     /// An account is counted by its name, even if somebody logs in with its e-mail address.
-    fn account(&self, login: &Login, user: Option<&UserAndHash>) -> AccountHash {
+    pub(super) fn account(&self, login: &Login, user: Option<&UserAndHash>) -> AccountHash {
         let name = user.and_then(|found| Folded::name(&found.user.username));
         let folded = match (&name, login) {
             (Some(name), _) | (None, Login::Name(name) | Login::Email(name)) => name.as_str(),
@@ -276,70 +276,12 @@ impl Rules {
         }
     }
 
-    /// Sets a new password and ends all other sessions of the user, unless this form did so before.
-    pub async fn change_password(
-        self: &Arc<Self>,
-        viewer: Arc<Viewer>,
-        passwords: (GivenPassword, Password),
-        from: Subnet,
-        act: Option<ActName>,
-    ) -> Result<()> {
-        match self.set_password(viewer, passwords, from, act).await {
-            Ok(()) => Ok(()),
-            Err(error) => self.made_before(act, error).await.map(drop),
-        }
-    }
-
-    /// Failures count like failed logins.
-    async fn set_password(
-        self: &Arc<Self>,
-        viewer: Arc<Viewer>,
-        (current, new): (GivenPassword, Password),
-        from: Subnet,
-        act: Option<ActName>,
-    ) -> Result<()> {
-        let old_hash = self.user_and_hash(&viewer).await?.password_hash;
-        let account = self.account(&Login::of(&viewer.username), None);
-        let keys = [Key::LoginFailures(from), Key::LoginFailuresOf(account, from)];
-        let counted = self.limiter.count(&keys, TOO_MANY_FAILURES)?;
-        let fits = self.hasher.verify(from, current, Some(old_hash.clone())).await;
-        if !matches!(fits, Ok(false)) {
-            counted.give_back();
-        }
-        if !fits? {
-            let fault = Fault::new("current_password", "This is not your current password.");
-            return Err(Error::invalid(vec![fault]));
-        }
-        let hash = self.hasher.hash(from, new).await?;
-        let rules = Arc::clone(self);
-        self.to_the_end(async move {
-            let change = PasswordChange {
-                user_id: viewer.user_id,
-                old_hash: &old_hash,
-                new_hash: &hash,
-                session: viewer.session,
-                act,
-            };
-            let ended = rules.store.change_password(change).await?.ok_or_else(|| {
-                Error::conflict(
-                    "password_changed",
-                    "The password has just been changed elsewhere; try again.",
-                )
-            })?;
-            for session in ended {
-                rules.end_session(viewer.user_id, session);
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// The viewer's own account.
     pub async fn user(&self, viewer: &Viewer) -> Result<User> {
         Ok(self.user_and_hash(viewer).await?.user)
     }
 
-    async fn user_and_hash(&self, viewer: &Viewer) -> Result<UserAndHash> {
+    pub(super) async fn user_and_hash(&self, viewer: &Viewer) -> Result<UserAndHash> {
         self.store.user_by_id(viewer.user_id).await?.ok_or_else(Error::unauthenticated)
     }
 

@@ -2,7 +2,7 @@
 //! will be full again (the generic cell rate algorithm, ITU-T I.371).
 
 use crate::limits::{
-    INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER, LINK_CHANGES_PER_USER,
+    EXPORTS_PER_USER, INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER, LINK_CHANGES_PER_USER,
     LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR,
     LOGINS_REGARDLESS, MESSAGE_BYTES_RATE, MESSAGE_RATE, NEW_CHATS_PER_USER, RATE_KEYS_MAX,
     RENEWALS_PER_USER, Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
@@ -28,6 +28,7 @@ pub enum Key {
     Searches(UserId),
     LinkChanges(UserId),
     Renewals(UserId),
+    Exports(UserId),
     Invites(UserId),
     InvitesFrom(Subnet),
     Signups(Subnet),
@@ -49,6 +50,7 @@ impl Key {
             Self::Searches(_) => SEARCHES_PER_USER,
             Self::LinkChanges(_) => LINK_CHANGES_PER_USER,
             Self::Renewals(_) => RENEWALS_PER_USER,
+            Self::Exports(_) => EXPORTS_PER_USER,
             Self::Invites(_) => INVITE_TRIES_PER_USER,
             Self::InvitesFrom(_) => INVITE_TRIES_PER_ADDRESS,
             Self::Signups(_) => SIGNUPS_PER_ADDRESS,

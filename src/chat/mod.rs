@@ -8,12 +8,14 @@ mod acts;
 mod alter;
 mod aside;
 mod batch;
+mod export;
 mod history;
 mod lane;
 mod limiter;
 mod links;
 mod operator;
 mod overview;
+mod own_account;
 mod owners;
 mod passwords;
 mod post;
@@ -28,6 +30,7 @@ mod turns;
 mod uses;
 
 pub use accounts::{Credentials, Signup, Token};
+pub use export::Export;
 pub use history::History;
 use lane::Lane;
 pub use lane::LaneState;
@@ -39,7 +42,7 @@ pub use resume::{AsOf, Greeting, Replay, Wanted};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
 // What the edges ask for and receive.
-pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState};
+pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState, User};
 
 use crate::limits::{CHANGE_PATIENCE, CROWDED_PATIENCE, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
@@ -78,6 +81,7 @@ pub struct Rules {
     reads: read_positions::Reads,
     resumes: tokio::sync::Semaphore,
     searches: tokio::sync::Semaphore,
+    exports: Arc<tokio::sync::Semaphore>,
     /// Permits for users who are to be told about a chat later.
     untold: Arc<tokio::sync::Semaphore>,
     standings: Arc<resume::Standings>,
@@ -105,6 +109,7 @@ impl Rules {
             standings,
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
             searches: tokio::sync::Semaphore::new(crate::limits::SEARCHES_MAX),
+            exports: Arc::new(tokio::sync::Semaphore::new(crate::limits::EXPORTS_MAX)),
             untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
             epoch: Mutex::default(),
             general: tokio::sync::OnceCell::new(),

@@ -44,6 +44,15 @@ impl Rules {
         }
     }
 
+    /// Tells a user's sockets of a chat again, because it has become another one for them. Only a hint: if it
+    /// cannot be read at present, they see it when they come back.
+    pub(super) async fn tell_chat_anew(&self, user_id: UserId, chat_id: ChatId) {
+        if let Ok(Some(row)) = self.store.chat(user_id, chat_id).await {
+            let frame = text_frame(&ServerFrame::ChatAdded { chat: &row.into() });
+            self.registry.tell(user_id, UserEvent::Account(frame));
+        }
+    }
+
     /// After a change that failed: if its outcome is unknown, finds out and tells the user's sockets.
     pub(super) fn settle_reach(self: &Arc<Self>, error: &Error, user_id: UserId, chat_id: ChatId) {
         if matches!(error, Error::Unavailable(_)) {

@@ -325,7 +325,10 @@ impl Rules {
     /// cannot be read at present, nobody is told.
     async fn tell_members(&self, room_id: ChatId, user_id: UserId, event: MembersEvent) {
         let Ok(username) = self.store.name(user_id).await else { return };
-        let user = UserJson { user_id, username: &username };
+        self.signal_members(room_id, UserJson { user_id, username: &username }, event);
+    }
+
+    pub(super) fn signal_members(&self, room_id: ChatId, user: UserJson<'_>, event: MembersEvent) {
         let frame = text_frame(&ServerFrame::Members { room_id, user, event });
         self.registry.signal(room_id, frame);
     }

@@ -42,7 +42,7 @@ use guard::Caller;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use public_url::Scheme;
-use respond::Answer;
+use respond::{Answer, AnswerBody};
 use route::{Access, Handler, Kind, NoRoute, Parameters, Route};
 use server::RequestBody;
 
@@ -190,14 +190,20 @@ impl RequestLine<'_> {
 /// The answer, with a large body in the backlog until its reader has it; refused if too much is waiting
 /// there. Those to changes are never that large.
 fn held(app: &App, seen: &Seen, answer: Answer) -> Result<Answer> {
-    let (head, mut body) = answer.into_parts();
-    // What is not only ours, like a script, is in memory anyway.
-    if body.len() > BACKLOG_UNCOUNTED_BYTES_MAX && body.is_unique() {
-        let user = seen.user.as_ref().map(|viewer| viewer.user_id);
-        let waits = "Too much is waiting for slow readers; try again in a moment.";
-        let held = app.backlog.hold(seen.address.into(), user, body);
-        body = held.ok_or_else(|| Error::busy(waits, RETRY_SOON))?;
-    }
+    let (head, body) = answer.into_parts();
+    let body = match body {
+        // What is not only ours, like a script, is in memory anyway.
+        AnswerBody::Whole(bytes)
+            if bytes.len() > BACKLOG_UNCOUNTED_BYTES_MAX && bytes.is_unique() =>
+        {
+            let user = seen.user.as_ref().map(|viewer| viewer.user_id);
+            let waits = "Too much is waiting for slow readers; try again in a moment.";
+            let held = app.backlog.hold(seen.address.into(), user, bytes);
+            AnswerBody::Whole(held.ok_or_else(|| Error::busy(waits, RETRY_SOON))?)
+        }
+        // Of what is streamed, little waits.
+        body @ (AnswerBody::Whole(_) | AnswerBody::Streamed(_)) => body,
+    };
     Ok(Response::from_parts(head, body))
 }
 

@@ -5,7 +5,7 @@
 //! replaced by one with a problem as its body and the headers that all answers have. Such requests
 //! have no route, so they are neither counted nor logged.
 
-use super::respond::{self, Answer};
+use super::respond::{self, Answer, AnswerBody};
 use crate::http::public_url::Scheme;
 use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX, RETRY_SOON};
 use crate::model::error::Error;
@@ -65,6 +65,10 @@ pub fn crowded_bytes() -> Bytes {
 /// The headers that are still missing, and the body.
 fn put_rest(answer: Answer, bytes: &mut Vec<u8>) {
     let (mut head, body) = answer.into_parts();
+    let body = match body {
+        AnswerBody::Whole(body) => body,
+        AnswerBody::Streamed(_) => Bytes::new(),
+    };
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     respond::put_common(&mut head.headers, Scheme::Http, None);
     for (name, value) in &head.headers {

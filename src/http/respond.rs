@@ -2,6 +2,7 @@
 //!
 //! The one place that maps refusals to a status and logs everything that is not a refusal, once.
 
+use crate::chat::Export;
 use crate::http::public_url::Scheme;
 use crate::limits::RETRY_SOON;
 use crate::model::error::{Because, Error, Fault, Refusal};
@@ -11,7 +12,19 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-pub type Answer = Response<Bytes>;
+pub type Answer = Response<AnswerBody>;
+
+/// What is answered: all of it, or pages of it as they are read.
+pub enum AnswerBody {
+    Whole(Bytes),
+    Streamed(Export),
+}
+
+impl Default for AnswerBody {
+    fn default() -> Self {
+        Self::Whole(Bytes::new())
+    }
+}
 
 /// RFC 9457.
 pub const PROBLEM: &str = "application/problem+json";
@@ -45,7 +58,7 @@ pub fn created(value: &impl Serialize) -> Answer {
 }
 
 pub fn no_content() -> Answer {
-    let mut answer = Response::new(Bytes::new());
+    let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::NO_CONTENT;
     answer
 }
@@ -59,15 +72,26 @@ pub fn html(status: StatusCode, page: impl Into<Bytes>) -> Answer {
 }
 
 pub fn with_type(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(body.into());
+    let mut answer = Response::new(AnswerBody::Whole(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     answer
 }
 
+/// A file of JSON lines to be kept, a page at a time.
+pub fn lines(pages: Export, file: &str) -> Answer {
+    let mut answer = Response::new(AnswerBody::Streamed(pages));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    if let Ok(kept) = HeaderValue::from_str(&format!("attachment; filename=\"{file}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, kept);
+    }
+    answer
+}
+
 /// A redirect that is followed with GET. `to` must be one of our own paths.
 pub fn see_other(to: &str) -> Answer {
-    let mut answer = Response::new(Bytes::new());
+    let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::SEE_OTHER;
     if let Ok(to) = HeaderValue::from_str(to) {
         answer.headers_mut().insert(header::LOCATION, to);

@@ -25,6 +25,9 @@ routes! {
     POST   /auth/renew,                             User,   Empty,        api::accounts::renew(call);
     POST   /auth/password,                          User,   Json,         api::accounts::change_password(call);
     GET    /auth/me,                                User,   Empty,        api::accounts::me(call);
+    PATCH  /auth/me,                                User,   Json,         api::accounts::change_me(call);
+    DELETE /auth/me,                                User,   Json,         api::accounts::delete_me(call);
+    GET    /auth/me/export,                         User,   Empty,        api::accounts::export(call);
     POST   /auth/reset,                             Anyone, Json,         api::accounts::reset_password(call);
     GET    /auth/sessions,                          User,   Empty,        api::sessions::list(call);
     DELETE /auth/sessions/{session_id},             User,   Empty,        api::sessions::end(call, session_id);
@@ -106,6 +109,8 @@ routes! {
     GET  /requests,                    User,         PageData, pages::rooms::open_requests(call);
     GET  /settings,                    User,         Page,     pages::settings::show(call);
     POST /settings/theme,              User,         Form,     pages::settings::set_theme(call, form);
+    POST /settings/email,              User,         Form,     pages::settings::set_email(call, form);
+    POST /settings/delete,             User,         Form,     pages::settings::delete_account(call, form);
     POST /settings/session,            User,         Form,     pages::settings::end_session(call, form);
     POST /settings/password,           User,         Form,     pages::settings::set_password(call, form);
 }

@@ -4,6 +4,7 @@
 //! Every hyper option that matters is spelled out here. When told to stop, it accepts nothing more and
 //! answers the requests under way.
 
+mod answer_body;
 mod connection_limits;
 mod http_stream;
 mod listener;
@@ -21,8 +22,8 @@ use crate::limits::{
     LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUESTS_STOP_TIMEOUT,
 };
 use crate::live::Ticket;
+use answer_body::BodyOut;
 use connection_limits::{ConnectionLimits, Guest};
-use http_body_util::Full;
 use http_stream::HttpStream;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -148,8 +149,7 @@ impl HttpConnection {
                     true => not_http::crowded(),
                     false => serve(peer, request.map(body)).await,
                 };
-                let until_written = |bytes| under_way.until_written(bytes);
-                Ok::<_, Infallible>(answer.map(until_written).map(Full::new))
+                Ok::<_, Infallible>(answer.map(|body| BodyOut::new(body, under_way)))
             })
         });
         let stream = HttpStream::new(stream, ticket.clone(), waits.write_stall);

@@ -11,7 +11,7 @@ use crate::model::ids::ChatId;
 use crate::model::message::{ChatType, Standing, Viewer};
 use crate::registry::{Admitted, NoSeat, Scope};
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Response, StatusCode, Version};
+use hyper::{StatusCode, Version};
 use std::sync::Arc;
 
 /// What a socket is for.
@@ -103,7 +103,7 @@ fn no_seat(no_seat: NoSeat) -> Error {
 }
 
 fn switching(accept: &str) -> Answer {
-    let mut answer = Response::default();
+    let mut answer = Answer::default();
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));

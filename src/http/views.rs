@@ -73,8 +73,9 @@ pub struct LoginPage {
     pub fault: Option<String>,
     /// Whether they were signed in until now.
     pub ended: bool,
-    /// Whether they have just set a new password.
+    /// Whether they have just set a new password, or deleted an account.
     pub reset: bool,
+    pub deleted: bool,
     /// Where to sign up instead; see `door`.
     pub signup_href: String,
 }
@@ -326,11 +327,19 @@ pub struct SettingsPage {
     pub base: Base,
     pub shell: Shell,
     pub email: String,
+    pub sessions: Vec<SessionView>,
+    pub outcome: SettingsOutcome,
+}
+
+/// What became of a change: what was done, or what was wrong with which field.
+#[derive(Debug, Default, Serialize)]
+pub struct SettingsOutcome {
+    pub done: Option<&'static str>,
+    pub email_fault: Option<String>,
+    pub email_password_fault: Option<String>,
     pub current_fault: Option<String>,
     pub new_fault: Option<String>,
-    pub password_changed: bool,
-    pub sessions: Vec<SessionView>,
-    pub session_ended: bool,
+    pub deletion_fault: Option<String>,
 }
 
 impl Page for SettingsPage {

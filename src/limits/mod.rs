@@ -290,6 +290,8 @@ pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.
 pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
+/// How long nobody else may have the name of somebody who is gone: as long as a sign-in is remembered.
+pub const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long the link works by which the first owner comes: a day's time to follow it.
 pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The same for a link at which somebody sets a new password.
@@ -325,6 +327,8 @@ pub const LINK_CHANGES_PER_USER: Rate = Rate::new(20, Duration::from_secs(60));
 pub const RENEWALS_PER_USER: Rate = Rate::new(SESSIONS_PER_USER_MAX as u32, Duration::from_secs(6));
 /// Searches for people: a suggestion comes with each key that is typed.
 pub const SEARCHES_PER_USER: Rate = Rate::new(30, Duration::from_millis(300));
+/// Exports of one's own data, each of which reads all that one has ever said.
+pub const EXPORTS_PER_USER: Rate = Rate::new(3, Duration::from_secs(10 * 60));
 /// Keys remembered at once; an attacker with more addresses than this is not limited by address anyway.
 pub const RATE_KEYS_MAX: usize = 65_536;
 
@@ -403,6 +407,11 @@ pub const POOLER_LOOKS: usize = 3;
 pub const NAME_PART_CHARS_MAX: usize = 3;
 /// Searches for people at once, so that everything else still finds a connection in the pool.
 pub const SEARCHES_MAX: usize = 3;
+/// Exports at once: each keeps a connection busy for as long as its reader is quick.
+pub const EXPORTS_MAX: usize = 2;
+/// Messages in a page of an export, and pages that wait for its reader: at most 5 MB of the longest ones.
+pub const EXPORT_ROWS: i64 = 100;
+pub const EXPORT_PAGES_WAITING: usize = 2;
 /// Longer than any of our statements takes; a long snapshot would bloat the chats' rows. Well below
 /// `COMMIT_TIMEOUT`, so that if a batch waits for somebody's lock, PostgreSQL refuses it, and it is
 /// known not to be stored.

@@ -1,6 +1,7 @@
 //! The nouns and their shapes, without effects: nothing here waits, locks, or asks for the time or for chance.
 
 pub mod error;
+pub mod export;
 pub mod ids;
 pub mod message;
 pub mod more;

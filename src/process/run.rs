@@ -262,6 +262,12 @@ async fn purge(store: Store) {
         if let Err(error) = store.purge_links().await {
             tracing::debug!(%error, "cannot delete links that nobody used; will try again");
         }
+        if let Err(error) = store.purge_former_names().await {
+            tracing::debug!(%error, "cannot free names that were kept; will try again");
+        }
+        if let Err(error) = store.purge_rooms().await {
+            tracing::debug!(%error, "cannot delete rooms that are gone; will try again");
+        }
         if let Err(error) = store.purge_acts().await {
             tracing::debug!(%error, "cannot delete acts of long ago; will try again");
         }

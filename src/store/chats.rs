@@ -30,6 +30,18 @@ impl Store {
         row.as_ref().map(standing).transpose()
     }
 
+    /// The chats that a user has read or written in, also those that they have left, after this id.
+    pub async fn chats_read(
+        &self,
+        user_id: UserId,
+        after: ChatId,
+        limit: i64,
+    ) -> Result<Vec<(ChatId, ChatType)>> {
+        let params: [&(dyn ToSql + Sync); 3] = [&user_id.0, &after.0, &limit];
+        let rows = self.rows(sql!("read_positions/chats"), &params).await?;
+        rows.iter().map(|row| Ok((ChatId(row.get("id")), chat_type(row)?))).collect()
+    }
+
     pub async fn general_chat(&self) -> Result<ChatId> {
         Ok(ChatId(self.one(sql!("chats/general"), &[]).await?.get("id")))
     }

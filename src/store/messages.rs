@@ -134,6 +134,22 @@ impl Store {
         Ok(Some(HistoryPage { messages, last, has_more, has_newer, permit }))
     }
 
+    /// What a user has said in a chat, by key, after the key `after`, as far as is asked for; each with its key.
+    pub async fn own_messages(
+        &self,
+        user_id: UserId,
+        chat_id: ChatId,
+        chat_type: ChatType,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<(String, Message)>> {
+        let params: [&(dyn ToSql + Sync); 5] =
+            [&chat_type.name(), &chat_id.0, &user_id.0, &after, &limit];
+        let rows = self.rows(sql!("messages/own"), &params).await?;
+        let messages = self.messages_in(&rows, chat_id, chat_type).await?;
+        Ok(rows.iter().map(|row| row.get("draft_key")).zip(messages).collect())
+    }
+
     /// One message, if the viewer may see it.
     pub async fn message(
         &self,

@@ -31,6 +31,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0013_answers", include_str!("../../sql/migrations/0013_answers.sql")),
     ("0014_session_uses", include_str!("../../sql/migrations/0014_session_uses.sql")),
     ("0015_account_states", include_str!("../../sql/migrations/0015_account_states.sql")),
+    ("0016_former_names", include_str!("../../sql/migrations/0016_former_names.sql")),
 ];
 
 /// The version that this binary brings a database to.

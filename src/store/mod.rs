@@ -10,6 +10,7 @@ mod chats;
 pub(crate) mod connect;
 mod disk;
 mod health;
+mod leaving;
 mod links;
 mod messages;
 mod migrate;
@@ -34,6 +35,7 @@ pub use chats::ChatRow;
 pub use connect::Libpq;
 pub use disk::{WatchedDisk, WriteKind, free};
 pub use health::{Disagreement, SequenceHealth, ServerHealth};
+pub use leaving::{Left, Legacy};
 pub use links::LinkHash;
 pub use messages::{
     ChangedPage, ChangedQuery, HistoryPage, PageQuery, PageStart, history_statement,

@@ -261,7 +261,10 @@ async fn set_state_in(
 }
 
 /// Locks the user and all owners, until the transaction ends: whether the user may cease to be one.
-async fn lock_owners(transaction: &Transaction<'_>, user_id: UserId) -> Result<OwnerKept> {
+pub(super) async fn lock_owners(
+    transaction: &Transaction<'_>,
+    user_id: UserId,
+) -> Result<OwnerKept> {
     let locked = rows_in(transaction, sql!("users/lock_owners"), &[&user_id.0]).await?;
     let Some(own) = locked.iter().find(|row| row.get::<_, i64>("id") == user_id.0) else {
         return Ok(OwnerKept::NoSuchUser);

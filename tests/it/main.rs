@@ -35,6 +35,7 @@ mod model;
 mod operators;
 mod order;
 mod origins;
+mod own_account;
 mod owners;
 mod pages;
 mod pins;

@@ -1,6 +1,6 @@
 //! `/auth/…`: accounts and sessions.
 
-use crate::chat::{Credentials, LinkToken, Signup, Token};
+use crate::chat::{Credentials, LinkToken, Signup, Token, User};
 use crate::http::Call;
 use crate::http::body::{self, Fields};
 use crate::http::cookies::Cookie;
@@ -106,12 +106,57 @@ pub async fn reset_password(call: &Call) -> Result<Answer> {
 }
 
 pub async fn me(call: &Call) -> Result<Answer> {
-    let user = call.app.rules.user(&*call.viewer()?).await?;
-    Ok(respond::ok(&json!({
+    Ok(account_answer(&call.app.rules.user(&*call.viewer()?).await?))
+}
+
+pub async fn change_me(call: &Call) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let mut fields = call.fields()?;
+    let Some(email) = fields.optional_text("email") else {
+        fields.finish()?;
+        return me(call).await;
+    };
+    let current = fields.text("current_password");
+    let email = fields.check("email", Email::parse(&email));
+    let current = fields.check("current_password", GivenPassword::parse(&current));
+    let (email, current) = fields.finish_with(email.zip(current))?;
+    let from = call.caller.subnet();
+    let user = call.app.rules.change_email(&viewer, current, &email, from).await?;
+    Ok(account_answer(&user))
+}
+
+/// What was said stays, under another name.
+pub async fn delete_me(call: &Call) -> Result<Answer> {
+    let mut fields = call.fields()?;
+    let (current, messages) = (fields.text("current_password"), fields.text("messages"));
+    let current = fields.check("current_password", GivenPassword::parse(&current));
+    let kept = fields.check(
+        "messages",
+        match messages.as_str() {
+            "keep" => Ok(()),
+            _ => Err("Write keep: what you have said stays.".to_owned()),
+        },
+    );
+    let (current, ()) = fields.finish_with(current.zip(kept))?;
+    let (viewer, from) = (call.viewer()?, call.caller.subnet());
+    call.app.rules.delete_own_account(&viewer, current, from).await?;
+    let mut answer = respond::no_content();
+    call.remove_cookie(&mut answer, Cookie::Session);
+    Ok(answer)
+}
+
+pub async fn export(call: &Call) -> Result<Answer> {
+    let viewer = call.viewer()?;
+    let file = format!("snug-{}.jsonl", viewer.username);
+    Ok(respond::lines(call.app.rules.export(viewer).await?, &file))
+}
+
+fn account_answer(user: &User) -> Answer {
+    respond::ok(&json!({
         "user_id": user.user_id,
         "username": user.username,
         "email": user.email,
         "created_at": Micros(user.created_at),
         "role": user.role,
-    })))
+    }))
 }

@@ -1,4 +1,4 @@
-//! Settings: the account, the theme, the password, the sessions.
+//! Settings: the account, the theme, the password, the sessions, one's data.
 
 use super::refusal;
 use super::shell::THEME_SCHEME;
@@ -6,31 +6,19 @@ use crate::http::Call;
 use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::Form;
 use crate::http::respond::{self, Answer};
-use crate::http::views::{self, Device, SessionView, Theme, moment};
-use crate::model::error::{Error, Result};
+use crate::http::views::{self, Device, SessionView, SettingsOutcome, Theme, moment};
+use crate::model::error::{Error, Refusal, Result};
 use crate::model::ids::SessionNumber;
-use crate::model::text::{GivenPassword, Password};
+use crate::model::text::{Email, GivenPassword, Password};
 use hyper::StatusCode;
 
-/// The outcome of a change.
-#[derive(Default)]
-struct Changed {
-    current_fault: Option<String>,
-    new_fault: Option<String>,
-    password_changed: bool,
-    session_ended: bool,
-}
-
 pub async fn show(call: &Call) -> Result<Answer> {
-    let changed = Changed {
-        password_changed: call.query.get("password") == Some("changed"),
-        session_ended: call.query.get("session") == Some("ended"),
-        ..Changed::default()
-    };
-    page(call, StatusCode::OK, changed).await
+    let done =
+        ["password", "session", "email"].into_iter().find(|one| call.query.get(one).is_some());
+    page(call, StatusCode::OK, SettingsOutcome { done, ..SettingsOutcome::default() }).await
 }
 
-async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answer> {
+async fn page(call: &Call, status: StatusCode, outcome: SettingsOutcome) -> Result<Answer> {
     let viewer = call.viewer()?;
     let (shell, user, sessions) = tokio::try_join!(
         call.shell(&viewer, "/settings".into(), None),
@@ -47,17 +35,23 @@ async fn page(call: &Call, status: StatusCode, changed: Changed) -> Result<Answe
         last_used_moment: moment(session.last_used_at),
         is_current: session.id == viewer.session,
     });
-    let page = views::SettingsPage {
-        base: call.base(&viewer)?,
-        shell,
-        email: user.email,
-        current_fault: changed.current_fault,
-        new_fault: changed.new_fault,
-        password_changed: changed.password_changed,
-        sessions: sessions.collect(),
-        session_ended: changed.session_ended,
-    };
+    let (base, sessions) = (call.base(&viewer)?, sessions.collect());
+    let page = views::SettingsPage { base, shell, email: user.email, sessions, outcome };
     call.page(status, &page)
+}
+
+/// The page again, with what was wrong beside the field that it concerns.
+async fn refused(
+    call: &Call,
+    error: Error,
+    beside: impl FnOnce(&Refusal, String) -> SettingsOutcome,
+) -> Result<Answer> {
+    let refusal = refusal(error)?;
+    let fault = refusal.faults.first().map_or(&refusal.detail, |fault| &fault.detail);
+    let outcome = beside(&refusal, fault.to_string());
+    let mut answer = page(call, respond::status(refusal.because), outcome).await?;
+    respond::put_hints(&refusal, answer.headers_mut());
+    Ok(answer)
 }
 
 pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
@@ -65,6 +59,35 @@ pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
     let mut answer = respond::see_other("/settings");
     call.app.cookies.set(&mut answer, THEME_SCHEME, Cookie::Theme, theme, Some(KEPT_SECS));
     Ok(answer)
+}
+
+pub async fn set_email(call: &Call, form: Form) -> Result<Answer> {
+    let (email, current) = (form.text("email").trim().to_owned(), form.text("current_password"));
+    let (parsed, current) = match (Email::parse(&email), GivenPassword::parse(&current)) {
+        (Ok(email), Ok(current)) => (email, current),
+        (parsed, current) => {
+            let (email_fault, email_password_fault) = (parsed.err(), current.err());
+            let outcome =
+                SettingsOutcome { email_fault, email_password_fault, ..SettingsOutcome::default() };
+            return page(call, StatusCode::UNPROCESSABLE_ENTITY, outcome).await;
+        }
+    };
+    let (viewer, from) = (call.viewer()?, call.caller.subnet());
+    match call.app.rules.change_email(&viewer, current, &parsed, from).await {
+        Ok(_) => Ok(respond::see_other("/settings?email=changed#account-title")),
+        Err(error) => {
+            refused(call, error, |refusal, fault| match refusal.code {
+                "email_taken" => {
+                    SettingsOutcome { email_fault: Some(fault), ..SettingsOutcome::default() }
+                }
+                _ => {
+                    let email_password_fault = Some(fault);
+                    SettingsOutcome { email_password_fault, ..SettingsOutcome::default() }
+                }
+            })
+            .await
+        }
+    }
 }
 
 pub async fn end_session(call: &Call, form: Form) -> Result<Answer> {
@@ -75,8 +98,8 @@ pub async fn end_session(call: &Call, form: Form) -> Result<Answer> {
             call.remove_cookie(&mut answer, Cookie::Session);
             Ok(answer)
         }
-        // Whatever has ended by itself, or by a first click, is what was wanted.
         Ok(false) => Ok(respond::see_other("/settings?session=ended#sessions-title")),
+        // Whatever has ended by itself, or by a first click, is what was wanted.
         Err(Error::Refused(refusal)) if refusal.code == "not_found" => {
             Ok(respond::see_other("/settings?session=ended#sessions-title"))
         }
@@ -90,8 +113,9 @@ pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
         (Ok(current), Ok(new)) => (current, new),
         (current, new) => {
             let (current_fault, new_fault) = (current.err(), new.err());
-            let changed = Changed { current_fault, new_fault, ..Changed::default() };
-            return page(call, StatusCode::UNPROCESSABLE_ENTITY, changed).await;
+            let outcome =
+                SettingsOutcome { current_fault, new_fault, ..SettingsOutcome::default() };
+            return page(call, StatusCode::UNPROCESSABLE_ENTITY, outcome).await;
         }
     };
     let from = call.caller.subnet();
@@ -99,12 +123,29 @@ pub async fn set_password(call: &Call, form: Form) -> Result<Answer> {
     match call.app.rules.change_password(call.viewer()?, passwords, from, act).await {
         Ok(()) => Ok(respond::see_other("/settings?password=changed#password-title")),
         Err(error) => {
-            let refusal = refusal(error)?;
-            let fault = refusal.faults.first().map_or(&refusal.detail, |fault| &fault.detail);
-            let changed = Changed { current_fault: Some(fault.to_string()), ..Changed::default() };
-            let mut answer = page(call, respond::status(refusal.because), changed).await?;
-            respond::put_hints(&refusal, answer.headers_mut());
+            refused(call, error, |_, fault| SettingsOutcome {
+                current_fault: Some(fault),
+                ..SettingsOutcome::default()
+            })
+            .await
+        }
+    }
+}
+
+pub async fn delete_account(call: &Call, form: Form) -> Result<Answer> {
+    let beside =
+        |fault| SettingsOutcome { deletion_fault: Some(fault), ..SettingsOutcome::default() };
+    let current = match GivenPassword::parse(&form.text("current_password")) {
+        Ok(current) => current,
+        Err(fault) => return page(call, StatusCode::UNPROCESSABLE_ENTITY, beside(fault)).await,
+    };
+    let (viewer, from) = (call.viewer()?, call.caller.subnet());
+    match call.app.rules.delete_own_account(&viewer, current, from).await {
+        Ok(()) => {
+            let mut answer = respond::see_other("/login?deleted");
+            call.remove_cookie(&mut answer, Cookie::Session);
             Ok(answer)
         }
+        Err(error) => refused(call, error, |_, fault| beside(fault)).await,
     }
 }

@@ -170,7 +170,9 @@ fn login(
         let signup_href = door("/signup", &next);
         let ended = call.query.get(ENDED).is_some();
         let reset = call.query.get("reset").is_some();
-        call.page(status, &LoginPage { base, next, username, fault, ended, reset, signup_href })
+        let deleted = call.query.get("deleted").is_some();
+        let page = LoginPage { base, next, username, fault, ended, reset, deleted, signup_href };
+        call.page(status, &page)
     })
 }
 

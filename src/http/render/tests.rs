@@ -261,9 +261,15 @@ fn settings(theme: Theme, password_changed: bool) -> SettingsPage {
         base: base(theme),
         shell: shell(None, Vec::new()),
         email: "ada@example.org".into(),
-        current_fault: (!password_changed).then(|| "This is not your password.".into()),
-        new_fault: None,
-        password_changed,
+        outcome: match password_changed {
+            true => SettingsOutcome { done: Some("password"), ..SettingsOutcome::default() },
+            false => SettingsOutcome {
+                current_fault: Some("This is not your password.".into()),
+                email_fault: Some("Write an e-mail address like ada@example.org.".into()),
+                deletion_fault: Some(HOSTILE.into()),
+                ..SettingsOutcome::default()
+            },
+        },
         sessions: [None, Some(HOSTILE), Some("Gecko (Linux) Firefox/150.0")]
             .into_iter()
             .map(|user_agent| SessionView {
@@ -277,7 +283,6 @@ fn settings(theme: Theme, password_changed: bool) -> SettingsPage {
                 is_current: user_agent.is_none(),
             })
             .collect(),
-        session_ended: password_changed,
     }
 }
 
@@ -320,6 +325,7 @@ fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
         fault: fault.map(str::to_owned),
         ended: fault.is_none(),
         reset: fault.is_none(),
+        deleted: fault.is_none(),
         signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
     }
 }

@@ -20,6 +20,7 @@ pub enum UserCommand {
     Enable { name: String },
     Rename { name: String, to: String },
     Email { name: String, email: String },
+    Delete { name: String },
 }
 
 /// What to do with the sessions of an account.
@@ -60,7 +61,8 @@ impl UserCommand {
             | Self::Disable { .. }
             | Self::Enable { .. }
             | Self::Rename { .. }
-            | Self::Email { .. } => false,
+            | Self::Email { .. }
+            | Self::Delete { .. } => false,
         }
     }
 
@@ -82,6 +84,7 @@ impl UserCommand {
             Some(("rename", of)) => {
                 Self::Rename { name: positional(of, "NAME"), to: positional(of, "NEW_NAME") }
             }
+            Some(("delete", of)) => Self::Delete { name: positional(of, "NAME") },
             Some(("email", of)) => {
                 Self::Email { name: positional(of, "NAME"), email: positional(of, "EMAIL") }
             }
@@ -125,6 +128,7 @@ pub(super) fn user() -> Command {
             of("email", "Give an account another e-mail address")
                 .arg(Arg::new("EMAIL").required(true).help("Its address from then on")),
         )
+        .subcommand(of("delete", "Delete an account for ever; what was said in it stays"))
 }
 
 pub(super) fn session() -> Command {

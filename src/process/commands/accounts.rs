@@ -63,6 +63,13 @@ pub async fn user(
             })
             .await
         }
+        UserCommand::Delete { name } => {
+            change(config, &name, async |rules, user| {
+                rules.delete_account(user.user_id, user.username.as_str().into()).await?;
+                Ok(format!("is gone; what they said stays, under deleted-{}", user.user_id))
+            })
+            .await
+        }
         UserCommand::Email { name, email } => {
             let new = address(&email)?;
             change(config, &name, async |rules, user| {

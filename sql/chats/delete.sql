@@ -1,0 +1,2 @@
+-- Deletes a chat that has no messages any more. chats_pkey.
+delete from chats where id = $1
