@@ -45,12 +45,12 @@
 //! - `post`, `alter` (changing a message), `lane` (commit, then publish), `batch` (what writes
 //!   become), `aside` (writes to held chats)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
-//! - `rooms`, `private`, `accounts` (signing up, in and out), `owners` (roles, and the first
-//!   owner), `operator` (what commands do with accounts), `own_account` (what people do with their
-//!   own), `export` (their data as a file), `links` (that can be used once),
-//!   `sessions` (which of them live: a cache), `uses` (when they were used last), `tokens`,
-//!   `passwords`, `turns` (whose it is to hash one), `limiter` (how often something may be
-//!   done), `acts` (what a form did, when it is sent twice)
+//! - `rooms`, `private`, `signups` (who may, and letting them in), `accounts` (logging in and
+//!   out), `owners` (roles, and the first owner), `operator` (what commands do with accounts),
+//!   `own_account` (what people do with their own), `export` (their data as a file), `links`
+//!   (that can be used once), `sessions` (which of them live: a cache), `uses` (when they were
+//!   last used), `tokens`, `passwords`, `turns` (whose it is to hash one), `limiter` (how often
+//!   something may be done), `acts` (what a form did, when it is sent twice)
 //!
 //! **The ground**, with effects:
 //!
@@ -76,8 +76,9 @@
 //! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
 //!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
 //!   rooms in it; `unseen`, what nobody sees, and `joiners`, what some scripts need of that;
-//!   `emoji`), `export` (lines of one), `subnet` (by what clients are told apart), `sizes` (as
-//!   people read them), `error`, `waits` (how long others are waited for; tests shorten them)
+//!   `emoji`), `signups` (who may), `export` (lines of one), `subnet` (by what clients are told
+//!   apart), `sizes` (as people read them), `error`, `waits` (how long others are waited for; tests
+//!   shorten them)
 //! - `limits`: every bound, with its reason (`upkeep`: of backups and the like); `fits`, which of
 //!   them must fit into which
 //!

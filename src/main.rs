@@ -99,6 +99,12 @@ fn start() -> Result<ExitCode, Fatal> {
         Command::Session(session) => {
             say(&config, async |config| commands::session(config, session).await)
         }
+        Command::Signups(policy) => {
+            say(&config, async |config| commands::signups(config, policy).await)
+        }
+        Command::Invite { uses, lifetime } => {
+            say(&config, async |config| commands::invite(config, uses, lifetime).await)
+        }
         Command::SetupLink => say(&config, commands::setup_link),
         Command::Backup { file, is_verifying: false } => {
             say(&config, async |config| commands::back_up(config, &file).await)

@@ -24,6 +24,7 @@ export class Live {
       pageRows: page.pageRowsMax,
       found: (chat, message) => this.#meet(chat, message),
       asked: (room_id, room_name, user) => this.#ask(room_id, room_name, user),
+      signedUp: (user) => this.on_signup_request({ user }),
       awaits: (rooms) => this.list.await(rooms),
     });
   }
@@ -119,6 +120,12 @@ export class Live {
   on_join_request({ room_id, user }) {
     const room = this.list.chat(room_id);
     if (room) this.#ask(room_id, room.name, user);
+  }
+
+  on_signup_request({ user }) {
+    if (!this.requests.addSignup(user)) return;
+    const title = word("signup_notice", user);
+    this.#tellUnlessSeen({ title, body: "", tag: `signup-${user.user_id}`, href: "" });
   }
 
   on_join_denied({ room_id }) {

@@ -13,10 +13,10 @@ export class Missed {
   #asking = false;
   #asked = 0;
 
-  // Calls `found` for each chat with what was said since it was read, `asked` for each open request, and
-  // `awaits` with the rooms that the viewer asks to join.
-  constructor({ chats, requests, pageRows, found, asked, awaits }) {
-    Object.assign(this, { chats, requests, pageRows, found, asked, awaits });
+  // Calls `found` for each chat with what was said since it was read, `asked` for each open request,
+  // `signedUp` for each one who waits to be let in, and `awaits` with the rooms that the viewer asks to join.
+  constructor({ chats, requests, pageRows, found, asked, signedUp, awaits }) {
+    Object.assign(this, { chats, requests, pageRows, found, asked, signedUp, awaits });
   }
 
   chat(chat_id, message = null) {
@@ -36,6 +36,7 @@ export class Missed {
       if (asked !== this.#asked) return true;
       if (!ok) return false;
       answer.requests.forEach(({ room_id, room_name, user }) => this.asked(room_id, room_name, user));
+      answer.signups.forEach((user) => this.signedUp(user));
       this.awaits(answer.asked);
       return true;
     });

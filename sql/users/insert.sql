@@ -1,7 +1,7 @@
--- A new account with the role $5, which begins to read the general chat where that chat is now; the form $4,
--- if there is one, made it. No row if the name or the address is taken (users_username_key, users_email_key).
+-- A new account with the role $5 and the state $6, which begins to read the general chat where that chat is
+-- now; the form $4, if there is one, made it. No row if the name or the address is taken (users_username_key, users_email_key).
 with new_user as (
-    insert into users (username, email, password_hash, role) values ($1, $2, $3, $5)
+    insert into users (username, email, password_hash, role, state) values ($1, $2, $3, $5, $6)
     on conflict do nothing
     returning id, created_at
 ), position as (

@@ -1,27 +1,20 @@
-//! Accounts: signing up, logging in and out, passwords, finding people.
+//! Accounts: logging in and out, finding people.
 
 use super::limiter::{AccountHash, Counted, Key};
 use super::tokens::NewToken;
 use super::{Authenticated, Rules, change_patiently};
 use crate::limits::{POOL_WAIT_TIMEOUT, RETRY_SOON, USER_AGENT_CHARS_MAX};
 use crate::model::error::{Error, Result};
-use crate::model::ids::{ActName, UserId};
-use crate::model::message::{AccountState, Role, SessionId, Viewer};
+use crate::model::ids::UserId;
+use crate::model::message::{AccountState, SessionId, Viewer};
 use crate::model::subnet::Subnet;
-use crate::model::text::{Email, Folded, GivenPassword, Login, Password, SearchWord, Username};
+use crate::model::text::{Folded, GivenPassword, Login, SearchWord};
 use crate::os::random;
-use crate::store::{LoginRecord, NewSession, NewUser, User, UserAndHash};
+use crate::store::{LoginRecord, NewSession, User, UserAndHash};
 use jiff::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A new account.
-pub struct Signup {
-    pub username: Username,
-    pub password: Password,
-    pub email: Email,
-}
 
 /// What a person logs in with; a name, or an e-mail address in its place, as it was typed.
 pub struct Credentials {
@@ -42,65 +35,8 @@ pub struct Token {
 pub(super) const TOO_MANY_FAILURES: &str = "Too many failed logins; wait a moment and try again.";
 const TOO_MANY_RENEWALS: &str = "You are renewing tokens too often; wait a moment.";
 const TOO_MANY_SEARCHES: &str = "You are searching faster than this server can; wait a moment.";
-const TOO_MANY_SIGNUPS: &str = "Too many accounts were created from your address; try again later.";
 
 impl Rules {
-    /// A new account, or the one that this form made before.
-    pub async fn sign_up(
-        &self,
-        signup: Signup,
-        from: Subnet,
-        act: Option<ActName>,
-    ) -> Result<UserId> {
-        match self.make_account(signup, from, act).await {
-            Ok(user_id) => Ok(user_id),
-            Err(error) => self.made_before(act, error).await.map(UserId),
-        }
-    }
-
-    /// Looks for a taken name before it spends time on hashing.
-    async fn make_account(
-        &self,
-        signup: Signup,
-        from: Subnet,
-        act: Option<ActName>,
-    ) -> Result<UserId> {
-        // Before anything is said about addresses, so that nobody can find out by trying who has an
-        // account.
-        // Never given back: a refusal says something about addresses, too.
-        let _counted = self.limiter.count(&[Key::Signups(from)], TOO_MANY_SIGNUPS)?;
-        self.refuse_taken(&signup).await?;
-        let Signup { username, password, email } = signup;
-        let password_hash = self.hasher.hash(from, password.clone()).await?;
-        let password_hash = password_hash.as_str();
-        let role = Role::Member;
-        let user = NewUser { username: &username, email: &email, password_hash, role, act };
-        match self.store.insert_user(user).await? {
-            Some(user_id) => Ok(user_id),
-            None => Err(self.taken(&Signup { username, password, email }).await),
-        }
-    }
-
-    /// Why an account was not made.
-    pub(super) async fn taken(&self, signup: &Signup) -> Error {
-        match self.refuse_taken(signup).await {
-            Err(error) => error,
-            Ok(()) => {
-                Error::broken("a new account", "refused as taken, but neither name nor address is")
-            }
-        }
-    }
-
-    pub(super) async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
-        let name = Folded::name(&signup.username);
-        let email = Folded::email(&signup.email);
-        match self.store.is_taken(name.as_ref(), email.as_ref()).await? {
-            (true, _) => Err(Error::username_taken()),
-            (_, true) => Err(Error::email_taken()),
-            (false, false) => Ok(()),
-        }
-    }
-
     /// The same answer after the same time, whether or not the user exists.
     pub async fn log_in(self: &Arc<Self>, credentials: Credentials) -> Result<Token> {
         let Credentials { username, password, user_agent, address } = credentials;
@@ -116,6 +52,7 @@ impl Rules {
         match user.state {
             AccountState::Active => {}
             AccountState::Disabled => return Err(disabled()),
+            AccountState::Pending => return Err(pending_approval()),
         }
         let (lifetime, shown) = (self.terms.token_lifetime, Some(password_hash.as_str()));
         let (user_agent, address) = (user_agent.as_deref(), Some(address));
@@ -315,7 +252,13 @@ impl Rules {
     }
 }
 
-/// Said only to those who know the password.
+/// Said only to those who know the password, like the next.
+fn pending_approval() -> Error {
+    let detail =
+        "Your account waits for the people who run this server. Log in when they have let you in.";
+    Error::forbidden("pending_approval", detail)
+}
+
 fn disabled() -> Error {
     Error::forbidden("disabled", "This account is disabled. Ask the people who run this server.")
 }

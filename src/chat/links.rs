@@ -21,9 +21,9 @@ impl LinkToken {
         Ok(Self(URL_SAFE_NO_PAD.encode(random::bits()?)))
     }
 
-    /// The link to this page.
-    pub(super) fn path(&self, page: &str) -> String {
-        format!("{page}?token={}", self.0)
+    /// The link to this page, with the token under this name.
+    pub(super) fn path(&self, page: &str, name: &str) -> String {
+        format!("{page}?{name}={}", self.0)
     }
 
     /// As somebody presents it.
@@ -41,7 +41,7 @@ impl Rules {
     pub async fn make_reset_link(&self, user_id: UserId) -> Result<String> {
         let token = LinkToken::new()?;
         match self.store.insert_reset_link(token.hash(), user_id, RESET_LINK_LIFETIME).await? {
-            true => Ok(token.path("/reset")),
+            true => Ok(token.path("/reset", "token")),
             false => Err(Error::conflict(
                 "disabled",
                 "This account is disabled; snug user enable lets its user in again.",

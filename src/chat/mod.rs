@@ -25,11 +25,12 @@ mod read_positions;
 mod resume;
 mod rooms;
 mod sessions;
+mod signups;
 mod tokens;
 mod turns;
 mod uses;
 
-pub use accounts::{Credentials, Signup, Token};
+pub use accounts::{Credentials, Token};
 pub use export::Export;
 pub use history::History;
 use lane::Lane;
@@ -41,12 +42,14 @@ pub use private::PrivateChat;
 pub use resume::{AsOf, Greeting, Replay, Wanted};
 pub use rooms::{Join, Listed};
 pub use sessions::Authenticated;
+pub use signups::{SignedUp, Signup};
 // What the edges ask for and receive.
 pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState, User};
 
 use crate::limits::{CHANGE_PATIENCE, CROWDED_PATIENCE, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Result};
+use crate::model::signups::SignupPolicy;
 use crate::os::backoff::Backoff;
 use crate::registry::Registry;
 use crate::store::Store;
@@ -62,6 +65,8 @@ pub struct Terms {
     /// From a sign-in to the end of its session, however often it is renewed.
     pub session_lifetime: Duration,
     pub rate_limits: bool,
+    /// Who may sign up, as long as no command has said otherwise.
+    pub signups: SignupPolicy,
     /// How many threads may hash passwords at once.
     pub hashers: usize,
 }

@@ -7,7 +7,7 @@ use super::{Rules, Signup};
 use crate::limits::SETUP_LINK_LIFETIME;
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::Role;
+use crate::model::message::{AccountState, Role};
 use crate::model::subnet::Subnet;
 use crate::store::{NewUser, OwnerKept};
 
@@ -30,7 +30,7 @@ impl Rules {
     pub async fn make_setup_link(&self) -> Result<String> {
         let token = LinkToken::new()?;
         match self.store.insert_setup_link(token.hash(), SETUP_LINK_LIFETIME).await? {
-            true => Ok(token.path("/setup")),
+            true => Ok(token.path("/setup", "token")),
             false => Err(Error::conflict(
                 "owned",
                 "This server has an owner already; snug user role makes others.",
@@ -76,6 +76,7 @@ impl Rules {
             email: &signup.email,
             password_hash: &password_hash,
             role: Role::Owner,
+            state: AccountState::Active,
             act,
         };
         match self.store.insert_owner(token.hash(), user).await? {

@@ -33,7 +33,7 @@ pub struct Listed<T> {
 
 impl<T> Listed<T> {
     /// Made from up to one row more than the limit.
-    fn of(mut rows: Vec<T>, limit: i64, id: impl Fn(&T) -> UserId) -> Self {
+    pub(super) fn of(mut rows: Vec<T>, limit: i64, id: impl Fn(&T) -> UserId) -> Self {
         let has_more = rows.len() as i64 > limit;
         rows.truncate(limit as usize);
         let next = rows.last().filter(|_| has_more).map(id);

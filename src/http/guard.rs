@@ -11,6 +11,7 @@ use crate::http::App;
 use crate::http::public_url::{PublicUrl, Scheme};
 use crate::limits::SESSION_COOKIES_MAX;
 use crate::model::error::{Because, Error, Result};
+use crate::model::message::Viewer;
 use crate::model::subnet::Subnet;
 use hyper::Version;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -247,6 +248,17 @@ fn bearers(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         is_bearer.then_some(rest)
     });
     ours.filter_map(|rest| std::str::from_utf8(rest).ok()).map(str::trim)
+}
+
+/// Refused unless they look after the server.
+pub fn require_moderator(viewer: &Viewer) -> Result<()> {
+    match viewer.role.moderates() {
+        true => Ok(()),
+        false => Err(Error::forbidden(
+            "not_moderator",
+            "Only moderators and owners of this server can do that.",
+        )),
+    }
 }
 
 /// Allows local callers, while nothing suggests a proxy in between, and holders of the metrics token;

@@ -239,13 +239,16 @@ async fn answer(
     let is_change = !matches!(parts.method, Method::GET | Method::HEAD);
     let is_form = route.kind == Kind::Form;
     let viewer = match route.access {
-        Access::User => {
+        Access::User | Access::Moderator => {
             let (user, by) = guard::authenticate(app, &caller, &headers, None).await?;
             seen.user = Some(Arc::clone(&user.viewer));
             if is_form {
                 guard::refuse_foreign_form(app, &caller, &headers)?;
             } else if is_change {
                 guard::refuse_foreign(app, &caller, &headers, by)?;
+            }
+            if route.access == Access::Moderator {
+                guard::require_moderator(&user.viewer)?;
             }
             Some(user.viewer)
         }

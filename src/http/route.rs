@@ -27,6 +27,8 @@ pub enum Access {
     /// Anyone; but if somebody is signed in, the handler knows who.
     OptionalUser,
     User,
+    /// A user who is a moderator or an owner of the server.
+    Moderator,
     /// Anyone, with any `Host`: health checks use addresses and internal names.
     Probe,
     /// Those who hold a token for it, or ask from the machine itself.
@@ -38,14 +40,14 @@ impl Access {
     pub fn is_routine(self) -> bool {
         match self {
             Self::Probe | Self::Operator => true,
-            Self::Anyone | Self::OptionalUser | Self::User => false,
+            Self::Anyone | Self::OptionalUser | Self::User | Self::Moderator => false,
         }
     }
 
     /// Whether the handler knows who asks, if anybody is signed in.
     pub fn knows_user(self) -> bool {
         match self {
-            Self::User | Self::OptionalUser => true,
+            Self::User | Self::OptionalUser | Self::Moderator => true,
             Self::Anyone | Self::Probe | Self::Operator => false,
         }
     }

@@ -32,6 +32,9 @@ routes! {
     GET    /auth/sessions,                          User,   Empty,        api::sessions::list(call);
     DELETE /auth/sessions/{session_id},             User,   Empty,        api::sessions::end(call, session_id);
     POST   /setup,                                  Anyone, Json,         api::accounts::set_up(call);
+    GET    /admin/signups,                          Moderator, Empty,     api::signups::list(call);
+    POST   /admin/signups/{user_id}/approve,        Moderator, Empty,     api::signups::approve(call, user_id);
+    POST   /admin/signups/{user_id}/deny,           Moderator, Empty,     api::signups::deny(call, user_id);
     GET    /users,                                  User,   Empty,        api::users::search(call);
     GET    /chats,                                  User,   Empty,        api::chats::list(call);
     GET    /chats/general/history,                  User,   OptionalJson, api::history::general(call);
@@ -106,6 +109,8 @@ routes! {
     POST /room/{room_id}/leave,        User,         Form,     pages::rooms::leave(call, room_id, form);
     GET  /chats/room/{room_id}/invite, OptionalUser, Page,     pages::invite::show(call, room_id);
     POST /chats/room/{room_id}/invite, User,         Form,     pages::invite::ask(call, room_id, form);
+    POST /signups/approve,             Moderator,    Form,     pages::signups::approve(call, form);
+    POST /signups/deny,                Moderator,    Form,     pages::signups::deny(call, form);
     GET  /requests,                    User,         PageData, pages::rooms::open_requests(call);
     GET  /settings,                    User,         Page,     pages::settings::show(call);
     POST /settings/theme,              User,         Form,     pages::settings::set_theme(call, form);

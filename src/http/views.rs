@@ -17,6 +17,7 @@ pub use people::{Avatar, Person};
 pub use spans::Span;
 
 use crate::model::ids::ChatId;
+use crate::model::signups::SignupPolicy;
 use serde::Serialize;
 
 /// A page with its own template.
@@ -76,6 +77,8 @@ pub struct LoginPage {
     /// Whether they have just set a new password, or deleted an account.
     pub reset: bool,
     pub deleted: bool,
+    /// Whether they have just signed up, and wait to be let in.
+    pub waiting: bool,
     /// Where to sign up instead; see `door`.
     pub signup_href: String,
 }
@@ -88,7 +91,11 @@ impl Page for LoginPage {
 #[derive(Debug, Serialize)]
 pub struct SignupPage {
     pub base: Base,
+    /// Who may sign up.
+    pub policy: SignupPolicy,
     pub next: String,
+    /// What their invite contains; empty without one.
+    pub invite: String,
     pub username: String,
     pub email: String,
     pub faults: SignupFaults,
@@ -167,6 +174,8 @@ pub struct Shell {
     pub asked: Vec<AskedRoomView>,
     /// Open requests to the viewer's own rooms, oldest first.
     pub requests: Vec<JoinRequestView>,
+    /// Those who wait for the viewer, who looks after the server, to let them in.
+    pub signups: Vec<Person>,
     /// The history's epoch, with which the page's socket resumes.
     pub epoch: String,
     /// How long until the page renews its session.

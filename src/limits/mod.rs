@@ -70,6 +70,11 @@ pub const PRIVATE_CHATS_PER_USER_MAX: i64 = 1_000;
 pub const PRIVATE_CHATS_FROM_OTHERS_MAX: i64 = 2_000;
 pub const ROOMS_PER_CREATOR_MAX: i64 = 200;
 pub const REQUESTS_PER_ROOM_MAX: i64 = 500;
+/// Accounts that one invite is good for: a whole school, but not everybody.
+pub const INVITE_USES_MAX: i32 = 1_000;
+pub const INVITE_LIFETIME_DEFAULT: &str = "7d";
+/// Moderators and owners who are told at once of somebody who signs up; others see it on their next page.
+pub const MODERATORS_TOLD_MAX: i64 = 200;
 
 // ---- pages of lists ----
 

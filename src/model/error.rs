@@ -241,6 +241,11 @@ impl Error {
         Self::conflict("username_taken", "This name is taken; choose another.")
     }
 
+    pub fn invite_needed() -> Self {
+        let detail = "To sign up here you need an invitation that is still good. Ask the people who run this server.";
+        Self::forbidden("invite_needed", detail)
+    }
+
     pub fn email_taken() -> Self {
         let detail = "There is an account with this address already; log in instead.";
         Self::conflict("email_taken", detail)

@@ -71,6 +71,8 @@ pub enum AccountState {
     Active,
     /// By the operator: nobody can log in to it.
     Disabled,
+    /// It waits for a moderator or an owner.
+    Pending,
 }
 
 impl AccountState {
@@ -78,11 +80,13 @@ impl AccountState {
         match self {
             Self::Active => "active",
             Self::Disabled => "disabled",
+            Self::Pending => "pending",
         }
     }
 
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Disabled].into_iter().find(|state| state.name() == name)
+        let all = [Self::Active, Self::Disabled, Self::Pending];
+        all.into_iter().find(|state| state.name() == name)
     }
 }
 

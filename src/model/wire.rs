@@ -82,6 +82,9 @@ pub enum ServerFrame<'a> {
     JoinDenied {
         room_id: ChatId,
     },
+    SignupRequest {
+        user: UserJson<'a>,
+    },
     ChatRemoved {
         chat_id: ChatId,
     },

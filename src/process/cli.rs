@@ -6,7 +6,7 @@
 
 mod accounts;
 
-pub use accounts::{SessionCommand, UserCommand};
+pub use accounts::{SessionCommand, SignupsCommand, UserCommand};
 
 use crate::limits::{
     BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_PER_ADDRESS_DEFAULT,
@@ -43,6 +43,13 @@ pub enum Command {
     SetupLink,
     User(UserCommand),
     Session(SessionCommand),
+    /// Says who may sign up, or changes it.
+    Signups(Option<SignupsCommand>),
+    /// Prints a link to the sign-up page.
+    Invite {
+        uses: i32,
+        lifetime: Duration,
+    },
     /// A token for programs and load tests. Without a lifetime, it lasts as long as the settings say.
     Token {
         user: String,
@@ -97,6 +104,8 @@ fn command(matches: &ArgMatches) -> Command {
         Some(("setup-link", _)) => Command::SetupLink,
         Some(("user", user)) => Command::User(UserCommand::parsed(user)),
         Some(("session", session)) => Command::Session(SessionCommand::parsed(session)),
+        Some(("signups", signups)) => Command::Signups(SignupsCommand::parsed(signups)),
+        Some(("invite", invite)) => accounts::parsed_invite(invite),
         Some(("token", token)) => Command::Token {
             user: positional(token, "USER"),
             lifetime: token.get_one("lifetime").copied(),
@@ -130,7 +139,7 @@ const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 21] = [
+const FLAGS: [Flag; 22] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -161,6 +170,8 @@ const FLAGS: [Flag; 21] = [
         help: "How long a sign-in lasts, such as 7d or 12h [{TOKEN_LIFETIME_DEFAULT}]" },
     Flag { variable: "SNUG_SESSION_LIFETIME", name: "session-lifetime", value: "TIME", heading: SIGNING_IN,
         help: "When a session ends at the latest, however often it is renewed [{SESSION_LIFETIME_DEFAULT}]" },
+    Flag { variable: "SNUG_SIGNUPS", name: "signups", value: "POLICY", heading: SIGNING_IN,
+        help: "Who may sign up: open, invite, approval or closed; snug signups changes it [open]" },
     Flag { variable: "SNUG_RATE_LIMITS", name: "rate-limits", value: "on|off", heading: LIMITS,
         help: "Off is for load tests only [on]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS", name: "max-connections", value: "N", heading: LIMITS,
@@ -219,6 +230,8 @@ fn command_line() -> clap::Command {
         )
         .subcommand(accounts::user())
         .subcommand(accounts::session())
+        .subcommand(accounts::signups())
+        .subcommand(accounts::invite())
         .subcommand(token())
         .subcommand(clap::Command::new("version").about("Print the version"));
     // Building hands the flags down to the commands; only then can their own help leave them out.
@@ -326,6 +339,7 @@ mod tests {
     use super::*;
     use crate::model::ids::SessionNumber;
     use crate::model::message::Role;
+    use crate::model::signups::SignupPolicy;
     use crate::process::config::SETTINGS;
 
     fn parsed(line: &str) -> Result<Parsed, Fatal> {
@@ -371,6 +385,17 @@ mod tests {
             |session| Command::Session(SessionCommand::Revoke { name: "ada".into(), session });
         assert_eq!(run("snug session revoke ada 7").0, revoke(Some(SessionNumber(7))));
         assert_eq!(run("snug session revoke ada --all").0, revoke(None));
+        assert_eq!(run("snug signups").0, Command::Signups(None));
+        let signups = |line| match run(line).0 {
+            Command::Signups(Some(SignupsCommand(policy))) => policy,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(signups("snug signups closed"), Some(SignupPolicy::Closed));
+        assert_eq!(signups("snug signups default"), None);
+        let (week, hour) = (Duration::from_secs(7 * 86_400), Duration::from_secs(3_600));
+        assert_eq!(run("snug invite").0, Command::Invite { uses: 1, lifetime: week });
+        let many = "snug invite --uses 30 --expires 1h";
+        assert_eq!(run(many).0, Command::Invite { uses: 30, lifetime: hour });
         let token = |lifetime| Command::Token { user: "ada".into(), lifetime };
         assert_eq!(run("snug token ada").0, token(None));
         let day = Some(Duration::from_secs(86_400));
@@ -441,6 +466,9 @@ mod tests {
             ("snug user rename ada", "<NEW_NAME>"),
             ("snug user reset-link", "<NAME>"),
             ("snug user role ada king", "'king'"),
+            ("snug signups shut", "'shut'"),
+            ("snug invite --uses 0", "from 1 to"),
+            ("snug invite --expires never", "write it like 7d"),
             ("snug session revoke ada", "SESSION"),
             ("snug session revoke ada 7 --all", "--all"),
             ("snug session revoke ada x", "see snug session list"),

@@ -89,6 +89,7 @@ async fn serve(
         jwt_secret: secret.expose().as_bytes().to_vec(),
         token_lifetime: config.token_lifetime,
         session_lifetime: config.session_lifetime,
+        signups: config.signups,
         rate_limits: config.rate_limits,
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
@@ -261,6 +262,9 @@ async fn purge(store: Store) {
         }
         if let Err(error) = store.purge_links().await {
             tracing::debug!(%error, "cannot delete links that nobody used; will try again");
+        }
+        if let Err(error) = store.purge_signups().await {
+            tracing::debug!(%error, "cannot delete invites and answers of long ago; will try again");
         }
         if let Err(error) = store.purge_former_names().await {
             tracing::debug!(%error, "cannot free names that were kept; will try again");

@@ -2,7 +2,7 @@
 
 use super::acts::done_in;
 use super::transactions::{changed_in, maybe_in};
-use super::users::{NewUser, put_password_in};
+use super::users::{NewUser, insert_in, put_password_in};
 use super::{Store, WriteKind, sql};
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
@@ -72,11 +72,7 @@ impl Store {
     /// refused if the link cannot be used.
     pub async fn insert_owner(&self, link: LinkHash, user: NewUser<'_>) -> Result<Option<UserId>> {
         self.in_transaction(WriteKind::Content, async |transaction| {
-            let (act, role) = (user.act.as_ref().map(|act| act.0.as_slice()), user.role.name());
-            let params: [&(dyn ToSql + Sync); 5] =
-                [&user.username, &user.email, &user.password_hash, &act, &role];
-            let row = maybe_in(transaction, sql!("users/insert"), &params).await?;
-            let Some(user_id) = row.map(|row| UserId(row.get("id"))) else { return Ok(None) };
+            let Some(user_id) = insert_in(transaction, &user).await? else { return Ok(None) };
             let params: [&(dyn ToSql + Sync); 2] = [&link.0.as_slice(), &user_id.0];
             match changed_in(transaction, sql!("links/use_setup"), &params).await? {
                 0 => Err(Error::not_found()),

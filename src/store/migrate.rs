@@ -32,6 +32,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0014_session_uses", include_str!("../../sql/migrations/0014_session_uses.sql")),
     ("0015_account_states", include_str!("../../sql/migrations/0015_account_states.sql")),
     ("0016_former_names", include_str!("../../sql/migrations/0016_former_names.sql")),
+    ("0017_signups", include_str!("../../sql/migrations/0017_signups.sql")),
 ];
 
 /// The version that this binary brings a database to.

@@ -24,6 +24,7 @@ mod read_positions;
 mod room_members;
 mod sessions;
 mod settings;
+mod signups;
 mod snapshot;
 mod tls;
 mod transactions;
@@ -48,6 +49,7 @@ pub use room_members::{
 };
 pub use sessions::{LivingSession, NewSession, Session, SessionUse, SignIn};
 pub use settings::Unsafe;
+pub use signups::{PendingSignup, SignupAnswer};
 pub use snapshot::{ChatContents, Contents, Snapshot, TableContents};
 pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};
 pub use writer::{Altered, Backend, Batch, Committed, Outcome, Stored, WriteError, Writer};

@@ -1,7 +1,7 @@
 //! The table `users`: accounts.
 
 use super::acts::done_in;
-use super::transactions::{changed_in, rows_in};
+use super::transactions::{changed_in, maybe_in, rows_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::limits::NAME_PART_CHARS_MAX;
 use crate::model::error::{Error, Result};
@@ -41,6 +41,7 @@ pub struct NewUser<'a> {
     pub email: &'a str,
     pub password_hash: &'a str,
     pub role: Role,
+    pub state: AccountState,
     pub act: Option<ActName>,
 }
 
@@ -65,11 +66,10 @@ pub struct PasswordChange<'a> {
 impl Store {
     /// `None` if the name or the address is taken, even by somebody signing up at the same moment.
     pub async fn insert_user(&self, user: NewUser<'_>) -> Result<Option<UserId>> {
-        let (act, role) = (user.act.as_ref().map(|act| act.0.as_slice()), user.role.name());
-        let params: [&(dyn ToSql + Sync); 5] =
-            [&user.username, &user.email, &user.password_hash, &act, &role];
-        let rows = self.written(WriteKind::Content, sql!("users/insert"), &params).await?;
-        Ok(rows.first().map(|row| UserId(row.get("id"))))
+        self.in_transaction(WriteKind::Content, async |transaction| {
+            insert_in(transaction, &user).await
+        })
+        .await
     }
 
     /// Whether the name, and whether the address, is taken.
@@ -226,6 +226,19 @@ fn in_order(rows: &[Row]) -> Vec<(UserId, String)> {
         rows.iter().map(|row| (UserId(row.get("id")), row.get("username"))).collect();
     found.sort_by(|(_, one), (_, other): &(UserId, String)| one.cmp(other));
     found
+}
+
+/// The same as `insert_user`.
+pub(super) async fn insert_in(
+    transaction: &Transaction<'_>,
+    user: &NewUser<'_>,
+) -> Result<Option<UserId>> {
+    let act = user.act.as_ref().map(|act| act.0.as_slice());
+    let (role, state) = (user.role.name(), user.state.name());
+    let params: [&(dyn ToSql + Sync); 6] =
+        [&user.username, &user.email, &user.password_hash, &act, &role, &state];
+    let row = maybe_in(transaction, sql!("users/insert"), &params).await?;
+    Ok(row.map(|row| UserId(row.get("id"))))
 }
 
 /// Ends all sessions of a user but this one; returns them.

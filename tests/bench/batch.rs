@@ -8,6 +8,7 @@ use snug::live::client_frames::{Meaning, read};
 use snug::metrics::Metrics;
 use snug::model::ids::{ChatId, UserId};
 use snug::model::message::{Draft, Role, SessionId, Viewer};
+use snug::model::signups::SignupPolicy;
 use snug::model::waits::DatabaseWaits;
 use snug::registry::{ConnectionId, Event, Inbox, Registry};
 use snug::store::Store;
@@ -65,6 +66,7 @@ fn terms() -> Terms {
         token_lifetime: lifetime,
         session_lifetime: lifetime,
         rate_limits: false,
+        signups: SignupPolicy::Open,
         hashers: 1,
     }
 }

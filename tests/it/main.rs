@@ -58,6 +58,7 @@ mod secrecy;
 mod sessions;
 mod sessions_in_hand;
 mod settings;
+mod signups;
 mod slow_clients;
 mod smuggling;
 mod starts;

@@ -387,7 +387,7 @@ async fn the_creator_sees_requests_on_every_page_those_of_the_room_first() {
     let open = ada.get("/requests").await.expect(200);
     let user = serde_json::json!({"user_id": bob.id, "username": "bob"});
     let of_bob = serde_json::json!({"room_id": attic, "room_name": "Attic", "user": user});
-    assert_eq!(open, serde_json::json!({"requests": [of_bob], "asked": []}));
+    assert_eq!(open, serde_json::json!({"requests": [of_bob], "signups": [], "asked": []}));
     assert_eq!(bob.get("/requests").await.expect(200)["requests"], serde_json::json!([]));
     assert!(!browser.get("/settings").await.text.contains(">cyd</bdi> asks"));
 }

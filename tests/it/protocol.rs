@@ -111,6 +111,7 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
         ServerFrame::JoinRequest { room_id, user: UserJson { user_id, username: "cyd" } },
         ServerFrame::ChatAdded { chat: &chat },
         ServerFrame::JoinDenied { room_id },
+        ServerFrame::SignupRequest { user: UserJson { user_id, username: "cyd" } },
         ServerFrame::ChatRemoved { chat_id },
         ServerFrame::Members {
             room_id,

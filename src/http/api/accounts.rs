@@ -1,6 +1,6 @@
 //! `/auth/…`: accounts and sessions.
 
-use crate::chat::{Credentials, LinkToken, Signup, Token, User};
+use crate::chat::{Credentials, LinkToken, SignedUp, Signup, Token, User};
 use crate::http::Call;
 use crate::http::body::{self, Fields};
 use crate::http::cookies::Cookie;
@@ -12,9 +12,12 @@ use crate::model::wire::Micros;
 use serde_json::json;
 
 pub async fn sign_up(call: &Call) -> Result<Answer> {
-    let signup = new_account(call.fields()?)?;
-    let user_id = call.app.rules.sign_up(signup, call.caller.subnet(), None).await?;
-    Ok(created(user_id))
+    let mut fields = call.fields()?;
+    let invite = fields.optional_text("invite").map(LinkToken::presented);
+    let (signup, from) = (new_account(fields)?, call.caller.subnet());
+    let SignedUp { user_id, is_pending } =
+        call.app.rules.sign_up(signup, invite, from, None).await?;
+    Ok(created(user_id, is_pending))
 }
 
 pub async fn set_up(call: &Call) -> Result<Answer> {
@@ -22,7 +25,7 @@ pub async fn set_up(call: &Call) -> Result<Answer> {
     let token = LinkToken::presented(fields.text("token"));
     let signup = new_account(fields)?;
     let user_id = call.app.rules.set_up(&token, signup, call.caller.subnet(), None).await?;
-    Ok(created(user_id))
+    Ok(created(user_id, false))
 }
 
 fn new_account(mut fields: Fields) -> Result<Signup> {
@@ -35,8 +38,12 @@ fn new_account(mut fields: Fields) -> Result<Signup> {
     Ok(Signup { username, password, email })
 }
 
-fn created(user_id: UserId) -> Answer {
-    respond::created(&json!({"message": "User created", "user_id": user_id}))
+fn created(user_id: UserId, is_pending: bool) -> Answer {
+    let mut json = json!({"message": "User created", "user_id": user_id});
+    if is_pending {
+        json["status"] = "pending_approval".into();
+    }
+    respond::created(&json)
 }
 
 pub async fn log_in(call: &Call) -> Result<Answer> {

@@ -9,6 +9,7 @@ pub mod messages;
 pub mod private;
 pub mod rooms;
 pub mod sessions;
+pub mod signups;
 pub mod users;
 
 use super::body::Query;

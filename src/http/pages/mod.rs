@@ -15,6 +15,7 @@ pub(super) mod settings;
 pub(super) mod setup;
 mod shell;
 pub(super) mod signup_login;
+pub(super) mod signups;
 
 use super::Call;
 use super::assets;
@@ -45,7 +46,7 @@ impl Call {
     /// tab in the meantime.
     pub(super) fn form(&self, access: Access, path: &str) -> Result<Form> {
         let holder = match access {
-            Access::User => Some(TokenHolder::Session(self.viewer()?.session)),
+            Access::User | Access::Moderator => Some(TokenHolder::Session(self.viewer()?.session)),
             Access::Anyone | Access::OptionalUser | Access::Probe | Access::Operator => {
                 self.cookie(Cookie::Door).map(TokenHolder::Door)
             }

@@ -46,13 +46,20 @@ pub async fn panel(call: &Call, viewer: &Viewer, room_id: ChatId) -> Result<Room
     })
 }
 
-/// The users who are waiting for the viewer's answer, as the list above each page shows them, and the rooms
-/// whose creators have not answered the viewer.
+/// The users who are waiting for the viewer's answer, as the list above each page shows them, to join a room or
+/// for an account, and the rooms whose creators have not answered the viewer.
 pub async fn open_requests(call: &Call) -> Result<Answer> {
     let viewer = call.viewer()?;
     let rules = &call.app.rules;
-    let (requests, asked) =
-        tokio::try_join!(rules.open_requests(&viewer, None), rules.asked(&viewer))?;
+    let (requests, asked, signups) = tokio::try_join!(
+        rules.open_requests(&viewer, None),
+        rules.asked(&viewer),
+        rules.open_signups(&viewer)
+    )?;
+    let signups: Vec<_> = signups
+        .iter()
+        .map(|one| json!({"user_id": one.user_id, "username": one.username}))
+        .collect();
     let asked: Vec<_> =
         asked.iter().map(|room| json!({"room_id": room.room_id, "room_name": room.name})).collect();
     let requests: Vec<_> = requests
@@ -62,7 +69,7 @@ pub async fn open_requests(call: &Call) -> Result<Answer> {
             json!({"room_id": one.room_id, "room_name": one.room_name, "user": user})
         })
         .collect();
-    Ok(respond::ok(&json!({"requests": requests, "asked": asked})))
+    Ok(respond::ok(&json!({"requests": requests, "signups": signups, "asked": asked})))
 }
 
 pub async fn approve(call: &Call, room_id: ChatId, form: Form) -> Result<Answer> {

@@ -54,10 +54,11 @@ impl Call {
         current: Option<ChatId>,
     ) -> Result<Shell> {
         let chat = &self.app.rules;
-        let (overview, requests, asked) = tokio::try_join!(
+        let (overview, requests, asked, signups) = tokio::try_join!(
             chat.overview(viewer, None, CHATS_SHOWN, Some(LAST_LINE_CHARS_READ)),
             chat.open_requests(viewer, current),
-            chat.asked(viewer)
+            chat.asked(viewer),
+            chat.open_signups(viewer)
         )?;
         let (mut general, mut private_chats, mut rooms) = (None, Vec::new(), Vec::new());
         for chat in overview.chats {
@@ -88,6 +89,10 @@ impl Call {
                     room_name: request.room_name,
                     user: Person::new(request.user_id.0, &request.username),
                 })
+                .collect(),
+            signups: signups
+                .into_iter()
+                .map(|pending| Person::new(pending.user_id.0, &pending.username))
                 .collect(),
             epoch: overview.epoch.to_string(),
             renew_seconds: renew_after.max(RENEW_AFTER_MIN).as_secs(),

@@ -4,7 +4,7 @@
 //! another site cannot log anybody in (login CSRF).
 
 use super::{next, refusal, shell};
-use crate::chat::{self, Credentials, Token};
+use crate::chat::{self, Credentials, LinkToken, SignedUp, Token};
 use crate::http::Call;
 use crate::http::cookies::Cookie;
 use crate::http::form::{Form, TokenHolder, fresh_name};
@@ -33,8 +33,9 @@ pub async fn show_signup(call: &Call) -> Result<Answer> {
     if call.viewer.is_some() {
         return Ok(respond::see_other(&next));
     }
-    let (username, email) = (String::new(), String::new());
-    signup(call, StatusCode::OK, next, username, email, SignupFaults::default())
+    let invite = call.query.get("invite").unwrap_or_default().to_owned();
+    let typed = Typed { next, invite, ..Typed::default() };
+    signup(call, StatusCode::OK, typed, SignupFaults::default()).await
 }
 
 /// The page to redirect to afterwards.
@@ -71,19 +72,19 @@ pub async fn log_in(call: &Call, form: Form) -> Result<Answer> {
 pub async fn sign_up(call: &Call, form: Form) -> Result<Answer> {
     let next = next(&form).unwrap_or_else(|| "/".into());
     let (username, email, made) = account(&form);
+    let typed = Typed { next, invite: form.text("invite"), username, email };
     let made = match made {
         Ok(made) => made,
-        Err(faults) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return signup(call, status, next, username, email, faults);
-        }
+        Err(faults) => return signup(call, StatusCode::UNPROCESSABLE_ENTITY, typed, faults).await,
     };
-    match call.app.rules.sign_up(made, call.caller.subnet(), Some(form.act)).await {
-        Ok(user_id) => sign_in(call, user_id, next).await,
+    let invite = Some(&typed.invite).filter(|invite| !invite.is_empty());
+    let (invite, from) = (invite.cloned().map(LinkToken::presented), call.caller.subnet());
+    match call.app.rules.sign_up(made, invite, from, Some(form.act)).await {
+        Ok(SignedUp { is_pending: true, .. }) => Ok(respond::see_other("/login?waiting")),
+        Ok(SignedUp { user_id, is_pending: false }) => sign_in(call, user_id, typed.next).await,
         Err(error) => {
             let (refusal, faults) = refused_account(error)?;
-            let status = respond::status(refusal.because);
-            let mut answer = signup(call, status, next, username, email, faults)?;
+            let mut answer = signup(call, respond::status(refusal.because), typed, faults).await?;
             respond::put_hints(&refusal, answer.headers_mut());
             Ok(answer)
         }
@@ -171,22 +172,35 @@ fn login(
         let ended = call.query.get(ENDED).is_some();
         let reset = call.query.get("reset").is_some();
         let deleted = call.query.get("deleted").is_some();
-        let page = LoginPage { base, next, username, fault, ended, reset, deleted, signup_href };
+        let waiting = call.query.get("waiting").is_some();
+        let page =
+            LoginPage { base, next, username, fault, ended, reset, deleted, waiting, signup_href };
         call.page(status, &page)
     })
 }
 
-fn signup(
-    call: &Call,
-    status: StatusCode,
+/// What is shown again of a sign-up.
+#[derive(Default)]
+struct Typed {
     next: String,
+    /// What an invite contains.
+    invite: String,
     username: String,
     email: String,
+}
+
+async fn signup(
+    call: &Call,
+    status: StatusCode,
+    typed: Typed,
     faults: SignupFaults,
 ) -> Result<Answer> {
+    let policy = call.app.rules.signup_policy().await?;
+    let Typed { next, invite, username, email } = typed;
     at_the_door(call, |base| {
         let login_href = door("/login", &next);
-        call.page(status, &SignupPage { base, next, username, email, faults, login_href })
+        let page = SignupPage { base, policy, next, invite, username, email, faults, login_href };
+        call.page(status, &page)
     })
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::http::views::*;
 use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
 use crate::model::message::{self, ChatType, Role, SessionId, Standing, Viewer};
+use crate::model::signups::SignupPolicy;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -103,6 +104,7 @@ fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
         ],
         asked: vec![AskedRoomView { room_id: 21, name: HOSTILE.into() }],
         requests,
+        signups: vec![Person::new(22, "newcomer")],
         epoch: "e".into(),
         renew_seconds: 302_400,
     }
@@ -290,7 +292,9 @@ fn signup(theme: Theme, faulty: bool) -> SignupPage {
     let fault = |text: &str| faulty.then(|| text.to_owned());
     SignupPage {
         base: base(theme),
+        policy: SignupPolicy::Open,
         next: "/".into(),
+        invite: if faulty { HOSTILE.into() } else { String::new() },
         username: if faulty { HOSTILE.into() } else { String::new() },
         email: if faulty { HOSTILE.into() } else { String::new() },
         faults: SignupFaults {
@@ -326,6 +330,7 @@ fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
         ended: fault.is_none(),
         reset: fault.is_none(),
         deleted: fault.is_none(),
+        waiting: fault.is_none(),
         signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
     }
 }
@@ -336,6 +341,7 @@ fn failure(theme: Theme, status: u16) -> FailurePage {
 
 fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
     let renderer = Renderer::new().unwrap();
+    let by = |policy| SignupPage { policy, ..signup(theme, false) };
     let no_panel = |page: ChatPage| ChatPage { panel: None, ..page };
     vec![
         ("login", renderer.page(&login(theme, None)).unwrap()),
@@ -344,6 +350,9 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
             renderer.page(&login(theme, Some("Username and password do not match."))).unwrap(),
         ),
         ("signup", renderer.page(&signup(theme, false)).unwrap()),
+        ("signup-approval", renderer.page(&by(SignupPolicy::Approval)).unwrap()),
+        ("signup-invite", renderer.page(&by(SignupPolicy::Invite)).unwrap()),
+        ("signup-closed", renderer.page(&by(SignupPolicy::Closed)).unwrap()),
         ("signup-fault", renderer.page(&signup(theme, true)).unwrap()),
         ("reset", renderer.page(&reset(theme)).unwrap()),
         ("setup", renderer.page(&setup(theme)).unwrap()),

@@ -1,9 +1,14 @@
-//! What can be done with accounts: `snug user …` and `snug session …`.
+//! What can be done with accounts, and with who may have one: `snug user …`, `snug session …`, `snug signups`
+//! and `snug invite`.
 
 use super::positional;
-use crate::limits::{USERNAME_CHARS_MAX, USERNAME_CHARS_MIN};
+use crate::limits::{
+    INVITE_LIFETIME_DEFAULT, INVITE_USES_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
+};
 use crate::model::ids::SessionNumber;
 use crate::model::message::Role;
+use crate::model::signups::SignupPolicy;
+use crate::process::config;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -34,6 +39,61 @@ pub enum SessionCommand {
         name: String,
         session: Option<SessionNumber>,
     },
+}
+
+/// Who may sign up from now on; `None` for what the setting says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignupsCommand(pub Option<SignupPolicy>);
+
+/// For the policy of the setting.
+const AS_SET: &str = "default";
+
+impl SignupsCommand {
+    pub(super) fn parsed(matches: &ArgMatches) -> Option<Self> {
+        let policy: &String = matches.get_one("POLICY")?;
+        Some(Self(SignupPolicy::from_name(policy)))
+    }
+}
+
+pub(super) fn parsed_invite(matches: &ArgMatches) -> super::Command {
+    let uses = matches.get_one("uses").copied().expect("clap gives the default");
+    let lifetime = matches.get_one("expires").copied().expect("clap gives the default");
+    super::Command::Invite { uses, lifetime }
+}
+
+pub(super) fn signups() -> Command {
+    let policies = SignupPolicy::ALL.map(SignupPolicy::name).into_iter().chain([AS_SET]);
+    Command::new("signups").about("Print who may sign up, or change it while snug serves").arg(
+        Arg::new("POLICY")
+            .value_parser(PossibleValuesParser::new(policies))
+            .help("Who may sign up; default is what SNUG_SIGNUPS says"),
+    )
+}
+
+pub(super) fn invite() -> Command {
+    Command::new("invite")
+        .about("Print a link with which people can sign up where an invitation is needed")
+        .arg(
+            Arg::new("uses")
+                .long("uses")
+                .value_name("N")
+                .default_value("1")
+                .value_parser(uses)
+                .help("How many people can use it"),
+        )
+        .arg(
+            Arg::new("expires")
+                .long("expires")
+                .value_name("TIME")
+                .default_value(INVITE_LIFETIME_DEFAULT)
+                .value_parser(config::lifetime)
+                .help("How long it can be used, such as 7d or 12h"),
+        )
+}
+
+fn uses(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok().filter(|uses| (1..=INVITE_USES_MAX).contains(uses));
+    number.ok_or_else(|| format!("is not a number from 1 to {INVITE_USES_MAX}"))
 }
 
 impl SessionCommand {

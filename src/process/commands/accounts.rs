@@ -1,4 +1,5 @@
-//! `snug user …` and `snug setup-link`: accounts, and who looks after the server.
+//! `snug user …`, `snug session …`, `snug signups`, `snug invite` and `snug setup-link`: accounts, who may have
+//! one, and who looks after the server.
 
 use super::with_rules;
 use crate::chat::{Rules, Signup};
@@ -6,13 +7,14 @@ use crate::limits::PAGE_ROWS_MAX;
 use crate::model::error::{Error, Fatal, Result};
 use crate::model::ids::{SessionNumber, UserId};
 use crate::model::text::{Email, Password, Username};
-use crate::process::cli::{SessionCommand, UserCommand};
+use crate::process::cli::{SessionCommand, SignupsCommand, UserCommand};
 use crate::process::config::Config;
 use crate::store::User;
 use jiff::Timestamp;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Does it; returns what to print.
 pub async fn user(
@@ -120,6 +122,25 @@ pub async fn setup_link(config: &Config) -> Result<String, Fatal> {
     .await
 }
 
+/// Who may sign up, after it has been changed if that was asked for.
+pub async fn signups(config: &Config, command: Option<SignupsCommand>) -> Result<String, Fatal> {
+    with_rules(config, None, async |rules| {
+        if let Some(SignupsCommand(policy)) = command {
+            rules.set_signup_policy(policy).await?;
+        }
+        Ok(format!("{}\n", rules.signup_policy().await?.name()))
+    })
+    .await
+}
+
+/// A link to the sign-up page for so many people.
+pub async fn invite(config: &Config, uses: i32, lifetime: Duration) -> Result<String, Fatal> {
+    with_rules(config, None, async |rules| {
+        Ok(format!("{}{}\n", config.address(), rules.make_invite(uses, lifetime).await?))
+    })
+    .await
+}
+
 /// Does it; returns what to print.
 pub async fn session(config: &Config, command: SessionCommand) -> Result<String, Fatal> {
     with_rules(config, None, async |rules| match command {
@@ -150,7 +171,7 @@ async fn add(
     with_rules(config, None, async |rules| {
         let password = password.ok_or_else(no_password)?;
         let signup = Signup { username, password, email };
-        let user_id = rules.sign_up(signup, here(), None).await?;
+        let user_id = rules.add_user(signup, here()).await?;
         Ok(format!("{name} is user {user_id}\n"))
     })
     .await

@@ -4,7 +4,7 @@
 
 mod accounts;
 
-pub use accounts::{session, setup_link, user};
+pub use accounts::{invite, session, setup_link, signups, user};
 
 use crate::chat::{Rules, Terms};
 use crate::metrics::Metrics;
@@ -37,8 +37,8 @@ pub async fn token(
     })?;
     with_rules(config, Some(key), async |rules| {
         let found = accounts::named(rules, &user).await?;
-        if found.state == AccountState::Disabled {
-            let detail = format!("{user} is disabled; snug user enable lets them in again");
+        if found.state != AccountState::Active {
+            let detail = format!("{user} is {}; snug user enable lets them in", found.state.name());
             return Err(Error::conflict("disabled", detail));
         }
         let token = rules.begin_session(found.user_id, Some("snug token"), None, lifetime).await?;
@@ -112,6 +112,7 @@ async fn with_store(
         jwt_secret: key.map(|key| key.expose().as_bytes().to_vec()).unwrap_or_default(),
         token_lifetime: config.token_lifetime,
         session_lifetime: config.session_lifetime,
+        signups: config.signups,
         rate_limits: false,
         hashers: 1,
     };

@@ -22,6 +22,7 @@ use crate::limits::{
     FILES_RESERVED, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
 };
 use crate::model::error::Fatal;
+use crate::model::signups::SignupPolicy;
 use crate::model::waits::Waits;
 use crate::process::backup::Keep;
 use ipnet::IpNet;
@@ -52,6 +53,7 @@ pub struct Config {
     pub jwt_secret: Option<Secret>,
     pub token_lifetime: Duration,
     pub session_lifetime: Duration,
+    pub signups: SignupPolicy,
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: bool,
     pub max_connections: usize,
@@ -243,6 +245,12 @@ impl Config {
                     ))
                 },
                 |lifetime| value::spelled(*lifetime),
+            )?,
+            signups: found.value(
+                "SNUG_SIGNUPS",
+                value::signups,
+                || Ok((SignupPolicy::default(), Source::Default)),
+                |policy| policy.name().into(),
             )?,
             trusted_proxies: found.value(
                 "SNUG_TRUSTED_PROXIES",

@@ -5,6 +5,7 @@
 use super::{DatabaseSetting, Secret};
 use crate::http::public_url::{PublicUrl, Scheme};
 use crate::limits::{CONNECTIONS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX};
+use crate::model::signups::SignupPolicy;
 use crate::process::backup::Keep;
 use hyper::Uri;
 use ipnet::IpNet;
@@ -231,6 +232,10 @@ pub(super) fn switch(text: &str) -> Value<bool> {
     }
 }
 
+pub(super) fn signups(text: &str) -> Value<SignupPolicy> {
+    SignupPolicy::from_name(text).ok_or_else(|| "is not open, invite, approval or closed".into())
+}
+
 pub(super) fn count(text: &str) -> Value<usize> {
     text.parse()
         .ok()
@@ -411,6 +416,8 @@ mod tests {
         }
         assert_eq!((switch("on"), switch("off")), (Ok(true), Ok(false)));
         assert!(switch("yes").is_err());
+        assert_eq!(signups("approval"), Ok(SignupPolicy::Approval));
+        assert!(signups("Open").is_err());
         assert_eq!(count("1"), Ok(1));
         for bad in ["0", "-1", "1e3", "100000001", "18446744073709551616"] {
             assert!(count(bad).is_err(), "{bad}");

@@ -8,7 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use snug::http::public_url::Scheme;
-use snug::model::message::{Role, SessionId};
+use snug::model::message::{AccountState, Role, SessionId};
 use snug::model::subnet::Subnet;
 use snug::model::waits::DatabaseWaits;
 use snug::os::random;
@@ -84,8 +84,8 @@ impl Person {
     pub async fn with_account(server: &Server, name: &str) -> Self {
         let store = Store::external(&server.database.url(), DatabaseWaits::default()).unwrap();
         let email = format!("{name}@example.org");
-        let (password_hash, role) = (hash_of_password(), Role::Member);
-        let user = NewUser { username: name, email: &email, password_hash, role, act: None };
+        let (password_hash, role, state) = (hash_of_password(), Role::Member, AccountState::Active);
+        let user = NewUser { username: name, email: &email, password_hash, role, state, act: None };
         let user_id = store.insert_user(user).await.unwrap().expect("a name that is not taken");
         let now = Timestamp::now();
         let (id, expires_at) = (SessionId(random::bits().unwrap()), now + SESSION);
