@@ -99,6 +99,8 @@ fn start() -> Result<ExitCode, Fatal> {
         Command::Session(session) => {
             say(&config, async |config| commands::session(config, session).await)
         }
+        Command::Room(room) => say(&config, async |config| commands::room(config, room).await),
+        Command::Stats => say(&config, commands::stats),
         Command::Signups(policy) => {
             say(&config, async |config| commands::signups(config, policy).await)
         }

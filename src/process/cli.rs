@@ -6,7 +6,7 @@
 
 mod accounts;
 
-pub use accounts::{SessionCommand, SignupsCommand, UserCommand};
+pub use accounts::{RoomCommand, SessionCommand, SignupsCommand, UserCommand};
 
 use crate::limits::{
     BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_PER_ADDRESS_DEFAULT,
@@ -43,6 +43,9 @@ pub enum Command {
     SetupLink,
     User(UserCommand),
     Session(SessionCommand),
+    Room(RoomCommand),
+    /// Prints how much there is of everything.
+    Stats,
     /// Says who may sign up, or changes it.
     Signups(Option<SignupsCommand>),
     /// Prints a link to the sign-up page.
@@ -104,6 +107,8 @@ fn command(matches: &ArgMatches) -> Command {
         Some(("setup-link", _)) => Command::SetupLink,
         Some(("user", user)) => Command::User(UserCommand::parsed(user)),
         Some(("session", session)) => Command::Session(SessionCommand::parsed(session)),
+        Some(("room", room)) => Command::Room(RoomCommand::parsed(room)),
+        Some(("stats", _)) => Command::Stats,
         Some(("signups", signups)) => Command::Signups(SignupsCommand::parsed(signups)),
         Some(("invite", invite)) => accounts::parsed_invite(invite),
         Some(("token", token)) => Command::Token {
@@ -230,6 +235,8 @@ fn command_line() -> clap::Command {
         )
         .subcommand(accounts::user())
         .subcommand(accounts::session())
+        .subcommand(accounts::room())
+        .subcommand(clap::Command::new("stats").about("Print how much there is of everything"))
         .subcommand(accounts::signups())
         .subcommand(accounts::invite())
         .subcommand(token())
@@ -337,7 +344,7 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::SessionNumber;
+    use crate::model::ids::{ChatId, SessionNumber};
     use crate::model::message::Role;
     use crate::model::signups::SignupPolicy;
     use crate::process::config::SETTINGS;
@@ -385,6 +392,9 @@ mod tests {
             |session| Command::Session(SessionCommand::Revoke { name: "ada".into(), session });
         assert_eq!(run("snug session revoke ada 7").0, revoke(Some(SessionNumber(7))));
         assert_eq!(run("snug session revoke ada --all").0, revoke(None));
+        let transfer = RoomCommand::Transfer { room: ChatId(9), to: "ada".into() };
+        assert_eq!(run("snug room transfer 9 ada").0, Command::Room(transfer));
+        assert_eq!(run("snug stats").0, Command::Stats);
         assert_eq!(run("snug signups").0, Command::Signups(None));
         let signups = |line| match run(line).0 {
             Command::Signups(Some(SignupsCommand(policy))) => policy,
@@ -466,6 +476,7 @@ mod tests {
             ("snug user rename ada", "<NEW_NAME>"),
             ("snug user reset-link", "<NAME>"),
             ("snug user role ada king", "'king'"),
+            ("snug room delete tea", "see snug room list"),
             ("snug signups shut", "'shut'"),
             ("snug invite --uses 0", "from 1 to"),
             ("snug invite --expires never", "write it like 7d"),

@@ -6,7 +6,7 @@ use super::transactions::{changed_in, maybe_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::limits::{ROOMS_PER_CREATOR_MAX, ROOMS_PER_USER_MAX};
 use crate::model::error::{Error, Result};
-use crate::model::ids::{ActName, ChatId, UserId};
+use crate::model::ids::{ActName, ChatId, Seq, UserId};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
@@ -21,6 +21,17 @@ pub struct Room {
     pub members: i64,
     /// Path and code; shown only to the creator.
     pub invite_link: String,
+}
+
+/// A room as the operator sees it.
+pub struct RoomRow {
+    pub room_id: ChatId,
+    pub name: String,
+    pub creator_name: String,
+    pub created_at: Timestamp,
+    pub members: i64,
+    /// How many messages it has.
+    pub last_seq: Seq,
 }
 
 /// What an invite link shows to a person who follows it.
@@ -74,6 +85,26 @@ impl Store {
             Ok(Some((room_id, invite_link)))
         })
         .await
+    }
+
+    /// All rooms after this id.
+    pub async fn list_rooms(&self, after: ChatId, limit: i64) -> Result<Vec<RoomRow>> {
+        let rows = self.rows(sql!("chat_rooms/list"), &[&after.0, &limit]).await?;
+        let room = |row: &tokio_postgres::Row| RoomRow {
+            room_id: ChatId(row.get("id")),
+            name: row.get("name"),
+            creator_name: row.get("creator_name"),
+            created_at: timestamp(row, "created_at"),
+            members: row.get("members"),
+            last_seq: Seq(row.get("last_seq")),
+        };
+        Ok(rows.iter().map(room).collect())
+    }
+
+    /// False if there is no such room, or the user is not a member of it.
+    pub async fn transfer_room(&self, room_id: ChatId, to: UserId) -> Result<bool> {
+        let params: [&(dyn ToSql + Sync); 2] = [&room_id.0, &to.0];
+        Ok(self.changed(WriteKind::Upkeep, sql!("chat_rooms/transfer"), &params).await? == 1)
     }
 
     /// `None` if the viewer is not a member.

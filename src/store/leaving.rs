@@ -58,6 +58,18 @@ impl Store {
         .await
     }
 
+    /// Deletes a room; what was said in it goes with `purge_rooms`. False if there is none. Its chat is locked,
+    /// so that no message slips in afterwards.
+    pub async fn delete_room(&self, room_id: ChatId) -> Result<bool> {
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            let id = room_id.0;
+            rows_in(transaction, sql!("chats/lock"), &[&id]).await?;
+            changed_in(transaction, sql!("room_members/delete_of_room"), &[&id]).await?;
+            Ok(changed_in(transaction, sql!("chat_rooms/delete"), &[&id]).await? == 1)
+        })
+        .await
+    }
+
     /// Deletes what is left of rooms that are gone, in portions.
     pub async fn purge_rooms(&self) -> Result<()> {
         let rows = self.rows(sql!("chats/ownerless"), &[&PURGE_ROWS_MAX]).await?;

@@ -31,7 +31,7 @@ mod transactions;
 mod users;
 mod writer;
 
-pub use chat_rooms::{Room, RoomInvite};
+pub use chat_rooms::{Room, RoomInvite, RoomRow};
 pub use chats::ChatRow;
 pub use connect::Libpq;
 pub use disk::{WatchedDisk, WriteKind, free};
@@ -48,7 +48,7 @@ pub use room_members::{
     AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested,
 };
 pub use sessions::{LivingSession, NewSession, Session, SessionUse, SignIn};
-pub use settings::Unsafe;
+pub use settings::{Stats, Unsafe};
 pub use signups::{PendingSignup, SignupAnswer};
 pub use snapshot::{ChatContents, Contents, Snapshot, TableContents};
 pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};

@@ -54,6 +54,7 @@ mod replies;
 mod resumption;
 mod retries;
 mod rooms;
+mod rooms_in_hand;
 mod secrecy;
 mod sessions;
 mod sessions_in_hand;

@@ -1,11 +1,11 @@
-//! What can be done with accounts, and with who may have one: `snug user …`, `snug session …`, `snug signups`
-//! and `snug invite`.
+//! What can be done with accounts and rooms, and with who may have an account: `snug user …`, `snug session …`,
+//! `snug room …`, `snug signups` and `snug invite`.
 
 use super::positional;
 use crate::limits::{
     INVITE_LIFETIME_DEFAULT, INVITE_USES_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
-use crate::model::ids::SessionNumber;
+use crate::model::ids::{ChatId, SessionNumber};
 use crate::model::message::Role;
 use crate::model::signups::SignupPolicy;
 use crate::process::config;
@@ -39,6 +39,51 @@ pub enum SessionCommand {
         name: String,
         session: Option<SessionNumber>,
     },
+}
+
+/// What to do with rooms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomCommand {
+    List,
+    Transfer { room: ChatId, to: String },
+    Delete { room: ChatId },
+}
+
+impl RoomCommand {
+    pub(super) fn parsed(matches: &ArgMatches) -> Self {
+        let room = |of: &ArgMatches| of.get_one("ROOM").copied().expect("clap has checked it");
+        match matches.subcommand() {
+            Some(("list", _)) => Self::List,
+            Some(("transfer", of)) => Self::Transfer { room: room(of), to: positional(of, "NAME") },
+            Some(("delete", of)) => Self::Delete { room: room(of) },
+            other => unreachable!("clap accepts no other subcommand of room: {other:?}"),
+        }
+    }
+}
+
+pub(super) fn room() -> Command {
+    let room = || {
+        Arg::new("ROOM")
+            .required(true)
+            .value_parser(|text: &str| ChatId::parse(text).ok_or("see snug room list"))
+            .help("The number of a room in snug room list")
+    };
+    Command::new("room")
+        .about("List rooms, give them to others, delete them")
+        .subcommand_required(true)
+        .subcommand_help_heading("Commands")
+        .subcommand(Command::new("list").about("Print all rooms, one per line"))
+        .subcommand(
+            Command::new("transfer")
+                .about("Make a member of a room its creator")
+                .arg(room())
+                .arg(name()),
+        )
+        .subcommand(
+            Command::new("delete")
+                .about("Delete a room for ever, and all that was said in it")
+                .arg(room()),
+        )
 }
 
 /// Who may sign up from now on; `None` for what the setting says.

@@ -3,8 +3,10 @@
 //! Uses the PostgreSQL that is running, or starts one and stops it again. Called by `main`.
 
 mod accounts;
+mod rooms;
 
 pub use accounts::{invite, session, setup_link, signups, user};
+pub use rooms::{room, stats};
 
 use crate::chat::{Rules, Terms};
 use crate::metrics::Metrics;
