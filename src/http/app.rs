@@ -28,6 +28,8 @@ pub struct HttpTerms {
     /// The bearer token that lets callers from other machines read `/metrics`.
     pub metrics_token: Option<Box<str>>,
     pub token_lifetime: Duration,
+    /// Whom people ask who have forgotten their password.
+    pub contact: Option<String>,
     pub waits: RequestWaits,
 }
 

@@ -72,15 +72,12 @@ pub struct LoginPage {
     pub username: String,
     /// Why the login was refused.
     pub fault: Option<String>,
-    /// Whether they were signed in until now.
-    pub ended: bool,
-    /// Whether they have just set a new password, or deleted an account.
-    pub reset: bool,
-    pub deleted: bool,
-    /// Whether they have just signed up, and wait to be let in.
-    pub waiting: bool,
+    /// What has just happened, of `LOGIN_NEWS`.
+    pub news: Option<&'static str>,
     /// Where to sign up instead; see `door`.
     pub signup_href: String,
+    /// Whom to ask for a new password.
+    pub contact: Option<String>,
 }
 
 impl Page for LoginPage {
@@ -146,6 +143,10 @@ impl Page for ResetPage {
 
 /// The part of the query that says that a session has ended.
 pub const ENDED: &str = "ended";
+
+/// What the query of the login page can say has happened: a session has ended, a new password is set, an account
+/// is deleted, or made and waits.
+pub const LOGIN_NEWS: [&str; 4] = [ENDED, "reset", "deleted", "waiting"];
 
 /// The part of the query of a chat's page that asks for a welcome.
 pub const WELCOME: &str = "welcome";

@@ -501,6 +501,8 @@ pub const TOKEN_LIFETIME_DEFAULT: &str = "7d";
 pub const SESSION_LIFETIME_DEFAULT: &str = "400d";
 /// Sessions of one user; the oldest ends when one more begins.
 pub const SESSIONS_PER_USER_MAX: i64 = 100;
+/// Whom to ask, on the login page: a name and an address, in a line or two.
+pub const CONTACT_CHARS_MAX: usize = 200;
 /// Every request is compared with each of them in turn.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
 /// Files that are not clients' sockets: the pool (two each while a write is blocked), logs, the private

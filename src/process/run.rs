@@ -113,6 +113,7 @@ async fn serve(
             trusted_proxies: config.trusted_proxies,
             metrics_token: config.metrics_token.map(|token| token.expose().into()),
             token_lifetime: config.token_lifetime,
+            contact: config.contact,
             waits: config.waits.requests,
         },
         rules: Arc::clone(&rules),

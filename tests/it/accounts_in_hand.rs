@@ -278,3 +278,15 @@ async fn commands_about_nobody_say_so() {
         assert!(line.contains("no user eve"), "{line}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_login_page_says_whom_to_ask_for_a_new_password() {
+    for (settings, said) in [
+        (&[("SNUG_CONTACT", "Ada <ada@example.org>")][..], "Ada &lt;ada@example.org&gt;"),
+        (&[], "Ask the people who run this server"),
+    ] {
+        let server = Server::with(settings).await;
+        let page = Browser::new(&server).get("/login").await.text;
+        assert!(page.contains(said), "{said} in {page}");
+    }
+}

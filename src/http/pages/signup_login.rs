@@ -10,7 +10,7 @@ use crate::http::cookies::Cookie;
 use crate::http::form::{Form, TokenHolder, fresh_name};
 use crate::http::respond::{self, Answer};
 use crate::http::route::Route;
-use crate::http::views::{ENDED, LoginPage, SignupFaults, SignupPage, WELCOME, door, href};
+use crate::http::views::{LOGIN_NEWS, LoginPage, SignupFaults, SignupPage, WELCOME, door, href};
 use crate::model::error::{Error, Refusal, Result};
 use crate::model::ids::{ChatId, UserId};
 use crate::model::message::ChatType;
@@ -169,12 +169,9 @@ fn login(
 ) -> Result<Answer> {
     at_the_door(call, |base| {
         let signup_href = door("/signup", &next);
-        let ended = call.query.get(ENDED).is_some();
-        let reset = call.query.get("reset").is_some();
-        let deleted = call.query.get("deleted").is_some();
-        let waiting = call.query.get("waiting").is_some();
-        let page =
-            LoginPage { base, next, username, fault, ended, reset, deleted, waiting, signup_href };
+        let news = LOGIN_NEWS.into_iter().find(|news| call.query.get(news).is_some());
+        let contact = call.app.terms.contact.clone();
+        let page = LoginPage { base, next, username, fault, news, signup_href, contact };
         call.page(status, &page)
     })
 }

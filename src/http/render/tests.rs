@@ -327,11 +327,9 @@ fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
         next: "/room/9".into(),
         username: if fault.is_some() { HOSTILE.into() } else { String::new() },
         fault: fault.map(str::to_owned),
-        ended: fault.is_none(),
-        reset: fault.is_none(),
-        deleted: fault.is_none(),
-        waiting: fault.is_none(),
+        news: fault.is_none().then_some("waiting"),
         signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
+        contact: fault.map(|_| HOSTILE.to_owned()),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Config {
     pub token_lifetime: Duration,
     pub session_lifetime: Duration,
     pub signups: SignupPolicy,
+    /// Whom people ask who have forgotten their password.
+    pub contact: Option<String>,
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: bool,
     pub max_connections: usize,
@@ -252,6 +254,7 @@ impl Config {
                 || Ok((SignupPolicy::default(), Source::Default)),
                 |policy| policy.name().into(),
             )?,
+            contact: found.optional("SNUG_CONTACT", value::contact, "(none)", Clone::clone)?,
             trusted_proxies: found.value(
                 "SNUG_TRUSTED_PROXIES",
                 value::networks,

@@ -4,7 +4,9 @@
 
 use super::{DatabaseSetting, Secret};
 use crate::http::public_url::{PublicUrl, Scheme};
-use crate::limits::{CONNECTIONS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX};
+use crate::limits::{
+    CONNECTIONS_MAX, CONTACT_CHARS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX,
+};
 use crate::model::signups::SignupPolicy;
 use crate::process::backup::Keep;
 use hyper::Uri;
@@ -232,6 +234,16 @@ pub(super) fn switch(text: &str) -> Value<bool> {
     }
 }
 
+/// One line for people.
+pub(super) fn contact(text: &str) -> Value<String> {
+    match text.chars().count() <= CONTACT_CHARS_MAX && !text.contains(char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "is not one line of at most {CONTACT_CHARS_MAX} characters; write it like Ada, ada@example.org"
+        )),
+    }
+}
+
 pub(super) fn signups(text: &str) -> Value<SignupPolicy> {
     SignupPolicy::from_name(text).ok_or_else(|| "is not open, invite, approval or closed".into())
 }
@@ -418,6 +430,10 @@ mod tests {
         assert!(switch("yes").is_err());
         assert_eq!(signups("approval"), Ok(SignupPolicy::Approval));
         assert!(signups("Open").is_err());
+        assert_eq!(contact("Ada, at the desk"), Ok("Ada, at the desk".to_owned()));
+        for bad in ["a\nb", &"x".repeat(CONTACT_CHARS_MAX + 1)] {
+            assert!(contact(bad).is_err(), "{bad:?}");
+        }
         assert_eq!(count("1"), Ok(1));
         for bad in ["0", "-1", "1e3", "100000001", "18446744073709551616"] {
             assert!(count(bad).is_err(), "{bad}");
