@@ -25,7 +25,7 @@ run: build ## build it and serve, with a PostgreSQL of its own
 	@exec $(TARGET)/release/snug serve
 
 test: need-rust ## everything that a change must pass
-	@.ci/need cc postgresql venv node chromium systemd openssl nginx haproxy caddy pgbouncer
+	@.ci/need cc postgresql venv node chromium systemd openssl nginx haproxy caddy pgbouncer promtool
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
 	tests/schemathesis/run --generation-deterministic

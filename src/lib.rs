@@ -11,6 +11,8 @@
 //! - `backup`: one file with everything that lasts; `make`, `verify`, `restore`, `file` (its form),
 //!   `manifest` (what it says of itself), `schedule` (each night), `kept` (which stay), `state`
 //!   (what became of the last ones), `shown` (how far one is)
+//! - `doctor`: whether all is well, line by line; `machine`, `database`, `backups`, `served` (how
+//!   it is reached, by `ask`)
 //! - `log`, `systemd`, `progress`, `memory`, `measure`: log lines, the service manager, the
 //!   watchdog's question, giving memory back, figures for the metrics
 //!

@@ -9,7 +9,7 @@ use snug::limits::{
 use snug::model::error::Fatal;
 use snug::process::cli::{Command, Parsed};
 use snug::process::config::{Config, SERVICE_SETTINGS, Written};
-use snug::process::{cli, commands, log, memory, prompt, systemd};
+use snug::process::{cli, commands, doctor, log, memory, prompt, systemd};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -79,6 +79,15 @@ fn start() -> Result<ExitCode, Fatal> {
     }
     let (config, in_force) = Config::resolve(&written)?;
     let done = match command {
+        Command::Doctor(examination) => {
+            let mut status = 0;
+            let examined = say(&config, async |config| {
+                let (said, found) = doctor::examine(config, &in_force, examination).await;
+                status = found;
+                Ok(said)
+            });
+            return examined.map(|()| ExitCode::from(status));
+        }
         Command::Config => print(&in_force.to_string()),
         Command::Serve => {
             let inherited = systemd::listener()?;

@@ -32,3 +32,25 @@ union all
 select 'read positions past the end of their chat', count(*)
 from read_positions p left join chats c on c.id = p.chat_id
 where c.id is null or p.read_seq > c.last_seq
+union all
+select 'changes past the last one of their chat', count(*)
+from messages m join chats c on c.id = m.chat_id where m.change > c.last_change
+union all
+select 'changes that two messages of a chat have', count(*)
+from (
+    select chat_id, change from messages where change is not null group by 1, 2 having count(*) > 1
+) twice
+union all
+select 'messages whose reactions are not those in their table', count(*)
+from (select chat_id, seq, reactions from messages where reactions is not null) m
+full join (
+    select chat_id, seq,
+        json_agg(json_build_object('emoji', emoji, 'user_ids', user_ids) order by oldest) as reactions
+    from (
+        select chat_id, seq, emoji, json_agg(user_id order by change) as user_ids, min(change) as oldest
+        from reactions
+        group by chat_id, seq, emoji
+    ) by_emoji
+    group by chat_id, seq
+) r on r.chat_id = m.chat_id and r.seq = m.seq
+where m.reactions::text is distinct from r.reactions::text

@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use crate::model::error::Fatal;
 use crate::process::config;
+use crate::process::doctor::{Examination, ReportForm};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::collections::BTreeMap;
@@ -39,6 +40,8 @@ pub enum Command {
         file: PathBuf,
         is_replacing: bool,
     },
+    /// Looks whether all is well.
+    Doctor(Examination),
     /// Prints the link by which the first owner comes.
     SetupLink,
     User(UserCommand),
@@ -104,6 +107,7 @@ fn command(matches: &ArgMatches) -> Command {
         Some(("restore", restore)) => {
             Command::Restore { file: file(restore), is_replacing: restore.get_flag("replace") }
         }
+        Some(("doctor", doctor)) => Command::Doctor(examination(doctor)),
         Some(("setup-link", _)) => Command::SetupLink,
         Some(("user", user)) => Command::User(UserCommand::parsed(user)),
         Some(("session", session)) => Command::Session(SessionCommand::parsed(session)),
@@ -121,6 +125,15 @@ fn command(matches: &ArgMatches) -> Command {
 
 fn positional(matches: &ArgMatches, name: &str) -> String {
     matches.get_one::<String>(name).expect("clap has checked that it is there").clone()
+}
+
+fn examination(matches: &ArgMatches) -> Examination {
+    let form = match (matches.get_flag("json"), matches.get_flag("report")) {
+        (true, _) => ReportForm::Json,
+        (_, true) => ReportForm::Plain,
+        _ => ReportForm::Lines,
+    };
+    Examination { is_deep: matches.get_flag("deep"), form }
 }
 
 fn file(matches: &ArgMatches) -> PathBuf {
@@ -229,6 +242,7 @@ fn command_line() -> clap::Command {
         .subcommand(
             clap::Command::new("migrate").about("Bring the database's schema up to date and end"),
         )
+        .subcommand(doctor())
         .subcommand(backup())
         .subcommand(restore())
         .subcommand(
@@ -246,6 +260,19 @@ fn command_line() -> clap::Command {
     // Building hands the flags down to the commands; only then can their own help leave them out.
     line.build();
     without_settings(line)
+}
+
+fn doctor() -> clap::Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    clap::Command::new("doctor")
+        .about(
+            "Look whether all is well, and say what to do; status 1 for warnings, 2 for failures",
+        )
+        .arg(flag("deep", "Read every message, and prove that none is missing or there twice"))
+        .arg(flag("json", "For programs").conflicts_with("report"))
+        .arg(flag("report", "To paste into a bug: no names, texts, addresses or secrets"))
 }
 
 fn backup() -> clap::Command {
@@ -426,6 +453,15 @@ mod tests {
             let (command, _) = run(&format!("snug restore a.backup{line}"));
             assert_eq!(command, Command::Restore { file: file(), is_replacing });
         }
+    }
+
+    #[test]
+    fn the_doctor_looks_deeper_and_tells_others() {
+        let asked = |is_deep, form| Command::Doctor(Examination { is_deep, form });
+        assert_eq!(run("snug doctor").0, asked(false, ReportForm::Lines));
+        assert_eq!(run("snug doctor --deep --json").0, asked(true, ReportForm::Json));
+        assert_eq!(run("snug doctor --report").0, asked(false, ReportForm::Plain));
+        assert!(parsed("snug doctor --report --json").is_err());
     }
 
     #[test]

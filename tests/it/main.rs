@@ -14,6 +14,7 @@ mod conformance;
 mod conventions;
 mod conversations;
 mod crashes;
+mod doctor;
 mod entrances;
 mod epochs;
 mod events_after_faults;
