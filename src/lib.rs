@@ -47,6 +47,7 @@
 //! - `post`, `alter` (changing a message), `lane` (commit, then publish), `batch` (what writes
 //!   become), `aside` (writes to held chats)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
+//! - `search` (finding messages), `indexing` (keeping the index for it, behind the lane)
 //! - `rooms`, `private`, `signups` (who may, and letting them in), `accounts` (logging in and
 //!   out), `owners` (roles, and the first owner), `operator` (what commands do with accounts),
 //!   `own_account` (what people do with their own), `export` (their data as a file), `links`
@@ -78,11 +79,11 @@
 //! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
 //!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
 //!   rooms in it; `unseen`, what nobody sees, and `joiners`, what some scripts need of that;
-//!   `emoji`), `signups` (who may), `export` (lines of one), `subnet` (by what clients are told
-//!   apart), `sizes` (as people read them), `error`, `waits` (how long others are waited for; tests
-//!   shorten them)
-//! - `limits`: every bound, with its reason (`upkeep`: of backups and the like); `fits`, which of
-//!   them must fit into which
+//!   `emoji`), `signups` (who may), `export` (lines of one), `words` (how texts are compared in a
+//!   search; `sought`, what is looked for), `subnet` (by what clients are told apart), `sizes` (as
+//!   people read them), `error`, `waits` (how long others are waited for; tests shorten them)
+//! - `limits`: every bound, with its reason (`upkeep`: of backups and the like; `search`); `fits`,
+//!   which of them must fit into which
 //!
 //! # Where state lives
 //!

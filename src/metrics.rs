@@ -17,6 +17,8 @@ pub struct Metrics {
     pub deliveries: IntCounter,
     /// Readers that were disconnected because they were too slow.
     pub outbox_overflows: IntCounter,
+    /// Messages from before the index of words that are not in it yet.
+    pub unindexed: IntGauge,
     requests: IntCounterVec,
     commit_seconds: Histogram,
     batch_drafts: Histogram,
@@ -124,6 +126,10 @@ impl Metrics {
             outbox_overflows: counter(
                 "snug_outbox_overflows_total",
                 "Readers disconnected because they were too slow.",
+            )?,
+            unindexed: gauge(
+                "snug_unindexed_messages",
+                "Messages from before the index of words that are still to be put into it.",
             )?,
             requests,
             commit_seconds: histogram(

@@ -5,8 +5,8 @@
 import { laterAddress, viewer } from "./session.js";
 import { clone } from "./words.js";
 
-// A word that these begin is a search of the page in some browsers, and Space scrolls.
-const LEFT_ALONE = " /'";
+// A word that begins with a quote is a search of the page in some browsers, and Space scrolls.
+const LEFT_ALONE = " '";
 const FIELDS = "input, textarea, select, [contenteditable]";
 
 export function listenToKeys(list, views) {
@@ -37,11 +37,20 @@ export function listenToKeys(list, views) {
     if (key === "Escape") return finish();
     if (event.target === field()) return turnPage(key);
     if (key === "?") return canFind() && (help(), true);
+    if (key === "/") return search();
     if (key.length === 1 && !LEFT_ALONE.includes(key)) field()?.focus();
     return false;
   }
 
   const field = () => views.current.composer?.field;
+
+  // Where the list is not shown, neither is its field.
+  function search() {
+    const search = document.getElementById("find");
+    const isShown = search.offsetParent !== null;
+    if (isShown) search.focus();
+    return isShown;
+  }
 
   function goOn(step, unread) {
     const href = list.neighbour(location.pathname, step, unread);

@@ -259,6 +259,11 @@ impl News {
         changes.messages.entry(message.seq).or_insert_with(|| message.clone());
     }
 
+    /// Some chats twice.
+    pub fn chats(&self) -> impl Iterator<Item = ChatId> {
+        self.messages.keys().chain(self.changes.keys()).copied()
+    }
+
     /// The messages of each chat in order, as runs without gaps, and then its changes.
     pub fn runs(self) -> Vec<Arc<Run>> {
         let mut runs = Vec::with_capacity(self.messages.len() + self.changes.len());

@@ -420,6 +420,7 @@ impl LaneWorker {
                 }
             }
         }
+        self.store.has_news(news.chats());
         self.registry.publish(news.runs(), answers).await;
         self.state.settled(count, bytes);
         for answer in callers {

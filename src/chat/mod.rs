@@ -10,6 +10,7 @@ mod aside;
 mod batch;
 mod export;
 mod history;
+mod indexing;
 mod lane;
 mod limiter;
 mod links;
@@ -24,6 +25,7 @@ mod reach;
 mod read_positions;
 mod resume;
 mod rooms;
+mod search;
 mod sessions;
 mod signups;
 mod tokens;
@@ -41,6 +43,7 @@ pub use post::Posted;
 pub use private::PrivateChat;
 pub use resume::{AsOf, Greeting, Replay, Wanted};
 pub use rooms::{Join, Listed};
+pub use search::{FoundAt, FoundMessage, Results, Search};
 pub use sessions::Authenticated;
 pub use signups::{SignedUp, Signup};
 // What the edges ask for and receive.
@@ -87,6 +90,7 @@ pub struct Rules {
     resumes: tokio::sync::Semaphore,
     searches: tokio::sync::Semaphore,
     exports: Arc<tokio::sync::Semaphore>,
+    searchers: Arc<search::Searchers>,
     /// Permits for users who are to be told about a chat later.
     untold: Arc<tokio::sync::Semaphore>,
     standings: Arc<resume::Standings>,
@@ -115,6 +119,7 @@ impl Rules {
             resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
             searches: tokio::sync::Semaphore::new(crate::limits::SEARCHES_MAX),
             exports: Arc::new(tokio::sync::Semaphore::new(crate::limits::EXPORTS_MAX)),
+            searchers: search::Searchers::new(crate::limits::MESSAGE_SEARCHES_MAX),
             untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
             epoch: Mutex::default(),
             general: tokio::sync::OnceCell::new(),

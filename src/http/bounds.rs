@@ -23,6 +23,7 @@ pub const BOUNDS: &[(&str, i64)] = named![
     ID_MAX,
     INVITE_LINK_CHARS_MAX,
     MESSAGE_LINES_SHOWN,
+    MESSAGE_SEARCH_CHARS_MAX,
     PAGE_ROWS_DEFAULT,
     PAGE_ROWS_MAX,
     PASSWORD_CHARS_MAX,
@@ -42,9 +43,11 @@ pub const BOUNDS: &[(&str, i64)] = named![
     SEARCH_CHARS_MAX,
     SEARCH_ROWS_DEFAULT,
     SEARCH_ROWS_MAX,
+    SEARCH_TIMEOUT_SECS,
     UNREAD_CONTEXT_ROWS,
     USERNAME_CHARS_MAX,
     USERNAME_CHARS_MIN,
+    WORD_BEGINNING_CHARS_MIN,
 ];
 
 /// Replaces the names in braces by the limits: by the bare number if the name is a whole JSON string,

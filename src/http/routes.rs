@@ -36,6 +36,7 @@ routes! {
     POST   /admin/signups/{user_id}/approve,        Moderator, Empty,     api::signups::approve(call, user_id);
     POST   /admin/signups/{user_id}/deny,           Moderator, Empty,     api::signups::deny(call, user_id);
     GET    /users,                                  User,   Empty,        api::users::search(call);
+    GET    /search,                                 User,   Empty,        api::search::search(call);
     GET    /chats,                                  User,   Empty,        api::chats::list(call);
     GET    /chats/general/history,                  User,   OptionalJson, api::history::general(call);
     POST   /chats/private,                          User,   Json,         api::private::create(call);
@@ -112,6 +113,7 @@ routes! {
     POST /signups/approve,             Moderator,    Form,     pages::signups::approve(call, form);
     POST /signups/deny,                Moderator,    Form,     pages::signups::deny(call, form);
     GET  /requests,                    User,         PageData, pages::rooms::open_requests(call);
+    GET  /find,                        User,         Page,     pages::find::show(call);
     GET  /settings,                    User,         Page,     pages::settings::show(call);
     POST /settings/theme,              User,         Form,     pages::settings::set_theme(call, form);
     POST /settings/email,              User,         Form,     pages::settings::set_email(call, form);

@@ -6,12 +6,14 @@
 
 mod chats;
 mod devices;
+mod found;
 mod messages;
 mod people;
 mod spans;
 
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
 pub use devices::Device;
+pub use found::{FindFaults, FindForm, FoundMessageView, FoundView};
 pub use messages::{HistoryView, MessageView, messages, moment};
 pub use people::{Avatar, Person};
 pub use spans::Span;
@@ -263,6 +265,20 @@ pub struct ChatPage {
 
 impl Page for ChatPage {
     const TEMPLATE: &'static str = "chat.html";
+}
+
+/// `GET /find?q=…`
+#[derive(Debug, Serialize)]
+pub struct FindPage {
+    pub base: Base,
+    pub shell: Shell,
+    pub form: FindForm,
+    /// `None` before a search.
+    pub found: Option<FoundView>,
+}
+
+impl Page for FindPage {
+    const TEMPLATE: &'static str = "find.html";
 }
 
 /// The form that sends a message.

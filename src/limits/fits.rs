@@ -121,3 +121,23 @@ const _: () = assert!(
         && EMAIL_CHARS_MAX * UTF8_BYTES_MAX <= INDEX_ENTRY_BYTES_MAX / 2,
     "CLIENT_ID_CHARS_MAX or EMAIL_CHARS_MAX is too long for an index of PostgreSQL"
 );
+const _: () = assert!(
+    2 * SEARCH_TIMEOUT.as_millis() <= ANSWER_TIMEOUT.as_millis(),
+    "ANSWER_TIMEOUT is in the way of SEARCH_TIMEOUT_SECS: a search may begin its last statement at the end of its time"
+);
+const _: () = assert!(
+    MESSAGE_SEARCHES_MAX
+        * (SEARCH_SCAN_ROWS_MAX + SEARCH_CANDIDATES_MAX) as usize
+        * CONTENT_BYTES_MAX
+        <= 72 * 1024 * 1024,
+    "SEARCH_SCAN_ROWS_MAX or SEARCH_CANDIDATES_MAX is in the way of CONTENT_CHARS_MAX: searches under way may take at most 72 MiB"
+);
+const _: () = assert!(
+    MESSAGE_SEARCHES_MAX + SEARCHES_MAX + SOCKET_READS_MAX <= POOL_CONNECTIONS_MAX,
+    "POOL_CONNECTIONS_MAX is in the way of MESSAGE_SEARCHES_MAX or SEARCHES_MAX: sockets are still to be read for"
+);
+/// What PostgreSQL allows for a word of a `tsvector`.
+const _: () = assert!(
+    WORD_CHARS_INDEXED * UTF8_BYTES_MAX < 2_046,
+    "WORD_CHARS_INDEXED is more than an index of words takes"
+);

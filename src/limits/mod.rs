@@ -1,8 +1,10 @@
 //! Every limit of the program, with its reason, in one place.
 
 mod fits;
+mod search;
 mod upkeep;
 
+pub use search::*;
 #[allow(
     unused_imports,
     reason = "the load client, which has these sources too, uses none of them"
@@ -100,6 +102,9 @@ pub const LAST_LINE_CHARS_MAX: usize = 100;
 pub const OPEN_REQUESTS_SHOWN: i64 = 20;
 /// Rooms in the list that one has asked to join; when some have answered, the next ones are there.
 pub const ASKED_SHOWN: i64 = 20;
+/// How much of a message that was found is shown, and how much of it before what was looked for.
+pub const FOUND_CHARS_MAX: usize = 240;
+pub const EXCERPT_CHARS_BEFORE: usize = 60;
 /// Members of a room in its panel, and likewise users who were denied.
 pub const MEMBERS_SHOWN: i64 = 200;
 pub const DENIED_SHOWN: i64 = 50;

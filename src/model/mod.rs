@@ -11,3 +11,4 @@ pub mod subnet;
 pub mod text;
 pub mod waits;
 pub mod wire;
+pub mod words;

@@ -22,7 +22,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
-use unseen::{hides_something, is_unseen, is_visible};
+pub(super) use unseen::is_unseen;
+use unseen::{hides_something, is_visible};
 
 /// Texts that keep their rule, shared by those who hold them.
 macro_rules! texts {

@@ -36,6 +36,8 @@ pub struct SocketWaits {
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseWaits {
     pub statement: Duration,
+    /// For each statement of a search, and for one's other searches before it.
+    pub search: Duration,
     pub answer: Duration,
     pub commit: Duration,
     pub settle: Duration,
@@ -68,6 +70,7 @@ impl Default for DatabaseWaits {
     fn default() -> Self {
         Self {
             statement: limits::STATEMENT_TIMEOUT,
+            search: limits::SEARCH_TIMEOUT,
             answer: limits::ANSWER_TIMEOUT,
             commit: limits::COMMIT_TIMEOUT,
             settle: limits::SETTLE_TIMEOUT,

@@ -136,6 +136,7 @@ async fn serve(
         tokio::spawn(store.clone().watch_disk()),
         tokio::spawn(check_sessions(Arc::clone(&app))),
         tokio::spawn(write_uses(Arc::clone(&rules))),
+        tokio::spawn(Arc::clone(&rules).index_messages()),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress::watch(&rules, inboxes))),
     ];

@@ -10,8 +10,10 @@ mod chats;
 pub(crate) mod connect;
 mod disk;
 mod health;
+mod indexed_ranges;
 mod leaving;
 mod links;
+mod message_words;
 mod messages;
 mod migrate;
 mod names;
@@ -36,8 +38,10 @@ pub use chats::ChatRow;
 pub use connect::Libpq;
 pub use disk::{WatchedDisk, WriteKind, free};
 pub use health::{Disagreement, SequenceHealth, ServerHealth};
+pub use indexed_ranges::Indexed;
 pub use leaving::{Left, Legacy};
 pub use links::LinkHash;
+pub use message_words::{Candidate, FoundAt, SearchExtent, SearchScope, Searching};
 pub use messages::{
     ChangedPage, ChangedQuery, HistoryPage, PageQuery, PageStart, history_statement,
 };
@@ -94,6 +98,7 @@ pub struct Store {
     pipelines: Arc<pipelines::Pipelines>,
     disk: Arc<disk::Disk>,
     absence: Arc<absence::Absence>,
+    unindexed: Arc<indexed_ranges::Unindexed>,
 }
 
 /// How much of the pool is in use.
@@ -152,6 +157,7 @@ impl Store {
             pipelines: Arc::new(pipelines::Pipelines::new(waits.answer)),
             disk: Arc::default(),
             absence: Arc::default(),
+            unindexed: Arc::default(),
         }
     }
 

@@ -39,6 +39,7 @@ async fn head_is_answered_like_get_without_the_body() {
     for path in [
         "/auth/me".to_owned(),
         "/users?q=a".to_owned(),
+        "/search?q=tea".to_owned(),
         "/chats".to_owned(),
         "/chats/general/history".to_owned(),
         format!("/chats/private/{private}/history"),

@@ -217,6 +217,15 @@ async fn storing_a_message_reads_no_others_however_small_the_table_was_when_it_w
     let database = server.database.client().await;
     database.batch_execute("analyze").await.unwrap();
     ada.say(1, "planned").await;
+    // Whoever fills the index of words reads messages, too.
+    let holder = server.database.client().await;
+    holder
+        .batch_execute(
+            "insert into indexed_ranges (chat_id) values (1) on conflict do nothing; commit;
+             begin; select from indexed_ranges where chat_id = 1 for key share",
+        )
+        .await
+        .unwrap();
     let put = format!(
         "insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp, draft_key,
             content_hash)
@@ -231,6 +240,7 @@ async fn storing_a_message_reads_no_others_however_small_the_table_was_when_it_w
     }
     // A connection that ends tells the statistics what it read.
     server.stop().await;
+    drop(holder);
     until("the lane's connection has ended", || async {
         let others = "select from pg_stat_activity
             where datname = current_database() and pid <> pg_backend_pid() and client_port is not null";

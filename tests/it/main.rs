@@ -56,6 +56,7 @@ mod resumption;
 mod retries;
 mod rooms;
 mod rooms_in_hand;
+mod search;
 mod secrecy;
 mod sessions;
 mod sessions_in_hand;

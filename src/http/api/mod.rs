@@ -8,6 +8,7 @@ pub mod machines;
 pub mod messages;
 pub mod private;
 pub mod rooms;
+pub mod search;
 pub mod sessions;
 pub mod signups;
 pub mod users;

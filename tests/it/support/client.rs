@@ -189,6 +189,11 @@ impl Person {
         self.send(self.request(Method::DELETE, path)).await
     }
 
+    /// The same user at another server of the same database.
+    pub fn at_server(&self, server: &Server) -> Self {
+        Self { base: server.url(""), ..self.clone() }
+    }
+
     /// The same user with this token.
     pub fn with_token(&self, token: &str) -> Self {
         Self { token: token.to_owned(), ..self.clone() }

@@ -97,6 +97,28 @@ impl Snapshot {
 
 /// Makes sure that the general chat has at least this many messages.
 pub async fn fill_general(config: &Config, rows: i64) -> Result<()> {
+    fill(config, rows, FILL).await
+}
+
+/// The same with a dozen words each, of which there are so many, and that all of them are in the index of
+/// words.
+pub async fn fill_words(config: &Config, rows: i64, words: u64) -> Result<()> {
+    fill(config, rows, &FILL_WORDS.replace("{words}", &words.to_string())).await?;
+    let client = connect(config).await?;
+    let began = Instant::now();
+    loop {
+        let left: i64 = client.query_one(UNINDEXED, &[]).await.map_err(failed)?.get(0);
+        if left == 0 {
+            break;
+        }
+        eprintln!("{left:>12} messages to be indexed");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    eprintln!("{:>12} indexed within {} s", "", began.elapsed().as_secs());
+    client.batch_execute("analyze message_words").await.map_err(failed)
+}
+
+async fn fill(config: &Config, rows: i64, statement: &str) -> Result<()> {
     let mut client = connect(config).await?;
     let row = client
         .query_one("select id, last_seq from chats where chat_type = 'general'", &[])
@@ -109,7 +131,7 @@ pub async fn fill_general(config: &Config, rows: i64) -> Result<()> {
     while last_seq < rows {
         let upto = (last_seq + CHUNK_ROWS).min(rows);
         let transaction = client.transaction().await.map_err(failed)?;
-        transaction.execute(FILL, &[&chat_id, &last_seq, &upto]).await.map_err(failed)?;
+        transaction.execute(statement, &[&chat_id, &last_seq, &upto]).await.map_err(failed)?;
         let number = "update chats set last_seq = $2 where id = $1";
         transaction.execute(number, &[&chat_id, &upto]).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
@@ -128,6 +150,20 @@ const FILL: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id
     select nextval('message_ids'), 'general', $1, n, (select min(id) from users), \
         rpad('message ' || n, 100, '.'), now(), 'sload-' || n, decode(md5(n::text), 'hex') \
     from generate_series($2::bigint + 1, $3::bigint) n";
+
+/// A word of rank r has a probability of about 1/r. The sum makes each place of each row a new choice.
+const FILL_WORDS: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, \
+    timestamp, draft_key, content_hash) \
+    select nextval('message_ids'), 'general', $1, n, (select min(id) from users), w.content, \
+        clock_timestamp(), 'sload-' || n, decode(md5(n::text), 'hex') \
+    from generate_series($2::bigint + 1, $3::bigint) n \
+    cross join lateral ( \
+        select string_agg('w' || floor(exp(random() * ln({words}::float8) + 0 * n))::bigint || 'x', ' ') as content \
+        from generate_series(1, 12) \
+    ) w";
+
+const UNINDEXED: &str = "select coalesce(sum(c.last_seq - coalesce(i.upto, 0) + coalesce(i.above, 0)), 0)::bigint \
+    from chats c left join indexed_ranges i on i.chat_id = c.id";
 
 pub fn failed(error: tokio_postgres::Error) -> Stop {
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));

@@ -26,6 +26,7 @@ mod limits;
 mod offsets;
 mod pace;
 mod report;
+mod search;
 mod server;
 mod size;
 mod soak;
@@ -113,6 +114,8 @@ enum Scenario {
     Connect(connect::Args),
     /// Random pages of history
     History(history::Args),
+    /// Searches while messages are stored
+    Search(search::Args),
     /// Everything at once, with connections that drop
     Soak(soak::Args),
     /// How many people and messages this machine can take
@@ -224,6 +227,7 @@ async fn measure(scenario: &Scenario, server: &Server, users: &[User]) -> Result
         Scenario::Ingest(args) => ingest::run(args, server, users, &tally).await,
         Scenario::Connect(args) => connect::run(args, server, users, &tally).await,
         Scenario::History(args) => history::run(args, server, users, &tally).await,
+        Scenario::Search(args) => search::run(args, server, users, &tally).await,
         Scenario::Soak(args) => soak::run(args, server, users, &tally).await,
         Scenario::Size(args) => size::run(args, server, users, &tally).await,
         Scenario::Floor(_) => Err(Stop::new("the floor is not a scenario")),
@@ -242,8 +246,8 @@ async fn measure_floor(
     match scenario {
         Scenario::Ingest(args) => bare::transactions(args, server).await,
         Scenario::History(args) => history::floor(args, server, users, cores).await,
-        // The floor knows no positions to resume from.
-        Scenario::Soak(_) | Scenario::Floor(_) => Ok(None),
+        // The floor knows no words to search for, and no positions to resume from.
+        Scenario::Search(_) | Scenario::Soak(_) | Scenario::Floor(_) => Ok(None),
         Scenario::Idle(_)
         | Scenario::Fanout(_)
         | Scenario::Burst(_)
@@ -263,6 +267,7 @@ fn rooms_needed(cli: &Cli) -> usize {
     let rooms = match &cli.scenario {
         Scenario::Idle(args) if args.after_talk => args.sockets,
         Scenario::Ingest(args) => args.rooms,
+        Scenario::Search(args) => args.rooms,
         _ => 0,
     };
     rooms * cli.pairs
