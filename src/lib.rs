@@ -97,7 +97,7 @@
 //! *A message by socket.* `live::worker` is told that a socket is readable, `incoming` parses the
 //! frame in the worker's scratch buffer, `client_frames` says that it is a message, `chat::post`
 //! paces its sender and hands the draft to the `lane`. The lane takes what has queued up as one
-//! batch; `store::messages` locks the chats, numbers and inserts in one call, a transaction by
+//! batch; `store::writer` locks the chats, numbers and inserts in one call, a transaction by
 //! itself. After the commit `wire` encodes each message once, `registry` tells every shard, and
 //! `delivery` writes it to each follower whose position is right before it, straight to the kernel
 //! or behind what waits in the outbox. The sender gets its `ack`. An edit, a deletion, a reaction
