@@ -71,6 +71,7 @@
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
 //!   (how many there may be)
+//! - `mail`: the only code that talks to a mail server
 //! - `os`: `random`, `readiness` (files that the runtime watches), `backoff` (pauses between tries)
 //! - `metrics`
 //!
@@ -136,6 +137,7 @@ pub mod chat;
 pub mod http;
 pub mod limits;
 pub mod live;
+pub mod mail;
 pub mod metrics;
 pub mod model;
 pub mod os;

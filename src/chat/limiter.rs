@@ -2,10 +2,11 @@
 //! will be full again (the generic cell rate algorithm, ITU-T I.371).
 
 use crate::limits::{
-    EXPORTS_PER_USER, INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER, LINK_CHANGES_PER_USER,
-    LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS, LOGIN_FAILURES_PER_PAIR,
-    LOGINS_REGARDLESS, MESSAGE_BYTES_RATE, MESSAGE_RATE, NEW_CHATS_PER_USER, RATE_KEYS_MAX,
-    RENEWALS_PER_USER, Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
+    EXPORTS_PER_USER, FORGOTTEN_PER_ADDRESS, INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER,
+    LINK_CHANGES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS,
+    LOGIN_FAILURES_PER_PAIR, LOGINS_REGARDLESS, MAILS_PER_RECIPIENT, MESSAGE_BYTES_RATE,
+    MESSAGE_RATE, NEW_CHATS_PER_USER, RATE_KEYS_MAX, RENEWALS_PER_USER, Rate, SEARCHES_PER_USER,
+    SIGNUPS_PER_ADDRESS,
 };
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
@@ -32,6 +33,9 @@ pub enum Key {
     Invites(UserId),
     InvitesFrom(Subnet),
     Signups(Subnet),
+    Forgotten(Subnet),
+    /// What is sent to one e-mail address.
+    MailsTo(AccountHash),
     LoginFailures(Subnet),
     /// An account from one subnet.
     LoginFailuresOf(AccountHash, Subnet),
@@ -54,6 +58,8 @@ impl Key {
             Self::Invites(_) => INVITE_TRIES_PER_USER,
             Self::InvitesFrom(_) => INVITE_TRIES_PER_ADDRESS,
             Self::Signups(_) => SIGNUPS_PER_ADDRESS,
+            Self::Forgotten(_) => FORGOTTEN_PER_ADDRESS,
+            Self::MailsTo(_) => MAILS_PER_RECIPIENT,
             Self::LoginFailures(_) => LOGIN_FAILURES_PER_ADDRESS,
             Self::LoginFailuresOf(_, _) => LOGIN_FAILURES_PER_PAIR,
             Self::LoginFailuresFromAfar(_) => LOGIN_FAILURES_FROM_AFAR,

@@ -40,7 +40,11 @@ impl Rules {
     /// The path of a link at which a user sets a new password, in place of the link before it.
     pub async fn make_reset_link(&self, user_id: UserId) -> Result<String> {
         let token = LinkToken::new()?;
-        match self.store.insert_reset_link(token.hash(), user_id, RESET_LINK_LIFETIME).await? {
+        match self
+            .store
+            .insert_reset_link(token.hash(), user_id, RESET_LINK_LIFETIME, false)
+            .await?
+        {
             true => Ok(token.path("/reset", "token")),
             false => Err(Error::conflict(
                 "disabled",

@@ -9,6 +9,7 @@ mod alter;
 mod aside;
 mod batch;
 mod export;
+mod forgotten;
 mod history;
 mod indexing;
 mod lane;

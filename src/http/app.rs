@@ -28,6 +28,8 @@ pub struct HttpTerms {
     /// The bearer token that lets callers from other machines read `/metrics`.
     pub metrics_token: Option<Box<str>>,
     pub token_lifetime: Duration,
+    /// Whether a link to set a new password can be sent by mail.
+    pub sends_mail: bool,
     /// Whom people ask who have forgotten their password.
     pub contact: Option<String>,
     pub waits: RequestWaits,

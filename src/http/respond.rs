@@ -63,6 +63,13 @@ pub fn no_content() -> Answer {
     answer
 }
 
+/// Nothing is said about what becomes of it.
+pub fn accepted() -> Answer {
+    let mut answer = Answer::default();
+    *answer.status_mut() = StatusCode::ACCEPTED;
+    answer
+}
+
 pub fn text(status: StatusCode, text: &'static str) -> Answer {
     with_type(status, "text/plain; charset=utf-8", text)
 }

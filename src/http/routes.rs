@@ -28,6 +28,7 @@ routes! {
     PATCH  /auth/me,                                User,   Json,         api::accounts::change_me(call);
     DELETE /auth/me,                                User,   Json,         api::accounts::delete_me(call);
     GET    /auth/me/export,                         User,   Empty,        api::accounts::export(call);
+    POST   /auth/forgot,                            Anyone, Json,         api::accounts::forgot(call);
     POST   /auth/reset,                             Anyone, Json,         api::accounts::reset_password(call);
     GET    /auth/sessions,                          User,   Empty,        api::sessions::list(call);
     DELETE /auth/sessions/{session_id},             User,   Empty,        api::sessions::end(call, session_id);
@@ -86,6 +87,8 @@ routes! {
     GET  /login,                       OptionalUser, Door,     pages::signup_login::show_login(call);
     POST /login,                       OptionalUser, Form,     pages::signup_login::log_in(call, form);
     POST /logout,                      User,         Form,     pages::signup_login::log_out(call, form);
+    GET  /forgot,                      OptionalUser, Door,     pages::forgot::show(call);
+    POST /forgot,                      OptionalUser, Form,     pages::forgot::ask(call, form);
     GET  /reset,                       OptionalUser, Door,     pages::reset::show(call);
     POST /reset,                       OptionalUser, Form,     pages::reset::set_password(call, form);
     GET  /setup,                       OptionalUser, Door,     pages::setup::show(call);

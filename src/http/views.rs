@@ -78,7 +78,8 @@ pub struct LoginPage {
     pub news: Option<&'static str>,
     /// Where to sign up instead; see `door`.
     pub signup_href: String,
-    /// Whom to ask for a new password.
+    /// Whether a link to set a new password can be sent by mail, and whom else to ask for one.
+    pub sends_mail: bool,
     pub contact: Option<String>,
 }
 
@@ -143,12 +144,25 @@ impl Page for ResetPage {
     const TEMPLATE: &'static str = "reset.html";
 }
 
+/// `GET /forgot`, and an address that was refused.
+#[derive(Debug, Serialize)]
+pub struct ForgotPage {
+    pub base: Base,
+    pub email: String,
+    pub email_fault: Option<String>,
+    pub form_fault: Option<String>,
+}
+
+impl Page for ForgotPage {
+    const TEMPLATE: &'static str = "forgot.html";
+}
+
 /// The part of the query that says that a session has ended.
 pub const ENDED: &str = "ended";
 
 /// What the query of the login page can say has happened: a session has ended, a new password is set, an account
-/// is deleted, or made and waits.
-pub const LOGIN_NEWS: [&str; 4] = [ENDED, "reset", "deleted", "waiting"];
+/// is deleted, or made and waits, or a link is on its way.
+pub const LOGIN_NEWS: [&str; 5] = [ENDED, "reset", "deleted", "waiting", "mailed"];
 
 /// The part of the query of a chat's page that asks for a welcome.
 pub const WELCOME: &str = "welcome";

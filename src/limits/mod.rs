@@ -1,9 +1,15 @@
 //! Every limit of the program, with its reason, in one place.
 
 mod fits;
+mod mails;
 mod search;
 mod upkeep;
 
+#[allow(
+    unused_imports,
+    reason = "the load client, which has these sources too, uses none of them"
+)]
+pub use mails::*;
 pub use search::*;
 #[allow(
     unused_imports,

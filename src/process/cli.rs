@@ -157,7 +157,7 @@ const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-const FLAGS: [Flag; 23] = [
+const FLAGS: [Flag; 24] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -192,6 +192,8 @@ const FLAGS: [Flag; 23] = [
         help: "Who may sign up: open, invite, approval or closed; snug signups changes it [open]" },
     Flag { variable: "SNUG_CONTACT", name: "contact", value: "TEXT", heading: SIGNING_IN,
         help: "Whom people ask who have forgotten their password, as the login page says it [none]" },
+    Flag { variable: "SNUG_SMTP_URL_FILE", name: "smtp-url-file", value: "FILE", heading: SIGNING_IN,
+        help: "The URL of a mail server, by which forgotten passwords are set anew [none]" },
     Flag { variable: "SNUG_RATE_LIMITS", name: "rate-limits", value: "on|off", heading: LIMITS,
         help: "Off is for load tests only [on]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS", name: "max-connections", value: "N", heading: LIMITS,

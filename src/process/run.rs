@@ -17,17 +17,18 @@ use crate::http::render::Renderer;
 use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
-    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MIGRATE_PAUSES, PURGE_PAUSE, SESSION_CHECK_PAUSE,
-    SESSION_USE_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
+    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MAIL_PAUSE, MIGRATE_PAUSES, PURGE_PAUSE,
+    SESSION_CHECK_PAUSE, SESSION_USE_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
+use crate::mail::{Mailer, Unsent};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
 use crate::os::backoff::Backoff;
 use crate::process::config::{Config, DatabaseSetting};
 use crate::process::database::{self, Database, Opener};
 use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};
-use crate::store::{SCHEMA_VERSION, Store};
+use crate::store::{DueMail, SCHEMA_VERSION, Store};
 use parking_lot::Mutex;
 use std::io::{self, IsTerminal, Write};
 use std::pin::{Pin, pin};
@@ -113,6 +114,7 @@ async fn serve(
             trusted_proxies: config.trusted_proxies,
             metrics_token: config.metrics_token.map(|token| token.expose().into()),
             token_lifetime: config.token_lifetime,
+            sends_mail: config.smtp_url.is_some(),
             contact: config.contact,
             waits: config.waits.requests,
         },
@@ -128,8 +130,11 @@ async fn serve(
     });
     rules.metrics.built(env!("CARGO_PKG_VERSION"), SCHEMA_VERSION);
     let backups = Noted { status: Arc::default(), metrics: Arc::clone(&rules.metrics) };
+    let mailer = config.smtp_url.map(|url| Mailer::new(url.expose())).transpose();
+    let mailer = mailer.map_err(|fault| Fatal::usage(format!("SNUG_SMTP_URL {fault}")))?;
     let chores = [
         tokio::spawn(offer_setup(Arc::clone(&app))),
+        tokio::spawn(send_mails(Arc::clone(&app), mailer)),
         tokio::spawn(measure::measure(store.clone(), Arc::clone(&rules.metrics), room)),
         tokio::spawn(backup::keep_backups(for_backups, store.clone(), backups.clone())),
         tokio::spawn(purge(store.clone())),
@@ -256,6 +261,42 @@ async fn offer_setup(app: Arc<App>) {
     }
 }
 
+/// Sends what is due, where mail is set up. What cannot be sent is due again later.
+async fn send_mails(app: Arc<App>, mailer: Option<Mailer>) {
+    let Some(mailer) = mailer else { return };
+    loop {
+        tokio::time::sleep(MAIL_PAUSE).await;
+        match app.rules.due_mails().await {
+            Ok(due) => {
+                for mail in due {
+                    if let Err(error) = send_mail(&app, &mailer, &mail).await {
+                        tracing::debug!(%error, "a mail waits; will try again");
+                    }
+                }
+            }
+            Err(error) => tracing::debug!(%error, "cannot see which mails are due; will try again"),
+        }
+    }
+}
+
+async fn send_mail(app: &App, mailer: &Mailer, mail: &DueMail) -> Result<(), Error> {
+    let Some(path) = app.rules.mailed_link(mail.user_id).await? else {
+        return app.rules.settle_mail(mail.user_id).await;
+    };
+    let link = format!("{}{path}", app.terms.address());
+    match mailer.send_reset(&mail.email, &mail.username, &link).await {
+        Ok(()) => tracing::info!(user.id = %mail.user_id, "sent a link to set a new password"),
+        Err(Unsent::Refused) => {
+            tracing::warn!(user.id = %mail.user_id, "the mail server refuses a mail for good");
+        }
+        Err(Unsent::Later(reason)) => {
+            tracing::warn!(reason, "a mail cannot be sent at present; will try again");
+            return Ok(());
+        }
+    }
+    app.rules.settle_mail(mail.user_id).await
+}
+
 async fn purge(store: Store) {
     loop {
         tokio::time::sleep(PURGE_PAUSE).await;
@@ -267,6 +308,9 @@ async fn purge(store: Store) {
         }
         if let Err(error) = store.purge_signups().await {
             tracing::debug!(%error, "cannot delete invites and answers of long ago; will try again");
+        }
+        if let Err(error) = store.purge_mails().await {
+            tracing::debug!(%error, "cannot give up mails of long ago; will try again");
         }
         if let Err(error) = store.purge_former_names().await {
             tracing::debug!(%error, "cannot free names that were kept; will try again");

@@ -25,15 +25,17 @@ impl Store {
         Ok(self.maybe(sql!("links/find_setup"), &[&link.0.as_slice()]).await?.is_some())
     }
 
-    /// A link to set a new password, in place of the one before it. False if the account cannot be used.
+    /// A link to set a new password, in place of the one before it; one that is sent by mail leaves those alone
+    /// that the operator made. False if the account cannot be used.
     pub async fn insert_reset_link(
         &self,
         link: LinkHash,
         user_id: UserId,
         lifetime: Duration,
+        by_mail: bool,
     ) -> Result<bool> {
-        let params: [&(dyn ToSql + Sync); 3] =
-            [&link.0.as_slice(), &user_id.0, &lifetime.as_secs_f64()];
+        let params: [&(dyn ToSql + Sync); 4] =
+            [&link.0.as_slice(), &user_id.0, &lifetime.as_secs_f64(), &by_mail];
         Ok(self.changed(WriteKind::SignIn, sql!("links/insert_reset"), &params).await? == 1)
     }
 

@@ -34,6 +34,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0016_former_names", include_str!("../../sql/migrations/0016_former_names.sql")),
     ("0017_signups", include_str!("../../sql/migrations/0017_signups.sql")),
     ("0018_message_words", include_str!("../../sql/migrations/0018_message_words.sql")),
+    ("0019_mails", include_str!("../../sql/migrations/0019_mails.sql")),
 ];
 
 /// The version that this binary brings a database to.

@@ -13,6 +13,7 @@ mod health;
 mod indexed_ranges;
 mod leaving;
 mod links;
+mod mails;
 mod message_words;
 mod messages;
 mod migrate;
@@ -41,6 +42,7 @@ pub use health::{Disagreement, SequenceHealth, ServerHealth};
 pub use indexed_ranges::Indexed;
 pub use leaving::{Left, Legacy};
 pub use links::LinkHash;
+pub use mails::DueMail;
 pub use message_words::{Candidate, FoundAt, SearchExtent, SearchScope, Searching};
 pub use messages::{
     ChangedPage, ChangedQuery, HistoryPage, PageQuery, PageStart, history_statement,

@@ -29,6 +29,7 @@ mod history;
 mod holes;
 mod lost_answers;
 mod machines;
+mod mail;
 mod markup;
 mod members;
 mod memory;

@@ -52,6 +52,7 @@ const ROWS: &[(&str, &str, [u16; 8])] = &[
     ("PATCH /auth/me", r#"{"email":"x@example.org"}"#, users(422)),
     ("DELETE /auth/me", "{}", users(422)),
     ("GET /auth/me/export", "", users(200)),
+    ("POST /auth/forgot", r#"{"email":"x@example.org"}"#, all(404)),
     ("POST /auth/reset", "{}", all(422)),
     ("POST /auth/reset", r#"{"token":"x","new_password":"12345678"}"#, all(404)),
     ("GET /auth/sessions", "", users(200)),

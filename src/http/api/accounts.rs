@@ -5,7 +5,7 @@ use crate::http::Call;
 use crate::http::body::{self, Fields};
 use crate::http::cookies::Cookie;
 use crate::http::respond::{self, Answer};
-use crate::model::error::Result;
+use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
 use crate::model::text::{Email, GivenPassword, Password, Username};
 use crate::model::wire::Micros;
@@ -100,6 +100,19 @@ pub async fn change_password(call: &Call) -> Result<Answer> {
     let (viewer, from) = (call.viewer()?, call.caller.subnet());
     call.app.rules.change_password(viewer, (current, new), from, None).await?;
     Ok(respond::no_content())
+}
+
+/// The same answer whether or not anybody has the address.
+pub async fn forgot(call: &Call) -> Result<Answer> {
+    if !call.app.terms.sends_mail {
+        return Err(Error::not_found());
+    }
+    let mut fields = call.fields()?;
+    let email = fields.text("email");
+    let email = fields.check("email", Email::parse(&email));
+    let email = fields.finish_with(email)?;
+    call.app.rules.forget_password(&email, call.caller.subnet()).await?;
+    Ok(respond::accepted())
 }
 
 /// With a link for those who have forgotten theirs.

@@ -8,6 +8,7 @@ pub(super) mod chat;
 pub(super) mod dashboard;
 pub mod docs;
 pub(super) mod find;
+pub(super) mod forgot;
 pub(super) mod invite;
 pub(super) mod reader;
 pub(super) mod reset;

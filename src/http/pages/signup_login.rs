@@ -170,8 +170,9 @@ fn login(
     at_the_door(call, |base| {
         let signup_href = door("/signup", &next);
         let news = LOGIN_NEWS.into_iter().find(|news| call.query.get(news).is_some());
-        let contact = call.app.terms.contact.clone();
-        let page = LoginPage { base, next, username, fault, news, signup_href, contact };
+        let (sends_mail, contact) = (call.app.terms.sends_mail, call.app.terms.contact.clone());
+        let page =
+            LoginPage { base, next, username, fault, news, signup_href, sends_mail, contact };
         call.page(status, &page)
     })
 }

@@ -312,6 +312,15 @@ fn setup(theme: Theme) -> SetupPage {
     SetupPage { base, setup_token: HOSTILE.into(), username, email, faults }
 }
 
+fn forgot(theme: Theme) -> ForgotPage {
+    ForgotPage {
+        base: base(theme),
+        email: HOSTILE.into(),
+        email_fault: Some("Write an e-mail address like ada@example.org.".into()),
+        form_fault: None,
+    }
+}
+
 fn reset(theme: Theme) -> ResetPage {
     ResetPage {
         base: base(theme),
@@ -329,6 +338,7 @@ fn login(theme: Theme, fault: Option<&str>) -> LoginPage {
         fault: fault.map(str::to_owned),
         news: fault.is_none().then_some("waiting"),
         signup_href: door("/signup", "/chats/room/9/invite?code=x&y"),
+        sends_mail: false,
         contact: fault.map(|_| HOSTILE.to_owned()),
     }
 }
@@ -352,6 +362,7 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
         ("signup-invite", renderer.page(&by(SignupPolicy::Invite)).unwrap()),
         ("signup-closed", renderer.page(&by(SignupPolicy::Closed)).unwrap()),
         ("signup-fault", renderer.page(&signup(theme, true)).unwrap()),
+        ("forgot", renderer.page(&forgot(theme)).unwrap()),
         ("reset", renderer.page(&reset(theme)).unwrap()),
         ("setup", renderer.page(&setup(theme)).unwrap()),
         ("dashboard", renderer.page(&dashboard(theme, shell(None, Vec::new()))).unwrap()),

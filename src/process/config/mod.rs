@@ -21,6 +21,7 @@ use crate::limits::{
     CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
     FILES_RESERVED, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
 };
+use crate::mail::Mailer;
 use crate::model::error::Fatal;
 use crate::model::signups::SignupPolicy;
 use crate::model::waits::Waits;
@@ -56,6 +57,8 @@ pub struct Config {
     pub signups: SignupPolicy,
     /// Whom people ask who have forgotten their password.
     pub contact: Option<String>,
+    /// The URL of a mail server; masked as a whole, because it contains a password.
+    pub smtp_url: Option<Secret>,
     pub trusted_proxies: Vec<IpNet>,
     pub rate_limits: bool,
     pub max_connections: usize,
@@ -255,6 +258,12 @@ impl Config {
                 |policy| policy.name().into(),
             )?,
             contact: found.optional("SNUG_CONTACT", value::contact, "(none)", Clone::clone)?,
+            smtp_url: found.optional(
+                "SNUG_SMTP_URL",
+                |text| Mailer::new(text).map(|_| Secret::new(text)),
+                "(none)",
+                ToString::to_string,
+            )?,
             trusted_proxies: found.value(
                 "SNUG_TRUSTED_PROXIES",
                 value::networks,

@@ -21,7 +21,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 22] = [
+pub const SETTINGS: [Setting; 23] = [
     Setting::plain("SNUG_LISTEN", "--listen"),
     Setting { has_file: true, ..Setting::plain("SNUG_DATABASE_URL", "--database-url") },
     Setting::plain("SNUG_DATA_DIR", "--data-dir"),
@@ -37,6 +37,7 @@ pub const SETTINGS: [Setting; 22] = [
     Setting::plain("SNUG_SESSION_LIFETIME", "--session-lifetime"),
     Setting::plain("SNUG_SIGNUPS", "--signups"),
     Setting::plain("SNUG_CONTACT", "--contact"),
+    Setting::secret("SNUG_SMTP_URL"),
     Setting::plain("SNUG_TRUSTED_PROXIES", "--trusted-proxies"),
     Setting::plain("SNUG_RATE_LIMITS", "--rate-limits"),
     Setting::plain("SNUG_MAX_CONNECTIONS", "--max-connections"),

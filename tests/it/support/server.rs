@@ -129,6 +129,11 @@ impl Server {
     /// Stops it and starts another one with the same address, database and settings.
     pub async fn restart(&mut self) {
         self.stop().await;
+        self.start_again().await;
+    }
+
+    /// After a stop: another one with the same address, database and settings.
+    pub async fn start_again(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
         let (database, settings) = (self.database.clone(), self.settings.clone());
         *self = Self::listen(listener, database, settings, self.waits).await;
