@@ -5,6 +5,7 @@
 //! defaults. Nothing here has an effect except `signing_key` (see `secret`), which the server calls and
 //! `snug config` does not.
 
+mod environment_file;
 mod secret;
 mod service;
 mod value;

@@ -3,6 +3,7 @@
 //! Called by `main` for every command but `serve` and `config`. A command in the service's data directory that
 //! did not know them would look for another database than the one that is served.
 
+use super::environment_file::assignments;
 use super::written::Written;
 use super::{Config, SETTINGS};
 use crate::model::error::Fatal;
@@ -13,6 +14,12 @@ use std::path::Path;
 pub const SERVICE_SETTINGS: &str = "/etc/snug/snug.env";
 /// Where the unit keeps its state.
 const SERVICE_DATA_DIR: &str = "/var/lib/snug";
+
+/// Whether both lead to the same directory.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    one == other || real(one).is_some_and(|one| real(other) == Some(one))
+}
 
 impl Written {
     /// Adds what the service's file says and nobody else does, if this command is about the service's data
@@ -30,7 +37,7 @@ impl Written {
         let text = match (self.read)(file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(_) if own.data_dir != Path::new(SERVICE_DATA_DIR) => return Ok(()),
+            Err(_) if !is_same(&own.data_dir, Path::new(SERVICE_DATA_DIR)) => return Ok(()),
             Err(error) => {
                 return Err(Fatal::new(format!(
                     "cannot read the settings of the service, {}: {error}; run this as root, or let \
@@ -39,19 +46,25 @@ impl Written {
                 )));
             }
         };
-        let given: Vec<(&str, &str)> = assignments(&text).collect();
-        let of =
-            |name| given.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        let served =
-            of("SNUG_DATA_DIR").filter(|path| !path.is_empty()).unwrap_or(SERVICE_DATA_DIR);
-        if own.data_dir != Path::new(served) {
+        let given = assignments(&text);
+        let of = |name: &str| given.iter().rev().find(|(known, _)| known == name);
+        let served = of("SNUG_DATA_DIR").map(|(_, path)| path.as_str());
+        let served = served.filter(|path| !path.is_empty()).unwrap_or(SERVICE_DATA_DIR);
+        if !is_same(&own.data_dir, Path::new(served)) {
             return Ok(());
         }
-        for (name, value) in given {
+        // What the file says twice counts as it says it last.
+        let set = self.variables.iter().filter(|(_, value)| !value.is_empty());
+        let said: Vec<String> = set.map(|(name, _)| name.clone()).collect();
+        for (name, mut value) in given {
+            // The service runs at the root.
+            if name.ends_with("_FILE") && !value.is_empty() {
+                value = Path::new("/").join(value).display().to_string();
+            }
             let is_ours = name.starts_with("SNUG_") || name == "DATABASE_URL";
-            let is_said = self.variable(name).is_some() || self.flags.contains_key(name);
-            if is_ours && !is_said && name != "SNUG_DATA_DIR" && !self.says_otherwise(name) {
-                self.variables.insert(name.to_owned(), value.to_owned());
+            let is_said = said.contains(&name) || self.flags.contains_key(name.as_str());
+            if is_ours && !is_said && name != "SNUG_DATA_DIR" && !self.says_otherwise(&name) {
+                self.variables.insert(name, value);
             }
         }
         Ok(())
@@ -65,19 +78,6 @@ impl Written {
             (name == setting.variable || name == file) && self.variable(other).is_some()
         })
     }
-}
-
-/// The lines of an environment file, as systemd reads them, without continuations.
-fn assignments(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.lines().filter_map(|line| {
-        let line = line.trim();
-        let (name, value) = line.split_once('=').filter(|_| !line.starts_with(['#', ';']))?;
-        let value = value.trim();
-        let quoted = ['"', '\''].iter().find_map(|quote| {
-            value.strip_prefix(*quote).and_then(|rest| rest.strip_suffix(*quote))
-        });
-        Some((name.trim(), quoted.unwrap_or(value)))
-    })
 }
 
 #[cfg(test)]
@@ -109,6 +109,37 @@ mod tests {
         let own = [AT_SERVICE, ("SNUG_DATABASE_URL", "postgres://own/db")];
         let config = joined(&own, external).unwrap();
         assert_eq!(config.database, DatabaseSetting::External(Secret::new("postgres://own/db")));
+    }
+
+    #[test]
+    fn the_services_file_is_read_as_the_service_reads_it() {
+        let twice = |_: &Path| {
+            Ok("SNUG_DATABASE_URL=postgres://old/db\nSNUG_DATABASE_URL=postgres://db/\\\nsnug\n"
+                .into())
+        };
+        let config = joined(&[AT_SERVICE], twice).unwrap();
+        assert_eq!(config.database, DatabaseSetting::External(Secret::new("postgres://db/snug")));
+        let by_file = |path: &Path| match path.to_str() {
+            Some(SERVICE_SETTINGS) => Ok("SNUG_DATABASE_URL_FILE=etc/snug/url\n".into()),
+            Some("/etc/snug/url") => Ok("postgres://db/snug\n".into()),
+            other => panic!("{other:?}"),
+        };
+        let mut written = Written::variables([("HOME", "/home/ada"), AT_SERVICE]);
+        (written.read, written.directory) = (by_file, "/home/ada".into());
+        written.join_service(Path::new(SERVICE_SETTINGS)).unwrap();
+        let (config, _) = Config::resolve(&written).unwrap();
+        assert_eq!(config.database, DatabaseSetting::External(Secret::new("postgres://db/snug")));
+    }
+
+    #[test]
+    fn a_link_to_the_services_directory_is_the_services_directory() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (real, link) = (scratch.path().join("real"), scratch.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert!(is_same(&real, &link) && is_same(&link, &real));
+        assert!(!is_same(&real, &scratch.path().join("other")));
+        assert!(!is_same(scratch.path(), &link));
     }
 
     #[test]
