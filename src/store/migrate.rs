@@ -35,6 +35,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0017_signups", include_str!("../../sql/migrations/0017_signups.sql")),
     ("0018_message_words", include_str!("../../sql/migrations/0018_message_words.sql")),
     ("0019_mails", include_str!("../../sql/migrations/0019_mails.sql")),
+    ("0020_restored_in_place", include_str!("../../sql/migrations/0020_restored_in_place.sql")),
 ];
 
 /// The version that this binary brings a database to.

@@ -68,6 +68,28 @@ async fn a_dump_restored_beside_the_original_is_another_history() {
     assert_eq!(epoch(&ada_at_second).await, before);
 }
 
+/// The dump of an earlier moment, put in the place of what was there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_restored_over_the_original_is_another_history() {
+    let mut server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.say(1, "0").await;
+    let kept = Database::empty().await;
+    copy(&server.database, &kept);
+    ada.say(1, "1").await;
+    let before = epoch(&ada).await;
+    server.stop().await;
+    let client = server.database.client().await;
+    client.batch_execute("drop schema public cascade; create schema public").await.unwrap();
+    copy(&kept, &server.database);
+    let restored = Server::on(server.database.clone(), &[]).await;
+    let ada_there = Person::at(restored.url("")).log_in(&ada.name, PASSWORD).await;
+    assert_ne!(epoch(&ada_there).await, before);
+    let mut back = ada_there.socket(&format!("/ws/general?after=2&epoch={before}")).await;
+    let reset = back.next().await;
+    assert_eq!((&reset["type"], &reset["last_seq"]), (&json!("reset"), &json!(1)));
+}
+
 async fn execute(private: &Private, statements: &str) {
     let (client, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -109,6 +131,26 @@ async fn a_cluster_that_was_recovered_is_another_history() {
     private.stop().await;
     let (again, private) = epoch_in(&data).await;
     assert_eq!(recovered, again, "and then it stays");
+    private.stop().await;
+}
+
+/// A copy of the files, as of a disk or by a base backup, has the same identifier and timeline.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_a_cluster_that_were_copied_are_another_history() {
+    let scratch = directory();
+    let (data, copied) = (scratch.path().join("data"), scratch.path().join("copied"));
+    let (first, private) = epoch_in(&data).await;
+    private.stop().await;
+    let done = Command::new("cp").arg("-a").args([&data, &copied]).status().unwrap();
+    assert!(done.success());
+    let (second, private) = epoch_in(&copied).await;
+    assert_ne!(first, second);
+    private.stop().await;
+    let (again, private) = epoch_in(&copied).await;
+    assert_eq!(second, again, "and then it stays");
+    private.stop().await;
+    let (original, private) = epoch_in(&data).await;
+    assert_eq!(first, original);
     private.stop().await;
 }
 

@@ -335,7 +335,7 @@ fn each_type_name_has_one_meaning() {
 /// comment. Add a line here for a new one.
 #[test]
 fn migrations_that_have_landed_never_change() {
-    const LANDED: [(&str, &str); 19] = [
+    const LANDED: [(&str, &str); 20] = [
         ("0001_begin", "9aab7a67d2af7d5111cf34ad0772500e2445ccbdc2bbdec029d78d70f4e305b5"),
         ("0002_subnets", "7bc9002a389a8ce4d6ae1e827e302bb60b24fe43a4e484ff2ca6744d3f4c33a8"),
         ("0003_store_messages", "c267a8c0f5cab9d34815829282b8911c6d48087934e76c1e056ca35100414606"),
@@ -355,6 +355,10 @@ fn migrations_that_have_landed_never_change() {
         ("0017_signups", "849d051f1ae37841bbe5a18a145e60a83c3cc8efa55f914dc00fe43e8beeffef"),
         ("0018_message_words", "f319f33b513957c3a0a788ebb0a8e24ae262cdebee81013d549cf6213e92a7c9"),
         ("0019_mails", "ec822a87d8e2eb7959bf3ce2d61141c36d29cf95bb1f0313bcb3f22642010357"),
+        (
+            "0020_restored_in_place",
+            "493b0cdc647415faf2fbe85e90e695daec71517abffaff7758ed80d0a4d0a843",
+        ),
     ];
     let mut found: Vec<(String, String)> = files("sql/migrations", ".sql")
         .iter()
