@@ -29,8 +29,8 @@
 //!     `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
 //!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
-//!   - `views` (a struct per page), `render` (with its template), `bounds` (by the names that
-//!     templates use), `assets`
+//!   - `views` (a struct per page; `formatting`, what marks make of a message), `render` (with its
+//!     template), `bounds` (by the names that templates use), `assets`
 //!   - `sockets`: what is checked before a 101
 //!   - `app`: what every handler can reach
 //! - `live`: sockets

@@ -149,7 +149,7 @@ async function asked({ target }) {
 
 // What a view needs when it opens, and what it needs once.
 function open(view) {
-  const late = "people-search, password-field, notification-switch, room-panel";
+  const late = "people-search, password-field, notification-switch, room-panel, .code-block";
   if (view.element.querySelector(late)) import(laterAddress);
   const { log, chat } = view;
   list.watch(0);

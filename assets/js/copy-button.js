@@ -1,4 +1,4 @@
-// <copy-button> copies the value of a field.
+// <copy-button> copies the value of a field, or the code that it stands below.
 
 // How long it says that something is done.
 const DONE_MS = 2_000;
@@ -14,9 +14,11 @@ class CopyButton extends HTMLElement {
   // The clipboard API exists only over https and on localhost; elsewhere the old way works.
   async #copy() {
     const field = document.getElementById(this.dataset.copies);
-    field.select();
+    const code = this.previousElementSibling;
+    if (field) field.select();
+    else if (!navigator.clipboard) getSelection().selectAllChildren(code);
     const copied = navigator.clipboard
-      ? await navigator.clipboard.writeText(field.value).then(
+      ? await navigator.clipboard.writeText(field ? field.value : code.textContent).then(
           () => true,
           () => false,
         )

@@ -8,6 +8,8 @@ import "./people-search.js";
 
 export { ask } from "./ask.js";
 export { fillFinder } from "./finder.js";
+export { unmarked } from "./formatting.js";
 export { Mentions } from "./mentions.js";
 export { closeNotice, closeNotices, showNotice } from "./notices.js";
+export { painter } from "./paint.js";
 export { play } from "./sound.js";

@@ -2,6 +2,7 @@
 
 import { Missed } from "./missed.js";
 import { notify } from "./notifications.js";
+import { laterAddress } from "./session.js";
 import { isShown } from "./tabs.js";
 import { authorOf } from "./wire.js";
 import { spans } from "./spans.js";
@@ -171,8 +172,11 @@ export class Live {
     this.#due.delete(chat_id);
     if (!message || !chat || (await isShown(`chat.${chat_id}`, this.views.current.chat === chat_id))) return;
     const { username, content } = message;
+    const { unmarked } = await import(laterAddress);
+    const { text, mentions } = unmarked(content, this.viewer.username, spans);
+    if (chat.type === "general" && !mentions) return;
     const title = word(chat.type === "private" ? "private_notice" : "chat_notice", { username, chat: chat.name });
-    notify({ title, body: content, tag: noticeOf(chat_id), href: chat.href });
+    notify({ title, body: text, tag: noticeOf(chat_id), href: chat.href });
   }
 
   // General belongs to everybody: it notifies only when a person is mentioned.

@@ -1,6 +1,7 @@
 // One message as an element, cloned from the page's own markup.
 
 import { paintAvatar } from "./avatar.js";
+import { laterAddress } from "./session.js";
 import { spans } from "./spans.js";
 import { clock, moment } from "./times.js";
 import { authorOf } from "./wire.js";
@@ -68,16 +69,30 @@ export function localise(element) {
   element.classList.toggle("lone-emoji", content.length <= EMOJI_UNITS_MAX && LONE_EMOJI.test(content.trim()));
 }
 
+// What can be a mark; whether it is one, is for `formatting.js` to say, which is loaded with the first.
+const MARKED = /[*_~`]|^(?:>|-|\d+\.)/m;
+let paint;
+
 function fillContent(element, content, viewer) {
   const parts = spans(content, viewer.username);
-  element.classList.toggle(
-    "mentions",
+  const shown = element.querySelector(".content");
+  const show = (nodes, mentions) => {
+    shown.replaceChildren(...nodes);
+    element.classList.toggle("mentions", mentions);
+  };
+  show(
+    parts.map(nodeOf),
     parts.some((part) => part.kind === "mention"),
   );
-  const shown = element.querySelector(".content");
-  shown.replaceChildren(...parts.map(nodeOf));
   const { lines } = document.getElementById("fold").dataset;
   if (content.split("\n").length > Number(lines)) shown.before(clone("fold"));
+  if (!MARKED.test(content)) return;
+  const format = () => show(...paint(content, viewer.username, nodeOf));
+  if (paint) return format();
+  import(laterAddress).then((later) => {
+    paint ??= later.painter(spans);
+    format();
+  });
 }
 
 function nodeOf({ kind, text }) {

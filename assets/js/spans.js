@@ -15,11 +15,11 @@ const BRACKETS = { ")": "(", "]": "[", "}": "{" };
 // If a message has more links and mentions than this, the rest is text.
 const SPECIALS_MAX = 200;
 
-export function spans(content, name) {
+export function spans(content, name, most = SPECIALS_MAX) {
   const found = [];
   let plainFrom = 0;
   let specials = 0;
-  for (let at = 0; at < content.length && specials < SPECIALS_MAX; at += 1) {
+  for (let at = 0; at < content.length && specials < most; at += 1) {
     const special = linkAt(content, at) ?? mentionAt(content, at, name) ?? nameAt(content, at);
     if (!special) continue;
     if (plainFrom < at) found.push({ kind: "text", text: content.slice(plainFrom, at) });

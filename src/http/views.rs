@@ -6,6 +6,7 @@
 
 mod chats;
 mod devices;
+mod formatting;
 mod found;
 mod messages;
 mod people;
@@ -13,6 +14,7 @@ mod spans;
 
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
 pub use devices::Device;
+pub use formatting::{Marked, Part};
 pub use found::{FindFaults, FindForm, FoundMessageView, FoundView};
 pub use messages::{HistoryView, MessageView, messages, moment};
 pub use people::{Avatar, Person};

@@ -119,8 +119,10 @@ pub const PEOPLE_SHOWN: i64 = 20;
 pub const PEOPLE_SUGGESTED: i64 = 8;
 /// Lines of a message; of one with more, the first half is shown until a reader asks for all.
 pub const MESSAGE_LINES_SHOWN: usize = 24;
-/// Links and mentions that are marked in one message: an element each, on a page of fifty messages.
+/// Links, mentions and formatted parts of one message: an element each, on a page of fifty messages.
 pub const SPECIAL_SPANS_MAX: usize = 200;
+/// Quotes and lists inside each other: on a phone, a fourth would have no width left.
+pub const BLOCKS_DEEP_MAX: usize = 3;
 /// A page shorter than this fits into one packet, compressed or not.
 pub const COMPRESSED_BYTES_MIN: usize = 1_400;
 

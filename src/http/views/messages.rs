@@ -1,10 +1,10 @@
-//! Messages as pages show them: divided into spans, grouped by author, separated by days.
+//! Messages as pages show them: formatted, grouped by author, separated by days.
 //!
 //! Days and times are in UTC here, because the server does not know the reader's time zone; the page's
 //! script rewrites them in local time.
 
+use super::formatting::{Part, mentions, parts};
 use super::people::Person;
-use super::spans::{Span, mentions, spans};
 use crate::limits::MESSAGE_LINES_SHOWN;
 use crate::model::ids::Seq;
 use crate::model::message;
@@ -35,7 +35,7 @@ pub struct MessageView {
     pub author: Person,
     pub own: bool,
     pub mentions: bool,
-    pub spans: Vec<Span>,
+    pub parts: Vec<Part>,
     pub deleted: bool,
     pub edited: bool,
     /// Whether it has so many lines that only the first are shown.
@@ -89,13 +89,13 @@ fn view(
             head.sender_id == this.sender_id
                 && this.timestamp.duration_since(head.timestamp) < GROUP_WINDOW
         });
-    let spans = spans(&this.content, &viewer.username);
+    let parts = parts(&this.content, &viewer.username);
     MessageView {
         seq: this.seq.0,
         author: Person::new(this.sender_id.0, &this.username),
         own: this.sender_id == viewer.user_id,
-        mentions: mentions(&spans),
-        spans,
+        mentions: mentions(&parts),
+        parts,
         deleted: this.is_deleted(),
         edited: this.is_edited(),
         tall: this.content.matches('\n').count() >= MESSAGE_LINES_SHOWN,
