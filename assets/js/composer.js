@@ -9,6 +9,7 @@ import { word } from "./words.js";
 const SPOKEN_STEP = 50;
 // The key code that browsers report for a key that ended a composition (IME), after it has ended.
 const COMPOSITION_KEY_CODE = 229;
+const MARK_KEYS = { b: "bold", i: "italic", e: "code" };
 
 class MessageComposer extends HTMLElement {
   connectedCallback() {
@@ -31,6 +32,9 @@ class MessageComposer extends HTMLElement {
     this.querySelector("form").addEventListener("submit", (event) => this.#submit(event));
     this.field.addEventListener("keydown", (event) => this.#key(event));
     this.field.addEventListener("input", () => this.#changed());
+    const marks = this.querySelector(".marks");
+    marks.hidden = false;
+    marks.addEventListener("click", ({ target }) => this.#mark(target.closest("button")?.value));
     // Where the keyboard is on the screen, Enter breaks the line and the button sends.
     this.coarse = matchMedia("(pointer: coarse)");
     this.#changed();
@@ -44,6 +48,10 @@ class MessageComposer extends HTMLElement {
     this.mentions ??= new Mentions(this.field, this.querySelector(".offered"), say);
   }
 
+  async #mark(kind) {
+    if (kind) (await import(laterAddress)).putMark(this.field, kind);
+  }
+
   #say(said) {
     if (this.spoken.textContent !== said) this.spoken.textContent = said;
   }
@@ -52,6 +60,8 @@ class MessageComposer extends HTMLElement {
     const composes = event.isComposing || event.keyCode === COMPOSITION_KEY_CODE;
     if (composes) return;
     if (this.mentions?.key(event)) return event.preventDefault();
+    const mark = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && MARK_KEYS[event.key];
+    if (mark) return (event.preventDefault(), this.#mark(mark));
     if (event.key !== "Enter" || event.shiftKey) return;
     if (this.coarse.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();

@@ -12,4 +12,5 @@ export { unmarked } from "./formatting.js";
 export { Mentions } from "./mentions.js";
 export { closeNotice, closeNotices, showNotice } from "./notices.js";
 export { painter } from "./paint.js";
+export { putMark } from "./marks.js";
 export { play } from "./sound.js";

@@ -1,14 +1,15 @@
-// Messages with marks: on both ways to the page, and in code.
+// Messages with marks: on both ways to the page, in code, and from the composer.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { format, unmarked } from "../../assets/js/formatting.js";
 import { spans } from "../../assets/js/spans.js";
-import { connected, said, sees } from "./lib/browser.js";
+import { connected, said, sees, stored } from "./lib/browser.js";
 import { shown } from "./lib/formatted.js";
 import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
+import { until } from "./lib/until.js";
 
 const here = scene();
 
@@ -102,4 +103,42 @@ test("a block of code is copied as it is, and scrolls sideways", async () => {
     await connected(page);
   }
   await cyn.leave();
+});
+
+test("a button and keys of the composer put marks in and take them away", async () => {
+  const dee = await here.person("dee");
+  await dee.open("/general");
+  const { page } = dee;
+  await connected(page);
+  const field = page.getByRole("textbox", { name: "Message" });
+  const holds = (value) => until(`the field holds ${value}`, async () => (await field.inputValue()) === value);
+  await field.fill("bold words");
+  await field.press("Control+a");
+  await field.press("Control+b");
+  await holds("**bold words**");
+  await field.press("Control+b");
+  await holds("bold words");
+  await field.press("Control+i");
+  await holds("_bold words_");
+  await field.press("Control+z");
+  await holds("bold words");
+  await field.fill("");
+  await field.press("Control+e");
+  await holds("``");
+  await page.keyboard.type("x");
+  await holds("`x`");
+  await field.fill("a\nb");
+  await field.press("Control+a");
+  await page.locator("summary", { hasText: "Formatting" }).click();
+  await page.getByRole("button", { name: "Numbers" }).click();
+  await holds("1. a\n2. b");
+  await page.getByRole("button", { name: "Numbers" }).click();
+  await holds("a\nb");
+  await page.getByRole("button", { name: "Code" }).click();
+  await holds(`${FENCE}\na\nb\n${FENCE}`);
+  await look(page, "formatting-composer");
+  await field.press("Enter");
+  await stored(page, "a");
+  assert.equal(await page.locator(".message pre").last().innerText(), "a\nb");
+  await dee.leave();
 });
