@@ -1,4 +1,4 @@
-//! Bounds of what is sent by mail.
+//! Bounds of links that work once, and of what is sent by mail.
 
 use super::Rate;
 use std::time::Duration;
@@ -12,3 +12,7 @@ pub const MAIL_PAUSE: Duration = Duration::from_secs(2);
 pub const MAILS_AT_ONCE: i64 = 10;
 /// How long a mail server may take for each answer; others wait behind it.
 pub const MAIL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the link works by which the first owner comes: a day's time to follow it.
+pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// The same for a link at which somebody sets a new password.
+pub const RESET_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

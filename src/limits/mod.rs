@@ -310,10 +310,6 @@ pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
 /// How long nobody else may have the name of somebody who is gone: as long as a sign-in is remembered.
 pub const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long the link works by which the first owner comes: a day's time to follow it.
-pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// The same for a link at which somebody sets a new password.
-pub const RESET_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often ended sessions are deleted.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
 /// Sessions deleted by one statement, which locks them for some milliseconds. Repeated until none is
