@@ -16,3 +16,5 @@ pub const MAIL_TIMEOUT: Duration = Duration::from_secs(20);
 pub const SETUP_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// The same for a link at which somebody sets a new password.
 pub const RESET_LINK_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Exports of one's own data, each of which reads all that one has ever said.
+pub const EXPORTS_PER_USER: Rate = Rate::new(3, Duration::from_secs(10 * 60));

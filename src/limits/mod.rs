@@ -341,8 +341,6 @@ pub const LINK_CHANGES_PER_USER: Rate = Rate::new(20, Duration::from_secs(60));
 pub const RENEWALS_PER_USER: Rate = Rate::new(SESSIONS_PER_USER_MAX as u32, Duration::from_secs(6));
 /// Searches for people: a suggestion comes with each key that is typed.
 pub const SEARCHES_PER_USER: Rate = Rate::new(30, Duration::from_millis(300));
-/// Exports of one's own data, each of which reads all that one has ever said.
-pub const EXPORTS_PER_USER: Rate = Rate::new(3, Duration::from_secs(10 * 60));
 /// Keys remembered at once; an attacker with more addresses than this is not limited by address anyway.
 pub const RATE_KEYS_MAX: usize = 65_536;
 
