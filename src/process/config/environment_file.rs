@@ -4,7 +4,7 @@
 
 /// What of an assignment comes next.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum Within {
     Comment,
     Name,
     /// Before a value, or behind a quoted part of it.
@@ -18,47 +18,47 @@ enum Part {
 pub fn assignments(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let (mut name, mut value) = (String::new(), String::new());
-    let mut part = Part::Name;
+    let mut within = Within::Name;
     let normal = text.replace("\r\n", "\n");
     let mut chars = normal.chars().chain(['\n']);
     while let Some(c) = chars.next() {
-        match (part, c) {
-            (Part::Comment | Part::Name, '\n') => {
+        match (within, c) {
+            (Within::Comment | Within::Name, '\n') => {
                 name.clear();
-                part = Part::Name;
+                within = Within::Name;
             }
-            (Part::Comment, _) => {}
-            (Part::Name, '#' | ';') if name.trim().is_empty() => part = Part::Comment,
-            (Part::Name, '=') => part = Part::Between,
-            (Part::Name, _) => name.push(c),
-            (Part::Between | Part::Plain, '\n') => {
-                if part == Part::Plain {
+            (Within::Comment, _) => {}
+            (Within::Name, '#' | ';') if name.trim().is_empty() => within = Within::Comment,
+            (Within::Name, '=') => within = Within::Between,
+            (Within::Name, _) => name.push(c),
+            (Within::Between | Within::Plain, '\n') => {
+                if within == Within::Plain {
                     value.truncate(value.trim_end().len());
                 }
                 found.push((name.trim().to_owned(), std::mem::take(&mut value)));
                 name.clear();
-                part = Part::Name;
+                within = Within::Name;
             }
-            (Part::Between, '"' | '\'') => part = Part::Quoted(c),
-            (Part::Between, _) if c.is_whitespace() => {}
-            (Part::Between | Part::Plain, '\\') => {
+            (Within::Between, '"' | '\'') => within = Within::Quoted(c),
+            (Within::Between, _) if c.is_whitespace() => {}
+            (Within::Between | Within::Plain, '\\') => {
                 value.extend(chars.next().filter(|next| *next != '\n'));
-                part = Part::Plain;
+                within = Within::Plain;
             }
-            (Part::Between | Part::Plain, _) => {
+            (Within::Between | Within::Plain, _) => {
                 value.push(c);
-                part = Part::Plain;
+                within = Within::Plain;
             }
-            (Part::Quoted(quote), _) if c == quote => part = Part::Between,
-            (Part::Quoted('"'), '\\') => match chars.next() {
+            (Within::Quoted(quote), _) if c == quote => within = Within::Between,
+            (Within::Quoted('"'), '\\') => match chars.next() {
                 Some(next @ ('"' | '\\' | '`' | '$')) => value.push(next),
                 Some('\n') | None => {}
                 Some(next) => value.extend(['\\', next]),
             },
-            (Part::Quoted(_), _) => value.push(c),
+            (Within::Quoted(_), _) => value.push(c),
         }
     }
-    if matches!(part, Part::Quoted(_)) {
+    if matches!(within, Within::Quoted(_)) {
         // Our own line break.
         let value = value.strip_suffix('\n').unwrap_or(&value);
         found.push((name.trim().to_owned(), value.to_owned()));
