@@ -1,7 +1,7 @@
 // The log is divided into lists of about a page each, so that the browser lays out and paints only those
 // in view. These functions walk over them as if they were one list; none searches the whole log.
 
-const CHUNK_MAX = 100;
+const CHUNK_MAX = 50;
 
 export function before(element) {
   let list = element.parentElement;

@@ -52,12 +52,13 @@ export class Live {
     const own = this.#isOwn(message);
     if (own && client_id) this.delivery.stored(message);
     if (!this.list.chat(chat_id)) return this.missed.chat(chat_id, message);
-    this.#hear(message);
+    // The log first: it looks where it is, and as long as nothing has changed that costs no layout.
     const log = this.views.of(chat_id)?.log;
     if (log) {
       if (!own && !log.reader.isLookedAt) log.markNew(seq);
       log.add(message, this.viewer, own ? client_id : null);
     }
+    this.#hear(message);
     if (seq > (this.#stood.get(chat_id) ?? 0)) this.#tell(chat_id);
   }
 

@@ -71,8 +71,10 @@ export class Scroll {
   // Changes something below what is being read, without moving what is being read.
   keepPlace(change) {
     if (this.atEnd) {
+      const { scrollTop } = this.scroller;
       change();
-      this.toEnd();
+      // At the very end it stays there by itself.
+      if (scrollTop) this.toEnd();
       return;
     }
     const before = this.scroller.scrollHeight;
