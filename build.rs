@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 4] = ["bundles", "css", "icons", "js"];
+const FOLDERS: [&str; 5] = ["bundles", "css", "html", "icons", "js"];
 /// What the bundles are made of, for debug builds.
 const SOURCES: [&str; 2] = ["css/", "js/"];
 /// The favicon with a number: one file per number, all generated from this one.
@@ -131,6 +131,7 @@ fn not_text(path: &Path) -> io::Error {
 fn media_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("css") => "text/css; charset=utf-8",
+        Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml; charset=utf-8",
         _ => panic!("{path} has an extension that the build does not know"),

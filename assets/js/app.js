@@ -4,7 +4,6 @@
 import "./chat-list.js";
 import "./back-count.js";
 import "./composer.js";
-import "./invite.js";
 import "./log.js";
 import "./requests.js";
 import { call } from "./api.js";
@@ -12,7 +11,7 @@ import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
 import { listenToKeys } from "./keys.js";
 import { Live, noticeOf } from "./live.js";
-import { drafts } from "./drafts.js";
+import { drafts, editUnderWay } from "./drafts.js";
 import { closeNotice, closeNotices } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import {
@@ -107,7 +106,7 @@ list.addEventListener("read", ({ detail }) => closeNotice(noticeOf(detail.chat_i
 
 document.addEventListener("compose", (event) => {
   const composer = event.target;
-  const taken = delivery.write(composer.chat, event.detail.content);
+  const taken = delivery.write(composer.chat, event.detail.content, event.detail.reply_to);
   composer.querySelector(".full").hidden = taken;
   if (!taken) event.preventDefault();
 });
@@ -122,6 +121,23 @@ document.addEventListener("discard", ({ target, detail }) => {
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(".leave")) live.leaving = true;
 });
+// What one can do with a message is loaded when one is pointed at, or gets the focus.
+let actions;
+const loadActions = () =>
+  (actions ??= import(laterAddress)
+    .then(({ beginActions }) => beginActions({ chats: paths.chats, viewer, views }))
+    .catch(() => (actions = null)));
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, async ({ target }) => {
+    if (!actions && target.closest(".scroller")) (await loadActions())?.show(target);
+  });
+}
+document.addEventListener("click", async ({ target }) => {
+  const one = target.closest(".reaction, .reply");
+  if (one) (await loadActions())?.take(one);
+});
+document.addEventListener("quoted", ({ target, detail }) => loadAround(target, detail.seq));
+document.addEventListener("correct", async () => (await loadActions())?.correctLast());
 // A question before what cannot be undone. Not every browser lets `toggle` bubble.
 document.addEventListener("toggle", asked, true);
 document.addEventListener("approved", ({ detail }) => views.of(detail.room_id)?.panel?.admit(detail));
@@ -149,7 +165,7 @@ async function asked({ target }) {
 
 // What a view needs when it opens, and what it needs once.
 function open(view) {
-  const late = "people-search, password-field, notification-switch, room-panel, .code-block";
+  const late = "invite-wait, people-search, password-field, notification-switch, room-panel, .code-block";
   if (view.element.querySelector(late)) import(laterAddress);
   const { log, chat } = view;
   list.watch(0);
@@ -158,6 +174,8 @@ function open(view) {
   socket.putFirst(chat);
   if (!log || view.begun) return;
   view.begun = true;
+  if (log.dataset.at) log.reader.toMessage(log.find(Number(log.dataset.at)));
+  if (editUnderWay(chat)) loadActions().then((one) => one?.resume(view.composer));
   // What came after the server had written it and before it was here.
   log.know(socket.positions.get(chat) ?? 0);
   delivery.fill(log);
@@ -199,6 +217,14 @@ async function loadNews(log, after) {
   const from = Math.max(0, after - bounds.unreadContext);
   await fill(log, `&after=${from}`, ({ has_more }) => ({ older: from > 0, newer: has_more }));
   if (log.firstNew) log.reader.toNew();
+}
+
+// A message that is quoted, with its surroundings if it is not here.
+async function loadAround(log, seq) {
+  if (!log.find(seq)) {
+    await fill(log, `&around=${seq}`, ({ has_more, has_newer }) => ({ older: has_more, newer: has_newer }));
+  }
+  log.reader.toMessage(log.find(seq));
 }
 
 // Loads a page for a log that stays empty until then. Only the latest request counts.

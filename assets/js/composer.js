@@ -3,7 +3,7 @@
 
 import { draftOf, followDraft, keepDraft } from "./drafts.js";
 import { laterAddress } from "./session.js";
-import { word } from "./words.js";
+import { clone, word } from "./words.js";
 
 // Near the limit, the number of characters left is read out in steps of this size, not at each key.
 const SPOKEN_STEP = 50;
@@ -12,6 +12,9 @@ const COMPOSITION_KEY_CODE = 229;
 const MARK_KEYS = { b: "bold", i: "italic", e: "code" };
 
 class MessageComposer extends HTMLElement {
+  // What the text is meant as, if not as a message of its own (`intent.js`).
+  intent = null;
+
   connectedCallback() {
     if (!this.field) this.#begin();
     if (matchMedia("(hover: hover)").matches && !location.hash) this.field.focus();
@@ -34,6 +37,7 @@ class MessageComposer extends HTMLElement {
     this.field.addEventListener("input", () => this.#changed());
     const marks = this.querySelector(".marks");
     marks.hidden = false;
+    marks.addEventListener("toggle", () => this.#offerMarks(marks), { once: true });
     marks.addEventListener("click", ({ target }) => this.#mark(target.closest("button")?.value));
     // Where the keyboard is on the screen, Enter breaks the line and the button sends.
     this.coarse = matchMedia("(pointer: coarse)");
@@ -46,6 +50,12 @@ class MessageComposer extends HTMLElement {
     const { Mentions } = await import(laterAddress);
     const say = (name) => this.#say(name && word("completes", { name }));
     this.mentions ??= new Mentions(this.field, this.querySelector(".offered"), say);
+  }
+
+  async #offerMarks(marks) {
+    const { loadTemplates } = await import(laterAddress);
+    await loadTemplates();
+    marks.append(clone("marks"));
   }
 
   async #mark(kind) {
@@ -62,6 +72,8 @@ class MessageComposer extends HTMLElement {
     if (this.mentions?.key(event)) return event.preventDefault();
     const mark = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && MARK_KEYS[event.key];
     if (mark) return (event.preventDefault(), this.#mark(mark));
+    if (event.key === "Escape" && this.intent) return (event.preventDefault(), this.intent.end());
+    if (event.key === "ArrowUp" && !this.field.value) return this.#tell("correct");
     if (event.key !== "Enter" || event.shiftKey) return;
     if (this.coarse.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -73,11 +85,21 @@ class MessageComposer extends HTMLElement {
     const content = this.field.value.trimEnd();
     this.field.focus();
     if (!content || [...content].length > Number(this.dataset.limit)) return;
-    const taken = this.dispatchEvent(
-      new CustomEvent("compose", { detail: { content }, bubbles: true, cancelable: true }),
-    );
+    const { intent } = this;
+    if (intent?.edits) return intent.change(content);
+    const taken = this.#tell("compose", { content, reply_to: intent?.answers });
     if (!taken) return;
-    this.field.value = "";
+    intent?.end();
+    this.put("");
+  }
+
+  #tell(name, detail) {
+    return this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, cancelable: true }));
+  }
+
+  // In place of what is there.
+  put(text) {
+    this.field.value = text;
     this.#changed();
   }
 
@@ -89,7 +111,9 @@ class MessageComposer extends HTMLElement {
   }
 
   #changed() {
-    const said = keepDraft(this.chat, this.field.value) ? "" : word("unkept");
+    const { value } = this.field;
+    const kept = this.intent?.edits ? this.intent.keep(value) : keepDraft(this.chat, value);
+    const said = kept ? "" : word("unkept");
     if (this.unkept.textContent !== said) this.unkept.textContent = said;
     this.#show();
     this.#complete();

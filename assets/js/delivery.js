@@ -36,8 +36,8 @@ export class Delivery {
     for (const entry of this.outbox.entries()) if (entry.chat_id === log.chat) log.pend(entry, this.viewer);
   }
 
-  write(chat_id, content) {
-    const entry = this.outbox.add(chat_id, content);
+  write(chat_id, content, reply_to) {
+    const entry = this.outbox.add(chat_id, content, reply_to);
     if (!entry) return false;
     this.logOf(chat_id).write(entry, this.viewer);
     this.#sendNext();
@@ -112,12 +112,12 @@ export class Delivery {
     if (this.#pause) return;
     const waiting = this.outbox.waiting().filter(({ client_id }) => !this.#underWay.has(client_id));
     if (waiting.length === 0 && this.#underWay.size === 0) this.#oneByOne = false;
-    for (const { chat_id, content, client_id } of waiting) {
+    for (const { chat_id, content, client_id, reply_to } of waiting) {
       if (this.#underWay.size >= (this.#oneByOne ? 1 : UNDER_WAY_MAX)) return;
       const now = performance.now();
       const ahead = Math.max(this.#paced, now) - now;
       if (ahead > PACE_MS * (UNDER_WAY_MAX - 1)) return this.#wait(PACE_MS);
-      if (!this.socket.send(messageFrame(chat_id, content, client_id))) return;
+      if (!this.socket.send(messageFrame(chat_id, content, client_id, reply_to?.seq))) return;
       this.#paced = now + ahead + PACE_MS;
       this.#underWay.add(client_id);
     }

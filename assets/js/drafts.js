@@ -13,6 +13,10 @@ const DRAFTS_MAX = 8;
 const held = new Map();
 const prefix = `snug.draft.${viewer.user_id}.`;
 
+// Another text for a message, which is kept apart until it is sent.
+export const editKey = (chat_id) => `snug.edit.${viewer.user_id}.${chat_id}`;
+export const editUnderWay = (chat_id) => JSON.parse(recall(editKey(chat_id)));
+
 // All that the viewer is writing, in any chat.
 export const drafts = () =>
   names()

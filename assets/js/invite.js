@@ -4,6 +4,10 @@
 import { call } from "./api.js";
 
 class InviteWait extends HTMLElement {
+  connectedCallback() {
+    this.ask();
+  }
+
   waitsFor(room_id) {
     return this.dataset.standing === "waiting" && this.isFor(room_id);
   }
@@ -16,7 +20,7 @@ class InviteWait extends HTMLElement {
     location.assign(this.dataset.href);
   }
 
-  // The answer may have come while the connection was down.
+  // The answer may have come while the connection was down, or before this was there.
   async ask() {
     const { standing } = this.dataset;
     if (standing !== "waiting" && standing !== "denied") return;

@@ -10,7 +10,11 @@ const LEFT_ALONE = " '";
 const FIELDS = "input, textarea, select, [contenteditable]";
 
 export function listenToKeys(list, views) {
-  const help = () => open(clone("keys"));
+  const help = async () => {
+    const { loadTemplates } = await import(laterAddress);
+    await loadTemplates();
+    open(clone("keys"));
+  };
   // Open before its script is loaded, so that what is typed meanwhile goes into it.
   let later;
   const find = async () => {

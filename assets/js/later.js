@@ -2,10 +2,12 @@
 
 import "./copy-button.js";
 import "./door.js";
+import "./invite.js";
 import "./notification-switch.js";
 import "./panel.js";
 import "./people-search.js";
 
+export { beginActions } from "./actions.js";
 export { ask } from "./ask.js";
 export { fillFinder } from "./finder.js";
 export { unmarked } from "./formatting.js";
@@ -14,3 +16,4 @@ export { closeNotice, closeNotices, showNotice } from "./notices.js";
 export { painter } from "./paint.js";
 export { putMark } from "./marks.js";
 export { play } from "./sound.js";
+export { loadTemplates } from "./templates.js";

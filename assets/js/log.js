@@ -4,7 +4,7 @@
 
 import { arrange, clearAbove } from "./arrange.js";
 import { addAbove, before, chunks, lastChunk, lastOf, messageBelow } from "./chunks.js";
-import { buildMessage, buildPending, localise, setState, setStored } from "./message.js";
+import { buildMessage, buildPending, localise, quote, setState, setStored } from "./message.js";
 import { Reader } from "./reader.js";
 import { clone } from "./words.js";
 
@@ -56,6 +56,10 @@ class MessageLog extends HTMLElement {
     return this.#stored.size;
   }
 
+  find(seq) {
+    return this.#stored.get(seq);
+  }
+
   // The first message that counts as new, if it is here, and how many there are.
   get firstNew() {
     return this.newAfter === null ? null : this.#stored.get(this.newAfter + 1);
@@ -86,6 +90,7 @@ class MessageLog extends HTMLElement {
     this.reader.keepPlace(() => {
       old.replaceWith(element);
       this.#arrange([element, messageBelow(element)]);
+      for (const reply of this.page.querySelectorAll(`.reply[data-seq="${message.seq}"]`)) quote(reply, message);
     });
   }
 

@@ -16,16 +16,53 @@ export function buildMessage(message, viewer) {
   element.querySelector(".author").textContent = message.username;
   paintAvatar(element.querySelector(".avatar"), { user_id: author, username: message.username });
   fillContent(element, message.content, viewer);
-  if (message.deleted) element.querySelector(".content").append(clone("deleted"));
-  if (message.edited_at) element.append(clone("edited"));
+  addMore(element, message, viewer);
   setStored(element, message.seq, message.timestamp);
   return element;
+}
+
+// What most messages lack.
+function addMore(element, { deleted, edited_at, pinned, reactions, reply_to }, viewer) {
+  const content = element.querySelector(".content");
+  if (deleted) content.append(clone("deleted"));
+  if (reply_to) element.querySelector(".message-head").after(buildReply(reply_to));
+  if (edited_at) element.append(Object.assign(clone("edited"), { title: moment(new Date(edited_at)) }));
+  if (pinned) element.append(clone("pinned"));
+  if (!reactions) return;
+  const list = clone("reactions");
+  list.append(...reactions.map((one) => buildReaction(one, viewer)));
+  element.append(list);
+}
+
+function buildReply({ seq, username, excerpt, deleted }) {
+  const reply = clone("reply");
+  reply.dataset.seq = seq;
+  reply.querySelector(".author").textContent = username;
+  quote(reply, { content: excerpt, deleted });
+  return reply;
+}
+
+// What the message says that is answered.
+export function quote(reply, { content, deleted }) {
+  reply.querySelector("q").replaceChildren(deleted ? clone("deleted") : content);
+}
+
+function buildReaction({ emoji, user_ids }, viewer) {
+  const reaction = clone("reaction");
+  const button = reaction.querySelector("button");
+  button.firstChild.textContent = `${emoji} `;
+  button.value = emoji;
+  button.dataset.users = user_ids.join(" ");
+  button.setAttribute("aria-pressed", String(user_ids.includes(viewer.user_id)));
+  button.querySelector(".count").textContent = user_ids.length;
+  return reaction;
 }
 
 // A message that is not stored yet: it has a `client_id` and no `seq`.
 export function buildPending(entry, viewer) {
   const timestamp = new Date(entry.at).toISOString();
-  const message = { ...viewer, content: entry.content, seq: 0, timestamp };
+  const { content, reply_to } = entry;
+  const message = { ...viewer, content, reply_to, seq: 0, timestamp };
   const element = buildMessage(message, viewer);
   element.dataset.client = entry.client_id;
   setState(element, entry.reason);
@@ -89,7 +126,8 @@ function fillContent(element, content, viewer) {
   if (!MARKED.test(content)) return;
   const format = () => show(...paint(content, viewer.username, nodeOf));
   if (paint) return format();
-  import(laterAddress).then((later) => {
+  import(laterAddress).then(async (later) => {
+    await later.loadTemplates();
     paint ??= later.painter(spans);
     format();
   });

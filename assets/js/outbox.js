@@ -13,13 +13,13 @@ export class Outbox {
 
   // Null if so much is waiting that no more is accepted. A browser that refuses to keep it does not keep
   // anybody from talking.
-  add(chat_id, content) {
+  add(chat_id, content, reply_to) {
     const entries = this.entries();
     if (entries.length >= ENTRIES_MAX) return null;
     // Sorted after everything that is here, even if the clock has been set back since.
     const last = entries[entries.length - 1] ?? { at: 0, order: 0 };
     const [at, order] = [Math.max(Date.now(), last.at), last.order + 1];
-    const entry = { client_id: freshId(), chat_id, content, at, order, reason: null };
+    const entry = { client_id: freshId(), chat_id, content, reply_to, at, order, reason: null };
     this.#keep(entry);
     return entry;
   }

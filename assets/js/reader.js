@@ -106,6 +106,14 @@ export class Reader {
     this.soon();
   }
 
+  // Marked for a moment.
+  toMessage(message) {
+    if (!message) return;
+    this.#aim(() => message.scrollIntoView({ block: "center" }));
+    message.classList.remove("found");
+    requestAnimationFrame(() => message.classList.add("found"));
+  }
+
   // All of it counts as read, seen or not.
   finish(last) {
     this.raise(last);

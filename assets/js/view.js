@@ -16,13 +16,13 @@ export class View {
     return this.element.querySelector("message-composer");
   }
 
-  // Its script is loaded with the first room.
+  // Its script is loaded with the first room, and that of the next with the first invitation.
   get panel() {
     return this.element.querySelector("room-panel:defined");
   }
 
   get invite() {
-    return this.element.querySelector("invite-wait");
+    return this.element.querySelector("invite-wait:defined");
   }
 
   // The chat that it shows, or 0.

@@ -1,9 +1,9 @@
 // The frames of the socket. Knows nothing of the DOM, the socket or the clock.
 
 // Half a surrogate pair, as of a truncated emoji, is not text, and its escape is not JSON to the server.
-export function messageFrame(chat_id, text, client_id) {
+export function messageFrame(chat_id, text, client_id, reply_to) {
   const content = text.replace(/\p{Surrogate}/gu, "\ufffd");
-  return JSON.stringify({ type: "message", chat_id, content, client_id });
+  return JSON.stringify({ type: "message", chat_id, content, client_id, reply_to });
 }
 
 export const readFrame = (chat_id, seq) => JSON.stringify({ type: "read", chat_id, seq });

@@ -3,8 +3,11 @@
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 
 export function word(name, values = {}) {
-  const words = document.getElementById("words").content;
-  return fill(words.querySelector(`[data-word="${name}"]`).textContent, values);
+  const [one] = ["words", "words-later"].flatMap((id) => {
+    const found = document.getElementById(id)?.content.querySelector(`[data-word="${name}"]`);
+    return found ?? [];
+  });
+  return fill(one.textContent, values);
 }
 
 export const clone = (name) => document.getElementById(name).content.firstElementChild.cloneNode(true);

@@ -107,7 +107,16 @@ mod tests {
 
     #[test]
     fn debug_builds_serve_sources_and_release_builds_bundles() {
-        for file in ["app.js", "door.js", "later.js", "worker.js", "pages.css", "docs.css"] {
+        for file in [
+            "app.js",
+            "door.js",
+            "later.js",
+            "worker.js",
+            "pages.css",
+            "later.css",
+            "find.css",
+            "docs.css",
+        ] {
             let (_, extension) = file.rsplit_once('.').unwrap();
             let (source, bundled) = (format!("{extension}/{file}"), format!("bundles/{file}"));
             assert!(by_path(&bundled).is_some(), "{bundled}");

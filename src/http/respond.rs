@@ -36,6 +36,10 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snug-worker";
 
+/// For what is no page.
+const DATA_SECURITY_POLICY: &str =
+    "default-src 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
 pub fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     json_of(status, value, 128)
 }
@@ -218,7 +222,10 @@ pub fn put_common(headers: &mut HeaderMap, scheme: Scheme, request_id: Option<&s
     let fixed = HeaderValue::from_static;
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(fixed(CONTENT_SECURITY_POLICY));
+    let is_page =
+        headers.get(header::CONTENT_TYPE).is_none_or(|it| it.as_bytes().starts_with(b"text/html"));
+    let policy = if is_page { CONTENT_SECURITY_POLICY } else { DATA_SECURITY_POLICY };
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(fixed(policy));
     headers.entry(header::CACHE_CONTROL).or_insert(fixed("no-store"));
     if scheme == Scheme::Https {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, fixed("max-age=31536000"));

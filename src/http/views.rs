@@ -277,6 +277,14 @@ pub struct ChatPage {
     pub panel: Option<RoomPanel>,
     /// Whether the viewer has just come in and has nobody to talk to yet.
     pub welcome: bool,
+    pub may: May,
+}
+
+/// What the viewer may do with messages in this chat, whoever wrote them.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct May {
+    pub pin: bool,
+    pub delete: bool,
 }
 
 impl Page for ChatPage {

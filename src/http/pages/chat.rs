@@ -37,9 +37,10 @@ pub async fn show(call: &Call, place: ChatPath) -> Result<Answer> {
         Some(seq) => Seq::parse(seq).map(Some).ok_or_else(Error::not_found),
         None => Ok(None),
     };
-    let from = match (position("before")?, position("after")?) {
-        (Some(before), _) => Some(PageStart::Before(before)),
-        (None, after) => after.map(PageStart::After),
+    let from = match (position("at")?, position("before")?, position("after")?) {
+        (Some(at), ..) => Some(PageStart::Around(at)),
+        (None, Some(before), _) => Some(PageStart::Before(before)),
+        (None, None, after) => after.map(PageStart::After),
     };
     let composer = Composer { client_id: fresh_name()?, ..Composer::default() };
     page(call, StatusCode::OK, place, from, composer).await
@@ -71,9 +72,13 @@ async fn page(
     }
     let is_alone = |shell: &views::Shell| shell.private_chats.is_empty() && shell.rooms.is_empty();
     let welcome = call.query.get(views::WELCOME).is_some() && shell.as_ref().is_some_and(is_alone);
-    let history = view(&history, &chat, &viewer);
+    let mut history = view(&history, &chat, &viewer);
+    if let PageStart::Around(Seq(at)) = from {
+        history.at = at;
+    }
     let base = call.base(&viewer)?;
-    let page = views::ChatPage { base, shell, chat, history, composer, panel, welcome };
+    let may = may(&viewer, place, panel.as_ref());
+    let page = views::ChatPage { base, shell, chat, history, composer, panel, welcome, may };
     let mut answer = call.page(status, &page)?;
     let here = chat_id.to_string();
     if call.cookie(Cookie::LastChat) != Some(&here) {
@@ -105,6 +110,17 @@ async fn panel(call: &Call, viewer: &Viewer, place: ChatPath) -> Result<Option<v
     }
 }
 
+fn may(viewer: &Viewer, place: ChatPath, panel: Option<&views::RoomPanel>) -> views::May {
+    let (moderates, created) =
+        (viewer.role.moderates(), panel.is_some_and(|panel| panel.is_creator));
+    let pin = match place {
+        ChatPath::General => moderates,
+        ChatPath::Private(_) => true,
+        ChatPath::Room(_) => created,
+    };
+    views::May { pin, delete: moderates || created }
+}
+
 /// The end of the chat, unless more is unread than a page has: then the first unread message, below some
 /// that were read.
 fn first_unread(standing: &Standing) -> PageStart {
@@ -125,6 +141,7 @@ fn view(page: &HistoryPage, chat: &ChatLine, viewer: &Viewer) -> HistoryView {
         latest: format!("{}?before={}", chat.href, page.last.seq.next()),
         last_seq: page.last.seq.0,
         read_seq: chat.read_seq,
+        at: 0,
     }
 }
 

@@ -145,6 +145,7 @@ fn talk() -> HistoryView {
         latest: "/room/9?before=49".into(),
         last_seq: 48,
         read_seq: 46,
+        at: 0,
     }
 }
 
@@ -189,6 +190,7 @@ fn room(theme: Theme, is_creator: bool) -> ChatPage {
             }),
         }),
         welcome: false,
+        may: May { pin: is_creator, delete: is_creator },
     }
 }
 
@@ -198,7 +200,8 @@ fn private(theme: Theme) -> ChatPage {
     let history = HistoryView::default();
     let (base, shell) = (base(theme), Some(shell));
     let (composer, panel, welcome) = (composer(), None, true);
-    ChatPage { base, chat, shell, history, composer, panel, welcome }
+    let may = May { pin: true, delete: false };
+    ChatPage { base, chat, shell, history, composer, panel, welcome, may }
 }
 
 fn dashboard(theme: Theme, shell: Shell) -> DashboardPage {

@@ -6,8 +6,9 @@
 use super::formatting::{Part, mentions, parts};
 use super::people::Person;
 use crate::limits::MESSAGE_LINES_SHOWN;
-use crate::model::ids::Seq;
+use crate::model::ids::{Seq, UserId};
 use crate::model::message;
+use crate::model::more::{Answered, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -26,6 +27,8 @@ pub struct HistoryView {
     pub latest: String,
     pub last_seq: i64,
     pub read_seq: i64,
+    /// The message that the address leads to, or 0.
+    pub at: i64,
 }
 
 /// One message.
@@ -37,7 +40,12 @@ pub struct MessageView {
     pub mentions: bool,
     pub parts: Vec<Part>,
     pub deleted: bool,
-    pub edited: bool,
+    /// When the text was last changed, as `moment`.
+    pub edited: Option<String>,
+    /// The message that it answers.
+    pub reply: Option<ReplyView>,
+    pub reactions: Vec<ReactionView>,
+    pub pinned: bool,
     /// Whether it has so many lines that only the first are shown.
     pub tall: bool,
     /// RFC 3339, for `<time datetime>`.
@@ -52,6 +60,24 @@ pub struct MessageView {
     pub continues: bool,
     /// Whether it is the first that the viewer has not read.
     pub first_unread: bool,
+}
+
+/// What is quoted of the message that another one answers.
+#[derive(Debug, Serialize)]
+pub struct ReplyView {
+    pub seq: i64,
+    pub username: String,
+    pub excerpt: String,
+    pub deleted: bool,
+}
+
+/// An emoji, how many have put it, and whether the viewer is one of them.
+#[derive(Debug, Serialize)]
+pub struct ReactionView {
+    pub emoji: String,
+    pub users: String,
+    pub count: usize,
+    pub own: bool,
 }
 
 /// The views of consecutive messages; `read_seq` is how far the viewer had read.
@@ -90,6 +116,7 @@ fn view(
                 && this.timestamp.duration_since(head.timestamp) < GROUP_WINDOW
         });
     let parts = parts(&this.content, &viewer.username);
+    let more = this.more.as_deref();
     MessageView {
         seq: this.seq.0,
         author: Person::new(this.sender_id.0, &this.username),
@@ -97,7 +124,12 @@ fn view(
         mentions: mentions(&parts),
         parts,
         deleted: this.is_deleted(),
-        edited: this.is_edited(),
+        edited: more.and_then(|more| more.edited_at).map(moment),
+        reply: more.and_then(|more| more.reply_to.as_ref()).map(reply),
+        reactions: more
+            .map(|more| more.reactions.iter().map(|one| reaction(one, viewer.user_id)).collect())
+            .unwrap_or_default(),
+        pinned: more.is_some_and(|more| more.is_pinned),
         tall: this.content.matches('\n').count() >= MESSAGE_LINES_SHOWN,
         timestamp: format!("{:.6}", this.timestamp),
         clock: this.timestamp.strftime("%H:%M").to_string(),
@@ -105,6 +137,25 @@ fn view(
         day: begins_day.then(|| this.timestamp.strftime("%A, %-d %B %Y").to_string()),
         continues,
         first_unread,
+    }
+}
+
+fn reply(answered: &Answered) -> ReplyView {
+    ReplyView {
+        seq: answered.seq.0,
+        username: answered.username.to_string(),
+        excerpt: answered.excerpt.clone(),
+        deleted: answered.is_deleted,
+    }
+}
+
+fn reaction(reaction: &Reaction, viewer: UserId) -> ReactionView {
+    let users: Vec<_> = reaction.user_ids.iter().map(UserId::to_string).collect();
+    ReactionView {
+        emoji: reaction.emoji.clone(),
+        users: users.join(" "),
+        count: users.len(),
+        own: reaction.user_ids.contains(&viewer),
     }
 }
 
