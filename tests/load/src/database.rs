@@ -151,15 +151,15 @@ const FILL: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id
         rpad('message ' || n, 100, '.'), now(), 'sload-' || n, decode(md5(n::text), 'hex') \
     from generate_series($2::bigint + 1, $3::bigint) n";
 
-/// A word of rank r has a probability of about 1/r. The sum makes each place of each row a new choice.
+/// A word of rank r has a probability of about 1/r. The zero makes each place of each row a new choice.
 const FILL_WORDS: &str = "insert into messages (id, chat_type, chat_id, seq, sender_id, content, \
     timestamp, draft_key, content_hash) \
     select nextval('message_ids'), 'general', $1, n, (select min(id) from users), w.content, \
         clock_timestamp(), 'sload-' || n, decode(md5(n::text), 'hex') \
     from generate_series($2::bigint + 1, $3::bigint) n \
     cross join lateral ( \
-        select string_agg('w' || floor(exp(random() * ln({words}::float8) + 0 * n))::bigint || 'x', ' ') as content \
-        from generate_series(1, 12) \
+        select string_agg('w' || floor(exp(random() * ln({words}::float8) + 0 * (n + place)))::bigint || 'x', ' ') as content \
+        from generate_series(1, 12) place \
     ) w";
 
 const UNINDEXED: &str = "select coalesce(sum(c.last_seq - coalesce(i.upto, 0) + coalesce(i.above, 0)), 0)::bigint \
