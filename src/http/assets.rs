@@ -11,9 +11,9 @@
 include!(concat!(env!("OUT_DIR"), "/assets/table.rs"));
 
 /// An asset is no page: should it be opened as one, nothing in it does anything.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'";
 /// The longest caching that HTTP allows: the URL changes with the content.
-pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+pub const CACHE_CONTROL: &str = "max-age=31536000, immutable";
 
 /// One file, in those encodings in which it is smaller than plain.
 #[derive(Debug, Clone, Copy)]
