@@ -164,19 +164,19 @@ export function unmarked(content, name, spans) {
 function nest(tokens, to) {
   const open = [to];
   for (const token of tokens) {
-    const inner = open.at(-1);
+    const inner = open[open.length - 1];
     if (token.kind === "text" || (token.kind === "run" && !token.side)) pushText(inner, token.text);
     else if (token.kind !== "run") inner.push(token);
     else if (token.side === "open") open.push([]);
     else {
       open.pop();
-      open.at(-1).push({ kind: MARKS[token.text], parts: inner });
+      open[open.length - 1].push({ kind: MARKS[token.text], parts: inner });
     }
   }
 }
 
 function pushText(to, more) {
-  const last = to.at(-1);
+  const last = to[to.length - 1];
   if (last?.kind === "text") last.text += more;
   else if (more) to.push({ kind: "text", text: more });
 }

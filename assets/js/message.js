@@ -126,11 +126,14 @@ function fillContent(element, content, viewer) {
   if (!MARKED.test(content)) return;
   const format = () => show(...paint(content, viewer.username, nodeOf));
   if (paint) return format();
-  import(laterAddress).then(async (later) => {
-    await later.loadTemplates();
-    paint ??= later.painter(spans);
-    format();
-  });
+  loadPainter().then(format, () => {});
+}
+
+// Without a connection, text stays as it was typed.
+async function loadPainter() {
+  const { loadTemplates, painter } = await import(laterAddress);
+  await loadTemplates();
+  paint ??= painter(spans);
 }
 
 function nodeOf({ kind, text }) {

@@ -21,7 +21,7 @@ function request() {
     const asked = new XMLHttpRequest();
     asked.open("GET", MARKUP);
     asked.responseType = "document";
-    asked.onerror = reject;
+    asked.onerror = () => reject(new Error(MARKUP));
     asked.onload = () => {
       if (!asked.response) return reject(new Error("there are no templates"));
       document.body.append(...asked.response.querySelectorAll("template"));
@@ -35,7 +35,7 @@ function style() {
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: laterStyles });
   return new Promise((resolve, reject) => {
     link.onload = resolve;
-    link.onerror = reject;
+    link.onerror = () => reject(new Error(laterStyles));
     document.head.append(link);
   });
 }

@@ -139,6 +139,7 @@ pub const SESSION_COOKIES_MAX: usize = 8;
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A head or a body that is not complete by then comes from a slow client (as in a slowloris attack).
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
+pub const UNWANTED_BODY_WAIT: Duration = Duration::from_millis(50);
 /// The same on connections of a trusted proxy, whose pools keep idle ones for about a minute: if we closed
 /// first, we would do so under some request that is already on its way, and the proxy would answer 502.
 pub const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(75);
@@ -153,8 +154,7 @@ const _: () = assert!(
     2 * SEND_BUFFER_BYTES / 3 >= HTTP_WRITE_BYTES_MIN
         && 2 * SEND_BUFFER_BYTES / 3 <= 7_000 * HTTP_WRITE_STALL_MAX.as_secs() as usize
 );
-/// Bytes of answers and of pages of replays that wait for their readers: ten of the longest pages, three for a
-/// user who is alone, and half of it for a subnet.
+/// Bytes of answers that wait for their readers: ten of the longest pages, three for one user, half for a subnet.
 pub const BACKLOG_BYTES_MAX: usize = 10 * PAGE_ROWS_MAX as usize * CONTENT_BYTES_MAX;
 /// What is smaller is never refused and not counted: about as much as an idle connection costs anyway, and
 /// usually the kernel takes all of it at once.
