@@ -5,7 +5,11 @@
 
 use crate::model::error::Fatal;
 use sd_notify::NotifyState;
+use std::io::{self, ErrorKind};
 use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
@@ -67,7 +71,23 @@ fn first_line(status: &str) -> String {
 }
 
 fn tell(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "cannot notify systemd");
+    match send(state) {
+        // It has ten messages to read first. Nobody waits for it, and the watchdog's next one comes soon.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        Err(error) => tracing::warn!(%error, "cannot notify systemd"),
+        Ok(()) => {}
     }
+}
+
+/// What `sd_notify` does, but without waiting for a service manager that does not read.
+fn send(state: &[NotifyState<'_>]) -> io::Result<()> {
+    let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
+    let address = match address.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(&address)?,
+    };
+    let lines: String = state.iter().map(|state| format!("{state}\n")).collect();
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(lines.as_bytes(), &address).map(drop)
 }
