@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-const FOLDERS: [&str; 5] = ["bundles", "css", "html", "icons", "js"];
+const FOLDERS: [&str; 4] = ["bundles", "css", "icons", "js"];
 /// What the bundles are made of, for debug builds.
 const SOURCES: [&str; 2] = ["css/", "js/"];
 /// The favicon with a number: one file per number, all generated from this one.
@@ -31,6 +31,7 @@ fn main() -> io::Result<()> {
     fs::create_dir_all(&out)?;
 
     let mut digest = Sha256::new();
+    digest_files(&root.join("assets/templates"), &mut digest)?;
     let (mut rows, mut sources) = (String::new(), String::new());
     for (path, raw) in &assets {
         digest.update((path.len() as u64).to_be_bytes());
@@ -85,6 +86,22 @@ fn write_statements(root: &Path, out: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The templates count, too: one of them is kept by browsers as assets are.
+fn digest_files(folder: &Path, digest: &mut Sha256) -> io::Result<()> {
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let mut paths: Vec<_> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            digest_files(&path, digest)?;
+        } else {
+            digest.update(fs::read(path)?);
+        }
+    }
+    Ok(())
+}
+
 /// Every asset as (path, bytes), sorted by path.
 fn collect(root: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut assets = Vec::new();
@@ -131,7 +148,6 @@ fn not_text(path: &Path) -> io::Error {
 fn media_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("css") => "text/css; charset=utf-8",
-        Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml; charset=utf-8",
         _ => panic!("{path} has an extension that the build does not know"),

@@ -21,6 +21,7 @@ export const bounds = {
 };
 export const workerAddress = dataset.worker;
 export const laterAddress = dataset.later;
+export const laterMarkup = dataset.laterMarkup;
 export const laterStyles = dataset.laterStyles;
 // The full URL, because until 2024 browsers accepted no other for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");

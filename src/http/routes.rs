@@ -82,6 +82,7 @@ routes! {
     GET     /assets/{asset}, Anyone,   Empty, pages::asset(call, asset);
 
     // Pages.
+    GET  /later,                       Anyone,       PageData, pages::show_later(call);
     GET  /signup,                      OptionalUser, Door,     pages::signup_login::show_signup(call);
     POST /signup,                      OptionalUser, Form,     pages::signup_login::sign_up(call, form);
     GET  /login,                       OptionalUser, Door,     pages::signup_login::show_login(call);

@@ -80,6 +80,22 @@ pub(super) async fn show_docs(call: &Call) -> Result<Answer> {
     call.page(StatusCode::OK, &call.app.docs)
 }
 
+/// The markup of what a page's script loads later.
+#[derive(serde::Serialize)]
+struct Later {}
+
+impl Page for Later {
+    const TEMPLATE: &'static str = "later.html";
+}
+
+/// Kept as assets are: the address contains the fingerprint of the templates, too.
+pub(super) async fn show_later(call: &Call) -> Result<Answer> {
+    let mut answer = call.page(StatusCode::OK, &Later {})?;
+    let kept = HeaderValue::from_static(assets::CACHE_CONTROL);
+    answer.headers_mut().insert(header::CACHE_CONTROL, kept);
+    Ok(answer)
+}
+
 /// A stylesheet, script or icon, in the smallest encoding that the browser accepts.
 pub(super) async fn asset(call: &Call, path: &str) -> Result<Answer> {
     let asset = assets::find(path).ok_or_else(Error::not_found)?;
