@@ -13,15 +13,18 @@ const DRAFTS_MAX = 8;
 const held = new Map();
 const prefix = `snug.draft.${viewer.user_id}.`;
 
-// Another text for a message, which is kept apart until it is sent.
-export const editKey = (chat_id) => `snug.edit.${viewer.user_id}.${chat_id}`;
+// Another text for a message, {seq, content}, which is kept apart until it is sent.
+const edits = `snug.edit.${viewer.user_id}.`;
+export const editKey = (chat_id) => edits + chat_id;
 export const editUnderWay = (chat_id) => JSON.parse(recall(editKey(chat_id)));
 
 // All that the viewer is writing, in any chat.
-export const drafts = () =>
+export const drafts = () => [...kept(prefix), ...kept(edits).map((text) => JSON.parse(text).content)];
+
+const kept = (beginning) =>
   names()
-    .filter((name) => name.startsWith(prefix))
-    .map((name) => recall(name));
+    .filter((name) => name.startsWith(beginning))
+    .map(recall);
 
 export function draftOf(chat_id) {
   const keys = keysOf(chat_id);

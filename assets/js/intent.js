@@ -7,6 +7,7 @@ import { clone, word } from "./words.js";
 
 export class Intent {
   #line = clone("intent");
+  #isSent = false;
 
   static resume(composer, actions) {
     const kept = editUnderWay(composer.chat);
@@ -36,6 +37,7 @@ export class Intent {
 
   end() {
     const { composer } = this;
+    if (composer.intent !== this) return;
     this.#line.remove();
     composer.intent = null;
     if (!this.edits) return;
@@ -45,7 +47,10 @@ export class Intent {
 
   // Another text for the message; what is refused stays in the field.
   async change(content) {
+    if (this.#isSent) return;
+    this.#isSent = true;
     const refused = await this.actions.change(this.composer.chat, this.edits, content);
+    this.#isSent = false;
     if (!refused) return this.end();
     this.#line.querySelector(".what").textContent = refused;
     this.#line.classList.add("fault");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connected, said, sees } from "./lib/browser.js";
+import { PASSWORD, connected, said, sees } from "./lib/browser.js";
 import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
@@ -83,11 +83,76 @@ test("one's last message is changed from an empty field, also after a reload", a
   await eve.page.reload();
   await eve.page.getByText("You are changing your message.").waitFor();
   assert.equal(await field(eve.page).inputValue(), "see you at five");
+  // It would be lost by a logout.
+  await eve.page.locator("summary", { hasText: "Log out" }).click();
+  const question = eve.page.locator(".question.log-out");
+  await question.getByRole("listitem").first().waitFor();
+  assert.deepEqual(await question.getByRole("listitem").allTextContents(), ["see you at five"]);
+  await question.getByRole("button", { name: "Cancel" }).click();
+  await field(eve.page).focus();
   await eve.page.keyboard.press("Enter");
   await said(fin.page, "see you at five").getByText("edited").waitFor();
   await eve.page.getByText("You are changing your message.").waitFor({ state: "detached" });
   assert.equal(await field(eve.page).inputValue(), "");
   await Promise.all([eve.leave(), fin.leave()]);
+});
+
+test("a message is pinned and unpinned, and what is deleted is asked for each message", async () => {
+  const [kai, lea, chat_id] = await pair("kai", "lea");
+  for (const text of ["first", "second"]) await here.tell(kai, chat_id, text);
+  const { page } = kai;
+  const open = async (text) => {
+    await said(page, text).hover();
+    await action(page, "More").click();
+  };
+  await open("first");
+  await action(page, "Pin").click();
+  for (const one of [page, lea.page]) await said(one, "first").getByText("pinned").waitFor();
+  await page.mouse.move(5, 5);
+  await open("first");
+  await action(page, "Unpin").click();
+  for (const one of [page, lea.page]) await said(one, "first").getByText("pinned").waitFor({ state: "detached" });
+
+  // Some browsers give a button that is clicked no focus, and so it loses none.
+  const ask = () => action(page, "Delete").evaluate((button) => button.click());
+  await open("second");
+  await ask();
+  await action(page, "Delete for everybody?").waitFor();
+  await page.evaluate(() => document.activeElement.blur());
+  await open("first");
+  await ask();
+  await action(page, "Delete for everybody?").waitFor();
+  assert.equal(await page.locator(".deleted").count(), 0);
+  await Promise.all([kai.leave(), lea.leave()]);
+});
+
+test("a change that is sent twice is one, and takes nothing of what is written next", async () => {
+  const [mia, ned, chat_id] = await pair("mia", "ned");
+  await here.tell(mia, chat_id, "one");
+  const { page } = mia;
+  await sees(page, "one");
+  await field(page).focus();
+  await page.keyboard.press("ArrowUp");
+  await page.getByText("You are changing your message.").waitFor();
+  await field(page).fill("two");
+  let [sent, go] = [0, null];
+  const pressed = new Promise((resolve) => (go = resolve));
+  await page.route("**/messages/*", async (route) => {
+    sent += 1;
+    await pressed;
+    await route.continue();
+  });
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
+  await until("it is sent", () => sent > 0);
+  go();
+  await said(ned.page, "two").getByText("edited").waitFor();
+  await page.getByText("You are changing your message.").waitFor({ state: "detached" });
+  await field(page).fill("three");
+  await page.waitForLoadState("networkidle");
+  assert.equal(await field(page).inputValue(), "three");
+  assert.equal(sent, 1);
+  await Promise.all([mia.leave(), ned.leave()]);
 });
 
 test("a link leads to the message, and so does what is quoted, however far away", async () => {
@@ -101,12 +166,21 @@ test("a link leads to the message, and so does what is quoted, however far away"
   });
   await jon.open(`/private/${chat_id}?at=80`);
   await until("it is in view", () => isInView("line 80."));
+  await said(page, "line 80.").and(page.locator(".found")).waitFor();
   await look(page, "message-found");
   await jon.open(`/private/${chat_id}`);
   await connected(page);
   await said(page, "I agree").locator(".reply").click();
   await until("it is in view", () => isInView("line 12."));
-  await Promise.all([ida.leave(), jon.leave()]);
+  // Whoever is signed out gets there by way of the login.
+  const elsewhere = await here.visitor("jon");
+  const other = await elsewhere.open(`/private/${chat_id}?at=80`);
+  await other.getByRole("textbox", { name: "Username or email" }).fill("jon");
+  await other.getByLabel("Password").fill(PASSWORD);
+  await other.getByRole("button", { name: "Log in" }).click();
+  await said(other, "line 80.").waitFor();
+  assert.equal(new URL(other.url()).search, "?at=80");
+  await Promise.all([ida.leave(), jon.leave(), elsewhere.leave()]);
 });
 
 test("the keys go from message to message, and answer, change and react", async () => {
