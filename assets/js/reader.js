@@ -8,6 +8,8 @@ import { isLookedAt, onTurns } from "./tabs.js";
 import { dayLabel, eachMidnight, since } from "./times.js";
 import { word } from "./words.js";
 
+const FOUND_MS = 2_000;
+
 export class Reader {
   #log;
   #scroll;
@@ -110,8 +112,8 @@ export class Reader {
   toMessage(message) {
     if (!message) return;
     this.#aim(() => message.scrollIntoView({ block: "center" }));
-    message.classList.remove("found");
-    requestAnimationFrame(() => message.classList.add("found"));
+    message.classList.add("found");
+    setTimeout(() => message.classList.remove("found"), FOUND_MS);
   }
 
   // All of it counts as read, seen or not.
