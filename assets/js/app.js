@@ -5,7 +5,6 @@ import "./chat-list.js";
 import "./back-count.js";
 import "./composer.js";
 import "./log.js";
-import "./requests.js";
 import { call } from "./api.js";
 import { Delivery } from "./delivery.js";
 import { callForms } from "./forms.js";
@@ -239,6 +238,7 @@ async function fill(log, from, beyond) {
   }
 }
 
+if (document.querySelector(".request")) import(laterAddress);
 keepSession(closeNotices);
 callForms();
 listenToKeys(list, views);

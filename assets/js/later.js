@@ -6,6 +6,7 @@ import "./invite.js";
 import "./notification-switch.js";
 import "./panel.js";
 import "./people-search.js";
+import "./requests.js";
 
 export { beginActions } from "./actions.js";
 export { ask } from "./ask.js";

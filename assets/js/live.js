@@ -124,7 +124,8 @@ export class Live {
     if (room) this.#ask(room_id, room.name, user);
   }
 
-  on_signup_request({ user }) {
+  async on_signup_request({ user }) {
+    await import(laterAddress);
     if (!this.requests.addSignup(user)) return;
     const title = word("signup_notice", user);
     this.#tellUnlessSeen({ title, body: "", tag: `signup-${user.user_id}`, href: "" });
@@ -155,7 +156,8 @@ export class Live {
     return authorOf(message) === this.viewer.user_id;
   }
 
-  #ask(room_id, room_name, user) {
+  async #ask(room_id, room_name, user) {
+    await import(laterAddress);
     if (!this.requests.add(room_id, room_name, user)) return;
     const title = word("request_notice", { username: user.username, chat: room_name });
     const href = this.list.chat(room_id)?.href ?? "";
