@@ -1,13 +1,14 @@
 //! Messages that change: edited and deleted by those who may, told to all in one order, and told again to
 //! those who come back.
 
-use crate::support::{Person, Server, Socket, refusal, until};
+use crate::support::{Database, Person, Server, Socket, refusal, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use snug::limits::{CONTENT_CHARS_MAX, REPLAY_CHANGED_MAX};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
+use tokio_postgres::SimpleQueryMessage;
 
 fn path(chat_id: i64, seq: i64) -> String {
     format!("/chats/{chat_id}/messages/{seq}")
@@ -615,4 +616,47 @@ async fn changes_count_in_the_allowance_of_messages() {
         ada.patch(&path(1, 1), json!({"content": "y"})).await.status.as_u16() == 200
     })
     .await;
+}
+
+/// As the server prepares them. In the lane, above all, whatever is looked for in all chats holds up everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_changed_is_read_without_looking_through_other_chats() {
+    let database = Database::new().await.client().await;
+    let fill = "insert into chats (chat_type) values ('private'), ('room');
+        insert into messages (id, chat_type, chat_id, seq, sender_id, content, timestamp, draft_key,
+            content_hash, change)
+        select nextval('message_ids'), c.chat_type, c.id + others, n, 1, 'x', now(), 's' || n, '', n
+        from chats c, generate_series(0, 1000000, 1000000) others, generate_series(1, 10000) n;
+        update chats set last_seq = 10000, last_change = 10000;
+        analyze chats; analyze messages;
+        set enable_seqscan = off; set plan_cache_mode = force_generic_plan";
+    database.batch_execute(fill).await.unwrap();
+    let pages_read = async |statement: &str, arguments: &str| {
+        let ask =
+            format!("explain (analyze, buffers, format json) execute {statement} ({arguments})");
+        // What is read once for all is not counted.
+        database.simple_query(&ask).await.unwrap();
+        let rows = database.simple_query(&ask).await.unwrap();
+        let plan = rows.iter().find_map(|row| match row {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan: Value = serde_json::from_str(plan.unwrap()).unwrap();
+        let count = |name: &str| plan[0]["Plan"][name].as_i64().unwrap();
+        (count("Shared Hit Blocks") + count("Shared Read Blocks"), plan)
+    };
+    for (name, types) in
+        [("current", "bigint[], bigint[]"), ("count_changed", "bigint, bigint, bigint, bigint")]
+    {
+        let text = std::fs::read_to_string(format!("sql/messages/{name}.sql")).unwrap();
+        database.batch_execute(&format!("prepare {name} ({types}) as {text}")).await.unwrap();
+    }
+    for row in database.query("select id from chats", &[]).await.unwrap() {
+        let chat_id: i64 = row.get(0);
+        let (read, plan) = pages_read("current", &format!("'{{{chat_id}}}', '{{7777}}'")).await;
+        assert!(read < 20, "{plan:#}");
+        let (read, plan) =
+            pages_read("count_changed", &format!("{chat_id}, 9000, 10000, 10")).await;
+        assert!(read < 20, "{plan:#}");
+    }
 }
