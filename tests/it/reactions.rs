@@ -55,8 +55,15 @@ async fn one_emoji_is_one_in_all_its_forms() {
     ada.say(1, "x").await;
     ada.put(&path("%E2%9D%A4")).await.expect(204);
     bob.put(&path("%E2%9D%A4%EF%B8%8F")).await.expect(204);
-    let heart = json!([{"emoji": "\u{2764}\u{FE0F}", "user_ids": [ada.id, bob.id]}]);
-    assert_eq!(reactions(&ada).await, heart);
+    // One that is newer than the list of them, put together from older ones.
+    let joined = "\u{26F0}\u{FE0F}\u{200D}\u{1F98A}";
+    for (who, form) in [(&ada, joined.replace('\u{FE0F}', "")), (&bob, joined.to_owned())] {
+        who.put(&path(&form)).await.expect(204);
+    }
+    ada.put(&path("\u{1FAFF}\u{FE0F}")).await.expect(204);
+    bob.put(&path("\u{1FAFF}")).await.expect(204);
+    let of = |emoji: &str| json!({"emoji": emoji, "user_ids": [ada.id, bob.id]});
+    assert_eq!(reactions(&ada).await, json!([of("\u{2764}\u{FE0F}"), of(joined), of("\u{1FAFF}")]));
     for bad in
         ["x", "%F0%9F%91%8D%F0%9F%91%8D", "%F0%9F%8F%BD", "%FF", "%00", "%E2%80%8D", "1", "%20"]
     {

@@ -5,44 +5,50 @@ use crate::limits::EMOJI_BYTES_MAX;
 
 /// Asks for the form of an emoji that is in colour (U+FE0F).
 const IN_COLOUR: char = '\u{FE0F}';
-const JOINER: char = '\u{200D}';
+const JOINER: &str = "\u{200D}";
 
 /// The emoji in its fully qualified form, by which all its forms are one.
 pub fn emoji(raw: &str) -> Result<String, String> {
     let one = || {
         let bare: String = raw.chars().filter(|c| *c != IN_COLOUR).collect();
         let known = emojis::get(raw).or_else(|| emojis::get(&bare));
-        known
-            .map(|known| known.as_str().to_owned())
-            .or_else(|| is_shaped(&bare).then(|| raw.to_owned()))
+        known.map(|known| known.as_str().to_owned()).or_else(|| newer(&bare))
     };
     let one = if raw.len() <= EMOJI_BYTES_MAX { one() } else { None };
+    // In its full form it can be longer.
+    let one = one.filter(|emoji| emoji.len() <= EMOJI_BYTES_MAX);
     one.ok_or_else(|| "React with one emoji.".to_owned())
 }
 
-/// Whether it is a pair of letters that make a flag, or known and new emoji that are joined.
-fn is_shaped(bare: &str) -> bool {
-    let chars: Vec<char> = bare.chars().collect();
-    match chars[..] {
-        [first, second] if is_flag_letter(first) && is_flag_letter(second) => true,
-        [] => false,
-        _ => chars.split(|c| *c == JOINER).all(is_part),
+/// One that is not listed: a pair of letters that make a flag, or known and new emoji that are joined, each in
+/// its full form.
+fn newer(bare: &str) -> Option<String> {
+    if bare.chars().count() == 2 && bare.chars().all(is_flag_letter) {
+        return Some(bare.to_owned());
+    }
+    let parts: Option<Vec<String>> = bare.split(JOINER).map(part).collect();
+    Some(parts?.join(JOINER))
+}
+
+/// An emoji of one character, or with a skin tone, which is in colour by itself.
+fn part(part: &str) -> Option<String> {
+    let mut chars = part.chars();
+    let full = full_form(chars.next()?)?;
+    match (chars.next(), chars.next()) {
+        (None, _) => Some(full),
+        (Some(tone), None) if is_tone(tone) => Some(part.to_owned()),
+        _ => None,
     }
 }
 
-/// An emoji of one character, perhaps with a skin tone.
-fn is_part(part: &[char]) -> bool {
-    match *part {
-        [base] => is_base(base),
-        [base, tone] => is_base(base) && is_tone(tone),
-        _ => false,
+/// Of an emoji that is known, or in the blocks in which new ones have come since Unicode 13.
+fn full_form(c: char) -> Option<String> {
+    if is_tone(c) {
+        return None;
     }
-}
-
-/// Known, or in the blocks in which new ones have come since Unicode 13.
-fn is_base(c: char) -> bool {
+    let known = emojis::get(c.encode_utf8(&mut [0; 4])).map(|known| known.as_str().to_owned());
     let is_new = matches!(c, '\u{1F6D0}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7FF}' | '\u{1FA70}'..='\u{1FAFF}');
-    !is_tone(c) && (is_new || emojis::get(c.encode_utf8(&mut [0; 4])).is_some())
+    known.or_else(|| is_new.then(|| c.to_string()))
 }
 
 fn is_tone(c: char) -> bool {
@@ -84,9 +90,21 @@ mod tests {
 
     #[test]
     fn what_is_newer_than_the_list_is_known_by_its_shape() {
-        for new in ["\u{1FAFF}", "\u{1FAFF}\u{1F3FD}", "👩\u{200D}\u{1FAFE}", "🇨🇽", "🇽🇽"]
-        {
-            assert_eq!(emoji(new).as_deref(), Ok(new), "{new}");
+        let newer = [
+            "\u{1FAFF}",
+            "\u{1FAFF}\u{1F3FD}",
+            "👩\u{200D}\u{1FAFE}",
+            "⛰\u{FE0F}\u{200D}🦊",
+            "🦊\u{200D}❤\u{FE0F}",
+            "🕵🏽\u{200D}🦊",
+            "🇨🇽",
+            "🇽🇽",
+        ];
+        for new in newer {
+            let forms = [new.replace(IN_COLOUR, ""), new.to_owned(), format!("{new}{IN_COLOUR}")];
+            for form in forms {
+                assert_eq!(emoji(&form).as_deref(), Ok(new), "{form:?}");
+            }
         }
     }
 
