@@ -1,6 +1,7 @@
--- A page of any kind of chat as seen by the viewer $1, where somebody has deleted messages: at most $3 of
--- those that are left before the message $4, or after the message $5. Else the answer is like that of
--- `history`. chats_pkey, private_chats_pkey, room_members_pkey, the keys of the partitions.
+-- A page of any kind of chat as seen by the viewer $1, where numbers are missing because an operator has deleted
+-- rows (a deleted message keeps its own): at most $3 of the messages before the message $4, or after the message
+-- $5. Else the answer is like that of `history`. chats_pkey, private_chats_pkey, room_members_pkey, the keys of
+-- the partitions.
 with reach as (
     select c.id, c.chat_type, c.last_seq, c.last_change
     from chats c

@@ -1,7 +1,8 @@
 -- What a batch of drafts would become if nothing were stored: one row for each draft that its sender may
 -- send, with the message that it became earlier, if it did, as `store` returns it. $1 chats, $2 senders,
--- $3 keys, $4 hashes of contents; what was edited or deleted has none. chats_pkey, private_chats_pkey, room_members_pkey, and the unique keys
--- of the partitions; the range and the order leave the planner no other index.
+-- $3 keys, $4 hashes of contents; what was edited or deleted has none. chats_pkey, private_chats_pkey,
+-- room_members_pkey, and the unique keys of the partitions; the range and the order leave the planner no other
+-- index.
 select d.place, k.id, k.seq, k.timestamp, c.chat_type,
     p.user_low + p.user_high - d.sender_id as receiver_id,
     false as is_fresh, k.content_hash in (d.content_hash, '') as is_same

@@ -42,7 +42,7 @@ impl PageQuery {
         Self { limit, from: PageStart::After(Seq(above)) }
     }
 
-    /// How many messages the page has, if nobody has deleted any.
+    /// How many messages the page has, if no rows are missing.
     fn expected(self, last_seq: Seq) -> i64 {
         let (above, upto) = match self.from {
             PageStart::Offset(count) => (last_seq.0 - count - self.limit, last_seq.0 - count),
@@ -85,9 +85,9 @@ pub fn history_statement(chat_type: ChatType) -> &'static str {
 }
 
 impl Store {
-    /// `None` if the viewer may not see the chat, or if it is of another kind. Where somebody has deleted
-    /// messages, a page by position is filled from beyond; one by offset is shorter, so that those that
-    /// follow do not repeat anything.
+    /// `None` if the viewer may not see the chat, or if it is of another kind. Where an operator has deleted
+    /// rows, a page by position is filled from beyond; one by offset is shorter, so that those that follow do
+    /// not repeat anything.
     pub async fn history(
         &self,
         viewer: UserId,
