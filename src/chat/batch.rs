@@ -8,6 +8,7 @@ use crate::limits::BATCH_BYTES_MAX;
 use crate::model::error::{Error, FrameCode, FrameRefusal, NOT_FOUND};
 use crate::model::ids::{Change, ChatId, Seq, UserId};
 use crate::model::message::{Alteration, Draft, Message};
+use crate::model::more::More;
 use crate::model::text::ClientId;
 use crate::model::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use crate::registry::ConnectionId;
@@ -171,7 +172,9 @@ fn message(draft: &Draft, stored: Stored) -> Message {
         content: draft.content.share(),
         timestamp: stored.timestamp,
         client_id: draft.client_id.as_ref().map(ClientId::share),
-        more: stored.more,
+        more: stored
+            .reply_to
+            .map(|answered| Box::new(More { reply_to: Some(answered), ..More::default() })),
     }
 }
 
@@ -287,7 +290,6 @@ mod tests {
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::model::ids::MessageId;
     use crate::model::message::{ChatType, Role, SessionId, Viewer};
-    use crate::model::more::More;
     use crate::model::text::Content;
 
     fn draft(content: &str, client_id: Option<&str>) -> Draft {
@@ -343,16 +345,16 @@ mod tests {
     }
 
     fn stored(seq: i64, change: Option<i64>) -> Message {
-        let more = change.map(|change| More { change: Some(Change(change)), ..More::default() });
         let stored = Stored {
             id: MessageId(seq),
             seq: Seq(seq),
             timestamp: jiff::Timestamp::UNIX_EPOCH,
             chat_type: ChatType::General,
             receiver_id: None,
-            more: more.map(Box::new),
+            reply_to: None,
         };
-        message(&draft("a", None), stored)
+        let more = change.map(|change| More { change: Some(Change(change)), ..More::default() });
+        Message { more: more.map(Box::new), ..message(&draft("a", None), stored) }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::limits::{
 use crate::model::error::{Error, Result};
 use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
 use crate::model::message::{Act, Alteration, ChatType, Draft, Message, shown_name};
-use crate::model::more::More;
+use crate::model::more::Answered;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
@@ -69,8 +69,8 @@ pub struct Stored {
     pub timestamp: Timestamp,
     pub chat_type: ChatType,
     pub receiver_id: Option<UserId>,
-    /// Of an answer.
-    pub more: Option<Box<More>>,
+    /// What it answers.
+    pub reply_to: Option<Answered>,
 }
 
 /// What became of one alteration in a batch.
@@ -263,7 +263,7 @@ impl Writer {
                     timestamp: timestamp(row, "timestamp"),
                     chat_type: chats::chat_type(row).map_err(WriteError::Failed)?,
                     receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
-                    more: None,
+                    reply_to: None,
                 }),
                 // Until it is read.
                 (false, true) => Outcome::Unreachable,
@@ -288,7 +288,10 @@ impl Writer {
         for ((place, is_fresh), at) in unread.into_iter().zip(chats.into_iter().zip(seqs)) {
             let Some(message) = current.remove(&(ChatId(at.0), Seq(at.1))) else { continue };
             match &mut outcomes[place] {
-                Outcome::Stored(stored) if is_fresh => stored.more = message.more,
+                // As it was sent: what the same batch has changed about it is told as a change.
+                Outcome::Stored(stored) if is_fresh => {
+                    stored.reply_to = message.more.and_then(|more| more.reply_to);
+                }
                 known => *known = Outcome::Known(message),
             }
         }

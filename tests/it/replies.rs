@@ -88,6 +88,35 @@ async fn an_answer_by_socket_is_acknowledged_and_its_retry_is_known() {
     assert_eq!((&error["code"], &error["client_id"]), (&json!("bad_reply"), &json!("other")));
 }
 
+/// The message is told as it was sent, and then the change.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_changed_in_the_same_batch_is_told_as_both() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    ada.say(1, "x").await;
+    let (room, _) = ada.room("Tea").await;
+    let mut reader = bob.socket("/ws/general").await;
+    let mut writer = ada.socket("/ws").await;
+    // What is set aside because the row of its chat is held is one batch once that is free.
+    let mut client = server.database.client().await;
+    let held = client.transaction().await.unwrap();
+    held.execute("select from chats where id = 1 for update", &[]).await.unwrap();
+    writer.send(json!({"chat_id": 1, "content": "yes", "reply_to": 1})).await;
+    writer.send(json!({"chat_id": room, "content": "x", "client_id": "x"})).await;
+    assert_eq!(writer.expect("ack").await["chat_id"], room);
+    writer.send(json!({"type": "react", "chat_id": 1, "seq": 2, "emoji": "👍", "on": true})).await;
+    writer.send(json!({"type": "ping"})).await;
+    writer.expect("pong").await;
+    held.rollback().await.unwrap();
+    let message = reader.expect("message").await;
+    assert_eq!(message["reply_to"]["excerpt"], "x");
+    assert_eq!((message.get("change"), message.get("reactions")), (None, None));
+    let changed = reader.expect("message_changed").await;
+    assert_eq!((&changed["seq"], &changed["change"]), (&json!(2), &json!(1)));
+    assert_eq!(changed["reactions"][0]["emoji"], "👍");
+    assert_eq!(changed["reply_to"], message["reply_to"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_around_a_message_has_half_of_it_before() {
     let server = Server::start().await;
