@@ -93,13 +93,15 @@ impl Keys {
     }
 }
 
+const PERHAPS_CHANGED: &str = "The message may not have been changed; send it again.";
+
 /// Nobody knows whether it was committed.
 pub fn unavailable(write: &Write) -> FrameRefusal {
     let detail = match write {
         Write::Post { .. } => {
             "The message may not have been stored; send it again with the same client_id."
         }
-        Write::Alter { .. } => "The message may not have been changed; send it again.",
+        Write::Alter { .. } => PERHAPS_CHANGED,
     };
     FrameRefusal::new(FrameCode::Unavailable, detail)
 }
@@ -190,6 +192,7 @@ pub fn altered(alteration: &Alteration, altered: Altered) -> Result<Message, Fra
         }
         Altered::LimitReached => (FrameCode::LimitReached, "There are as many as there may be."),
         Altered::NoRoom => return Err(FrameRefusal::storage_full()),
+        Altered::InDoubt => (FrameCode::Unavailable, PERHAPS_CHANGED),
         Altered::Invalid => {
             let broken = || FrameRefusal::new(FrameCode::ContentInvalid, "The text is missing.");
             return Err(alteration.act.fault().cloned().unwrap_or_else(broken));

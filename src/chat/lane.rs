@@ -234,7 +234,8 @@ impl LaneWorker {
                 Err(WriteError::Held(error)) => {
                     return self.set_aside(batch, attempts, error).await;
                 }
-                // Some may have been stored earlier; for all others this is a definite no.
+                // Drafts may have been stored earlier; for all others this is a definite no. So it is for
+                // changes that have not been tried before.
                 Err(WriteError::Failed(error)) if has_room && error.is_storage_full() => {
                     self.store.refused_for_want_of_room();
                     has_room = false;

@@ -92,6 +92,8 @@ pub enum Altered {
     LimitReached,
     /// Nothing can be stored now.
     NoRoom,
+    /// The same, and an earlier attempt may have changed it.
+    InDoubt,
 }
 
 /// Why a batch has no outcomes.
@@ -177,14 +179,15 @@ impl Writer {
         Ok(Committed { drafts, alterations })
     }
 
-    /// The same where nothing can be stored: what was stored before is known all the same.
+    /// The same where nothing can be stored: drafts that were stored before are known all the same.
     pub async fn look_up(&self, batch: &Batch<'_>) -> Result<Committed, WriteError> {
         let hashes = content_hashes(&batch.drafts);
         let columns = DraftColumns::of(&batch.drafts, &hashes);
         let [chats, senders, keys, _, hashes, _] = columns.params();
         let rows = self.ask(&self.known, &[chats, senders, keys, hashes]).await?;
         let drafts = self.outcomes(&rows, &batch.drafts).await?;
-        Ok(Committed { drafts, alterations: vec![Altered::NoRoom; batch.alterations.len()] })
+        let altered = if batch.is_again { Altered::InDoubt } else { Altered::NoRoom };
+        Ok(Committed { drafts, alterations: vec![altered; batch.alterations.len()] })
     }
 
     async fn ask(

@@ -122,6 +122,77 @@ async fn a_lost_commit_or_a_lost_answer_to_one_goes_unnoticed() {
     assert_eq!(stored(&server.database, 1).await.0.len(), 30);
 }
 
+/// Also where an edit names the state that it replaces, which is gone once it has been made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_commit_or_whose_answer_is_lost_is_made_once() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    ada.say(1, "x").await;
+    let mut reader = bob.socket("/ws/general").await;
+    let mut writer = ada.socket("/ws/general").await;
+    let (path, mut change) = ("/chats/1/messages/1", 0);
+    for fate in [Fate::AnswerLost, Fate::Lost] {
+        let content = format!("after {change}");
+        let edit = json!({"content": content, "if_change": change});
+        proxy.doom(fate);
+        let edited = ada.patch(path, edit.clone()).await.expect(200);
+        change += 1;
+        assert_eq!((&edited["content"], &edited["change"]), (&json!(content), &json!(change)));
+        assert_eq!(reader.expect("message_changed").await["change"], change);
+        // Sent once more by the client, it is another edit.
+        ada.patch(path, edit).await.refused(409, "changed");
+
+        proxy.doom(fate);
+        let on = fate == Fate::AnswerLost;
+        writer
+            .send(json!({"type": "react", "seq": 1, "emoji": "👍", "on": on, "client_id": "r"}))
+            .await;
+        change += 1;
+        assert_eq!(writer.expect("ack").await["change"], change);
+        assert_eq!(reader.expect("message_changed").await["change"], change);
+    }
+    proxy.doom(Fate::AnswerLost);
+    ada.delete(path).await.expect(204);
+    assert_eq!(reader.expect("message_changed").await["deleted"], true);
+    assert_eq!(proxy.cuts(), 5);
+    assert!(reader.is_silent().await, "nobody was told anything twice");
+    assert_eq!(ada.get(path).await.expect(200)["change"], change + 1);
+}
+
+/// `storage_full` would say that the message is as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_in_doubt_that_finds_no_room_is_not_called_a_definite_no() {
+    let proxy = Proxy::new().await;
+    let server = behind(&proxy).await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    ada.say(1, "x").await;
+    let mut reader = bob.socket("/ws/general").await;
+    // Every attempt but the first finds no room. What a sequence is set to lasts, whatever becomes of the attempt.
+    let fill = "create sequence first_attempt;
+        create function no_room() returns trigger language plpgsql as $$
+        begin
+            if not (select is_called from first_attempt) then
+                perform setval('first_attempt', txid_current());
+            elsif (select last_value from first_attempt) <> txid_current() then
+                raise exception 'could not extend file' using errcode = 'disk_full';
+            end if;
+            return null;
+        end $$;
+        create trigger no_room after update on chats for each statement execute function no_room()";
+    let client = server.database.client().await;
+    client.batch_execute(fill).await.unwrap();
+    proxy.doom(Fate::AnswerLost);
+    let path = "/chats/1/messages/1";
+    ada.patch(path, json!({"content": "y"})).await.refused(503, "unavailable");
+    assert_eq!(proxy.cuts(), 1);
+    assert_eq!(reader.expect("message_changed").await["content"], "y");
+    // What is not in doubt is a definite no.
+    ada.patch(path, json!({"content": "z"})).await.refused(503, "storage_full");
+    assert_eq!(ada.get(path).await.expect(200)["content"], "y");
+    client.batch_execute("drop function no_room cascade").await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_cut_at_their_commits_lose_and_duplicate_nothing() {
     let proxy = Proxy::new().await;

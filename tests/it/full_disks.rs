@@ -49,6 +49,15 @@ async fn assert_nothing_is_stored(ada: &Person, bob: &Person, room: i64) {
     bob.post(&format!("/chats/{room}/messages"), json!({"content": "x"}))
         .await
         .refused(404, "not_found");
+    // Nor is anything changed.
+    let message = "/chats/1/messages/1";
+    let edit = json!({"content": "other"});
+    ada.patch(message, edit).await.refused(503, "storage_full");
+    ada.delete(message).await.refused(503, "storage_full");
+    for change in ["reactions/👍", "pin"] {
+        ada.put(&format!("/chats/{room}/messages/1/{change}")).await.refused(503, "storage_full");
+    }
+    assert_eq!(ada.get(message).await.expect(200).get("change"), None);
     let mut socket = ada.socket("/ws").await;
     // Many offences would end the socket, but this is nobody's fault.
     for n in 0..60 {
@@ -62,6 +71,9 @@ async fn assert_nothing_is_stored(ada: &Person, bob: &Person, room: i64) {
             (&json!("storage_full"), &json!(client_id), &json!(1))
         );
     }
+    let react = json!({"type": "react", "chat_id": 1, "seq": 1, "emoji": "👍", "on": true});
+    socket.send(react).await;
+    assert_eq!(socket.expect("error").await["code"], "storage_full");
     let known =
         json!({"type": "message", "chat_id": 1, "content": "before", "client_id": "before"});
     socket.send(known).await;
