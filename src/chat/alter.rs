@@ -4,7 +4,7 @@ use super::Rules;
 use super::batch::{self, Reply, Write};
 use crate::model::error::{Error, FrameRefusal, Result};
 use crate::model::ids::{ChatId, Seq};
-use crate::model::message::{Act, Alteration, ChatType, Message, Viewer};
+use crate::model::message::{Alteration, AlterationKind, ChatType, Message, Viewer};
 use crate::model::text::ClientId;
 use crate::registry::ConnectionId;
 use crate::store::Altered;
@@ -18,7 +18,9 @@ impl Rules {
         let reply = Reply::Caller(reply);
         self.queue(Write::Alter { alteration: alteration.clone(), client_id: None, reply })?;
         match answer.await.map_err(|_| Error::stopping())?? {
-            Altered::Forbidden(chat_type) if matches!(alteration.act, Act::Pin { .. }) => {
+            Altered::Forbidden(chat_type)
+                if matches!(alteration.kind, AlterationKind::Pin { .. }) =>
+            {
                 Err(not_pinner(chat_type))
             }
             altered => Ok(batch::altered(&alteration, altered)?),
@@ -38,7 +40,7 @@ impl Rules {
     }
 
     fn pace_alteration(&self, alteration: &Alteration) -> Result<(), FrameRefusal> {
-        self.pace(alteration.by.user_id, alteration.act.text().map_or(0, str::len))
+        self.pace(alteration.by.user_id, alteration.kind.text().map_or(0, str::len))
     }
 
     /// One message as it stands.

@@ -59,7 +59,7 @@ impl QueuedWrite {
     pub fn bytes(&self) -> usize {
         match &self.write {
             Write::Post { draft, .. } => draft.content.len(),
-            Write::Alter { alteration, .. } => alteration.act.text().map_or(0, str::len),
+            Write::Alter { alteration, .. } => alteration.kind.text().map_or(0, str::len),
         }
     }
 
@@ -195,7 +195,7 @@ pub fn altered(alteration: &Alteration, altered: Altered) -> Result<Message, Fra
         Altered::InDoubt => (FrameCode::Unavailable, PERHAPS_CHANGED),
         Altered::Invalid => {
             let broken = || FrameRefusal::new(FrameCode::ContentInvalid, "The text is missing.");
-            return Err(alteration.act.fault().cloned().unwrap_or_else(broken));
+            return Err(alteration.kind.fault().cloned().unwrap_or_else(broken));
         }
     };
     Err(FrameRefusal::new(code, detail))

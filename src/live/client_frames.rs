@@ -3,7 +3,7 @@
 use crate::limits::JSON_DEPTH_MAX;
 use crate::model::error::{FrameCode, FrameRefusal};
 use crate::model::ids::{Change, ChatId, ID_MAX, Seq, Whole};
-use crate::model::message::Act;
+use crate::model::message::AlterationKind;
 use crate::model::text::{self, ClientId, Content, Emoji};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum Meaning {
     Alter {
         chat_id: Option<ChatId>,
         seq: Seq,
-        act: Act,
+        kind: AlterationKind,
         client_id: Option<ClientId>,
     },
     Read {
@@ -102,16 +102,16 @@ fn meaning(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRe
             let content = content.ok_or_else(|| bad_frame("An edit needs content, a string."))?;
             let content = Content::parse(&content.0).map_err(FrameRefusal::of_content);
             let if_change = change(members.if_change, "if_change is a whole number of 0 or more.")?;
-            alteration(members, names, Act::Edit { content, if_change })
+            alteration(members, names, AlterationKind::Edit { content, if_change })
         }
-        "delete" => alteration(members, names, Act::Delete),
+        "delete" => alteration(members, names, AlterationKind::Delete),
         "react" => {
             let emoji = members.emoji.as_ref();
             let emoji = emoji.ok_or_else(|| bad_frame("A reaction needs emoji, a string."))?;
             let emoji =
                 Emoji::parse(&emoji.0).map_err(|rule| FrameRefusal::new(FrameCode::BadEmoji, rule));
             let on = members.on.ok_or_else(|| bad_frame("A reaction needs on, true or false."))?;
-            alteration(members, names, Act::React { emoji, on })
+            alteration(members, names, AlterationKind::React { emoji, on })
         }
         "join"
             if members.chat_id.is_none() && members.after.is_none() && members.change.is_none() =>
@@ -135,11 +135,11 @@ fn meaning(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRe
 fn alteration(
     members: &Members<'_>,
     names: &FrameNames,
-    act: Act,
+    kind: AlterationKind,
 ) -> Result<Meaning, FrameRefusal> {
     let seq = position(members.seq, "A frame that changes a message needs its seq.")?;
     let client_id = client_id(names)?;
-    Ok(Meaning::Alter { chat_id: names.chat_id, seq, act, client_id })
+    Ok(Meaning::Alter { chat_id: names.chat_id, seq, kind, client_id })
 }
 
 fn client_id(names: &FrameNames) -> Result<Option<ClientId>, FrameRefusal> {
@@ -255,19 +255,19 @@ mod tests {
 
     #[test]
     fn a_text_that_breaks_a_rule_is_kept_for_those_who_may_do_this() {
-        let act = |frame| match read(frame).1 {
-            Ok(Meaning::Alter { seq: Seq(12), act, .. }) => act,
+        let kind = |frame| match read(frame).1 {
+            Ok(Meaning::Alter { seq: Seq(12), kind, .. }) => kind,
             other => panic!("{frame}: {other:?}"),
         };
-        let code = |act: Act| act.fault().map(|fault| fault.code.name());
-        let edit = act(r#"{"type":"edit","seq":12,"content":"Hi ","if_change":30}"#);
+        let code = |kind: AlterationKind| kind.fault().map(|fault| fault.code.name());
+        let edit = kind(r#"{"type":"edit","seq":12,"content":"Hi ","if_change":30}"#);
         assert_eq!((edit.text(), code(edit.clone())), (Some("Hi"), None));
-        assert!(matches!(edit, Act::Edit { if_change: Some(Change(30)), .. }));
-        let empty = act(r#"{"type":"edit","seq":12,"content":" "}"#);
+        assert!(matches!(edit, AlterationKind::Edit { if_change: Some(Change(30)), .. }));
+        let empty = kind(r#"{"type":"edit","seq":12,"content":" "}"#);
         assert_eq!((empty.text(), code(empty.clone())), (None, Some("content_empty")));
-        let react = act(r#"{"type":"react","seq":12,"emoji":"❤","on":false}"#);
+        let react = kind(r#"{"type":"react","seq":12,"emoji":"❤","on":false}"#);
         assert_eq!(react.text(), Some("❤\u{FE0F}"));
-        let text = act(r#"{"type":"react","seq":12,"emoji":"x","on":true}"#);
+        let text = kind(r#"{"type":"react","seq":12,"emoji":"x","on":true}"#);
         assert_eq!(code(text), Some("bad_emoji"));
     }
 

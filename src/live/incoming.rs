@@ -187,9 +187,9 @@ impl ShardWorker {
                 self.await_answer(index);
                 Ok(())
             }
-            Meaning::Alter { chat_id, seq, act, client_id } => {
+            Meaning::Alter { chat_id, seq, kind, client_id } => {
                 let Some((chat_id, by)) = self.writer(index, chat_id)? else { return Ok(()) };
-                let alteration = Alteration { chat_id, seq, by, act };
+                let alteration = Alteration { chat_id, seq, by, kind };
                 let id = self.connections.id(index);
                 self.errands.rules.alter_from(id, alteration, client_id)?;
                 self.await_answer(index);

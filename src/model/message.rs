@@ -157,13 +157,13 @@ pub struct Alteration {
     pub chat_id: ChatId,
     pub seq: Seq,
     pub by: Arc<Viewer>,
-    pub act: Act,
+    pub kind: AlterationKind,
 }
 
 /// A text that breaks its rule is kept as the refusal: only those who might do this are told so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(test, derive(Default))]
-pub enum Act {
+pub enum AlterationKind {
     Edit {
         content: Result<Content, FrameRefusal>,
         /// Only if this is still the message's last change.
@@ -180,7 +180,7 @@ pub enum Act {
     },
 }
 
-impl Act {
+impl AlterationKind {
     /// What there is to store.
     pub fn text(&self) -> Option<&str> {
         match self {

@@ -12,7 +12,7 @@ use crate::limits::{
 };
 use crate::model::error::{Error, Result};
 use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
-use crate::model::message::{Act, Alteration, ChatType, Draft, Message, shown_name};
+use crate::model::message::{Alteration, AlterationKind, ChatType, Draft, Message, shown_name};
 use crate::model::more::Answered;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
@@ -356,24 +356,26 @@ struct AlterationColumns<'a> {
     chats: Vec<i64>,
     seqs: Vec<i64>,
     users: Vec<i64>,
-    acts: Vec<&'static str>,
+    kinds: Vec<&'static str>,
     texts: Vec<Option<&'a str>>,
     if_changes: Vec<Option<i64>>,
 }
 
 impl<'a> AlterationColumns<'a> {
     fn of(alterations: &[&'a Alteration]) -> Self {
-        let if_change = |act: &Act| match act {
-            Act::Edit { if_change, .. } => if_change.map(|change| change.0),
-            Act::Delete | Act::React { .. } | Act::Pin { .. } => None,
+        let if_change = |kind: &AlterationKind| match kind {
+            AlterationKind::Edit { if_change, .. } => if_change.map(|change| change.0),
+            AlterationKind::Delete | AlterationKind::React { .. } | AlterationKind::Pin { .. } => {
+                None
+            }
         };
         Self {
             chats: alterations.iter().map(|wanted| wanted.chat_id.0).collect(),
             seqs: alterations.iter().map(|wanted| wanted.seq.0).collect(),
             users: alterations.iter().map(|wanted| wanted.by.user_id.0).collect(),
-            acts: alterations.iter().map(|wanted| name(&wanted.act)).collect(),
-            texts: alterations.iter().map(|wanted| wanted.act.text()).collect(),
-            if_changes: alterations.iter().map(|wanted| if_change(&wanted.act)).collect(),
+            kinds: alterations.iter().map(|wanted| name(&wanted.kind)).collect(),
+            texts: alterations.iter().map(|wanted| wanted.kind.text()).collect(),
+            if_changes: alterations.iter().map(|wanted| if_change(&wanted.kind)).collect(),
         }
     }
 
@@ -382,7 +384,7 @@ impl<'a> AlterationColumns<'a> {
             &self.chats,
             &self.seqs,
             &self.users,
-            &self.acts,
+            &self.kinds,
             &self.texts,
             &self.if_changes,
             is_again,
@@ -394,14 +396,14 @@ impl<'a> AlterationColumns<'a> {
 }
 
 /// What the function `alter_messages` calls it.
-fn name(act: &Act) -> &'static str {
-    match act {
-        Act::Edit { .. } => "edit",
-        Act::Delete => "delete",
-        Act::React { on: true, .. } => "react",
-        Act::React { on: false, .. } => "unreact",
-        Act::Pin { on: true } => "pin",
-        Act::Pin { on: false } => "unpin",
+fn name(kind: &AlterationKind) -> &'static str {
+    match kind {
+        AlterationKind::Edit { .. } => "edit",
+        AlterationKind::Delete => "delete",
+        AlterationKind::React { on: true, .. } => "react",
+        AlterationKind::React { on: false, .. } => "unreact",
+        AlterationKind::Pin { on: true } => "pin",
+        AlterationKind::Pin { on: false } => "unpin",
     }
 }
 

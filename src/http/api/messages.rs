@@ -7,7 +7,7 @@ use crate::http::respond::{self, Answer};
 use crate::limits::PINS_MAX;
 use crate::model::error::{Because, Error, FrameCode, FrameRefusal, Result};
 use crate::model::ids::{Change, ChatId, ID_MAX, Seq};
-use crate::model::message::{Act, Alteration, Draft, Message};
+use crate::model::message::{Alteration, AlterationKind, Draft, Message};
 use crate::model::text::{ClientId, Content, Emoji};
 use crate::model::wire::{MEMBERS_BYTES, MessageJson};
 use hyper::StatusCode;
@@ -39,15 +39,15 @@ pub async fn show(call: &Call, chat_id: ChatId, seq: Seq) -> Result<Answer> {
 
 /// What is wrong with the values is said only to those who may edit the message.
 pub async fn edit(call: &Call, chat_id: ChatId, seq: Seq) -> Result<Answer> {
-    let (act, fault) = match edit_of(call) {
-        Ok(act) => (act, None),
+    let (kind, fault) = match edit_of(call) {
+        Ok(kind) => (kind, None),
         Err(Error::Refused(refusal)) if refusal.because == Because::Invalid => {
             let content = Err(FrameRefusal::new(FrameCode::ContentInvalid, ""));
-            (Act::Edit { content, if_change: None }, Some(Error::Refused(refusal)))
+            (AlterationKind::Edit { content, if_change: None }, Some(Error::Refused(refusal)))
         }
         Err(error) => return Err(error),
     };
-    match (alter(call, chat_id, seq, act).await, fault) {
+    match (alter(call, chat_id, seq, kind).await, fault) {
         (Err(Error::Refused(refusal)), Some(fault)) if refusal.because == Because::Invalid => {
             Err(fault)
         }
@@ -55,17 +55,17 @@ pub async fn edit(call: &Call, chat_id: ChatId, seq: Seq) -> Result<Answer> {
     }
 }
 
-fn edit_of(call: &Call) -> Result<Act> {
+fn edit_of(call: &Call) -> Result<AlterationKind> {
     let mut fields: Fields = call.fields()?;
     let content = fields.text("content");
     let if_change = fields.optional_integer("if_change", 0..=ID_MAX).map(Change);
     fields.finish()?;
     let content = Ok(Content::parse(&content).map_err(FrameRefusal::of_content)?);
-    Ok(Act::Edit { content, if_change })
+    Ok(AlterationKind::Edit { content, if_change })
 }
 
 pub async fn delete(call: &Call, chat_id: ChatId, seq: Seq) -> Result<Answer> {
-    alter(call, chat_id, seq, Act::Delete).await?;
+    alter(call, chat_id, seq, AlterationKind::Delete).await?;
     Ok(respond::no_content())
 }
 
@@ -80,17 +80,17 @@ pub async fn react(
     // What is not UTF-8 is not an emoji either.
     let emoji = percent_decode_str(emoji).decode_utf8_lossy();
     let emoji = Emoji::parse(&emoji).map_err(|rule| FrameRefusal::new(FrameCode::BadEmoji, rule));
-    alter(call, chat_id, seq, Act::React { emoji, on }).await?;
+    alter(call, chat_id, seq, AlterationKind::React { emoji, on }).await?;
     Ok(respond::no_content())
 }
 
 pub async fn pin(call: &Call, chat_id: ChatId, seq: Seq, on: bool) -> Result<Answer> {
-    alter(call, chat_id, seq, Act::Pin { on }).await?;
+    alter(call, chat_id, seq, AlterationKind::Pin { on }).await?;
     Ok(respond::no_content())
 }
 
-async fn alter(call: &Call, chat_id: ChatId, seq: Seq, act: Act) -> Result<Message> {
-    let alteration = Alteration { chat_id, seq, by: call.viewer()?, act };
+async fn alter(call: &Call, chat_id: ChatId, seq: Seq, kind: AlterationKind) -> Result<Message> {
+    let alteration = Alteration { chat_id, seq, by: call.viewer()?, kind };
     call.app.rules.alter(alteration).await
 }
 
