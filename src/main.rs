@@ -126,7 +126,9 @@ fn start() -> Result<ExitCode, Fatal> {
         Command::Restore { file, is_replacing } => {
             say(&config, async |config| commands::restore(config, &file, is_replacing).await)
         }
-        Command::Migrate => say(&config, commands::migrate),
+        Command::Migrate { is_backed_up } => {
+            say(&config, async |config| commands::migrate(config, is_backed_up).await)
+        }
         Command::Token { user, lifetime } => {
             say(&config, async |config| commands::token(config, user, lifetime).await)
         }

@@ -23,6 +23,10 @@ pub const DOCTOR_CERTIFICATE_DAYS_FAILURE: i64 = 3;
 /// millisecond.
 pub const MEASURE_PAUSE: Duration = Duration::from_secs(60);
 
+/// How much longer the service manager is asked to wait, again and again, for a start that backs up and brings
+/// the schema up to date: as long as one pause of a slow disk.
+pub const START_EXTENSION: Duration = Duration::from_secs(60);
+
 // ---- backups ----
 
 /// The view of one moment under which a backup is made: far more than a small machine's database takes, and

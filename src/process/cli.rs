@@ -29,7 +29,9 @@ pub enum Command {
     Serve,
     Config,
     /// Brings the schema up to date, as `Serve` does before it serves.
-    Migrate,
+    Migrate {
+        is_backed_up: bool,
+    },
     /// Makes a backup of this name or, if it is to be verified, looks at one.
     Backup {
         file: PathBuf,
@@ -100,7 +102,9 @@ fn command(matches: &ArgMatches) -> Command {
     match matches.subcommand() {
         None | Some(("serve", _)) => Command::Serve,
         Some(("config", _)) => Command::Config,
-        Some(("migrate", _)) => Command::Migrate,
+        Some(("migrate", migrate)) => {
+            Command::Migrate { is_backed_up: !migrate.get_flag("without-backup") }
+        }
         Some(("backup", backup)) => {
             Command::Backup { file: file(backup), is_verifying: backup.get_flag("verify") }
         }
@@ -241,9 +245,7 @@ fn command_line() -> clap::Command {
         .subcommand(
             clap::Command::new("config").about("Print the settings in force, secrets masked"),
         )
-        .subcommand(
-            clap::Command::new("migrate").about("Bring the database's schema up to date and end"),
-        )
+        .subcommand(migrate())
         .subcommand(doctor())
         .subcommand(backup())
         .subcommand(restore())
@@ -262,6 +264,15 @@ fn command_line() -> clap::Command {
     // Building hands the flags down to the commands; only then can their own help leave them out.
     line.build();
     without_settings(line)
+}
+
+fn migrate() -> clap::Command {
+    clap::Command::new("migrate").about("Bring the database's schema up to date and end").arg(
+        Arg::new("without-backup")
+            .long("without-backup")
+            .action(ArgAction::SetTrue)
+            .help("Make no backup of its own database first, as where there is no room for it"),
+    )
 }
 
 fn doctor() -> clap::Command {

@@ -2,14 +2,18 @@
 //! settings.
 //!
 //! Called by `run` and by `commands`. A database that is unavailable is retried; only an error that time
-//! will not fix is fatal.
+//! will not fix is fatal. Our own database is backed up before its schema changes, because only a backup
+//! leads back to the version before.
 
 use crate::limits::MIGRATE_PAUSES;
-use crate::model::error::Fatal;
+use crate::model::error::{Error, Fatal};
 use crate::os::backoff::Backoff;
 use crate::postgres::{self, Options, Private};
+use crate::process::backup::{self, Teller};
 use crate::process::config::{Config, DatabaseSetting};
-use crate::store::{MigrateError, Store, Unsafe, WatchedDisk};
+use crate::process::systemd;
+use crate::store::{MigrateError, SCHEMA_VERSION, Store, Unsafe, WatchedDisk};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Our own PostgreSQL, or an external one.
@@ -76,41 +80,93 @@ impl Database {
 /// Brings the schema up to date if the database answers now, and returns whether it did. Only an error
 /// that time will not fix is fatal.
 pub async fn prepare_at_once(config: &Config, store: &Store) -> Result<bool, Fatal> {
-    match store.migrate().await {
-        Ok(()) => {
-            tell_unsafe(store).await;
-            Ok(true)
-        }
-        Err(MigrateError::Unavailable(error)) => {
+    match prepare(config, store).await? {
+        None => Ok(true),
+        Some(error) => {
             tracing::warn!(%error, "the database does not answer; serving what does not need it");
             Ok(false)
         }
-        Err(error) => Err(unprepared(config, error)),
     }
 }
 
 /// Keeps trying while the database is unavailable. Returns only an error that time will not fix.
-pub async fn prepare_in_time(setting: &'static str, store: &Store) -> Fatal {
+pub async fn prepare_in_time(config: &Config, store: &Store) -> Fatal {
     let mut backoff = Backoff::new(MIGRATE_PAUSES);
     loop {
-        match store.migrate().await {
-            Ok(()) => {
-                tell_unsafe(store).await;
-                return std::future::pending().await;
-            }
-            Err(MigrateError::Unavailable(_)) => {}
-            Err(error) => return unprepared_with(setting, error),
+        match prepare(config, store).await {
+            Ok(None) => return std::future::pending().await,
+            Ok(Some(_)) => {}
+            Err(fatal) => return fatal,
         }
         backoff.pause().await;
     }
 }
 
-/// Why the database cannot be used, in one line; a wrong setting by the name under which it was given.
-pub fn unprepared(config: &Config, error: MigrateError) -> Fatal {
-    unprepared_with(config.called.name("SNUG_DATABASE_URL"), error)
+/// Returns why the database is unavailable, if it is.
+async fn prepare(config: &Config, store: &Store) -> Result<Option<Error>, Fatal> {
+    let prepared = async {
+        back_up_first(config, store, Teller::Log).await?;
+        store.migrate().await.map_err(|error| Unprepared::of(config, error))
+    };
+    match systemd::asking_for_time(prepared).await {
+        Ok(()) => {
+            let version = env!("CARGO_PKG_VERSION");
+            tracing::info!(version, schema = SCHEMA_VERSION, "the database is up to date");
+            tell_unsafe(store).await;
+            Ok(None)
+        }
+        Err(Unprepared::Unavailable(error)) => Ok(Some(error)),
+        Err(Unprepared::Fatal(fatal)) => Err(fatal),
+    }
 }
 
-fn unprepared_with(setting: &str, error: MigrateError) -> Fatal {
+/// Backs up our own database if its schema is about to change; returns the file.
+pub async fn back_up_first(
+    config: &Config,
+    store: &Store,
+    teller: Teller,
+) -> Result<Option<PathBuf>, Unprepared> {
+    if config.database != DatabaseSetting::Private {
+        return Ok(None);
+    }
+    let outdated = store.outdated().await.map_err(|error| Unprepared::of(config, error))?;
+    let Some(schema) = outdated else { return Ok(None) };
+    backup::make_before_change(config, store, teller).await.map_err(|fatal| {
+        Unprepared::Fatal(Fatal::new(format!(
+            "the database has schema version {schema} and is backed up before it changes, but that \
+             fails: {fatal}: mend that, or run snug migrate --without-backup"
+        )))
+    })
+}
+
+/// Why the schema is not up to date.
+pub enum Unprepared {
+    /// It is worth trying again.
+    Unavailable(Error),
+    Fatal(Fatal),
+}
+
+impl Unprepared {
+    fn of(config: &Config, error: MigrateError) -> Self {
+        match error {
+            MigrateError::Unavailable(error) => Self::Unavailable(error),
+            error => Self::Fatal(unprepared(config, error)),
+        }
+    }
+}
+
+impl From<Unprepared> for Fatal {
+    fn from(unprepared: Unprepared) -> Self {
+        match unprepared {
+            Unprepared::Unavailable(error) => error.into(),
+            Unprepared::Fatal(fatal) => fatal,
+        }
+    }
+}
+
+/// Why the database cannot be used, in one line; a wrong setting by the name under which it was given.
+pub fn unprepared(config: &Config, error: MigrateError) -> Fatal {
+    let setting = config.called.name("SNUG_DATABASE_URL");
     let line = error.to_string();
     match error {
         MigrateError::Misconfigured { .. } | MigrateError::Pooled { .. } => {

@@ -73,12 +73,11 @@ async fn serve(
     mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Fatal> {
     let secret = config.signing_key()?;
-    let setting = config.called.name("SNUG_DATABASE_URL");
     let is_prepared = tokio::select! {
         prepared = database::prepare_at_once(&config, store) => prepared?,
         () = &mut shutdown => return Ok(()),
     };
-    let for_backups = config.clone();
+    let (for_backups, as_written) = (config.clone(), config.clone());
     let is_own = config.database == DatabaseSetting::Private;
     let room = (is_own.then(|| config.data_dir.clone()), config.disk_reserve);
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
@@ -160,7 +159,7 @@ async fn serve(
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
-        fatal = database::prepare_in_time(setting, store), if !is_prepared => Err(fatal),
+        fatal = database::prepare_in_time(&as_written, store), if !is_prepared => Err(fatal),
     };
     watching.abort();
     tracing::info!("stopping");

@@ -3,6 +3,7 @@
 //! `main` takes the socket; `run` does the telling. All of it does nothing if systemd did not start us.
 //! Nothing here knows what "ready" or "making progress" means.
 
+use crate::limits::START_EXTENSION;
 use crate::model::error::Fatal;
 use sd_notify::NotifyState;
 use std::io::{self, ErrorKind};
@@ -26,6 +27,24 @@ pub fn status(status: &str) {
 /// We accept nothing new and finish what has begun.
 pub fn stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+}
+
+/// Does this before we are ready, for longer than the unit allows if need be: what makes progress is not
+/// killed half-way, again and again.
+pub async fn asking_for_time<T>(work: impl Future<Output = T>) -> T {
+    let asking = async {
+        let mut turn = tokio::time::interval(START_EXTENSION / 3);
+        loop {
+            turn.tick().await;
+            let micros = START_EXTENSION.as_micros().try_into().unwrap_or(u32::MAX);
+            tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = asking => unreachable!("it asks for ever"),
+    }
 }
 
 /// How long we may be silent before we are restarted; none if there is no watchdog.

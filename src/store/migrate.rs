@@ -51,9 +51,11 @@ const LOCK: i64 = 0x736e_7567;
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     #[error(
-        "the database has schema version {found}, but this snug only knows {known}: run a newer snug"
+        "the database has schema version {found}, but this snug ({ours}) only knows {known}: install {}",
+        newer_one(by.as_deref()),
+        ours = env!("CARGO_PKG_VERSION")
     )]
-    Newer { found: i32, known: i32 },
+    Newer { found: i32, known: i32, by: Option<String> },
     #[error(
         "migration {0} was applied with different contents: this database belongs to another build of snug"
     )]
@@ -82,6 +84,21 @@ impl Store {
     pub async fn check_schema(&self) -> Result<(), MigrateError> {
         let (client, _serving) = self.connected().await?;
         check(&client).await
+    }
+
+    /// Which version of the schema is there, if `migrate` would change it; none where nothing is there yet.
+    pub async fn outdated(&self) -> Result<Option<i32>, MigrateError> {
+        match self.check_schema().await {
+            Ok(()) => Ok(None),
+            Err(MigrateError::Older { found, .. }) => Ok((found > 0).then_some(found)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Which snug brought the schema to where it is, if it is known.
+    pub async fn schema_by(&self) -> Result<Option<String>, MigrateError> {
+        let (client, _serving) = self.connected().await?;
+        brought_by(&client).await
     }
 
     /// Applies the missing migrations. `Unavailable` is worth trying again; other errors are final.
@@ -141,12 +158,19 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
     }
     let known = SCHEMA_VERSION;
     if found > known {
-        return Err(MigrateError::Newer { found, known });
+        return Err(MigrateError::Newer { found, known, by: brought_by(client).await? });
     }
     for (row, (name, text)) in rows.iter().zip(MIGRATIONS) {
         if row.get::<_, &str>("checksum") != checksum(text) {
             return Err(MigrateError::Changed(name));
         }
+    }
+    if rows.len() < MIGRATIONS.len() {
+        let column = "alter table schema_migrations add column if not exists applied_by text";
+        client
+            .batch_execute(column)
+            .await
+            .map_err(|error| failed("the table of migrations", error))?;
     }
     for (index, (name, text)) in MIGRATIONS.iter().enumerate().skip(rows.len()) {
         apply(client, index as i32 + 1, name, text).await.map_err(|error| failed(name, error))?;
@@ -177,7 +201,28 @@ async fn check(client: &Client) -> Result<(), MigrateError> {
     match found.cmp(&known) {
         Ordering::Less => Err(MigrateError::Older { found, known }),
         Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(MigrateError::Newer { found, known }),
+        Ordering::Greater => {
+            Err(MigrateError::Newer { found, known, by: brought_by(client).await? })
+        }
+    }
+}
+
+/// Which snug brought the schema to where it is; early ones did not write that down.
+async fn brought_by(client: &Client) -> Result<Option<String>, MigrateError> {
+    let asked = "select applied_by from schema_migrations order by version desc limit 1";
+    match client.query_opt(asked, &[]).await {
+        Ok(row) => Ok(row.and_then(|row| row.get("applied_by"))),
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_COLUMN) => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Which version to install, in words.
+pub fn newer_one(by: Option<&str>) -> String {
+    match by {
+        Some(version) if version != env!("CARGO_PKG_VERSION") => format!("snug {version} or later"),
+        // With the same number, both are from the time between two releases.
+        Some(_) | None => "a newer snug".to_owned(),
     }
 }
 
@@ -205,8 +250,8 @@ async fn apply(
     transaction.batch_execute(text).await?;
     transaction
         .execute(
-            "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)",
-            &[&version, &name, &checksum(text)],
+            "insert into schema_migrations (version, name, checksum, applied_by) values ($1, $2, $3, $4)",
+            &[&version, &name, &checksum(text), &env!("CARGO_PKG_VERSION")],
         )
         .await?;
     transaction.commit().await

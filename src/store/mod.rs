@@ -47,7 +47,7 @@ pub use message_words::{Candidate, FoundAt, SearchExtent, SearchScope, Searching
 pub use messages::{
     ChangedPage, ChangedQuery, HistoryPage, PageQuery, PageStart, history_statement,
 };
-pub use migrate::{MigrateError, SCHEMA_VERSION};
+pub use migrate::{MigrateError, SCHEMA_VERSION, newer_one};
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
 pub use room_members::{

@@ -216,6 +216,16 @@ impl Store {
         Ok(row.get::<_, i64>("others") > 0)
     }
 
+    /// The epoch, also where an early snug made the schema.
+    pub async fn epoch_of_any_schema(&self) -> Result<String> {
+        match self.client().await?.query_one(sql!("meta/epoch"), &[]).await {
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION) => {
+                Ok(self.one("select epoch from meta", &[]).await?.get("epoch"))
+            }
+            told => Ok(told?.get("epoch")),
+        }
+    }
+
     /// Gives the history another epoch, because it has been restored.
     pub async fn renew_epoch(&self) -> Result<()> {
         let renewed = self.changed(WriteKind::Upkeep, sql!("meta/renew"), &[]).await?;

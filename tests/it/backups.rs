@@ -705,7 +705,7 @@ async fn the_readme_leads_back_to_an_older_version() {
     let data = here.machine.data();
     let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("SNUG_LOG", "error"), PROGRAMS];
     let line = refused(1, &["serve", "--listen", "127.0.0.1:0"], &variables);
-    assert!(line.contains("run a newer snug"), "{line}");
+    assert!(line.contains("install a newer snug"), "{line}");
     // What runs meanwhile is stopped, if anything runs.
     let sleeper = std::process::Command::new("sleep").arg("100").spawn().unwrap();
     fs::write(here.programs.path().join("pid"), sleeper.id().to_string()).unwrap();

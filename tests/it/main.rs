@@ -33,6 +33,7 @@ mod mail;
 mod markup;
 mod members;
 mod memory;
+mod migrations;
 mod model;
 mod operators;
 mod order;

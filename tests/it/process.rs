@@ -17,6 +17,8 @@ use tempfile::TempDir;
 #[test]
 fn systemd_is_told_when_it_is_ready_that_it_is_alive_and_when_it_stops() {
     let mut service = Service::start(Stdio::null());
+    // Before it serves, it brings the schema up to date, which may take longer than the unit allows.
+    service.hear("EXTEND_TIMEOUT_USEC=60000000");
     service.hear("READY=1");
     service.hear("WATCHDOG=1");
     // Again, and again after PostgreSQL has died: trouble with the database is no reason for a restart.

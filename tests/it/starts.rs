@@ -44,7 +44,7 @@ async fn a_database_newer_than_the_program_is_left_alone() {
         refused_start(scratch.path(), &variables),
         refused(1, &["user", "list", "--data-dir", text(scratch.path())], &variables),
     ] {
-        assert!(line.contains("version 999") && line.contains("run a newer snug"), "{line}");
+        assert!(line.contains("version 999") && line.contains("install a newer snug"), "{line}");
     }
 }
 

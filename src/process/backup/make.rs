@@ -35,7 +35,7 @@ pub async fn make(
     }
     let tools = Tools::find(config.pg_bindir.as_deref(), postgres).await?;
     let expected = store.expected_rows().await?;
-    let epoch = store.epoch().await?;
+    let epoch = store.epoch_of_any_schema().await?;
     let database_bytes = store.database_bytes().await?;
     let key = config.known_key()?;
     let settings = config.written.clone();

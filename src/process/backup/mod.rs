@@ -20,7 +20,7 @@ pub use kept::Keep;
 pub use make::{Made, make};
 pub use manifest::Manifest;
 pub use restore::restore;
-pub use schedule::{Noted, keep_backups};
+pub use schedule::{Noted, keep_backups, make_before_change};
 pub use shown::Teller;
 pub use state::{BackupState, Happened};
 pub use verify::verify;

@@ -87,6 +87,25 @@ impl Noted {
     }
 }
 
+/// One before the schema changes. It is kept like those of each day, and neither verified nor carried
+/// elsewhere: people wait for the start.
+pub async fn make_before_change(
+    config: &Config,
+    store: &Store,
+    teller: Teller,
+) -> Result<Option<PathBuf>, Fatal> {
+    let Some(directory) = &config.backup_dir else { return Ok(None) };
+    let mut state = BackupState::read(directory);
+    let making = make_one(config, store, directory, &mut state, teller);
+    let made = timeout(BACKUP_TIMEOUT, making).await;
+    let path = made.unwrap_or_else(|_| Err(Fatal::new("it took too long")))?;
+    remove_surplus(config, directory);
+    if let Err(error) = state.write(directory) {
+        tracing::warn!(%error, "cannot write down what became of the backup");
+    }
+    Ok(Some(path))
+}
+
 /// One backup, and what follows from it.
 async fn back_up(
     config: &Config,
@@ -94,22 +113,7 @@ async fn back_up(
     directory: &Path,
     state: &mut BackupState,
 ) -> Result<(), Fatal> {
-    let unusable = |error| Fatal::new(format!("{}: {error}", directory.display()));
-    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
-    remove_remains(directory);
-    let database = store.database_bytes().await?;
-    state.measured(database);
-    make_room(config, directory, state.made.as_ref().map_or(database / 2, |made| made.bytes))?;
-    let path = directory.join(name_at(Timestamp::now()));
-    let made = make(config, store, &path, Teller::Log).await?;
-    tracing::info!(
-        file = %path.display(),
-        size = sizes::spelled_size(made.bytes),
-        messages = made.manifest.messages,
-        "made a backup"
-    );
-    let bytes = made.bytes;
-    state.made = Some(Happened { bytes, ..Happened::now(path.display().to_string()) });
+    let path = make_one(config, store, directory, state, Teller::Log).await?;
     let now = Timestamp::now().as_second();
     let is_proved = state
         .verified
@@ -125,6 +129,33 @@ async fn back_up(
         Some(hook) => run_hook(hook, &path).await,
         None => Ok(()),
     }
+}
+
+/// Makes a backup under the name of this moment, where there is room for it.
+async fn make_one(
+    config: &Config,
+    store: &Store,
+    directory: &Path,
+    state: &mut BackupState,
+    teller: Teller,
+) -> Result<PathBuf, Fatal> {
+    let unusable = |error| Fatal::new(format!("{}: {error}", directory.display()));
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
+    remove_remains(directory);
+    let database = store.database_bytes().await?;
+    state.measured(database);
+    make_room(config, directory, state.made.as_ref().map_or(database / 2, |made| made.bytes))?;
+    let path = directory.join(name_at(Timestamp::now()));
+    let made = make(config, store, &path, teller).await?;
+    tracing::info!(
+        file = %path.display(),
+        size = sizes::spelled_size(made.bytes),
+        messages = made.manifest.messages,
+        "made a backup"
+    );
+    let bytes = made.bytes;
+    state.made = Some(Happened { bytes, ..Happened::now(path.display().to_string()) });
+    Ok(path)
 }
 
 /// What killed ones have left. One that somebody is writing is locked, and stays.

@@ -60,15 +60,27 @@ async fn with_rules(
     done
 }
 
-/// Brings the schema up to date; returns the line to print.
-pub async fn migrate(config: &Config) -> Result<String, Fatal> {
+/// Brings the schema up to date; returns what to print.
+pub async fn migrate(config: &Config, is_backed_up: bool) -> Result<String, Fatal> {
     let database = Database::open(config, Opener::Migration).await?;
-    let migrated = database.store.migrate().await;
+    let migrated = async {
+        let made = match is_backed_up {
+            true => database::back_up_first(config, &database.store, Teller::of_command()).await?,
+            false => None,
+        };
+        let migrated = database.store.migrate().await;
+        migrated.map_err(|error| database::unprepared(config, error))?;
+        Ok::<_, Fatal>(made)
+    };
+    let migrated = migrated.await;
     database.close(None).await;
-    match migrated {
-        Ok(()) => Ok("the schema is up to date\n".to_owned()),
-        Err(error) => Err(database::unprepared(config, error)),
+    let mut said = String::new();
+    if let Some(file) = migrated? {
+        // Writing to a string cannot fail.
+        let _ = writeln!(said, "{} is a backup of what there was", file.display());
     }
+    said.push_str("the schema is up to date\n");
+    Ok(said)
 }
 
 /// Makes a backup; returns the line to print.

@@ -8,7 +8,7 @@ use crate::postgres::Tools;
 use crate::process::backup::BackupState;
 use crate::process::config::Config;
 use crate::process::database::{Database, Opener};
-use crate::store::{SCHEMA_VERSION, ServerHealth, Store, Unsafe};
+use crate::store::{SCHEMA_VERSION, ServerHealth, Store, Unsafe, newer_one};
 
 const RESTORE: &str = "bring back a backup (snug restore), and report this";
 
@@ -55,7 +55,9 @@ async fn examine(
     findings.push(size(config, &health));
     let (_, schema) = store.versions().await?;
     let is_current = schema == Some(SCHEMA_VERSION);
-    findings.push(schema_version(schema));
+    // If that cannot be known, the remedy says less.
+    let by = store.schema_by().await.unwrap_or_default();
+    findings.push(schema_version(schema, by.as_deref()));
     if !is_current {
         return Ok(());
     }
@@ -89,13 +91,13 @@ async fn versions(config: &Config, health: &ServerHealth) -> Finding {
     }
 }
 
-fn schema_version(schema: Option<i32>) -> Finding {
+fn schema_version(schema: Option<i32>, by: Option<&str>) -> Finding {
     match schema {
         Some(SCHEMA_VERSION) => Finding::ok("schema", format!("version {SCHEMA_VERSION}")),
         Some(newer) if newer > SCHEMA_VERSION => Finding::failure(
             "schema",
             format!("version {newer}, and this snug knows {SCHEMA_VERSION}"),
-            "install the newer snug that it belongs to",
+            format!("install {}", newer_one(by)),
         ),
         Some(older) => Finding::failure(
             "schema",
