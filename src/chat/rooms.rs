@@ -321,6 +321,16 @@ impl Rules {
         .await
     }
 
+    /// Tells those whose sockets are in rooms that another process has deleted. Asked again and again, because
+    /// sockets may arrive that were let in before.
+    pub async fn leave_deleted_rooms(&self) -> Result<()> {
+        for chat_id in self.store.deleted_rooms().await? {
+            let frame = text_frame(&ServerFrame::ChatRemoved { chat_id });
+            self.registry.remove(chat_id, frame);
+        }
+        Ok(())
+    }
+
     /// Tells those who are there, after the user themself has been told. Only a hint: if the name
     /// cannot be read at present, nobody is told.
     async fn tell_members(&self, room_id: ChatId, user_id: UserId, event: MembersEvent) {

@@ -21,6 +21,7 @@ impl ShardWorker {
             Event::Published(run) => self.publish(&run, gather).await,
             Event::Heard { chat_id, last } => self.hear_head(chat_id, last),
             Event::Signalled { chat_id, frame } => self.signal(chat_id, &frame).await,
+            Event::Removed { chat_id, frame } => self.part_all(chat_id, frame).await,
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
             Event::Confirmed { to, standings } => self.confirm(to, &standings),
@@ -103,6 +104,16 @@ impl ShardWorker {
         let epoch = self.errands.rules.recent_epoch()?;
         let read_seq = standing.read_seq.min(last.seq);
         Some((Standing { last, read_seq, ..standing }, epoch))
+    }
+
+    /// All who follow the chat leave it.
+    async fn part_all(&mut self, chat_id: ChatId, frame: Bytes) {
+        let Some(chat) = self.shard.chat(chat_id) else { return };
+        let left = UserEvent::Left { chat_id, frame };
+        for index in chat.followers.clone() {
+            self.tell(index, &left);
+            self.yield_in_turn().await;
+        }
     }
 
     pub(super) fn greet(&mut self, index: u32) {

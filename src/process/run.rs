@@ -138,7 +138,7 @@ async fn serve(
         tokio::spawn(backup::keep_backups(for_backups, store.clone(), backups.clone())),
         tokio::spawn(purge(store.clone())),
         tokio::spawn(store.clone().watch_disk()),
-        tokio::spawn(check_sessions(Arc::clone(&app))),
+        tokio::spawn(check_sockets(Arc::clone(&app))),
         tokio::spawn(write_uses(Arc::clone(&rules))),
         tokio::spawn(Arc::clone(&rules).index_messages()),
         tokio::spawn(give_memory_back()),
@@ -323,12 +323,20 @@ async fn purge(store: Store) {
     }
 }
 
-/// A session can end without us (by a command or in SQL). Nothing is asked while nobody has a socket.
-async fn check_sessions(app: Arc<App>) {
+/// A session or a room can end without us (by a command or in SQL). Nothing is asked while nobody has a
+/// socket.
+async fn check_sockets(app: Arc<App>) {
     loop {
         tokio::time::sleep(SESSION_CHECK_PAUSE).await;
-        if let Err(error) = app.rules.end_dead_sessions(&app.seats.sessions()).await {
+        let sessions = app.seats.sessions();
+        if sessions.is_empty() {
+            continue;
+        }
+        if let Err(error) = app.rules.end_dead_sessions(&sessions).await {
             tracing::debug!(%error, "cannot check which sessions are alive; will try again");
+        }
+        if let Err(error) = app.rules.leave_deleted_rooms().await {
+            tracing::debug!(%error, "cannot see which rooms are deleted; will try again");
         }
     }
 }

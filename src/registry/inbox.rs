@@ -121,7 +121,7 @@ fn weight(event: &Event) -> usize {
     let carried = match event {
         Event::Arrived(arrival) => arrival.answer.len() + arrival.early.len(),
         Event::Published(run) => run.bytes.len(),
-        Event::Signalled { frame, .. } => frame.len(),
+        Event::Signalled { frame, .. } | Event::Removed { frame, .. } => frame.len(),
         Event::Answered { frame, .. } => frame.as_ref().map_or(0, Bytes::len),
         Event::Greeted { standings, .. } | Event::Confirmed { standings, .. } => {
             standings.len() * size_of::<Standing>()
@@ -196,6 +196,7 @@ mod tests {
         for event in [
             Event::Answered { to, frame: Some(frame.clone()) },
             Event::Signalled { chat_id, frame: frame.clone() },
+            Event::Removed { chat_id, frame: frame.clone() },
             told(UserEvent::Account(frame.clone())),
             told(UserEvent::Read { chat_id, but: None, frame: frame.clone() }),
             told(UserEvent::Joined { chat_id, chat_type, last, frame: frame.clone() }),

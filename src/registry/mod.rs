@@ -85,6 +85,11 @@ pub enum Event {
         chat_id: ChatId,
         frame: Bytes,
     },
+    /// The chat is gone: whoever follows it takes part in it no longer.
+    Removed {
+        chat_id: ChatId,
+        frame: Bytes,
+    },
     /// The answer to a write of this connection; none if one without a `client_id` was carried out.
     Answered {
         to: ConnectionId,
@@ -213,6 +218,13 @@ impl Registry {
     pub fn signal(&self, chat_id: ChatId, frame: Bytes) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Signalled { chat_id, frame: frame.clone() });
+        }
+    }
+
+    /// Tells every shard that a chat is gone.
+    pub fn remove(&self, chat_id: ChatId, frame: Bytes) {
+        for inbox in self.inboxes.iter() {
+            inbox.push(Event::Removed { chat_id, frame: frame.clone() });
         }
     }
 

@@ -70,6 +70,12 @@ impl Store {
         .await
     }
 
+    /// The rooms that a command has deleted within the last minute.
+    pub async fn deleted_rooms(&self) -> Result<Vec<ChatId>> {
+        let rows = self.rows(sql!("deleted_rooms/list"), &[]).await?;
+        Ok(rows.iter().map(|row| ChatId(row.get("room_id"))).collect())
+    }
+
     /// Deletes what is left of rooms that are gone, in portions.
     pub async fn purge_rooms(&self) -> Result<()> {
         let rows = self.rows(sql!("chats/ownerless"), &[&PURGE_ROWS_MAX]).await?;
@@ -84,6 +90,7 @@ impl Store {
                 .await?;
             self.changed(WriteKind::Upkeep, sql!("chats/delete"), &of_chat).await?;
         }
+        self.changed(WriteKind::Upkeep, sql!("deleted_rooms/purge"), &[]).await?;
         Ok(())
     }
 

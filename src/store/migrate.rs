@@ -36,6 +36,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0018_message_words", include_str!("../../sql/migrations/0018_message_words.sql")),
     ("0019_mails", include_str!("../../sql/migrations/0019_mails.sql")),
     ("0020_restored_in_place", include_str!("../../sql/migrations/0020_restored_in_place.sql")),
+    ("0021_deleted_rooms", include_str!("../../sql/migrations/0021_deleted_rooms.sql")),
 ];
 
 /// The version that this binary brings a database to.

@@ -4,6 +4,7 @@ use crate::commands::refused;
 use crate::operators::said;
 use crate::support::{SECRET, Server};
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 fn commanded(server: &Server, arguments: &[&str]) -> String {
     let url = server.database.url();
@@ -86,4 +87,28 @@ async fn stats_say_how_much_there_is() {
     ] {
         assert!(stats.lines().any(|said| said == line), "{line} in {stats}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_are_in_a_room_are_told_that_it_is_deleted() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    bob.enter(&ada, room, &link).await;
+    let (mut hers, mut his) = (ada.socket("/ws").await, bob.socket("/ws").await);
+    let mut inside = bob.socket(&format!("/ws/room/{room}")).await;
+    let mut elsewhere = bob.socket("/ws/general").await;
+    commanded(&server, &["room", "delete", &room.to_string()]);
+    let began = Instant::now();
+    for socket in [&mut hers, &mut his] {
+        let removed = socket.expect("chat_removed").await;
+        assert_eq!(removed, json!({"type": "chat_removed", "chat_id": room}));
+    }
+    assert_eq!(inside.closed().await, 4503);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    // Once, and everything else goes on.
+    ada.say(1, "hello").await;
+    assert_eq!(hers.next().await["type"], "message");
+    elsewhere.expect("message").await;
+    assert!(his.expect_silence("chat_removed").await);
 }
