@@ -1,2 +1,5 @@
--- A request to join; a user who already has a row keeps their state. room_members_pkey.
-insert into room_members (room_id, user_id, state) values ($1, $2, 'pending') on conflict do nothing
+-- A request to join, if the room is still there; a user who already has a row keeps their state. chat_rooms_pkey,
+-- room_members_pkey.
+insert into room_members (room_id, user_id, state)
+select id, $2, 'pending' from chat_rooms where id = $1
+on conflict do nothing

@@ -173,8 +173,12 @@ impl Store {
             if pending.is_some_and(|row| row.get::<_, i64>(0) >= REQUESTS_PER_ROOM_MAX) {
                 return Ok(Requested::LimitReached);
             }
-            changed_in(transaction, sql!("room_members/request"), &[&room_id.0, &user.0]).await?;
-            Ok(Requested::New)
+            let params: [&(dyn ToSql + Sync); 2] = [&room_id.0, &user.0];
+            match changed_in(transaction, sql!("room_members/request"), &params).await? {
+                // The chat of a room that is gone outlives it for a while.
+                0 => Err(Error::not_found()),
+                _ => Ok(Requested::New),
+            }
         })
         .await
     }

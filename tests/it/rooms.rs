@@ -1,6 +1,6 @@
 //! Rooms: created, joined by link and approval, left.
 
-use crate::support::{Person, Server};
+use crate::support::{Person, Server, until, waiting};
 use serde_json::{Value, json};
 use snug::limits::{PAGE_ROWS_MAX, ROOM_DESCRIPTION_CHARS_MAX, ROOM_NAME_CHARS_MAX};
 
@@ -288,4 +288,23 @@ async fn concurrent_requests_and_answers_have_one_outcome() {
         assert_eq!(left.iter().filter(|answer| answer.status == 204).count(), 1);
         assert_eq!(left.iter().filter(|answer| answer.status == 404).count(), 2);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_deleted_while_somebody_asks_to_join_is_not_found() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    let database = server.database.client().await;
+    let begin = format!("begin; select from chats where id = {room} for no key update");
+    database.batch_execute(&begin).await.unwrap();
+    let (ask, body) = (format!("/chats/room/{room}/join"), json!({"invite_link": link}));
+    let asking = tokio::spawn(async move { bob.post(&ask, body).await });
+    let watcher = server.database.client().await;
+    until("the request waits", || async { waiting(&watcher).await > 0 }).await;
+    let delete = format!(
+        "delete from room_members where room_id = {room}; delete from chat_rooms where id = {room}; commit"
+    );
+    database.batch_execute(&delete).await.unwrap();
+    asking.await.unwrap().refused(404, "not_found");
 }
