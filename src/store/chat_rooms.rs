@@ -58,7 +58,10 @@ impl Store {
         act: Option<ActName>,
     ) -> Result<Option<(ChatId, String)>> {
         self.in_transaction(WriteKind::Content, async |transaction| {
-            maybe_in(transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
+            let locked = maybe_in(transaction, sql!("users/lock"), &[&vec![creator.0]]).await?;
+            if locked.is_none() {
+                return Err(Error::unauthenticated());
+            }
             if let Some(made) = made_in(transaction, act).await? {
                 let params: [&(dyn ToSql + Sync); 2] = [&creator.0, &made];
                 let row = maybe_in(transaction, sql!("chat_rooms/find"), &params).await?;

@@ -3,7 +3,7 @@
 
 use crate::operators::said;
 use crate::pages::{Browser, location};
-use crate::support::{Answer, PASSWORD, Person, SECRET, Server, session_cookie, until};
+use crate::support::{Answer, PASSWORD, Person, SECRET, Server, session_cookie, until, waiting};
 use reqwest::Method;
 use serde_json::{Value, json};
 use snug::http::public_url::Scheme;
@@ -338,4 +338,20 @@ async fn the_settings_change_the_address_and_delete_the_account() {
     assert_eq!(location(&answer), "/login?deleted");
     assert!(browser.get("/login?deleted").await.text.contains("Your account is deleted"));
     assert_eq!(location(&browser.get("/settings").await), "/login?next=%2Fsettings");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_under_way_does_not_outlive_the_account() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let database = server.database.client().await;
+    let begin = "begin; delete from users where username = 'ada'";
+    database.batch_execute(begin).await.unwrap();
+    let making = tokio::spawn(async move { ada.post("/chats/room", json!({"name": "Tea"})).await });
+    let watcher = server.database.client().await;
+    until("the room waits", || async { waiting(&watcher).await > 0 }).await;
+    database.batch_execute("commit").await.unwrap();
+    making.await.unwrap().refused(401, "unauthenticated");
+    let rooms = watcher.query_one("select count(*) from chat_rooms", &[]).await.unwrap();
+    assert_eq!(rooms.get::<_, i64>(0), 0);
 }
