@@ -290,3 +290,25 @@ async fn the_login_page_says_whom_to_ask_for_a_new_password() {
         assert!(page.contains(said), "{said} in {page}");
     }
 }
+
+/// The operator locks the account first and its links then; so does the link.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_used_while_the_account_is_disabled_sets_nothing() {
+    let server = Server::start().await;
+    server.person("ada").await;
+    let token = reset_token(&server, "ada");
+    let database = server.database.client().await;
+    let begin = "begin; select from users where username = 'ada' for no key update";
+    database.batch_execute(begin).await.unwrap();
+    let body = json!({"token": token, "new_password": NEW_PASSWORD});
+    let nobody = Person::nobody(&server);
+    let resetting = tokio::spawn(async move { nobody.post("/auth/reset", body).await });
+    let watcher = server.database.client().await;
+    until("the link waits", || async { waiting(&watcher).await > 0 }).await;
+    let disable =
+        "update users set state = 'disabled' where username = 'ada'; delete from links; commit";
+    database.batch_execute(disable).await.unwrap();
+    resetting.await.unwrap().refused(404, "not_found");
+    commanded(&server, &["user", "enable", "ada"], "");
+    log_in(&server, "ada", PASSWORD).await.expect(200);
+}
