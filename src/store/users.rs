@@ -144,8 +144,8 @@ impl Store {
         .await
     }
 
-    /// The user's other sessions, which this ended; `None` if the password was changed after
-    /// `old_hash` was read.
+    /// The user's other sessions, which this ended like whatever links there were to set a new password;
+    /// `None` if the password was changed after `old_hash` was read.
     pub async fn change_password(
         &self,
         change: PasswordChange<'_>,
@@ -156,6 +156,7 @@ impl Store {
             if changed_in(transaction, sql!("users/set_password"), &params).await? == 0 {
                 return Ok(None);
             }
+            changed_in(transaction, sql!("links/withdraw"), &[&user_id.0]).await?;
             done_in(transaction, act, 0).await?;
             Ok(Some(end_sessions_in(transaction, user_id, Some(session)).await?))
         })
@@ -203,11 +204,16 @@ impl Store {
         .await
     }
 
-    /// Refused if somebody else has the address.
+    /// Another address; links that were mailed to the one before do not work any more. Refused if somebody
+    /// else has it.
     pub async fn set_email(&self, user_id: UserId, email: &str) -> Result<()> {
-        let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &email];
-        self.changed(WriteKind::Upkeep, sql!("users/set_email"), &params).await?;
-        Ok(())
+        self.in_transaction(WriteKind::Upkeep, async |transaction| {
+            let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &email];
+            changed_in(transaction, sql!("users/set_email"), &params).await?;
+            changed_in(transaction, sql!("links/withdraw_mailed"), &[&user_id.0]).await?;
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -291,6 +291,22 @@ async fn the_login_page_says_whom_to_ask_for_a_new_password() {
     }
 }
 
+/// Whoever could read the mail or the message in which it came must not set another one with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_changes_their_password_needs_no_link_any_more() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let token = reset_token(&server, "ada");
+    let body = json!({"current_password": "not this one", "new_password": NEW_PASSWORD});
+    assert_eq!(ada.post("/auth/password", body).await.faults(), ["current_password"]);
+    let page = Person::nobody(&server).get(&format!("/reset?token={token}")).await;
+    assert_eq!(page.status, 200);
+    let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
+    ada.post("/auth/password", body).await.expect(204);
+    reset(&server, &token, "a third correct horse").await.refused(404, "not_found");
+    log_in(&server, "ada", NEW_PASSWORD).await.expect(200);
+}
+
 /// The operator locks the account first and its links then; so does the link.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_used_while_the_account_is_disabled_sets_nothing() {

@@ -111,6 +111,16 @@ async fn reset(server: &Server, token: &str, password: &str) -> Answer {
     Person::nobody(server).post("/auth/reset", body).await
 }
 
+/// Until what has been sent is known to be: whoever asks again before that gets no second mail.
+async fn settled(server: &Server) {
+    let database = server.database.client().await;
+    until("no mail is due", || async {
+        let due = "select count(*) from mails";
+        database.query_one(due, &[]).await.unwrap().get::<_, i64>(0) == 0
+    })
+    .await;
+}
+
 /// The token of the link in a mail.
 fn token(server: &Server, mail: &str) -> String {
     let link = format!("{}/reset?token=", server.url(""));
@@ -189,6 +199,7 @@ async fn three_mails_an_hour_are_sent_to_one_address() {
         let answer = forgot(&server, "ada@example.org").await;
         assert_eq!(answer.status, 202, "whoever asks is told nothing: {}", answer.text);
         mails.mails(sent.min(3)).await;
+        settled(&server).await;
     }
     forgot(&server, "bob@example.org").await.expect(202);
     let all = mails.mails(4).await;
@@ -267,6 +278,7 @@ async fn a_mailed_link_replaces_mailed_ones_only() {
     forgot(&server, "ada@example.org").await.expect(202);
     let first = token(&server, &mails.mails(1).await[0]);
     assert!(is_open(&operators).await && is_open(&first).await);
+    settled(&server).await;
     forgot(&server, "ada@example.org").await.expect(202);
     let second = token(&server, &mails.mails(2).await[1]);
     assert!(is_open(&operators).await && !is_open(&first).await && is_open(&second).await);
@@ -301,4 +313,28 @@ async fn no_log_contains_an_address_or_a_link() {
             assert!(!line.contains(secret), "{secret} in {line}");
         }
     }
+}
+
+/// Whoever reads the mail at the address before must not get in by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailed_link_does_not_outlive_its_address() {
+    let mails = MailServer::start(Manner::Takes).await;
+    let server = Server::with(&[("SNUG_SMTP_URL", &mails.url())]).await;
+    let ada = server.person("ada").await;
+    let by_command = || {
+        let link = commanded(&server, &["user", "reset-link", "ada"]);
+        link.trim_end().split_once("token=").unwrap().1.to_owned()
+    };
+    let operators = by_command();
+    forgot(&server, "ada@example.org").await.expect(202);
+    let mailed = token(&server, &mails.mails(1).await[0]);
+    let body = json!({"email": "new@example.org", "current_password": PASSWORD});
+    ada.patch("/auth/me", body).await.expect(200);
+    reset(&server, &mailed, "another correct horse").await.refused(404, "not_found");
+    settled(&server).await;
+    forgot(&server, "new@example.org").await.expect(202);
+    let mailed = token(&server, &mails.mails(2).await[1]);
+    commanded(&server, &["user", "email", "ada", "third@example.org"]);
+    reset(&server, &mailed, "another correct horse").await.refused(404, "not_found");
+    reset(&server, &operators, "another correct horse").await.expect(204);
 }
