@@ -234,7 +234,8 @@ fn in_order(rows: &[Row]) -> Vec<(UserId, String)> {
     found
 }
 
-/// The same as `insert_user`.
+/// The same as `insert_user`. Refused if the name is kept for somebody who has just gone: asked after the row is
+/// there, because it waits for whoever had the name until then.
 pub(super) async fn insert_in(
     transaction: &Transaction<'_>,
     user: &NewUser<'_>,
@@ -244,7 +245,11 @@ pub(super) async fn insert_in(
     let params: [&(dyn ToSql + Sync); 6] =
         [&user.username, &user.email, &user.password_hash, &act, &role, &state];
     let row = maybe_in(transaction, sql!("users/insert"), &params).await?;
-    Ok(row.map(|row| UserId(row.get("id"))))
+    let Some(user_id) = row.map(|row| row.get::<_, i64>("id")) else { return Ok(None) };
+    if maybe_in(transaction, sql!("former_names/keeps"), &[&user_id]).await?.is_some() {
+        return Err(Error::username_taken());
+    }
+    Ok(Some(UserId(user_id)))
 }
 
 /// Ends all sessions of a user but this one; returns them.

@@ -355,3 +355,24 @@ async fn a_room_under_way_does_not_outlive_the_account() {
     let rooms = watcher.query_one("select count(*) from chat_rooms", &[]).await.unwrap();
     assert_eq!(rooms.get::<_, i64>(0), 0);
 }
+
+/// Of somebody who signed up and left again between the look at the name and the new account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_kept_also_from_a_sign_up_under_way() {
+    let server = Server::start().await;
+    let database = server.database.client().await;
+    let begin = "begin; insert into users (username, email, password_hash) values ('Ada', 'a@example.org', '')";
+    database.batch_execute(begin).await.unwrap();
+    let body = json!({"username": "ada", "password": PASSWORD, "email": "ada@example.org"});
+    let nobody = Person::nobody(&server);
+    let signing_up = tokio::spawn(async move { nobody.post("/auth/signup", body).await });
+    let watcher = server.database.client().await;
+    until("it waits", || async { waiting(&watcher).await > 0 }).await;
+    let leave =
+        "insert into former_names (name, free_at) values ('ada', now() + interval '30 days');
+        delete from users where username = 'Ada'; commit";
+    database.batch_execute(leave).await.unwrap();
+    signing_up.await.unwrap().refused(409, "username_taken");
+    let left = "select (select count(*) from users) + (select count(*) from read_positions)";
+    assert_eq!(watcher.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
+}
