@@ -69,8 +69,7 @@ impl Rules {
         act: Option<ActName>,
     ) -> Result<UserId> {
         self.check_setup_link(token).await?;
-        self.refuse_taken(&signup).await?;
-        let password_hash = self.hasher.hash(from, signup.password.clone()).await?;
+        let password_hash = self.new_hash(&signup, from).await?;
         let user = NewUser {
             username: &signup.username,
             email: &signup.email,

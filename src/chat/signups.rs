@@ -75,8 +75,8 @@ impl Rules {
 
     /// By the operator, whoever else may sign up.
     pub async fn add_user(&self, signup: Signup, from: Subnet) -> Result<UserId> {
-        let made = self.make_account(signup, AccountState::Active, None, from, None).await?;
-        Ok(made)
+        let password_hash = self.new_hash(&signup, from).await?;
+        self.make_account(&signup, &password_hash, AccountState::Active, None, None).await
     }
 
     /// By the server's policy. Those who let people in are told of one who waits for it.
@@ -105,34 +105,38 @@ impl Rules {
         };
         let is_pending = policy == SignupPolicy::Approval;
         let state = if is_pending { AccountState::Pending } else { AccountState::Active };
-        let username = signup.username.clone();
-        let user_id = self.make_account(signup, state, invite, from, act).await?;
-        if is_pending {
-            let rules = Arc::clone(self);
+        let password_hash = self.new_hash(&signup, from).await?;
+        let rules = Arc::clone(self);
+        self.to_the_end(async move {
+            let user_id = rules.make_account(&signup, &password_hash, state, invite, act).await?;
             // The account is made; whoever is not told sees it on their next page.
-            let telling = async move { rules.tell_moderators(user_id, &username).await };
-            if let Err(error) = self.to_the_end(telling).await {
+            if is_pending && let Err(error) = rules.tell_moderators(user_id, &signup.username).await
+            {
                 tracing::debug!(%error, "cannot tell moderators who signs up");
             }
-        }
-        Ok(SignedUp { user_id, is_pending })
+            Ok(SignedUp { user_id, is_pending })
+        })
+        .await
     }
 
     /// Looks for a taken name before it spends time on hashing.
+    pub(super) async fn new_hash(&self, signup: &Signup, from: Subnet) -> Result<String> {
+        self.refuse_taken(signup).await?;
+        self.hasher.hash(from, signup.password.clone()).await
+    }
+
     async fn make_account(
         &self,
-        signup: Signup,
+        signup: &Signup,
+        password_hash: &str,
         state: AccountState,
         invite: Option<LinkToken>,
-        from: Subnet,
         act: Option<ActName>,
     ) -> Result<UserId> {
-        self.refuse_taken(&signup).await?;
-        let password_hash = self.hasher.hash(from, signup.password.clone()).await?;
         let user = NewUser {
             username: &signup.username,
             email: &signup.email,
-            password_hash: &password_hash,
+            password_hash,
             role: Role::Member,
             state,
             act,
@@ -143,7 +147,7 @@ impl Rules {
         };
         match inserted {
             Some(user_id) => Ok(user_id),
-            None => Err(self.taken(&signup).await),
+            None => Err(self.taken(signup).await),
         }
     }
 
@@ -157,7 +161,7 @@ impl Rules {
         }
     }
 
-    pub(super) async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
+    async fn refuse_taken(&self, signup: &Signup) -> Result<()> {
         let name = Folded::name(&signup.username);
         let email = Folded::email(&signup.email);
         match self.store.is_taken(name.as_ref(), email.as_ref()).await? {

@@ -3,7 +3,7 @@
 use crate::commands::refused;
 use crate::operators::said;
 use crate::pages::{Browser, location};
-use crate::support::{Answer, PASSWORD, Person, SECRET, Server, until};
+use crate::support::{Answer, PASSWORD, Person, Raw, SECRET, Server, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use snug::model::waits::DatabaseWaits;
@@ -316,4 +316,27 @@ async fn the_setup_link_makes_an_owner_whatever_the_policy() {
         assert_eq!(made.get("status"), None);
         log_in(&server, "olga", PASSWORD).await.expect(200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_up_and_does_not_wait_for_the_answer_is_announced_all_the_same() {
+    let (server, olga) = with_approval().await;
+    let mut socket = olga.socket("/ws").await;
+    let holder = server.database.client().await;
+    holder.batch_execute("begin; lock table read_positions in share mode").await.unwrap();
+    let body = json!({"username": "nel", "password": PASSWORD, "email": "nel@example.org"});
+    let body = body.to_string();
+    let mut raw = Raw::open(&server).await;
+    raw.send(format!(
+        "POST /auth/signup HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+    .await;
+    let watcher = server.database.client().await;
+    until("the account waits", || async { crate::support::waiting(&watcher).await > 0 }).await;
+    drop(raw);
+    olga.get("/auth/me").await.expect(200);
+    holder.batch_execute("rollback").await.unwrap();
+    assert_eq!(socket.expect("signup_request").await["user"]["username"], "nel");
 }
