@@ -289,6 +289,35 @@ async fn the_last_owner_cannot_leave() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_owners_who_leave_at_once_one_stays() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let url = server.database.url();
+    let variables = [("SNUG_DATABASE_URL", url.as_str()), ("SNUG_JWT_SECRET", SECRET)];
+    for name in ["ada", "bob"] {
+        said(&["user", "role", name, "owner"], &variables, "");
+    }
+    // Both wait for the same lock, and none of them has seen the other go.
+    let holder = server.database.client().await;
+    holder
+        .batch_execute("begin; select from users where username = 'ada' for update")
+        .await
+        .unwrap();
+    let body = json!({"current_password": PASSWORD, "messages": "keep"});
+    let (hers, his) = (delete(&ada, body.clone()), delete(&bob, body));
+    let watcher = server.database.client().await;
+    let release = async {
+        until("both wait", || async { waiting(&watcher).await == 2 }).await;
+        holder.batch_execute("commit").await.unwrap();
+    };
+    let (hers, his, ()) = futures_util::future::join3(hers, his, release).await;
+    let statuses = [hers.status.as_u16(), his.status.as_u16()];
+    assert!(matches!(statuses, [204, 409] | [409, 204]), "{statuses:?}");
+    let owners = "select count(*) from users where role = 'owner'";
+    assert_eq!(watcher.query_one(owners, &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_deletes_an_account_while_it_serves() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
