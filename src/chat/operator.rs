@@ -13,10 +13,7 @@ impl Rules {
     /// A new password for somebody, who has to log in again everywhere.
     pub async fn put_password(&self, user_id: UserId, new: Password, from: Subnet) -> Result<()> {
         let hash = self.hasher.hash(from, new).await?;
-        for session in self.store.put_password(user_id, &hash).await? {
-            self.end_session(user_id, session);
-        }
-        Ok(())
+        self.store.put_password(user_id, &hash).await
     }
 
     /// Nobody can log in to the account from now on, and whoever has is out; the last owner is spared.

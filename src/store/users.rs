@@ -163,10 +163,10 @@ impl Store {
         .await
     }
 
-    /// A new password, with which all sessions end; returns them.
-    pub async fn put_password(&self, user_id: UserId, hash: &str) -> Result<Vec<SessionId>> {
+    /// A new password, with which all sessions end.
+    pub async fn put_password(&self, user_id: UserId, hash: &str) -> Result<()> {
         self.in_transaction(WriteKind::Upkeep, async |transaction| {
-            put_password_in(transaction, user_id, hash).await
+            put_password_in(transaction, user_id, hash).await.map(drop)
         })
         .await
     }
