@@ -6,7 +6,8 @@
 //!
 //! - `run`: [`run()`], the one seam that the program and the tests share, and the chores beside it
 //! - `database`: opening the database and bringing its schema up to date
-//! - `cli`, `config`, `prompt`: the command line, the settings, asking for a password
+//! - `cli` (`flags`, for settings), `config`, `prompt`: the command line, the settings, asking for
+//!   a password
 //! - `commands`: accounts, tokens and the schema from the command line
 //! - `backup`: one file with everything that lasts; `make`, `verify`, `restore`, `file` (its form),
 //!   `manifest` (what it says of itself), `schedule` (each night), `kept` (which stay), `state`
