@@ -84,8 +84,8 @@
 //!   `emoji`), `signups` (who may), `export` (lines of one), `words` (how texts are compared in a
 //!   search; `sought`, what is looked for), `subnet` (by what clients are told apart), `sizes` (as
 //!   people read them), `error`, `waits` (how long others are waited for; tests shorten them)
-//! - `limits`: every bound, with its reason (`upkeep`: of backups and the like; `search`); `fits`,
-//!   which of them must fit into which
+//! - `limits`: every bound, with its reason (`accounts`: of invites, links, mails, exports;
+//!   `upkeep`: of backups and the like; `search`); `fits`, which of them must fit into which
 //!
 //! # Where state lives
 //!

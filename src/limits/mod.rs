@@ -1,7 +1,7 @@
 //! Every limit of the program, with its reason, in one place.
 
+mod accounts;
 mod fits;
-mod mails;
 mod search;
 mod upkeep;
 
@@ -9,7 +9,7 @@ mod upkeep;
     unused_imports,
     reason = "the load client, which has these sources too, uses none of them"
 )]
-pub use mails::*;
+pub use accounts::*;
 pub use search::*;
 #[allow(
     unused_imports,
@@ -78,11 +78,6 @@ pub const PRIVATE_CHATS_PER_USER_MAX: i64 = 1_000;
 pub const PRIVATE_CHATS_FROM_OTHERS_MAX: i64 = 2_000;
 pub const ROOMS_PER_CREATOR_MAX: i64 = 200;
 pub const REQUESTS_PER_ROOM_MAX: i64 = 500;
-/// Accounts that one invite is good for: a whole school, but not everybody.
-pub const INVITE_USES_MAX: i32 = 1_000;
-pub const INVITE_LIFETIME_DEFAULT: &str = "7d";
-/// Moderators and owners who are told at once of somebody who signs up; others see it on their next page.
-pub const MODERATORS_TOLD_MAX: i64 = 200;
 
 // ---- pages of lists ----
 
@@ -308,8 +303,6 @@ pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.
 pub const EPOCH_CACHE_AGE: Duration = Duration::from_secs(1);
 pub const USER_AGENT_CHARS_MAX: usize = 200;
-/// How long nobody else may have the name of somebody who is gone: as long as a sign-in is remembered.
-pub const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How often ended sessions are deleted.
 pub const PURGE_PAUSE: Duration = Duration::from_secs(3_600);
 /// Sessions deleted by one statement, which locks them for some milliseconds. Repeated until none is
@@ -419,11 +412,6 @@ pub const POOLER_LOOKS: usize = 3;
 pub const NAME_PART_CHARS_MAX: usize = 3;
 /// Searches for people at once, so that everything else still finds a connection in the pool.
 pub const SEARCHES_MAX: usize = 3;
-/// Exports at once: each keeps a connection busy for as long as its reader is quick.
-pub const EXPORTS_MAX: usize = 2;
-/// Messages in a page of an export, and pages that wait for its reader: at most 5 MB of the longest ones.
-pub const EXPORT_ROWS: i64 = 100;
-pub const EXPORT_PAGES_WAITING: usize = 2;
 /// Longer than any of our statements takes; a long snapshot would bloat the chats' rows. Well below
 /// `COMMIT_TIMEOUT`, so that if a batch waits for somebody's lock, PostgreSQL refuses it, and it is
 /// known not to be stored.
@@ -508,8 +496,6 @@ pub const TOKEN_LIFETIME_DEFAULT: &str = "7d";
 pub const SESSION_LIFETIME_DEFAULT: &str = "400d";
 /// Sessions of one user; the oldest ends when one more begins.
 pub const SESSIONS_PER_USER_MAX: i64 = 100;
-/// Whom to ask, on the login page: a name and an address, in a line or two.
-pub const CONTACT_CHARS_MAX: usize = 200;
 /// Every request is compared with each of them in turn.
 pub const TRUSTED_PROXIES_MAX: usize = 64;
 /// Files that are not clients' sockets: the pool (two each while a write is blocked), logs, the private
