@@ -1,6 +1,6 @@
 //! One request over HTTP or HTTPS, and the certificate that was shown: `snug doctor` asks like a browser.
 //!
-//! The only place from which snug connects to anything but PostgreSQL, and only when an operator says so.
+//! With `mail` the only place from which snug connects to anything but PostgreSQL, and only when an operator says so.
 
 use crate::http::public_url::Scheme;
 use crate::limits::{DOCTOR_ANSWER_BYTES_MAX, DOCTOR_ASK_TIMEOUT};
