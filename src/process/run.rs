@@ -34,7 +34,7 @@ use std::io::{self, IsTerminal, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -137,6 +137,7 @@ async fn serve(
         tokio::spawn(measure::measure(store.clone(), Arc::clone(&rules.metrics), room)),
         tokio::spawn(backup::keep_backups(for_backups, store.clone(), backups.clone())),
         tokio::spawn(purge(store.clone())),
+        tokio::spawn(shorten_sessions(store.clone(), config.session_lifetime)),
         tokio::spawn(store.clone().watch_disk()),
         tokio::spawn(check_sockets(Arc::clone(&app))),
         tokio::spawn(write_uses(Arc::clone(&rules))),
@@ -294,6 +295,15 @@ async fn send_mail(app: &App, mailer: &Mailer, mail: &DueMail) -> Result<(), Err
         }
     }
     app.rules.settle_mail(mail.user_id).await
+}
+
+/// The lifetime may have been longer until now.
+async fn shorten_sessions(store: Store, lifetime: Duration) {
+    let mut backoff = Backoff::new(MIGRATE_PAUSES);
+    while let Err(error) = store.shorten_sessions(lifetime).await {
+        tracing::debug!(%error, "cannot shorten sessions; will try again");
+        backoff.pause().await;
+    }
 }
 
 async fn purge(store: Store) {

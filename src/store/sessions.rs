@@ -143,6 +143,13 @@ impl Store {
         Ok(())
     }
 
+    /// Ends those earlier that would last longer than this after their sign-in.
+    pub async fn shorten_sessions(&self, lifetime: Duration) -> Result<()> {
+        self.changed(WriteKind::Upkeep, sql!("sessions/shorten"), &[&lifetime.as_secs_f64()])
+            .await?;
+        Ok(())
+    }
+
     /// Deletes sessions that ended long ago, in portions; returns the number of rows deleted.
     pub async fn purge_sessions(&self) -> Result<u64> {
         let mut gone = 0;

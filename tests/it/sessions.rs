@@ -463,6 +463,24 @@ async fn a_session_ends_400_days_after_its_sign_in_however_often_it_is_renewed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shorter_lifetime_holds_for_sessions_that_were_begun_before() {
+    let mut server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    age(&server, &ada, "25 hours").await;
+    age(&server, &bob, "23 hours").await;
+    server.stop().await;
+    let _shorter = Server::on(server.database.clone(), &[("SNUG_SESSION_LIFETIME", "1d")]).await;
+    let ends = "select user_id from sessions where expires_at > now()";
+    let database = server.database.client().await;
+    until("the older one has ended", || async {
+        let left = database.query(ends, &[]).await.unwrap();
+        let left: Vec<i64> = left.iter().map(|row| row.get(0)).collect();
+        left == [bob.id]
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_has_so_many_sessions_and_the_oldest_ends_with_its_sockets() {
     let server = Server::start().await;
     let first = server.person("ada").await;
