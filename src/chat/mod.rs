@@ -157,6 +157,10 @@ impl Rules {
     }
 
     /// Whether the disk is full: reading goes on, and nothing is stored.
+    pub fn is_read_only(&self) -> bool {
+        self.store.is_read_only()
+    }
+
     pub fn is_disk_full(&self) -> bool {
         self.store.is_disk_full()
     }

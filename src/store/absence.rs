@@ -67,6 +67,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
     match code.code() {
         "28P01" => "PostgreSQL refuses the password (28P01)",
         "28000" => "PostgreSQL refuses the user (28000)",
+        "25006" => "the database is read-only (25006)",
         "42501" => "PostgreSQL refuses the user this database (42501)",
         "3D000" => "the database does not exist (3D000)",
         "53300" => CROWDED,
@@ -82,6 +83,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> &'static str {
 pub(super) struct Absence {
     is_away: AtomicBool,
     is_crowded: AtomicBool,
+    is_read_only: AtomicBool,
     told: Mutex<Option<Instant>>,
     /// When a statement last found that its session was not ours alone.
     lost: Mutex<Option<Instant>>,
@@ -121,6 +123,23 @@ impl Absence {
     pub fn lost(&self) -> Option<&'static str> {
         let lost = *self.lost.lock();
         lost.is_some_and(|at| at.elapsed() < DATABASE_LOST_FOR).then_some(LOST)
+    }
+
+    /// Logs when a database begins or ceases to refuse writes: one of which a standby has taken the place.
+    pub fn tell_read_only(&self, is_read_only: bool) {
+        match (self.is_read_only.swap(is_read_only, Relaxed), is_read_only) {
+            (false, true) => {
+                tracing::warn!(
+                    "the database is read-only: nothing is stored until it takes writes"
+                );
+            }
+            (true, false) => tracing::warn!("the database takes writes again"),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only.load(Relaxed)
     }
 
     pub fn is_crowded(&self) -> bool {

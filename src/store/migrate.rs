@@ -45,6 +45,10 @@ pub const SCHEMA_VERSION: i32 = MIGRATIONS.len() as i32;
 /// Which version a database is at.
 pub const VERSION: &str = "select max(version) from schema_migrations";
 
+/// The same, and whether nothing can be written.
+pub const PING: &str =
+    "select max(version), current_setting('transaction_read_only') from schema_migrations";
+
 /// The advisory lock with which migrating processes take turns: "snug" in ASCII.
 const LOCK: i64 = 0x736e_7567;
 
@@ -182,13 +186,20 @@ async fn migrate(client: &mut Client) -> Result<(), MigrateError> {
     settled.map_err(|error| failed("settling a copy", error))
 }
 
-/// Whether this answer to `VERSION` means that no migration is missing.
+/// Whether this answer to `PING` means that no migration is missing.
 pub fn is_current(answer: &[SimpleQueryMessage]) -> bool {
     answer.iter().any(|message| {
         let SimpleQueryMessage::Row(row) = message else { return false };
         let version = row.get(0).and_then(|version| version.parse().ok());
         version.is_some_and(|version: usize| version >= MIGRATIONS.len())
     })
+}
+
+/// Whether this answer to `PING` comes from a database that takes no writes, as that of a standby.
+pub fn is_read_only(answer: &[SimpleQueryMessage]) -> bool {
+    answer
+        .iter()
+        .any(|message| matches!(message, SimpleQueryMessage::Row(row) if row.get(1) == Some("on")))
 }
 
 /// Whether the schema is the one that we know; changes nothing.

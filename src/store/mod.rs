@@ -166,7 +166,7 @@ impl Store {
     /// Whether PostgreSQL answers, with the schema that we know.
     pub async fn ping(&self) -> Result<()> {
         let client = self.client().await?;
-        let asked = client.simple_query(migrate::VERSION);
+        let asked = client.simple_query(migrate::PING);
         let asked = tokio::time::timeout(PING_TIMEOUT, asked).await;
         if let Err(late) = asked {
             let _discarded = client.answered::<(), tokio_postgres::Error>(Err(late));
@@ -176,7 +176,9 @@ impl Store {
         if let Some(lost) = self.absence.lost() {
             return Err(Error::unavailable_because("PostgreSQL", lost, lost));
         }
-        match migrate::is_current(&client.answered(asked)?) {
+        let answer = client.answered(asked)?;
+        self.absence.tell_read_only(migrate::is_read_only(&answer));
+        match migrate::is_current(&answer) {
             true => Ok(()),
             false => {
                 let missing = "the schema is not up to date yet";
@@ -188,6 +190,11 @@ impl Store {
     /// Closes idle connections, so that none is cut off when PostgreSQL stops.
     pub fn close(&self) {
         self.pool.close();
+    }
+
+    /// Whether nothing could be written at the last ping.
+    pub fn is_read_only(&self) -> bool {
+        self.absence.is_read_only()
     }
 
     /// Whether PostgreSQL had no connection left when one was last asked for.

@@ -184,6 +184,33 @@ async fn when_the_database_comes_back_so_does_the_service() {
     assert_eq!(history["messages"].as_array().unwrap().len(), 2, "stored once");
 }
 
+/// As when a standby has taken the place of the primary.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_database_is_read_and_said_to_be_so() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.say(1, "before").await;
+    let name = &server.database.name;
+    let admin = Database::administrator().await;
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1";
+    let read_only = format!("alter database {name} set default_transaction_read_only = on");
+    admin.batch_execute(&read_only).await.unwrap();
+    admin.execute(end, &[name]).await.unwrap();
+    let said = "ready to read; the database is read-only, and nothing is stored\n";
+    until("it is said", || async { ada.get("/readyz").await.text == said }).await;
+    ada.get("/chats/general/history").await.expect(200);
+    let unsaid = json!({"content": "after", "client_id": "a"});
+    ada.post("/chats/1/messages", unsaid.clone()).await.refused(503, "unavailable");
+    let writable = format!("alter database {name} reset default_transaction_read_only");
+    admin.batch_execute(&writable).await.unwrap();
+    admin.execute(end, &[name]).await.unwrap();
+    until("it is over", || async { ada.get("/readyz").await.text == "ready\n" }).await;
+    until("it is stored", || async {
+        ada.post("/chats/1/messages", unsaid.clone()).await.status.is_success()
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_the_schema_is_waited_for() {
     let server = Server::start().await;

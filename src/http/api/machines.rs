@@ -25,9 +25,13 @@ pub async fn readyz(call: &Call) -> Result<Answer> {
         return Err(refusal.into());
     }
     asked?;
-    let said = match call.app.rules.is_disk_full() {
-        false => "ready\n",
-        true => "ready to read; the disk is full, and nothing is stored\n",
+    let rules = &call.app.rules;
+    let said = if rules.is_disk_full() {
+        "ready to read; the disk is full, and nothing is stored\n"
+    } else if rules.is_read_only() {
+        "ready to read; the database is read-only, and nothing is stored\n"
+    } else {
+        "ready\n"
     };
     Ok(respond::text(StatusCode::OK, said))
 }
