@@ -5,7 +5,7 @@
 
 use super::route::Kind;
 use super::server::RequestBody;
-use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX, UNWANTED_BODY_WAIT};
+use crate::limits::{BODY_BYTES_MAX, JSON_DEPTH_MAX};
 use crate::model::error::{Because, Error, Fault, Result};
 use crate::model::ids::{ID_MAX, Whole};
 use crate::model::text;
@@ -28,11 +28,6 @@ pub async fn of(
     let is_json = is_type(headers, "application/json");
     match kind {
         Kind::Empty | Kind::Page | Kind::Door | Kind::PageData | Kind::Socket => {
-            // A body that nobody wants is taken if it is there: what follows it on the connection may be another
-            // request. If it is not, hyper closes the connection behind the answer.
-            if !incoming.is_end_stream() {
-                let _taken = read(incoming, UNWANTED_BODY_WAIT).await;
-            }
             return Ok(Bytes::new());
         }
         Kind::Json if !is_json => {

@@ -39,7 +39,7 @@ use body::{Fields, Query};
 use bytes::Bytes;
 use cookies::Cookie;
 use guard::Caller;
-use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::header::{self, HeaderMap};
 use hyper::{Method, Request, Response, StatusCode};
 use public_url::Scheme;
 use respond::{Answer, AnswerBody};
@@ -139,7 +139,7 @@ pub async fn serve(peer: Peer, request: Request<RequestBody>) -> Answer {
     let status = answer.status().as_u16();
     if asks_upgrade && status != StatusCode::SWITCHING_PROTOCOLS {
         // What follows may already be frames; `framing` stops watching.
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        respond::end_connection(&mut answer);
     }
     peer.app.rules.metrics.answered(name, status);
     let line = RequestLine {

@@ -51,7 +51,7 @@ pub fn instead(head: &[u8]) -> Option<Bytes> {
 pub fn crowded() -> Answer {
     let waits = "Too many connections are open; try again in a moment.";
     let mut answer = respond::problem(&Error::busy(waits, RETRY_SOON), "");
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    respond::end_connection(&mut answer);
     answer
 }
 

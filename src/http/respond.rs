@@ -202,19 +202,22 @@ pub fn put_hints(refusal: &Refusal, headers: &mut HeaderMap) {
                 headers.insert(header::ALLOW, methods);
             }
         }
-        // The rest of the body is not read, so the connection cannot be used again.
-        Because::TooLarge | Because::TooSlow => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         Because::Malformed
         | Because::Forbidden
         | Because::NotFound
         | Because::Conflict
+        | Because::TooLarge
+        | Because::TooSlow
         | Because::UnsupportedMedia
         | Because::Misdirected
         | Because::Invalid
         | Because::Broken => {}
     }
+}
+
+/// Nothing follows the answer on its connection.
+pub fn end_connection(answer: &mut Answer) {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// The headers that every answer has.

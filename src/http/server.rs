@@ -16,7 +16,7 @@ pub use listener::{adopt, bind};
 pub use request_body::RequestBody;
 
 use crate::http::App;
-use crate::http::{Peer, not_http, serve};
+use crate::http::{Peer, not_http, respond, serve};
 use crate::limits::{
     ACCEPT_CALM, ACCEPT_PAUSE, HEADER_BYTES_MAX, HEADERS_MAX, HTTP_BUFFER_BYTES_MAX,
     LINGER_BYTES_MAX, LINGER_TIMEOUT, REQUESTS_STOP_TIMEOUT,
@@ -142,13 +142,16 @@ impl HttpConnection {
         let service = service_fn(move |request| {
             let (peer, under_way) = (peer.clone(), requests.begin());
             let place = Arc::clone(&requests);
-            let body = |incoming| RequestBody::new(incoming, place);
             // Boxed, because the connection is polled without being pinned.
             Box::pin(async move {
-                let answer = match under_way.is_late {
+                let body = |incoming| RequestBody::new(incoming, Arc::clone(&place));
+                let mut answer = match under_way.is_late {
                     true => not_http::crowded(),
                     false => serve(peer, request.map(body)).await,
                 };
+                if place.ends_after_answer() {
+                    respond::end_connection(&mut answer);
+                }
                 Ok::<_, Infallible>(answer.map(|body| BodyOut::new(body, under_way)))
             })
         });

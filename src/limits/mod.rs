@@ -134,7 +134,6 @@ pub const SESSION_COOKIES_MAX: usize = 8;
 pub const HTTP_BUFFER_BYTES_MAX: usize = HEADER_BYTES_MAX + 8 * 1024;
 /// A head or a body that is not complete by then comes from a slow client (as in a slowloris attack).
 pub const REQUEST_READ_TIMEOUT: Duration = Duration::from_secs(10);
-pub const UNWANTED_BODY_WAIT: Duration = Duration::from_millis(50);
 /// The same on connections of a trusted proxy, whose pools keep idle ones for about a minute: if we closed
 /// first, we would do so under some request that is already on its way, and the proxy would answer 502.
 pub const PROXY_READ_TIMEOUT: Duration = Duration::from_secs(75);

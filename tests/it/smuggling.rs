@@ -1,6 +1,8 @@
 //! What is not valid HTTP is refused and ends its connection: no hidden request is ever carried out.
 
-use crate::support::{Raw, Server};
+use crate::support::{Raw, Server, statuses};
+use snug::limits::BODY_BYTES_MAX;
+use snug::model::waits::Waits;
 
 const SECOND: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -185,6 +187,43 @@ async fn a_body_that_is_not_read_is_not_taken_for_a_request() {
             // answered.
             assert!(Raw::statuses(&server, &all).await.len() <= 2, "{all:?}");
         }
+    }
+}
+
+/// hyper itself would read on while a large answer waits for its reader, and then leave the next request unanswered
+/// for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_does_not_wait_for_the_body_ends_the_connection_and_says_so() {
+    let server = Server::narrow(Waits::default()).await;
+    let large = "x".repeat(BODY_BYTES_MAX);
+    let chunks = |first: &str| format!("{:x}\r\n{first}\r\n1\r\nx\r\n0\r\n\r\n", first.len());
+    for (line, first, expected) in [
+        ("POST /auth/nothing", "x", 404),
+        ("POST /auth/logout", "x", 401),
+        ("GET /docs", "x", 200),
+        ("GET /docs", &*large, 200),
+    ] {
+        let head =
+            format!("{line} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let mut raw = Raw::narrow(&server).await;
+        raw.send(format!("{head}{}{SECOND}", chunks(first))).await;
+        let answers = raw.rest().await;
+        assert_eq!(statuses(&answers), [expected], "{line}");
+        assert!(answers.contains("connection: close\r\n"), "{line}: {answers}");
+        assert!(expected != 200 || answers.ends_with("</html>"), "the answer is whole");
+    }
+}
+
+/// So that it costs those who send one for nothing no new connection each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_nobody_reads_is_passed_over_if_it_came_with_its_head() {
+    let server = Server::start().await;
+    let last = SECOND.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    for line in ["POST /auth/nothing", "POST /auth/logout", "GET /docs"] {
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n");
+        let answers = Raw::statuses(&server, format!("{head}{{}}{last}")).await;
+        assert_eq!(answers.len(), 2, "{line}: {answers:?}");
+        assert_eq!(answers[1], 200, "{line}");
     }
 }
 

@@ -6,6 +6,7 @@ use crate::model::subnet::Subnet;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 pub struct Place {
@@ -15,6 +16,8 @@ pub struct Place {
     subnet: Option<Subnet>,
     ask: Arc<Notify>,
     requests: Mutex<Requests>,
+    /// Whether part of a request's body has not been read.
+    ends_after_answer: AtomicBool,
     _permit: PlacePermit,
 }
 
@@ -55,6 +58,7 @@ impl Place {
             subnet,
             ask: Arc::default(),
             requests: Mutex::default(),
+            ends_after_answer: AtomicBool::new(false),
             _permit: permit,
         };
         place.requests.lock().mark = place.mark_quiet();
@@ -73,6 +77,15 @@ impl Place {
         requests.awaited += 1;
         self.end_one(&mut requests);
         Awaited(Arc::clone(self))
+    }
+
+    /// The body of a request is not read to its end, so that no other can follow.
+    pub fn end_after_answer(&self) {
+        self.ends_after_answer.store(true, Relaxed);
+    }
+
+    pub fn ends_after_answer(&self) -> bool {
+        self.ends_after_answer.load(Relaxed)
     }
 
     /// Ends when the connection is to make room.
