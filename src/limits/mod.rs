@@ -420,6 +420,8 @@ pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(4);
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 /// How often the service manager's status is brought up to date, for which PostgreSQL is asked.
 pub const DATABASE_WATCH_PAUSE: Duration = Duration::from_secs(10);
+/// How soon it is told again what it had no room for: it may not yet know that we serve, and not wait long.
+pub const NOTIFY_PAUSE: Duration = Duration::from_secs(1);
 /// How often the log repeats that it is unavailable, for those who come late.
 pub const DATABASE_RETELL_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// After a statement that found its session changed by a pooler we are not ready for so long: balancers ask

@@ -17,7 +17,7 @@ use crate::http::render::Renderer;
 use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
-    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MAIL_PAUSE, MIGRATE_PAUSES, PURGE_PAUSE,
+    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MAIL_PAUSE, MIGRATE_PAUSES, NOTIFY_PAUSE, PURGE_PAUSE,
     SESSION_CHECK_PAUSE, SESSION_USE_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
@@ -150,13 +150,8 @@ async fn serve(
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
     tracing::info!(address, "serving");
     tracing::info!("Open {}", app.terms.address());
-    systemd::ready(&format!("serving on {address}"));
-    // Only now, or its first word would be overwritten.
-    let watching = tokio::spawn(watch_database(
-        store.clone(),
-        format!("serving on {address}"),
-        backups.status,
-    ));
+    let watching =
+        tokio::spawn(keep_status(store.clone(), format!("serving on {address}"), backups.status));
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
@@ -201,9 +196,12 @@ async fn join(workers: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Keeps the service manager's status true, and notices a database that is away even if nobody asks for it.
-async fn watch_database(store: Store, serving: String, backups: Arc<Mutex<String>>) {
-    let mut shown = None;
+/// Tells the service manager that we serve and keeps its status true, and notices a database that is away even if
+/// nobody asks for it.
+async fn keep_status(store: Store, serving: String, backups: Arc<Mutex<String>>) {
+    // How the database is may take a while to know.
+    let mut is_told = systemd::serving(&serving);
+    let mut shown = serving.clone();
     loop {
         let why = match store.ping().await {
             Ok(()) => None,
@@ -212,20 +210,20 @@ async fn watch_database(store: Store, serving: String, backups: Arc<Mutex<String
             }
             Err(_) => Some("PostgreSQL is unavailable"),
         };
-        let now = Some((why, backups.lock().clone()));
-        if shown != now
-            && let Some((why, backed_up)) = &now
-        {
-            let and = if backed_up.is_empty() { "" } else { "; " };
-            match why {
-                Some(why) => systemd::status(&format!(
-                    "{serving}, but without a database: {why}{and}{backed_up}"
-                )),
-                None => systemd::status(&format!("{serving}{and}{backed_up}")),
-            }
+        let mut now = serving.clone();
+        if let Some(why) = why {
+            now.push_str(&format!(", but without a database: {why}"));
+        }
+        match backups.lock().as_str() {
+            "" => {}
+            backed_up => now.push_str(&format!("; {backed_up}")),
+        }
+        if !is_told || now != shown {
+            is_told = systemd::serving(&now);
             shown = now;
         }
-        tokio::time::sleep(DATABASE_WATCH_PAUSE).await;
+        let pause = if is_told { DATABASE_WATCH_PAUSE } else { NOTIFY_PAUSE };
+        tokio::time::sleep(pause).await;
     }
 }
 

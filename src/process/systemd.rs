@@ -14,19 +14,17 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
-/// We are serving; `status` is a line for `systemctl status`.
-pub fn ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(&first_line(status))]);
-}
-
-/// Something that `systemctl status` shows has changed.
-pub fn status(status: &str) {
-    tell(&[NotifyState::Status(&first_line(status))]);
+/// We are serving, which may be said again; `status` is a line for `systemctl status`. False if it has to be said
+/// again, because the service manager has no room for it at present.
+#[must_use]
+pub fn serving(status: &str) -> bool {
+    tell(&[NotifyState::Ready, NotifyState::Status(&first_line(status))])
 }
 
 /// We accept nothing new and finish what has begun.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    // It sees the end of the process, too.
+    let _told = tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
 }
 
 /// Does this before we are ready, for longer than the unit allows if need be: what makes progress is not
@@ -62,7 +60,8 @@ pub async fn feed_watchdog(progress: impl Fn() -> bool) {
     loop {
         turn.tick().await;
         if progress() {
-            tell(&[NotifyState::Watchdog]);
+            // What it still has to read is as good.
+            let _told = tell(&[NotifyState::Watchdog]);
         } else {
             tracing::error!("no progress: the watchdog is not fed");
         }
@@ -89,16 +88,19 @@ fn first_line(status: &str) -> String {
     crate::process::log::one_line(status)
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+/// False if the service manager has ten messages to read first, or whatever its queue holds, from all services.
+fn tell(state: &[NotifyState<'_>]) -> bool {
     match send(state) {
-        // It has ten messages to read first. Nobody waits for it, and the watchdog's next one comes soon.
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-        Err(error) => tracing::warn!(%error, "cannot notify systemd"),
-        Ok(()) => {}
+        Ok(()) => true,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => false,
+        Err(error) => {
+            tracing::warn!(%error, "cannot notify systemd");
+            true
+        }
     }
 }
 
-/// What `sd_notify` does, but without waiting for a service manager that does not read.
+/// What `sd_notify` does, but without waiting: the thread of the runtime would wait, and all whom it serves.
 fn send(state: &[NotifyState<'_>]) -> io::Result<()> {
     let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return Ok(()) };
     let address = match address.as_bytes().strip_prefix(b"@") {

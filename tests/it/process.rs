@@ -31,6 +31,41 @@ fn systemd_is_told_when_it_is_ready_that_it_is_alive_and_when_it_stops() {
     assert!(service.child.wait().unwrap().success());
 }
 
+/// Its queue is shared by all services, and may be full while the machine starts.
+#[test]
+fn a_service_manager_that_does_not_read_holds_up_nothing_and_is_told_later() {
+    let scratch = directory();
+    let manager = Service::manager(&scratch);
+    let others = UnixDatagram::unbound().unwrap();
+    others.connect(scratch.path().join("notify")).unwrap();
+    others.set_nonblocking(true).unwrap();
+    let fill = || while others.send(b"WATCHDOG=1 of another service").is_ok() {};
+    fill();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free.to_string();
+    let settings = [("SNUG_LISTEN", address.as_str())];
+    let mut service = Service::of(manager, scratch, Stdio::null(), Stdio::null(), &settings);
+    let began = Instant::now();
+    while !answers(free) {
+        assert!(began.elapsed() < Duration::from_secs(30), "it does not serve");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    service.hear("READY=1");
+    fill();
+    service.terminate();
+    service.ends_in_time();
+}
+
+/// Whether it serves.
+fn answers(address: std::net::SocketAddr) -> bool {
+    let Ok(mut client) = std::net::TcpStream::connect(address) else { return false };
+    client.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    client.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(client).read_line(&mut line).unwrap();
+    line == "HTTP/1.1 200 OK\r\n"
+}
+
 #[test]
 fn a_log_that_nobody_reads_blocks_nothing() {
     let (mut full, _unread) = UnixStream::pair().unwrap();
@@ -191,9 +226,24 @@ impl Service {
     }
 
     fn on(scratch: TempDir, out: Stdio, log: Stdio, settings: &[(&str, &str)]) -> Self {
-        let path = scratch.path().join("notify");
-        let manager = UnixDatagram::bind(&path).unwrap();
+        Self::of(Self::manager(&scratch), scratch, out, log, settings)
+    }
+
+    /// What is told to the service manager arrives there.
+    fn manager(scratch: &TempDir) -> UnixDatagram {
+        let manager = UnixDatagram::bind(scratch.path().join("notify")).unwrap();
         manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        manager
+    }
+
+    fn of(
+        manager: UnixDatagram,
+        scratch: TempDir,
+        out: Stdio,
+        log: Stdio,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let path = scratch.path().join("notify");
         let data = scratch.path().join("data");
         put_cluster(&data);
         let watchdog = Duration::from_millis(300).as_micros().to_string();
