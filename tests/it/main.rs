@@ -7,6 +7,7 @@ mod accounts;
 mod accounts_in_hand;
 mod backups;
 mod bounds;
+mod broken_backups;
 mod changes;
 mod chats;
 mod commands;
