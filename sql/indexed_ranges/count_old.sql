@@ -1,2 +1,5 @@
--- How many messages are below ranges. indexed_ranges_old_idx.
-select coalesce(sum(above), 0)::bigint as messages from indexed_ranges where above > 0
+-- How many messages are below the ranges of chats. indexed_ranges_old_idx, chats_pkey.
+select coalesce(sum(i.above), 0)::bigint as messages
+from indexed_ranges i
+join chats c on c.id = i.chat_id
+where i.above > 0

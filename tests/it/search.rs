@@ -9,9 +9,10 @@ use snug::limits::{
     INDEX_ROWS_MAX, MESSAGE_SEARCH_CHARS_MAX, MESSAGE_SEARCHES_MAX, SEARCH_LATERAL_CHATS_MAX,
     SEARCH_ROWS_DEFAULT, SEARCH_ROWS_MAX, SEARCH_SCAN_ROWS_MAX,
 };
-use snug::model::ids::UserId;
+use snug::model::ids::{ChatId, UserId};
 use snug::model::waits::{DatabaseWaits, Waits};
 use snug::model::words::index_entry;
+use snug::store::Store;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -517,6 +518,39 @@ async fn earlier_messages_are_put_into_the_index_in_the_background() {
         let known = "select count(*) from pg_stats where tablename = 'message_words'";
         metrics.contains("\nsnug_unindexed_messages 0\n")
             && database.query_one(known, &[]).await.unwrap().get::<_, i64>(0) > 0
+    })
+    .await;
+}
+
+/// Neither to be read by a search nor to be waited for by the filler.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_room_that_is_gone_is_left_to_be_indexed() {
+    let mut server = Server::start().await;
+    let ada = server.person("ada").await;
+    let (room, _) = ada.room("Tea").await;
+    ada.say(1, "needle").await;
+    ada.say(room, "needle").await;
+    let database = server.database.client().await;
+    indexed(&database, &ada).await;
+    server.stop().await;
+    // As in a version without search; and a room that went before this was seen to.
+    let begin = format!(
+        "truncate message_words;
+         update indexed_ranges set above = upto;
+         insert into indexed_ranges (chat_id, above, upto) values (999999, 7, 7);
+         insert into unindexed_edits (chat_id, seq) values ({room}, 1)"
+    );
+    database.batch_execute(&begin).await.unwrap();
+    let store = Store::external(&server.database.url(), DatabaseWaits::default()).unwrap();
+    assert!(store.delete_room(ChatId(room)).await.unwrap());
+    store.purge_rooms().await.unwrap();
+    let left = "select (select count(*) from indexed_ranges where chat_id = $1)
+        + (select count(*) from unindexed_edits) + (select count(*) from message_words)";
+    assert_eq!(database.query_one(left, &[&room]).await.unwrap().get::<_, i64>(0), 0);
+    let _server = Server::on(server.database.clone(), &[]).await;
+    until("the first fill is over, and the planner knows", || async {
+        let known = "select count(*) from pg_stats where tablename = 'message_words'";
+        database.query_one(known, &[]).await.unwrap().get::<_, i64>(0) > 0
     })
     .await;
 }
