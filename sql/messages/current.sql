@@ -1,6 +1,6 @@
 -- The messages that have the numbers $2 in the chats $1, as they stand; for the lane, which knows who may see
--- them. chats_pkey, the keys of the partitions: the range, the order and the limits keep the planner from looking
--- for a number in all chats of a kind.
+-- them, and for searches, which have found them among the viewer's. chats_pkey, the keys of the partitions: the
+-- range, the order and the limits keep the planner from looking for a number in all chats of a kind.
 select c.id as chat_id, c.chat_type, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key,
     m.username, m.more, m.reply_seq, a.answered_id, a.answered, a.is_answered_deleted, a.answered_username
 from unnest($1::bigint[], $2::bigint[]) as w (chat_id, seq)

@@ -84,15 +84,9 @@ impl Rules {
         self.to_the_end(async move {
             let scope = search.scope(viewer);
             let looking = async |searching: &Searching<'_>| look(searching, &search).await;
-            let mut results = rules.store.search(&scope, looking).await?;
-            let mut messages: Vec<Message> =
-                results.found.iter().map(|found| found.message.clone()).collect();
-            rules.store.name_authors(&mut messages).await?;
-            for (found, message) in results.found.iter_mut().zip(messages) {
-                found.message = message;
-            }
+            let results = rules.store.search(&scope, looking).await;
             drop(turn);
-            Ok(results)
+            results
         })
         .await
     }
@@ -193,7 +187,6 @@ async fn add_fitting(
         if found.len() >= most {
             return;
         }
-        let Some(message) = message else { continue };
         bytes += message.content.len();
         if search.wanted.find(&message.content).is_some() {
             found.push((at, message));

@@ -5,10 +5,10 @@
 //! lack what is wanted: the rules compare.
 
 use super::indexed_ranges::Unindexed;
-use super::{Store, chats, messages, sql, system_time, timestamp};
+use super::{Store, messages, sql, system_time, timestamp};
 use crate::limits::{RETRY_SOON, SEARCH_SCAN_ROWS_MAX};
 use crate::model::error::{Error, Result};
-use crate::model::ids::{ChatId, MessageId, UserId};
+use crate::model::ids::{ChatId, MessageId, Seq, UserId};
 use crate::model::message::Message;
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -48,11 +48,10 @@ pub struct SearchExtent {
     pub lacks_old: bool,
 }
 
-/// A message that may have what is wanted; `None` if somebody has deleted its row since.
+/// A message that may have what is wanted.
 pub struct Candidate {
     pub at: FoundAt,
-    /// Without the name of its author.
-    pub message: Option<Message>,
+    pub message: Message,
 }
 
 /// A search under way.
@@ -97,17 +96,6 @@ impl Store {
         };
         let searched = tokio::time::timeout(self.waits.answer, searching).await;
         client.answered(searched)
-    }
-
-    /// Puts the names of their authors into messages.
-    pub async fn name_authors(&self, messages: &mut [Message]) -> Result<()> {
-        let names = self.names(messages.iter().map(|message| message.sender_id)).await?;
-        for message in messages {
-            if let Some(name) = names.get(&message.sender_id) {
-                message.username = Arc::clone(name);
-            }
-        }
-        Ok(())
     }
 }
 
@@ -194,7 +182,21 @@ impl Searching<'_> {
         statement: &'static str,
         params: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Candidate>> {
-        self.rows(statement, params).await?.iter().map(candidate).collect()
+        let places = self.rows(statement, params).await?;
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (chats, seqs): (Vec<i64>, Vec<i64>) = places
+            .iter()
+            .map(|row| (row.get::<_, i64>("chat_id"), row.get::<_, i64>("seq")))
+            .unzip();
+        let rows = self.rows(sql!("messages/current"), &[&chats, &seqs]).await?;
+        let mut messages = messages::whole_messages(&rows)?;
+        let candidate = |row: &Row| {
+            let key = (ChatId(row.get("chat_id")), Seq(row.get("seq")));
+            Some(Candidate { at: found_at(row), message: messages.remove(&key)? })
+        };
+        Ok(places.iter().filter_map(candidate).collect())
     }
 
     async fn rows(
@@ -212,12 +214,6 @@ impl Searching<'_> {
 
 fn place(before: FoundAt) -> (SystemTime, i64) {
     (system_time(before.timestamp), before.id.0)
-}
-
-fn candidate(row: &Row) -> Result<Candidate> {
-    let chat_type = chats::chat_type(row)?;
-    let message = messages::whole_message(row, ChatId(row.get("chat_id")), chat_type, "".into());
-    Ok(Candidate { at: found_at(row), message })
 }
 
 fn found_at(row: &Row) -> FoundAt {

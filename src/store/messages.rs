@@ -293,6 +293,19 @@ fn reply_seq(row: &Row) -> Option<Seq> {
     row.get::<_, Option<i64>>("reply_seq").map(Seq)
 }
 
+/// The messages in these rows of `messages/current`, by chat and number.
+pub(super) fn whole_messages(rows: &[Row]) -> Result<FxHashMap<(ChatId, Seq), Message>> {
+    let mut messages = FxHashMap::default();
+    for row in rows {
+        let (chat_id, chat_type) = (ChatId(row.get("chat_id")), chats::chat_type(row)?);
+        let username = shown_name(UserId(row.get("sender_id")), row.get("username"));
+        if let Some(message) = whole_message(row, chat_id, chat_type, username) {
+            messages.insert((chat_id, message.seq), message);
+        }
+    }
+    Ok(messages)
+}
+
 /// The message in a row that has, too, what it quotes.
 pub(super) fn whole_message(
     row: &Row,

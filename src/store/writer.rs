@@ -12,7 +12,7 @@ use crate::limits::{
 };
 use crate::model::error::{Error, Result};
 use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
-use crate::model::message::{Alteration, AlterationKind, ChatType, Draft, Message, shown_name};
+use crate::model::message::{Alteration, AlterationKind, ChatType, Draft, Message};
 use crate::model::more::Answered;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
@@ -172,7 +172,7 @@ impl Writer {
             return Ok(Committed { drafts, alterations: Vec::new() });
         }
         let (stored, altered, current) = self.alter(batch).await?;
-        let current = messages_in(&current).map_err(WriteError::Failed)?;
+        let current = messages::whole_messages(&current).map_err(WriteError::Failed)?;
         let alterations = alterations(&altered, &batch.alterations, &current);
         let alterations = alterations.map_err(WriteError::Failed)?;
         let drafts = self.outcomes(&stored, &batch.drafts).await?;
@@ -287,7 +287,7 @@ impl Writer {
             }
         };
         let rows = self.ask(&self.current, &[&chats, &seqs]).await.map_err(unknown)?;
-        let mut current = messages_in(&rows).map_err(WriteError::Unknown)?;
+        let mut current = messages::whole_messages(&rows).map_err(WriteError::Unknown)?;
         for ((place, is_fresh), at) in unread.into_iter().zip(chats.into_iter().zip(seqs)) {
             let Some(message) = current.remove(&(ChatId(at.0), Seq(at.1))) else { continue };
             match &mut outcomes[place] {
@@ -413,19 +413,6 @@ const HASH_BYTES: usize = 16;
 fn content_hash(content: &str) -> [u8; HASH_BYTES] {
     let digest = Sha256::digest(content.as_bytes());
     std::array::from_fn(|at| digest[at])
-}
-
-/// The messages in these rows, by chat and number.
-fn messages_in(rows: &[Row]) -> Result<FxHashMap<(ChatId, Seq), Message>> {
-    let mut messages = FxHashMap::default();
-    for row in rows {
-        let (chat_id, chat_type) = (ChatId(row.get("chat_id")), chats::chat_type(row)?);
-        let username = shown_name(UserId(row.get("sender_id")), row.get("username"));
-        if let Some(message) = messages::whole_message(row, chat_id, chat_type, username) {
-            messages.insert((chat_id, message.seq), message);
-        }
-    }
-    Ok(messages)
 }
 
 /// What became of the alterations, and of their messages.
