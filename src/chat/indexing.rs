@@ -7,7 +7,8 @@
 use super::Rules;
 use crate::limits::{
     INDEX_DRAFTS_BUSY, INDEX_LOOK_PAUSE, INDEX_LOOK_PAUSE_MIN, INDEX_PAUSE, INDEX_PENDING_ROWS_MAX,
-    INDEX_RETRY_PAUSES, INDEX_SETTLE_AFTER, INDEX_SHARE, INDEX_SHARE_BUSY, INDEX_TOLD_PAUSE,
+    INDEX_RETRY_PAUSES, INDEX_ROWS_MAX, INDEX_SETTLE_AFTER, INDEX_SHARE, INDEX_SHARE_BUSY,
+    INDEX_TOLD_PAUSE,
 };
 use crate::model::error::Result;
 use crate::model::ids::ChatId;
@@ -86,10 +87,12 @@ impl Indexing {
             self.has_edits = done.has_more;
         }
         if !self.news.is_empty() {
-            let done = self.rules.store.index_new(&self.news).await?;
+            // Each has a message at least.
+            let some = self.news.len().min(INDEX_ROWS_MAX as usize);
+            let done = self.rules.store.index_new(&self.news[..some]).await?;
             self.pending += done.messages;
             if !done.has_more {
-                self.news.clear();
+                self.news.drain(..some);
             }
         } else if !matches!(self.old, Old::Done) {
             self.fill_old().await?;
@@ -146,6 +149,10 @@ impl Indexing {
         }
         self.rules.metrics.unindexed.set(fill.left.max(0));
         if step.has_more || fill.left > 0 {
+            if !step.has_more {
+                // The rest is in the hands of others.
+                sleep(INDEX_PAUSE).await;
+            }
             return Ok(());
         }
         if fill.done > 0 {
