@@ -776,7 +776,7 @@ async fn the_page_finds_the_same_without_scripts() {
     let results = text.matches("class=\"result\"").count() as i64;
     assert_eq!(results, SEARCH_ROWS_DEFAULT);
     let first = text.split("class=\"result\"").nth(1).unwrap();
-    assert!(first.contains(&format!("href=\"/private/{private}?after=0\"")), "{first}");
+    assert!(first.contains(&format!("href=\"/private/{private}?at=1\"")), "{first}");
     assert!(first.contains("bob") && first.contains("<mark>Needle</mark>"), "{first}");
     assert!(first.contains("&amp; thread"), "{first}");
     assert!(text.contains("&lt;b") && !text.contains("<b>"), "{text}");
@@ -784,7 +784,7 @@ async fn the_page_finds_the_same_without_scripts() {
     let next = text.split("href=\"/find?").nth(1).unwrap().split('"').next().unwrap();
     let next = browser.get(&format!("/find?{}", next.replace("&amp;", "&"))).await.text;
     assert_eq!(next.matches("class=\"result\"").count(), 2);
-    let chat = browser.get("/general?after=0").await.text;
+    let chat = browser.get("/general?at=1").await.text;
     assert!(chat.contains("data-seq=\"1\""));
 
     for (query, count) in [

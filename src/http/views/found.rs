@@ -2,8 +2,9 @@
 //! for, with that marked.
 
 use super::chats::{ChatLine, href};
+use super::messages::moment;
 use super::people::Person;
-use crate::limits::{EXCERPT_CHARS_BEFORE, EXCERPT_CHARS_MAX, UNREAD_CONTEXT_ROWS};
+use crate::limits::{EXCERPT_CHARS_BEFORE, EXCERPT_CHARS_MAX};
 use crate::model::message::Message;
 use crate::model::text::{beginning, one_line};
 use crate::model::words::Sought;
@@ -64,16 +65,14 @@ pub struct ExcerptPart {
 
 impl FoundMessageView {
     pub fn new(message: &Message, chat: ChatLine, own: bool, wanted: &Sought) -> Self {
-        // Some messages before it, as for the first that is unread.
-        let after = (message.seq.0 - UNREAD_CONTEXT_ROWS - 1).max(0);
         Self {
-            href: format!("{}?after={after}", href(message.chat_type, message.chat_id)),
+            href: format!("{}?at={}", href(message.chat_type, message.chat_id), message.seq),
             chat,
             author: Person::new(message.sender_id.0, &message.username),
             own,
             excerpt: excerpt(&message.content, &wanted.find(&message.content).unwrap_or_default()),
             timestamp: format!("{:.6}", message.timestamp),
-            moment: message.timestamp.strftime("%-d %B %Y, %H:%M UTC").to_string(),
+            moment: moment(message.timestamp),
         }
     }
 }
