@@ -212,7 +212,7 @@ fn doctor() -> clap::Command {
         .about(
             "Look whether all is well, and say what to do; status 1 for warnings, 2 for failures",
         )
-        .arg(flag("deep", "Read every message, and prove that none is missing or there twice"))
+        .arg(flag("deep", "Read every message: prove that none is missing or there twice, and that searches find them all"))
         .arg(flag("json", "For programs").conflicts_with("report"))
         .arg(flag("report", "To paste into a bug: no names, texts, addresses or secrets"))
 }

@@ -151,7 +151,16 @@ impl Snapshot {
 
     /// What must never be in it, and how often it is.
     pub async fn disagreements(&self) -> Result<Vec<Disagreement>> {
-        let rows = self.client.query(sql!("doctor/disagreements"), &[]).await?;
+        self.counted(sql!("doctor/disagreements")).await
+    }
+
+    /// How the index of words differs from the messages, and how often.
+    pub async fn index_faults(&self) -> Result<Vec<Disagreement>> {
+        self.counted(sql!("doctor/index_faults")).await
+    }
+
+    async fn counted(&self, statement: &str) -> Result<Vec<Disagreement>> {
+        let rows = self.client.query(statement, &[]).await?;
         let found =
             rows.iter().map(|row| Disagreement { what: row.get("what"), rows: row.get("rows") });
         Ok(found.collect())

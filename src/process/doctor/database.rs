@@ -8,9 +8,11 @@ use crate::postgres::Tools;
 use crate::process::backup::BackupState;
 use crate::process::config::Config;
 use crate::process::database::{Database, Opener};
-use crate::store::{SCHEMA_VERSION, ServerHealth, Store, Unsafe, newer_one};
+use crate::store::{Disagreement, SCHEMA_VERSION, ServerHealth, Store, Unsafe, newer_one};
 
 const RESTORE: &str = "bring back a backup (snug restore), and report this";
+const INDEX_ANEW: &str = "report this, and have the index filled anew: in its database, run \"truncate \
+    message_words, unindexed_edits; update indexed_ranges set above = upto\", and start snug again";
 
 pub(super) async fn look(config: &Config, is_deep: bool) -> Vec<Finding> {
     let database = match Database::open(config, Opener::Command).await {
@@ -207,6 +209,7 @@ async fn everything(store: &Store) -> Result<Vec<Finding>> {
     let snapshot = store.snapshot().await?;
     let contents = snapshot.contents().await?;
     let disagreements = snapshot.disagreements().await?;
+    let index_faults = snapshot.index_faults().await?;
     snapshot.end().await;
     let mut findings = vec![match contents.hole() {
         None => Finding::ok(
@@ -226,14 +229,24 @@ async fn everything(store: &Store) -> Result<Vec<Finding>> {
             RESTORE,
         ),
     }];
-    let wrong: Vec<_> = disagreements.into_iter().filter(|it| it.rows > 0).collect();
-    findings.extend(
-        wrong
-            .iter()
-            .map(|it| Finding::failure("tables", format!("{}: {}", it.what, it.rows), RESTORE)),
-    );
-    if wrong.is_empty() {
-        findings.push(Finding::ok("tables", "agree with each other"));
-    }
+    findings.extend(faults("tables", "agree with each other", disagreements, RESTORE));
+    findings.extend(faults("search", "finds every message", index_faults, INDEX_ANEW));
     Ok(findings)
+}
+
+/// What there is of what must never be, or that it is well.
+fn faults(
+    topic: &'static str,
+    well: &str,
+    all: Vec<Disagreement>,
+    remedy: &'static str,
+) -> Vec<Finding> {
+    let wrong = all.into_iter().filter(|it| it.rows > 0);
+    let mut findings: Vec<Finding> = wrong
+        .map(|it| Finding::failure(topic, format!("{}: {}", it.what, it.rows), remedy))
+        .collect();
+    if findings.is_empty() {
+        findings.push(Finding::ok(topic, well));
+    }
+    findings
 }
