@@ -1,9 +1,9 @@
 //! The tables `indexed_ranges` and `unindexed_edits`: which messages are in `message_words`; and filling that.
 //!
 //! Whatever changes or deletes a message takes its words out of the index by a trigger (in the migration), in the
-//! same transaction. Called by `chat::indexing` only. A step moves a few hundred messages and the ends of their chats' ranges
-//! in one transaction, under locks on the ranges: it can be repeated, and two processes do not meet. Lost in
-//! a crash, a step is made again, so nobody waits for its commit to reach the disk.
+//! same transaction. Called by `chat::indexing` only. A step moves a few hundred messages and the ends of their
+//! chats' ranges in one transaction, under locks on the ranges: it can be repeated, and two processes do not
+//! meet. Lost in a crash, a step is made again, so nobody waits for its commit to reach the disk.
 
 use super::transactions::{changed_in, rows_in};
 use super::{Store, WriteKind, chats, sql};

@@ -6,7 +6,7 @@ use crate::http::body::Query;
 use crate::http::respond::{self, Answer};
 use crate::limits::{SEARCH_ROWS_DEFAULT, SEARCH_ROWS_MAX};
 use crate::model::error::{Error, Fault, Result};
-use crate::model::ids::{ChatId, ID_MAX, UserId};
+use crate::model::ids::{ChatId, ID_MAX, MessageId, UserId};
 use crate::model::message::ChatType;
 use crate::model::wire::{MEMBERS_BYTES, MessageJson};
 use crate::model::words::Sought;
@@ -85,7 +85,7 @@ pub fn page(query: &Query) -> Result<Option<FoundAt>> {
     let parsed = || {
         let (time, id) = name.split_once('-')?;
         let timestamp = Timestamp::from_microsecond(time.parse().ok()?).ok()?;
-        let at = FoundAt { timestamp, id: crate::model::ids::MessageId::parse(id)? };
+        let at = FoundAt { timestamp, id: MessageId::parse(id)? };
         (page_name(at) == name).then_some(at)
     };
     let unknown = || Error::invalid(vec![Fault::new("page", "This is not the next of an answer.")]);
