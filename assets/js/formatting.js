@@ -1,5 +1,5 @@
 // What the marks in a message make of it: `**bold**`, lists, code and the rest of `docs/formatting.md`. The same
-// grammar as `src/http/views/formatting.rs`: both are tested against `tests/browser/formatting.json` and must have
+// grammar as `src/model/text/formatting.rs`: both are tested against `tests/browser/formatting.json` and must have
 // the same limits. Takes linear time, whatever the text. Knows nothing of the DOM.
 
 // Links, mentions and marked parts of one message; the rest is text.

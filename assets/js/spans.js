@@ -1,5 +1,5 @@
 // Which parts of a message are links, mentions of the viewer, names of others, or plain text. The same rule as
-// `src/http/views/spans.rs`: both are tested against `tests/browser/spans.json` and must use the same
+// `src/model/text/spans.rs`: both are tested against `tests/browser/spans.json` and must use the same
 // characters and the same limit. Takes linear time, whatever the text. Knows nothing of the DOM.
 
 const ENDS_A_LINK =

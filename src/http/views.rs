@@ -6,19 +6,15 @@
 
 mod chats;
 mod devices;
-mod formatting;
 mod found;
 mod messages;
 mod people;
-mod spans;
 
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
 pub use devices::Device;
-pub use formatting::{Marked, Part};
 pub use found::{FindFaults, FindForm, FoundMessageView, FoundView};
 pub use messages::{HistoryView, MessageView, messages, moment};
 pub use people::{Avatar, Person};
-pub use spans::Span;
 
 use crate::model::ids::ChatId;
 use crate::model::signups::SignupPolicy;

@@ -5,8 +5,10 @@
 //! write the value instead.
 
 mod emoji;
+pub mod formatting;
 mod invites;
 mod joiners;
+pub mod spans;
 mod unseen;
 
 pub use invites::{beginning_code, invite, invite_code, invite_path};

@@ -3,12 +3,12 @@
 //! Days and times are in UTC here, because the server does not know the reader's time zone; the page's
 //! script rewrites them in local time.
 
-use super::formatting::{Part, mentions, parts};
 use super::people::Person;
 use crate::limits::MESSAGE_LINES_SHOWN;
 use crate::model::ids::{Seq, UserId};
 use crate::model::message;
 use crate::model::more::{Answered, Reaction};
+use crate::model::text::formatting::{Part, mentions, parts};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 

@@ -49,13 +49,13 @@ pub enum Marked {
 
 /// Divides content into parts. `name` is the viewer's, whose mentions are marked. Only the first
 /// `SPECIAL_SPANS_MAX` links, mentions and marked parts are more than text.
-pub(super) fn parts(content: &str, name: &str) -> Vec<Part> {
+pub fn parts(content: &str, name: &str) -> Vec<Part> {
     let lines: Vec<_> = content.split('\n').collect();
     Formatter { name, left: SPECIAL_SPANS_MAX }.blocks(&lines, 0)
 }
 
 /// Whether the viewer is named outside code.
-pub(super) fn mentions(parts: &[Part]) -> bool {
+pub fn mentions(parts: &[Part]) -> bool {
     parts.iter().any(|part| match part {
         Part::Span(span) => matches!(span, Span::Mention(_)),
         Part::Marked(Marked::Code { .. } | Marked::Block { .. }) => false,
