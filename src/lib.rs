@@ -30,8 +30,8 @@
 //!     `respond`
 //!   - `framing` (where requests begin and end), `not_http` (what hyper refuses by itself)
 //!   - `api`: JSON, one file per resource; `pages`: HTML, likewise
-//!   - `views` (a struct per page; `formatting`, what marks make of a message), `render` (with its
-//!     template), `bounds` (by the names that templates use), `assets`
+//!   - `views` (a struct per page), `render` (with its template), `bounds` (by the names that
+//!     templates use), `assets`
 //!   - `sockets`: what is checked before a 101
 //!   - `app`: what every handler can reach
 //! - `live`: sockets
@@ -81,11 +81,13 @@
 //! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
 //!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
 //!   rooms in it; `unseen`, what nobody sees, and `joiners`, what some scripts need of that;
-//!   `emoji`), `signups` (who may), `export` (lines of one), `words` (how texts are compared in a
+//!   `emoji`; `formatting`, what marks make of a message, by its `spans`; `names`, whom it may
+//!   name), `signups` (who may), `export` (lines of one), `words` (how texts are compared in a
 //!   search; `sought`, what is looked for), `subnet` (by what clients are told apart), `sizes` (as
 //!   people read them), `error`, `waits` (how long others are waited for; tests shorten them)
 //! - `limits`: every bound, with its reason (`accounts`: of invites, links, mails, exports;
-//!   `upkeep`: of backups and the like; `search`); `fits`, which of them must fit into which
+//!   `mentions`; `upkeep`: of backups and the like; `search`); `fits`, which of them must fit into
+//!   which
 //!
 //! # Where state lives
 //!

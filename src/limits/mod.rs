@@ -2,20 +2,16 @@
 
 mod accounts;
 mod fits;
+mod mentions;
 mod search;
 mod upkeep;
 
-#[allow(
-    unused_imports,
-    reason = "the load client, which has these sources too, uses none of them"
-)]
-pub use accounts::*;
 pub use search::*;
 #[allow(
     unused_imports,
     reason = "the load client, which has these sources too, uses none of them"
 )]
-pub use upkeep::*;
+pub use {accounts::*, mentions::*, upkeep::*};
 
 use std::time::Duration;
 

@@ -8,10 +8,12 @@ mod emoji;
 pub mod formatting;
 mod invites;
 mod joiners;
+mod names;
 pub mod spans;
 mod unseen;
 
 pub use invites::{beginning_code, invite, invite_code, invite_path};
+pub use names::names;
 
 use crate::limits::{
     CLIENT_ID_CHARS_MAX, CONTENT_CHARS_MAX, EMAIL_CHARS_MAX, NFC_CHARS_MAX, PASSWORD_CHARS_MAX,
@@ -194,6 +196,9 @@ impl Login {
     }
 }
 
+/// What names all members of a room, and so nobody can be called.
+pub const ALL: &str = "all";
+
 fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')
 }
@@ -208,6 +213,9 @@ fn username(text: &str) -> Result<&str, String> {
     }
     if is_reserved(text) {
         return Err("Names like deleted-7 stand for deleted accounts; choose another.".into());
+    }
+    if text.eq_ignore_ascii_case(ALL) {
+        return Err("@all means everybody in a room; choose another name.".into());
     }
     Ok(text)
 }
@@ -400,11 +408,13 @@ mod tests {
 
     #[test]
     fn names_are_ascii_and_never_those_of_deleted_users() {
-        for good in ["ada", "A.b-c_9", "deleted-", "deleted-x"] {
+        for good in ["ada", "A.b-c_9", "deleted-", "deleted-x", "all.", "allan"] {
             assert!(username(good).is_ok(), "{good}");
         }
         let [short, long] = [USERNAME_CHARS_MIN - 1, USERNAME_CHARS_MAX + 1].map(|n| "x".repeat(n));
-        for bad in ["a b c", "adä", "ada\u{202E}", "deleted-7", "Deleted-12", &short, &long] {
+        for bad in
+            ["a b c", "adä", "ada\u{202E}", "deleted-7", "Deleted-12", "all", "ALL", &short, &long]
+        {
             assert!(username(bad).is_err(), "{bad}");
         }
     }

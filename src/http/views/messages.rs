@@ -9,6 +9,7 @@ use crate::model::ids::{Seq, UserId};
 use crate::model::message;
 use crate::model::more::{Answered, Reaction};
 use crate::model::text::formatting::{Part, mentions, parts};
+use crate::model::text::spans::Whose;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -115,13 +116,13 @@ fn view(
             head.sender_id == this.sender_id
                 && this.timestamp.duration_since(head.timestamp) < GROUP_WINDOW
         });
-    let parts = parts(&this.content, &viewer.username);
+    let parts = parts(&this.content, Whose::Viewer(&viewer.username));
     let more = this.more.as_deref();
     MessageView {
         seq: this.seq.0,
         author: Person::new(this.sender_id.0, &this.username),
         own: this.sender_id == viewer.user_id,
-        mentions: mentions(&parts),
+        mentions: !mentions(&parts).is_empty(),
         parts,
         deleted: this.is_deleted(),
         edited: more.and_then(|more| more.edited_at).map(moment),

@@ -4,7 +4,7 @@
 //! Both are tested against the same cases in `tests/browser/formatting.json`. What is not well-formed is text,
 //! as it was typed. Takes linear time, whatever the text. Pure.
 
-use super::spans::{Span, spans};
+use super::spans::{Span, Whose, spans};
 use crate::limits::{BLOCKS_DEEP_MAX, SPECIAL_SPANS_MAX};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -47,30 +47,40 @@ pub enum Marked {
     },
 }
 
-/// Divides content into parts. `name` is the viewer's, whose mentions are marked. Only the first
-/// `SPECIAL_SPANS_MAX` links, mentions and marked parts are more than text.
-pub fn parts(content: &str, name: &str) -> Vec<Part> {
+/// Divides content into parts. Only the first `SPECIAL_SPANS_MAX` links, mentions and marked parts are more than
+/// text.
+pub fn parts(content: &str, whose: Whose<'_>) -> Vec<Part> {
     let lines: Vec<_> = content.split('\n').collect();
-    Formatter { name, left: SPECIAL_SPANS_MAX }.blocks(&lines, 0)
+    Formatter { whose, left: SPECIAL_SPANS_MAX }.blocks(&lines, 0)
 }
 
-/// Whether the viewer is named outside code.
-pub fn mentions(parts: &[Part]) -> bool {
-    parts.iter().any(|part| match part {
-        Part::Span(span) => matches!(span, Span::Mention(_)),
-        Part::Marked(Marked::Code { .. } | Marked::Block { .. }) => false,
-        Part::Marked(
-            Marked::Bold { parts }
-            | Marked::Italic { parts }
-            | Marked::Struck { parts }
-            | Marked::Quote { parts },
-        ) => mentions(parts),
-        Part::Marked(Marked::List { items, .. }) => items.iter().any(|item| mentions(item)),
-    })
+/// The mentions outside code, each as it is written.
+pub fn mentions(parts: &[Part]) -> Vec<&str> {
+    let mut found = Vec::new();
+    gather_mentions(parts, &mut found);
+    found
+}
+
+fn gather_mentions<'a>(parts: &'a [Part], to: &mut Vec<&'a str>) {
+    for part in parts {
+        match part {
+            Part::Span(Span::Mention(text)) => to.push(text),
+            Part::Span(_) | Part::Marked(Marked::Code { .. } | Marked::Block { .. }) => {}
+            Part::Marked(
+                Marked::Bold { parts }
+                | Marked::Italic { parts }
+                | Marked::Struck { parts }
+                | Marked::Quote { parts },
+            ) => gather_mentions(parts, to),
+            Part::Marked(Marked::List { items, .. }) => {
+                items.iter().for_each(|item| gather_mentions(item, to));
+            }
+        }
+    }
 }
 
 struct Formatter<'a> {
-    name: &'a str,
+    whose: Whose<'a>,
     /// How many more parts may be other than text.
     left: usize,
 }
@@ -200,7 +210,7 @@ impl<'a> Formatter<'a> {
     /// What lies between two code spans: links and mentions, and runs of marks in the text between these.
     fn plain(&mut self, text: &str, from: usize, to: usize, tokens: &mut Vec<Lexeme>) {
         let mut at = from;
-        for span in spans(&text[from..to], self.name, self.left) {
+        for span in spans(&text[from..to], self.whose, self.left) {
             let (Span::Text(inside)
             | Span::Link(inside)
             | Span::Mention(inside)

@@ -1,4 +1,4 @@
-//! Which parts of a message are links, mentions of the viewer, or plain text.
+//! Which parts of a message are links, mentions, or plain text.
 //!
 //! The server's half of one rule; `js/spans.js` is the other half, for messages that arrive live. Both are
 //! tested against the same cases in `tests/browser/spans.json`, and must use the same sets of characters.
@@ -13,7 +13,7 @@ use serde::Serialize;
 pub enum Span {
     Text(String),
     Link(String),
-    /// Of the viewer.
+    /// Of the viewer, or of whomever it may mean.
     Mention(String),
     /// Of somebody else, as far as its form says: whether there is such a user is not asked.
     Name(String),
@@ -172,9 +172,18 @@ const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
 /// Both schemes, in lower case.
 const SCHEMES: [&str; 2] = ["https://", "http://"];
 
-/// Divides content into spans. `name` is the viewer's, whose mentions are marked. Only the first `most` links
-/// and mentions are marked; the rest is text.
-pub(super) fn spans(content: &str, name: &str, most: usize) -> Vec<Span> {
+/// Whose mentions are marked.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// The viewer's, by their name.
+    Viewer(&'a str),
+    /// Everybody's: `@` and all the characters after it that names consist of. Which names that may be, `names`
+    /// says.
+    Anybody,
+}
+
+/// Divides content into spans. Only the first `most` links and mentions are marked; the rest is text.
+pub(super) fn spans(content: &str, whose: Whose<'_>, most: usize) -> Vec<Span> {
     let mut spans = Vec::new();
     let (mut plain_from, mut at, mut specials) = (0, 0, 0);
     while specials < most
@@ -186,9 +195,13 @@ pub(super) fn spans(content: &str, name: &str, most: usize) -> Vec<Span> {
         let (length, special) = if matches!(content.as_bytes()[at], b'h' | b'H') {
             (link_length(&content[at..], before), Span::Link as fn(String) -> Span)
         } else {
-            match mention_length(&content[at..], first, before, name) {
-                0 => (name_length(&content[at..], first, before), Span::Name as _),
-                length => (length, Span::Mention as _),
+            let text = &content[at..];
+            match whose {
+                Whose::Viewer(name) => match mention_length(text, first, before, name) {
+                    0 => (name_length(text, first, before), Span::Name as _),
+                    length => (length, Span::Mention as _),
+                },
+                Whose::Anybody => (run_length(text, first, before), Span::Mention as _),
             }
         };
         if length == 0 {
@@ -254,30 +267,50 @@ fn without_what_trails(link: &str) -> &str {
 /// `sign` is the length of the `@`. Only a character before it that could belong to a name or an e-mail
 /// address prevents a mention.
 fn mention_length(text: &str, sign: usize, before: Option<char>, name: &str) -> usize {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_hidden = before.is_some_and(|c| is_name(c) || ".-@/\u{FF20}".contains(c));
-    if is_hidden || name.is_empty() || !starts_with(&text[sign..], name) {
+    if is_hidden(before) || name.is_empty() || !starts_with(&text[sign..], name) {
         return 0;
     }
     let length = sign + name.len();
-    let mut rest = text[length..].chars();
-    let is_longer = match rest.next() {
-        Some('.' | '-') => rest.next().is_some_and(is_name),
-        Some(c) => is_name(c),
+    if goes_on(&text[length..]) { 0 } else { length }
+}
+
+fn is_hidden(before: Option<char>) -> bool {
+    before.is_some_and(|c| is_name_char(c) || "@/\u{FF20}".contains(c))
+}
+
+/// Whether a name that ends here would only be the beginning of one. A dot or a dash may end a sentence.
+pub(super) fn goes_on(rest: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut rest = rest.chars();
+    match rest.next() {
+        Some('.' | '-') => rest.next().is_some_and(is_letter),
+        Some(c) => is_letter(c),
         None => false,
-    };
-    if is_longer { 0 } else { length }
+    }
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.-".contains(c)
+}
+
+/// The length in bytes of `@` and what names consist of at the start of `text`, or 0.
+fn run_length(text: &str, sign: usize, before: Option<char>) -> usize {
+    let rest = &text[sign..];
+    match rest.find(|c| !is_name_char(c)).unwrap_or(rest.len()) {
+        0 => 0,
+        _ if is_hidden(before) => 0,
+        run => sign + run,
+    }
 }
 
 /// The length in bytes of `@` and any user's name at the start of `text`, or 0. A name may end in a dot or a
 /// dash, but here they belong to the sentence; what goes on with another `@` is an address.
 fn name_length(text: &str, sign: usize, before: Option<char>) -> usize {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if before.is_some_and(|c| is_name(c) || "@/\u{FF20}".contains(c)) {
+    if is_hidden(before) {
         return 0;
     }
     let rest = &text[sign..];
-    let run = rest.chars().take(USERNAME_CHARS_MAX + 1).take_while(|c| is_name(*c)).count();
+    let run = rest.chars().take(USERNAME_CHARS_MAX + 1).take_while(|c| is_name_char(*c)).count();
     let goes_on = rest[run..].starts_with(['@', '\u{FF20}']);
     let length = rest[..run].trim_end_matches(['.', '-']).len();
     if goes_on || run > USERNAME_CHARS_MAX || length < USERNAME_CHARS_MIN {
@@ -305,7 +338,9 @@ mod tests {
         for case in cases.as_array().unwrap() {
             let content = case["content"].as_str().unwrap();
             let name = case["name"].as_str().unwrap();
-            let found = serde_json::to_value(spans(content, name, SPECIAL_SPANS_MAX)).unwrap();
+            let found =
+                serde_json::to_value(spans(content, Whose::Viewer(name), SPECIAL_SPANS_MAX))
+                    .unwrap();
             assert_eq!(found, case["spans"], "{content}");
         }
     }
@@ -334,7 +369,7 @@ mod tests {
     #[test]
     fn beyond_the_limit_everything_is_text() {
         let content = "@ada ".repeat(SPECIAL_SPANS_MAX + 5);
-        let found = spans(&content, "ada", SPECIAL_SPANS_MAX);
+        let found = spans(&content, Whose::Viewer("ada"), SPECIAL_SPANS_MAX);
         let marked = found.iter().filter(|span| matches!(span, Span::Mention(_))).count();
         assert_eq!(marked, SPECIAL_SPANS_MAX);
         assert_eq!(found.last(), Some(&Span::Text(" @ada".repeat(5) + " ")));
@@ -346,12 +381,10 @@ mod tests {
     fn dividing_takes_linear_time() {
         let quickest = |content: &str| {
             let run = |_| {
-                let began = Instant::now();
-                std::hint::black_box(spans(
-                    std::hint::black_box(content),
-                    "ada",
-                    SPECIAL_SPANS_MAX,
-                ));
+                let (began, content) = (Instant::now(), std::hint::black_box(content));
+                for whose in [Whose::Viewer("ada"), Whose::Anybody] {
+                    std::hint::black_box(spans(content, whose, SPECIAL_SPANS_MAX));
+                }
                 began.elapsed()
             };
             (0..3).map(run).min().unwrap()
