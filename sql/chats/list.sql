@@ -1,7 +1,8 @@
 -- The viewer's chats ($1), most recent activity first (a chat without messages counts from when it
 -- began): those after the chat $2 in that order, or only the chat $4; at most $3. Each comes with
--- its last message, if it has one: all of it, or the first $5 characters from the first that can be seen. private_chats keys,
--- room_members_user_idx, chats_pkey, messages_pkey.
+-- its last message, if it has one: all of it, or the first $5 characters from the first that can be seen; and how
+-- many messages that they have not read name them, of which at most $6 are counted. private_chats keys,
+-- room_members_user_idx, chats_pkey, messages_pkey, mentions_pkey.
 with own as (
     select id, null::bigint as other_id, null::text as name, null::timestamptz as began_at
     from chats where chat_type = 'general'
@@ -30,6 +31,13 @@ with own as (
     limit $3::bigint
 )
 select p.chat_id, p.chat_type, p.last_seq, p.last_change, p.read_seq, p.other_id,
+    case when p.last_seq > p.read_seq then (
+        select count(distinct n.seq) from (
+            select e.seq from mentions e
+            where e.chat_id = p.chat_id and e.user_id in ($1, 0) and e.seq > p.read_seq
+            limit $6::bigint
+        ) n
+    ) else 0 end as mentioned,
     coalesce(p.name, case when p.other_id is null then 'General'
         else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
     end) as name,

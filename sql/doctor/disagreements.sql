@@ -54,3 +54,12 @@ full join (
     group by chat_id, seq
 ) r on r.chat_id = m.chat_id and r.seq = m.seq
 where m.reactions::text is distinct from r.reactions::text
+union all
+select 'messages that do not name those whom the table of mentions says', count(*)
+from (
+    select m.chat_id, m.seq, n.user_id::bigint as user_id
+    from messages m cross join jsonb_array_elements_text(m.mentions) n (user_id)
+    where m.mentions is not null and n.user_id::bigint <> m.sender_id
+) m
+full join mentions n on n.chat_id = m.chat_id and n.seq = m.seq and n.user_id = m.user_id
+where m.seq is null or n.seq is null

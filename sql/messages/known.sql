@@ -5,7 +5,8 @@
 -- index.
 select d.place, k.id, k.seq, k.timestamp, c.chat_type,
     p.user_low + p.user_high - d.sender_id as receiver_id,
-    false as is_fresh, k.content_hash in (d.content_hash, '') as is_same
+    false as is_fresh, null::text as mentions,
+    k.content_hash in (d.content_hash, '') as is_same
 from unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[])
     with ordinality as d (chat_id, sender_id, draft_key, content_hash, place)
 join chats c on c.id = d.chat_id

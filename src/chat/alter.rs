@@ -5,7 +5,7 @@ use super::batch::{self, Reply, Write};
 use crate::model::error::{Error, FrameRefusal, Result};
 use crate::model::ids::{ChatId, Seq};
 use crate::model::message::{Alteration, AlterationKind, ChatType, Message, Viewer};
-use crate::model::text::ClientId;
+use crate::model::text::{ClientId, names};
 use crate::registry::ConnectionId;
 use crate::store::Altered;
 
@@ -16,7 +16,7 @@ impl Rules {
         self.pace_alteration(&alteration)?;
         let (reply, answer) = tokio::sync::oneshot::channel();
         let reply = Reply::Caller(reply);
-        self.queue(Write::Alter { alteration: alteration.clone(), client_id: None, reply })?;
+        self.queue_alteration(alteration.clone(), None, reply)?;
         match answer.await.map_err(|_| Error::stopping())?? {
             Altered::Forbidden(chat_type)
                 if matches!(alteration.kind, AlterationKind::Pin { .. }) =>
@@ -35,8 +35,23 @@ impl Rules {
         client_id: Option<ClientId>,
     ) -> Result<(), FrameRefusal> {
         self.pace_alteration(&alteration)?;
-        let reply = Reply::Connection(connection);
-        self.queue(Write::Alter { alteration, client_id, reply })
+        self.queue_alteration(alteration, client_id, Reply::Connection(connection))
+    }
+
+    fn queue_alteration(
+        &self,
+        alteration: Alteration,
+        client_id: Option<ClientId>,
+        reply: Reply<Altered>,
+    ) -> Result<(), FrameRefusal> {
+        let names = match &alteration.kind {
+            AlterationKind::Edit { content: Ok(content), .. } => names(content),
+            AlterationKind::Edit { content: Err(_), .. }
+            | AlterationKind::Delete
+            | AlterationKind::React { .. }
+            | AlterationKind::Pin { .. } => None,
+        };
+        self.queue(Write::Alter { alteration, names, client_id, reply })
     }
 
     fn pace_alteration(&self, alteration: &Alteration) -> Result<(), FrameRefusal> {

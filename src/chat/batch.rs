@@ -8,11 +8,10 @@ use crate::limits::BATCH_BYTES_MAX;
 use crate::model::error::{Error, FrameCode, FrameRefusal, NOT_FOUND};
 use crate::model::ids::{Change, ChatId, Seq, UserId};
 use crate::model::message::{Alteration, Draft, Message};
-use crate::model::more::More;
 use crate::model::text::ClientId;
 use crate::model::wire::{Micros, Run, ServerFrame, error_frame, text_frame};
 use crate::registry::ConnectionId;
-use crate::store::{Altered, Batch, Outcome, Stored};
+use crate::store::{Altered, Batch, NewDraft, Outcome, Stored};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -31,10 +30,14 @@ pub enum Write {
         draft: Draft,
         /// By which the database recognises it.
         key: String,
+        /// Those in it, if it has any.
+        names: Option<String>,
         reply: Reply<Posted>,
     },
     Alter {
         alteration: Alteration,
+        /// Those in its new text.
+        names: Option<String>,
         /// By which its answer names it; it is not stored.
         client_id: Option<ClientId>,
         reply: Reply<Altered>,
@@ -136,8 +139,12 @@ pub fn of(writes: &[QueuedWrite]) -> Batch<'_> {
     let (mut drafts, mut alterations) = (Vec::with_capacity(writes.len()), Vec::new());
     for entry in writes {
         match &entry.write {
-            Write::Post { draft, key, .. } => drafts.push((draft, key.as_str())),
-            Write::Alter { alteration, .. } => alterations.push(alteration),
+            Write::Post { draft, key, names, .. } => {
+                drafts.push(NewDraft { draft, key, names: names.as_deref() });
+            }
+            Write::Alter { alteration, names, .. } => {
+                alterations.push((alteration, names.as_deref()));
+            }
         }
     }
     Batch { drafts, alterations, is_again: false }
@@ -174,9 +181,7 @@ fn message(draft: &Draft, stored: Stored) -> Message {
         content: draft.content.share(),
         timestamp: stored.timestamp,
         client_id: draft.client_id.as_ref().map(ClientId::share),
-        more: stored
-            .reply_to
-            .map(|answered| Box::new(More { reply_to: Some(answered), ..More::default() })),
+        more: stored.more,
     }
 }
 
@@ -293,6 +298,7 @@ mod tests {
     use crate::limits::CONTENT_CHARS_MAX;
     use crate::model::ids::MessageId;
     use crate::model::message::{ChatType, Role, SessionId, Viewer};
+    use crate::model::more::More;
     use crate::model::text::Content;
 
     fn draft(content: &str, client_id: Option<&str>) -> Draft {
@@ -314,12 +320,12 @@ mod tests {
     fn entry(content: &str, client_id: Option<&str>) -> QueuedWrite {
         let key = client_id.map_or_else(|| format!("s{content}"), |id| format!("c{id}"));
         let reply = Reply::Connection(ConnectionId { shard: 0, index: 0, generation: 0 });
-        let write = Write::Post { draft: draft(content, client_id), key, reply };
+        let write = Write::Post { draft: draft(content, client_id), key, names: None, reply };
         QueuedWrite { write, queued_at: Instant::now() }
     }
 
     fn contents(entries: &[QueuedWrite]) -> Vec<&str> {
-        of(entries).drafts.into_iter().map(|(draft, _)| &*draft.content).collect()
+        of(entries).drafts.into_iter().map(|new| &*new.draft.content).collect()
     }
 
     #[test]
@@ -354,7 +360,7 @@ mod tests {
             timestamp: jiff::Timestamp::UNIX_EPOCH,
             chat_type: ChatType::General,
             receiver_id: None,
-            reply_to: None,
+            more: None,
         };
         let more = change.map(|change| More { change: Some(Change(change)), ..More::default() });
         Message { more: more.map(Box::new), ..message(&draft("a", None), stored) }

@@ -1,8 +1,8 @@
-//! Pages of a chat's history, for its viewer.
+//! Pages of a chat's history, and what in it names somebody, for its viewer.
 
 use super::Rules;
 use crate::model::error::{Error, Result};
-use crate::model::ids::ChatId;
+use crate::model::ids::{ChatId, Seq};
 use crate::model::message::{ChatType, Viewer};
 use crate::store::{HistoryPage, PageQuery};
 use std::sync::Arc;
@@ -24,5 +24,17 @@ impl Rules {
         let page = self.store.history(viewer.user_id, chat_id, chat_type, query).await?;
         let page = page.ok_or_else(Error::not_found)?;
         Ok(History { page, epoch: self.epoch().await? })
+    }
+
+    /// The messages that name the viewer and that they have not read, after `after`, oldest first.
+    pub async fn unread_mentions(
+        &self,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        after: Seq,
+        limit: i64,
+    ) -> Result<Vec<Seq>> {
+        let found = self.store.unread_mentions(viewer.user_id, chat_id, after, limit).await?;
+        found.ok_or_else(Error::not_found)
     }
 }

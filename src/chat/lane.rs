@@ -391,7 +391,7 @@ impl LaneWorker {
                     if let Ok(Posted::New(message)) = &posted {
                         self.metrics.messages.inc();
                         if message.chat_type == ChatType::General {
-                            self.standings.moved(message.sender_id, message.chat_id, message.seq);
+                            self.standings.sent(message.sender_id, message.chat_id, message.seq);
                         }
                     }
                     match reply {
@@ -402,7 +402,7 @@ impl LaneWorker {
                         })),
                     }
                 }
-                Write::Alter { alteration, client_id, reply } => {
+                Write::Alter { alteration, client_id, reply, .. } => {
                     let Some(altered) = alterations.next() else { continue };
                     if let Altered::Changed(number, message) = &altered {
                         news.add_change(*number, message);
@@ -515,7 +515,7 @@ mod tests {
         let to = ConnectionId { shard: 0, index: 0, generation: 0 };
         let post = |draft: &Draft| {
             let (draft, key, reply) = (draft.clone(), lane.key_of(draft), Reply::Connection(to));
-            Write::Post { draft, key, reply }
+            Write::Post { draft, key, names: None, reply }
         };
         let taken =
             (0..LANE_DRAFTS_MAX).take_while(|_| lane.push(post(&longest)).is_ok()).count() as u64;

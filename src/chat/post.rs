@@ -7,6 +7,7 @@ use crate::limits::RETRY_AT_ONCE;
 use crate::model::error::{Error, FrameRefusal, Result};
 use crate::model::ids::UserId;
 use crate::model::message::{Draft, Message};
+use crate::model::text::names;
 use crate::registry::ConnectionId;
 
 /// A message that has been stored, now or by an earlier attempt.
@@ -34,7 +35,8 @@ impl Rules {
 
     fn queue_post(&self, draft: Draft, reply: Reply<Posted>) -> Result<(), FrameRefusal> {
         let key = self.lane.key_of(&draft);
-        self.queue(Write::Post { draft, key, reply })
+        let names = names(&draft.content);
+        self.queue(Write::Post { draft, key, names, reply })
     }
 
     pub(super) fn queue(&self, write: Write) -> Result<(), FrameRefusal> {

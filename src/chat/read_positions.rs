@@ -122,7 +122,7 @@ impl Rules {
     fn tell_read(&self, read: HasRead, but: Option<ConnectionId>) {
         let HasRead { user_id, chat_id, seq } = read;
         if self.general.get() == Some(&chat_id) {
-            self.standings.moved(user_id, chat_id, seq);
+            self.standings.has_read(user_id, chat_id, seq);
         }
         let frame = text_frame(&ServerFrame::Read { chat_id, seq });
         self.registry.tell(user_id, UserEvent::Read { chat_id, but, frame });

@@ -91,7 +91,7 @@ impl Rules {
                     if let Some(standing) = standing
                         && standing.chat_type == ChatType::General
                     {
-                        self.standings.put(viewer.user_id, standing, read_at);
+                        self.standings.put(viewer.user_id, standing, read_at, true);
                     }
                     standing.into_iter().collect()
                 }
@@ -226,43 +226,65 @@ fn within(
 /// once, one read is enough.
 #[derive(Default)]
 pub struct Standings {
-    entries: Mutex<FxHashMap<UserId, (Standing, Instant)>>,
+    entries: Mutex<FxHashMap<UserId, CachedStanding>>,
+}
+
+struct CachedStanding {
+    standing: Standing,
+    read_at: Instant,
+    /// Whether it is known how many messages name the user that they have not read.
+    is_counted: bool,
 }
 
 impl Standings {
     fn get(&self, user_id: UserId) -> Option<Standing> {
         let entries = self.entries.lock();
-        let (standing, read_at) = entries.get(&user_id)?;
-        (read_at.elapsed() < STANDING_CACHE_AGE).then_some(*standing)
+        let cached = entries.get(&user_id)?;
+        let is_usable = cached.is_counted && cached.read_at.elapsed() < STANDING_CACHE_AGE;
+        is_usable.then_some(cached.standing)
     }
 
-    /// The user has read up to this message of the general chat. Nothing is known of its last change, but
-    /// those who use the standing know how far the chat reaches.
-    pub fn moved(&self, user_id: UserId, chat_id: ChatId, seq: Seq) {
-        let (chat_type, last) = (ChatType::General, Position { seq, change: Change(0) });
-        let standing = Standing { chat_id, chat_type, last, read_seq: seq };
-        self.put(user_id, standing, Instant::now());
+    /// The user has sent this message of the general chat, and so has read all of it up to there.
+    pub fn sent(&self, user_id: UserId, chat_id: ChatId, seq: Seq) {
+        self.put(user_id, moved(chat_id, seq), Instant::now(), true);
+    }
+
+    /// The user has read up to this message of the general chat. What comes after it may name them.
+    pub fn has_read(&self, user_id: UserId, chat_id: ChatId, seq: Seq) {
+        self.put(user_id, moved(chat_id, seq), Instant::now(), false);
     }
 
     /// A standing that was read, or moved, at that time. Positions only grow, so if two of them cross,
     /// the larger one is right.
-    fn put(&self, user_id: UserId, standing: Standing, read_at: Instant) {
+    fn put(&self, user_id: UserId, standing: Standing, read_at: Instant, is_counted: bool) {
         let mut entries = self.entries.lock();
-        if let Some((known, known_at)) = entries.get_mut(&user_id)
-            && (*known_at >= read_at || known_at.elapsed() < STANDING_CACHE_AGE)
+        if let Some(known) = entries.get_mut(&user_id)
+            && (known.read_at >= read_at || known.read_at.elapsed() < STANDING_CACHE_AGE)
         {
-            known.read_seq = known.read_seq.max(standing.read_seq);
-            known.last = known.last.max(standing.last);
-            *known_at = read_at.max(*known_at);
+            if standing.read_seq >= known.standing.read_seq {
+                known.standing.read_seq = standing.read_seq;
+                known.standing.mentioned = standing.mentioned;
+                known.is_counted = is_counted;
+            }
+            let Position { seq, change } = standing.last;
+            let last = known.standing.last;
+            known.standing.last =
+                Position { seq: last.seq.max(seq), change: last.change.max(change) };
+            known.read_at = read_at.max(known.read_at);
             return;
         }
         if entries.len() >= STANDINGS_CACHED_MAX {
-            entries.retain(|_, (_, read_at)| read_at.elapsed() < STANDING_CACHE_AGE);
+            entries.retain(|_, cached| cached.read_at.elapsed() < STANDING_CACHE_AGE);
         }
         if entries.len() < STANDINGS_CACHED_MAX {
-            entries.insert(user_id, (standing, read_at));
+            entries.insert(user_id, CachedStanding { standing, read_at, is_counted });
         }
     }
+}
+
+fn moved(chat_id: ChatId, seq: Seq) -> Standing {
+    let (chat_type, last) = (ChatType::General, Position { seq, change: Change(0) });
+    Standing { chat_id, chat_type, last, read_seq: seq, mentioned: 0 }
 }
 
 #[cfg(test)]
@@ -318,13 +340,31 @@ mod tests {
         let (standings, user_id, chat_id) = (Standings::default(), UserId(1), ChatId(1));
         let position = || standings.get(user_id).map(|standing| standing.read_seq.0);
         let read_at = Instant::now();
-        standings.moved(user_id, chat_id, Seq(7));
+        standings.sent(user_id, chat_id, Seq(7));
         let (last, chat_type) = (Position { seq: Seq(9), change: Change(0) }, ChatType::General);
-        let read = |seq| Standing { chat_id, chat_type, last, read_seq: Seq(seq) };
-        standings.put(user_id, read(3), read_at);
+        let read = |seq| Standing { chat_id, chat_type, last, read_seq: Seq(seq), mentioned: 2 };
+        standings.put(user_id, read(3), read_at, true);
         assert_eq!(position(), Some(7));
-        standings.put(user_id, read(8), read_at);
-        standings.moved(user_id, chat_id, Seq(6));
+        standings.put(user_id, read(8), read_at, true);
+        standings.sent(user_id, chat_id, Seq(6));
         assert_eq!(position(), Some(8));
+    }
+
+    #[test]
+    fn a_standing_is_used_only_if_it_says_what_names_the_user() {
+        let (standings, user_id, chat_id) = (Standings::default(), UserId(1), ChatId(1));
+        let mentioned = || standings.get(user_id).map(|standing| standing.mentioned);
+        let read = Standing { read_seq: Seq(3), mentioned: 2, ..moved(chat_id, Seq(9)) };
+        standings.put(user_id, read, Instant::now(), true);
+        assert_eq!(mentioned(), Some(2));
+        standings.has_read(user_id, chat_id, Seq(5));
+        assert_eq!(mentioned(), None);
+        standings.put(user_id, read, Instant::now(), true);
+        assert_eq!(mentioned(), None, "read before it moved");
+        let read = Standing { read_seq: Seq(5), mentioned: 1, ..read };
+        standings.put(user_id, read, Instant::now(), true);
+        assert_eq!(mentioned(), Some(1));
+        standings.sent(user_id, chat_id, Seq(10));
+        assert_eq!(mentioned(), Some(0));
     }
 }

@@ -61,6 +61,7 @@ routes! {
     DELETE /chats/{chat_id}/messages/{seq}/pin,     User,   Empty,        api::messages::pin(call, chat_id, seq, false);
     PUT    /chats/{chat_id}/messages/{seq}/reactions/{emoji}, User, Empty, api::messages::react(call, chat_id, seq, emoji, true);
     DELETE /chats/{chat_id}/messages/{seq}/reactions/{emoji}, User, Empty, api::messages::react(call, chat_id, seq, emoji, false);
+    GET    /chats/{chat_id}/mentions,               User,   Empty,        api::chats::mentions(call, chat_id);
     GET    /chats/{chat_id}/pins,                   User,   Empty,        api::messages::pins(call, chat_id);
     POST   /chats/{chat_id}/read,                   User,   Json,         api::chats::read(call, chat_id);
 

@@ -21,8 +21,8 @@ const MESSAGE_PLAIN_BYTES_MAX: usize = CONTENT_CHARS_MAX * WRITTEN_BYTES_MAX
     + USERNAME_CHARS_MAX
     + CLIENT_ID_CHARS_MAX * WRITTEN_BYTES_MAX
     + ENVELOPE_BYTES;
-/// Reactions, of which each is an id of at most 16 digits and a comma, and an excerpt.
-const MORE_BYTES_MAX: usize = REACTIONS_MAX as usize * 17
+/// Reactions and those who are named, of which each is an id of at most 16 digits and a comma, and an excerpt.
+const MORE_BYTES_MAX: usize = (REACTIONS_MAX + NAMED_MAX) as usize * 17
     + REACTION_EMOJI_MAX as usize * (EMOJI_BYTES_MAX + 32)
     + EXCERPT_CHARS_MAX * WRITTEN_BYTES_MAX
     + USERNAME_CHARS_MAX
@@ -85,7 +85,7 @@ const _: () = assert!(
     REPLAY_PAGE_BYTES_MAX <= OUTBOX_BYTES_MAX && HANDOVER_BYTES_MAX <= OUTBOX_BYTES_MAX,
     "OUTBOX_BYTES_MAX is in the way of REPLAY_PAGE_BYTES_MAX or HANDOVER_BYTES_MAX: each of them must fit into an outbox"
 );
-/// A chat in `welcome` has five members, four of them numbers of at most 16 digits.
+/// A chat in `welcome` has six members, four of them numbers of at most 16 digits.
 const _: () = assert!(
     CHATS_SHOWN as usize * 160 + ENVELOPE_BYTES <= OUTBOX_BYTES_MAX,
     "OUTBOX_BYTES_MAX is in the way of PRIVATE_CHATS_PER_USER_MAX, PRIVATE_CHATS_FROM_OTHERS_MAX or ROOMS_PER_USER_MAX: a welcome must hold all chats"

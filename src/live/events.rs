@@ -97,13 +97,13 @@ impl ShardWorker {
         }
     }
 
-    /// A standing, updated with what this shard knows of its chat, so that nothing has to be read;
-    /// `None` if nobody here has followed the chat long enough.
+    /// A standing that is level with what this shard knows of its chat, so that nothing has to be read;
+    /// `None` if nobody here has followed the chat long enough, or if something has come since.
     fn known(&mut self, standing: Standing) -> Option<(Standing, Arc<str>)> {
         let last = self.shard.chat(standing.chat_id)?.last()?;
         let epoch = self.errands.rules.recent_epoch()?;
-        let read_seq = standing.read_seq.min(last.seq);
-        Some((Standing { last, read_seq, ..standing }, epoch))
+        // What has come since may name the user.
+        (standing.last == last).then_some((standing, epoch))
     }
 
     /// All who follow the chat leave it.

@@ -233,11 +233,12 @@ impl Message {
     }
 }
 
-/// How far a chat reaches, and how far one user has read it.
+/// How far a chat reaches, how far one user has read it, and how many messages after that name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     pub chat_id: ChatId,
     pub chat_type: ChatType,
     pub last: Position,
     pub read_seq: Seq,
+    pub mentioned: i64,
 }

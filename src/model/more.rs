@@ -1,4 +1,4 @@
-//! What a message has that answers another one or has changed, and how the database tells it. Pure.
+//! What a message has that answers another one, names somebody or has changed, and how the database tells it. Pure.
 
 use crate::limits::EXCERPT_CHARS_MAX;
 use crate::model::ids::{Change, Seq, UserId};
@@ -12,6 +12,10 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct More {
     pub reply_to: Option<Answered>,
+    /// Those whom it names one by one, as it names them.
+    pub mentions: Vec<UserId>,
+    /// Whether it names all of its room.
+    pub mentions_all: bool,
     pub edited_at: Option<Timestamp>,
     pub is_deleted: bool,
     /// In the order of the oldest that stands.
@@ -43,6 +47,26 @@ impl More {
     pub fn parse(json: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str::<MoreRow>(json).map(Self::from)
     }
+
+    /// What the database tells of those whom a new message names.
+    pub fn naming(json: &str) -> Result<Self, serde_json::Error> {
+        let named = serde_json::from_str(json)?;
+        let mut more = Self::default();
+        more.put_named(named);
+        Ok(more)
+    }
+
+    /// Whether it names this user.
+    pub fn names(&self, user_id: UserId) -> bool {
+        self.mentions_all || self.mentions.contains(&user_id)
+    }
+
+    fn put_named(&mut self, mut named: Vec<UserId>) {
+        let count = named.len();
+        named.retain(|user_id| *user_id != ALL);
+        self.mentions_all = named.len() < count;
+        self.mentions = named;
+    }
 }
 
 /// The beginning of an answered message, on one line.
@@ -50,9 +74,13 @@ pub fn excerpt(text: &str) -> String {
     text::one_line(text).chars().take(EXCERPT_CHARS_MAX).collect()
 }
 
+/// What stands for all of a room where users are named.
+const ALL: UserId = UserId(0);
+
 #[derive(Deserialize)]
 struct MoreRow {
     change: Option<Change>,
+    mentions: Option<Vec<UserId>>,
     edited_at: Option<String>,
     is_deleted: bool,
     is_pinned: bool,
@@ -61,10 +89,13 @@ struct MoreRow {
 
 impl From<MoreRow> for More {
     fn from(row: MoreRow) -> Self {
-        let MoreRow { change, edited_at, is_deleted, is_pinned, reactions } = row;
+        let MoreRow { change, mentions, edited_at, is_deleted, is_pinned, reactions } = row;
         let edited_at = edited_at.and_then(|at| at.parse().ok());
         let reactions = reactions.unwrap_or_default();
-        Self { reply_to: None, edited_at, is_deleted, reactions, is_pinned, change }
+        let mut more =
+            Self { edited_at, is_deleted, reactions, is_pinned, change, ..Self::default() };
+        more.put_named(mentions.unwrap_or_default());
+        more
     }
 }
 

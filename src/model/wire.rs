@@ -120,6 +120,7 @@ pub struct StandingJson {
     pub last_seq: Seq,
     pub last_change: Change,
     pub read_seq: Seq,
+    pub mentioned: i64,
 }
 
 /// A chat in `GET /chats` and in `chat_added`.
@@ -136,9 +137,9 @@ pub struct ChatJson {
 
 impl From<Standing> for StandingJson {
     fn from(standing: Standing) -> Self {
-        let Standing { chat_id, chat_type, last, read_seq } = standing;
+        let Standing { chat_id, chat_type, last, read_seq, mentioned } = standing;
         let Position { seq: last_seq, change: last_change } = last;
-        Self { chat_id, chat_type, last_seq, last_change, read_seq }
+        Self { chat_id, chat_type, last_seq, last_change, read_seq, mentioned }
     }
 }
 
@@ -172,7 +173,7 @@ pub struct MessageMembers<'a>(pub &'a Message);
 impl Serialize for MessageMembers<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(message) = self;
-        let mut json = serializer.serialize_struct("Message", 17)?;
+        let mut json = serializer.serialize_struct("Message", 19)?;
         json.serialize_field("id", &message.id)?;
         json.serialize_field("seq", &message.seq)?;
         json.serialize_field("chat_id", &message.chat_id)?;
@@ -203,6 +204,12 @@ impl Serialize for MessageMembers<'_> {
 fn put_more<S: SerializeStruct>(more: &More, json: &mut S) -> Result<(), S::Error> {
     if let Some(answered) = &more.reply_to {
         json.serialize_field("reply_to", &AnsweredJson::from(answered))?;
+    }
+    if !more.mentions.is_empty() {
+        json.serialize_field("mentions", &more.mentions)?;
+    }
+    if more.mentions_all {
+        json.serialize_field("mentions_all", &true)?;
     }
     if let Some(edited_at) = more.edited_at {
         json.serialize_field("edited_at", &Micros(edited_at))?;
@@ -367,6 +374,8 @@ mod tests {
                 excerpt: "Tea?".into(),
                 is_deleted: false,
             }),
+            mentions: vec![UserId(3), UserId(9)],
+            mentions_all: true,
             edited_at: "2024-09-19T10:00:01Z".parse().ok(),
             is_deleted: true,
             reactions: vec![Reaction {
@@ -384,7 +393,8 @@ mod tests {
         assert_eq!(
             json,
             serde_json::json!({"reply_to": {"seq": 12, "user_id": 2, "username": "bob",
-                "excerpt": "Tea?", "deleted": false}, "edited_at": "2024-09-19T10:00:01.000000Z",
+                "excerpt": "Tea?", "deleted": false}, "mentions": [3, 9], "mentions_all": true,
+                "edited_at": "2024-09-19T10:00:01.000000Z",
                 "deleted": true, "reactions": [{"emoji": "👍", "user_ids": [2, 3]}], "pinned": true,
                 "change": 31})
         );

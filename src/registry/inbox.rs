@@ -192,7 +192,7 @@ mod tests {
         let chat_id = ChatId(1);
         let told = |event| Event::Told { user_id: UserId(1), event };
         let (chat_type, last) = (crate::model::message::ChatType::Room, Position::default());
-        let standing = Standing { chat_id, chat_type, last, read_seq: Seq(0) };
+        let standing = Standing { chat_id, chat_type, last, read_seq: Seq(0), mentioned: 0 };
         for event in [
             Event::Answered { to, frame: Some(frame.clone()) },
             Event::Signalled { chat_id, frame: frame.clone() },

@@ -1,6 +1,7 @@
 //! The table `chats`: what all kinds of chat have in common.
 
 use super::{Store, messages, sql};
+use crate::limits::MENTIONED_COUNTED_MAX;
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ChatId, Seq, UserId};
 use crate::model::message::{ChatType, Message, Standing};
@@ -20,13 +21,14 @@ pub struct ChatRow {
 impl Store {
     /// Every chat of the viewer, by id.
     pub async fn standings(&self, viewer: UserId) -> Result<Vec<Standing>> {
-        let rows = self.rows(sql!("chats/standings"), &[&viewer.0]).await?;
+        let rows = self.rows(sql!("chats/standings"), &[&viewer.0, &MENTIONED_COUNTED_MAX]).await?;
         rows.iter().map(standing).collect()
     }
 
     /// One chat, if the viewer may see it.
     pub async fn standing(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<Standing>> {
-        let row = self.maybe(sql!("chats/standing"), &[&viewer.0, &chat_id.0]).await?;
+        let params: [&(dyn ToSql + Sync); 3] = [&viewer.0, &chat_id.0, &MENTIONED_COUNTED_MAX];
+        let row = self.maybe(sql!("chats/standing"), &params).await?;
         row.as_ref().map(standing).transpose()
     }
 
@@ -56,7 +58,8 @@ impl Store {
         last_chars: Option<i32>,
     ) -> Result<Vec<ChatRow>> {
         let (after, one) = (after.map(|id| id.0), None::<i64>);
-        let params: [&(dyn ToSql + Sync); 5] = [&viewer.0, &after, &limit, &one, &last_chars];
+        let params: [&(dyn ToSql + Sync); 6] =
+            [&viewer.0, &after, &limit, &one, &last_chars, &MENTIONED_COUNTED_MAX];
         let rows = self.rows(sql!("chats/list"), &params).await?;
         rows.iter().map(chat).collect()
     }
@@ -64,7 +67,8 @@ impl Store {
     /// The list's row for one chat, if the viewer may see it.
     pub async fn chat(&self, viewer: UserId, chat_id: ChatId) -> Result<Option<ChatRow>> {
         let (after, limit, last_chars) = (None::<i64>, 1i64, None::<i32>);
-        let params: [&(dyn ToSql + Sync); 5] = [&viewer.0, &after, &limit, &chat_id.0, &last_chars];
+        let params: [&(dyn ToSql + Sync); 6] =
+            [&viewer.0, &after, &limit, &chat_id.0, &last_chars, &MENTIONED_COUNTED_MAX];
         let row = self.maybe(sql!("chats/list"), &params).await?;
         row.as_ref().map(chat).transpose()
     }
@@ -81,6 +85,7 @@ fn standing(row: &Row) -> Result<Standing> {
         chat_type: chat_type(row)?,
         last: messages::last(row),
         read_seq: Seq(row.get("read_seq")),
+        mentioned: row.get("mentioned"),
     })
 }
 

@@ -86,6 +86,7 @@ impl Store {
             {}
             let of_chat: [&(dyn ToSql + Sync); 1] = [&chat_id];
             self.changed(WriteKind::Upkeep, sql!("reactions/delete_of_chat"), &of_chat).await?;
+            self.changed(WriteKind::Upkeep, sql!("mentions/delete_of_chat"), &of_chat).await?;
             self.changed(WriteKind::Upkeep, sql!("read_positions/delete_of_chat"), &of_chat)
                 .await?;
             self.changed(WriteKind::Upkeep, sql!("chats/delete"), &of_chat).await?;

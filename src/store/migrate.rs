@@ -37,6 +37,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0019_mails", include_str!("../../sql/migrations/0019_mails.sql")),
     ("0020_restored_in_place", include_str!("../../sql/migrations/0020_restored_in_place.sql")),
     ("0021_deleted_rooms", include_str!("../../sql/migrations/0021_deleted_rooms.sql")),
+    ("0022_mentions", include_str!("../../sql/migrations/0022_mentions.sql")),
 ];
 
 /// The version that this binary brings a database to.

@@ -14,6 +14,7 @@ mod indexed_ranges;
 mod leaving;
 mod links;
 mod mails;
+mod mentions;
 mod message_words;
 mod messages;
 mod migrate;
@@ -58,7 +59,9 @@ pub use settings::{Stats, Unsafe};
 pub use signups::{PendingSignup, SignupAnswer};
 pub use snapshot::{ChatContents, Contents, Snapshot, TableContents};
 pub use users::{LoginRecord, NewUser, OwnerKept, PasswordChange, User, UserAndHash};
-pub use writer::{Altered, Backend, Batch, Committed, Outcome, Stored, WriteError, Writer};
+pub use writer::{
+    Altered, Backend, Batch, Committed, NewDraft, Outcome, Stored, WriteError, Writer,
+};
 
 use crate::limits::{
     DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT, POOL_CONNECTIONS_MAX,

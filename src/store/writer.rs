@@ -4,16 +4,17 @@
 //! call of a database function, which is a transaction by itself: its first statement locks the chats; the
 //! second, whose snapshot is therefore taken under the locks, does the rest. A batch that also alters messages
 //! is a transaction of several statements, sent in one go: the drafts come first. The functions are in
-//! `sql/migrations/0012_changes.sql`.
+//! `sql/migrations/0022_mentions.sql`.
 
 use super::{Store, chats, is_answer, messages, sql, timestamp};
 use crate::limits::{
-    DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT, PINS_MAX, REACTION_EMOJI_MAX, REACTIONS_MAX,
+    DATABASE_CONNECT_TIMEOUT, LANE_LOCK_TIMEOUT, NAMED_MAX, PINS_MAX, REACTION_EMOJI_MAX,
+    REACTIONS_MAX,
 };
 use crate::model::error::{Error, Result};
 use crate::model::ids::{Change, ChatId, MessageId, Position, Seq, UserId};
 use crate::model::message::{Alteration, AlterationKind, ChatType, Draft, Message};
-use crate::model::more::Answered;
+use crate::model::more::More;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
@@ -23,17 +24,26 @@ use tokio_postgres::{Client, Row, Statement};
 
 /// What is written together. The (chat, sender, key) triples of the drafts are all different.
 pub struct Batch<'a> {
-    pub drafts: Vec<(&'a Draft, &'a str)>,
-    pub alterations: Vec<&'a Alteration>,
+    pub drafts: Vec<NewDraft<'a>>,
+    /// Each with the names in its new text.
+    pub alterations: Vec<(&'a Alteration, Option<&'a str>)>,
     /// Whether it may have been committed before.
     pub is_again: bool,
+}
+
+/// A draft, the key by which it is recognised, and the names in it.
+#[derive(Clone, Copy)]
+pub struct NewDraft<'a> {
+    pub draft: &'a Draft,
+    pub key: &'a str,
+    pub names: Option<&'a str>,
 }
 
 impl Batch<'_> {
     /// The chats that it writes to, some perhaps more than once.
     pub fn chats(&self) -> impl Iterator<Item = ChatId> {
-        let of_drafts = self.drafts.iter().map(|(draft, _)| draft.chat_id);
-        of_drafts.chain(self.alterations.iter().map(|alteration| alteration.chat_id))
+        let of_drafts = self.drafts.iter().map(|new| new.draft.chat_id);
+        of_drafts.chain(self.alterations.iter().map(|(alteration, _)| alteration.chat_id))
     }
 }
 
@@ -69,8 +79,8 @@ pub struct Stored {
     pub timestamp: Timestamp,
     pub chat_type: ChatType,
     pub receiver_id: Option<UserId>,
-    /// What it answers.
-    pub reply_to: Option<Answered>,
+    /// Whom it names, and what it answers.
+    pub more: Option<Box<More>>,
 }
 
 /// What became of one alteration in a batch.
@@ -183,7 +193,7 @@ impl Writer {
     pub async fn look_up(&self, batch: &Batch<'_>) -> Result<Committed, WriteError> {
         let hashes = content_hashes(&batch.drafts);
         let columns = DraftColumns::of(&batch.drafts, &hashes);
-        let [chats, senders, keys, _, hashes, _] = columns.params();
+        let [chats, senders, keys, _, hashes, ..] = columns.params();
         let rows = self.ask(&self.known, &[chats, senders, keys, hashes]).await?;
         let drafts = self.outcomes(&rows, &batch.drafts).await?;
         let altered = if batch.is_again { Altered::InDoubt } else { Altered::NoRoom };
@@ -245,7 +255,7 @@ impl Writer {
     async fn outcomes(
         &self,
         rows: &[Row],
-        drafts: &[(&Draft, &str)],
+        drafts: &[NewDraft<'_>],
     ) -> Result<Vec<Outcome>, WriteError> {
         let mut outcomes = vec![Outcome::Unreachable; drafts.len()];
         let mut unread: Vec<(usize, bool)> = Vec::new();
@@ -257,7 +267,7 @@ impl Writer {
                 outcomes[place] = if is_fresh { Outcome::BadReply } else { Outcome::NoRoom };
                 continue;
             };
-            let (draft, _) = drafts[place];
+            let NewDraft { draft, .. } = drafts[place];
             let is_read = is_fresh && draft.reply_to.is_none();
             outcomes[place] = match (is_fresh, row.get("is_same")) {
                 (true, _) => Outcome::Stored(Stored {
@@ -266,7 +276,7 @@ impl Writer {
                     timestamp: timestamp(row, "timestamp"),
                     chat_type: chats::chat_type(row).map_err(WriteError::Failed)?,
                     receiver_id: row.get::<_, Option<i64>>("receiver_id").map(UserId),
-                    reply_to: None,
+                    more: naming(row).map_err(WriteError::Failed)?,
                 }),
                 // Until it is read.
                 (false, true) => Outcome::Unreachable,
@@ -293,7 +303,8 @@ impl Writer {
             match &mut outcomes[place] {
                 // As it was sent: what the same batch has changed about it is told as a change.
                 Outcome::Stored(stored) if is_fresh => {
-                    stored.reply_to = message.more.and_then(|more| more.reply_to);
+                    let reply_to = message.more.and_then(|more| more.reply_to);
+                    stored.more.get_or_insert_default().reply_to = reply_to;
                 }
                 known => *known = Outcome::Known(message),
             }
@@ -320,8 +331,16 @@ fn write_error(error: tokio_postgres::Error) -> WriteError {
     }
 }
 
-fn content_hashes(drafts: &[(&Draft, &str)]) -> Vec<[u8; HASH_BYTES]> {
-    drafts.iter().map(|(draft, _)| content_hash(&draft.content)).collect()
+/// Whom the message names that a row says was stored. The `known` ones are read as they stand.
+fn naming(row: &Row) -> Result<Option<Box<More>>> {
+    let json: Option<&str> = row.get("mentions");
+    let more = json.map(More::naming).transpose();
+    more.map(|more| more.map(Box::new))
+        .map_err(|error| Error::broken("whom a message names", error))
+}
+
+fn content_hashes(drafts: &[NewDraft<'_>]) -> Vec<[u8; HASH_BYTES]> {
+    drafts.iter().map(|new| content_hash(&new.draft.content)).collect()
 }
 
 /// The drafts of a batch as column arrays, which the statement takes.
@@ -332,22 +351,27 @@ struct DraftColumns<'a> {
     contents: Vec<&'a str>,
     hashes: Vec<&'a [u8]>,
     replies: Vec<Option<i64>>,
+    /// Nothing if there are none in all of them.
+    names: Option<Vec<Option<&'a str>>>,
 }
 
 impl<'a> DraftColumns<'a> {
-    fn of(drafts: &[(&'a Draft, &'a str)], hashes: &'a [[u8; HASH_BYTES]]) -> Self {
+    fn of(drafts: &[NewDraft<'a>], hashes: &'a [[u8; HASH_BYTES]]) -> Self {
+        let has_names = drafts.iter().any(|new| new.names.is_some());
         Self {
-            chats: drafts.iter().map(|(draft, _)| draft.chat_id.0).collect(),
-            senders: drafts.iter().map(|(draft, _)| draft.sender.user_id.0).collect(),
-            keys: drafts.iter().map(|(_, key)| *key).collect(),
-            contents: drafts.iter().map(|(draft, _)| &*draft.content).collect(),
+            chats: drafts.iter().map(|new| new.draft.chat_id.0).collect(),
+            senders: drafts.iter().map(|new| new.draft.sender.user_id.0).collect(),
+            keys: drafts.iter().map(|new| new.key).collect(),
+            contents: drafts.iter().map(|new| &*new.draft.content).collect(),
             hashes: hashes.iter().map(<[u8; HASH_BYTES]>::as_slice).collect(),
-            replies: drafts.iter().map(|(draft, _)| draft.reply_to.map(|seq| seq.0)).collect(),
+            replies: drafts.iter().map(|new| new.draft.reply_to.map(|seq| seq.0)).collect(),
+            names: has_names.then(|| drafts.iter().map(|new| new.names).collect()),
         }
     }
 
-    fn params(&self) -> [&(dyn ToSql + Sync); 6] {
-        [&self.chats, &self.senders, &self.keys, &self.contents, &self.hashes, &self.replies]
+    fn params(&self) -> [&(dyn ToSql + Sync); 8] {
+        let Self { chats, senders, keys, contents, hashes, replies, names } = self;
+        [chats, senders, keys, contents, hashes, replies, names, &NAMED_MAX]
     }
 }
 
@@ -359,10 +383,11 @@ struct AlterationColumns<'a> {
     kinds: Vec<&'static str>,
     texts: Vec<Option<&'a str>>,
     if_changes: Vec<Option<i64>>,
+    names: Vec<Option<&'a str>>,
 }
 
 impl<'a> AlterationColumns<'a> {
-    fn of(alterations: &[&'a Alteration]) -> Self {
+    fn of(alterations: &[(&'a Alteration, Option<&'a str>)]) -> Self {
         let if_change = |kind: &AlterationKind| match kind {
             AlterationKind::Edit { if_change, .. } => if_change.map(|change| change.0),
             AlterationKind::Delete | AlterationKind::React { .. } | AlterationKind::Pin { .. } => {
@@ -370,16 +395,17 @@ impl<'a> AlterationColumns<'a> {
             }
         };
         Self {
-            chats: alterations.iter().map(|wanted| wanted.chat_id.0).collect(),
-            seqs: alterations.iter().map(|wanted| wanted.seq.0).collect(),
-            users: alterations.iter().map(|wanted| wanted.by.user_id.0).collect(),
-            kinds: alterations.iter().map(|wanted| name(&wanted.kind)).collect(),
-            texts: alterations.iter().map(|wanted| wanted.kind.text()).collect(),
-            if_changes: alterations.iter().map(|wanted| if_change(&wanted.kind)).collect(),
+            chats: alterations.iter().map(|(wanted, _)| wanted.chat_id.0).collect(),
+            seqs: alterations.iter().map(|(wanted, _)| wanted.seq.0).collect(),
+            users: alterations.iter().map(|(wanted, _)| wanted.by.user_id.0).collect(),
+            kinds: alterations.iter().map(|(wanted, _)| name(&wanted.kind)).collect(),
+            texts: alterations.iter().map(|(wanted, _)| wanted.kind.text()).collect(),
+            if_changes: alterations.iter().map(|(wanted, _)| if_change(&wanted.kind)).collect(),
+            names: alterations.iter().map(|(_, names)| *names).collect(),
         }
     }
 
-    fn params<'b>(&'b self, is_again: &'b bool) -> [&'b (dyn ToSql + Sync); 10] {
+    fn params<'b>(&'b self, is_again: &'b bool) -> [&'b (dyn ToSql + Sync); 12] {
         [
             &self.chats,
             &self.seqs,
@@ -387,10 +413,12 @@ impl<'a> AlterationColumns<'a> {
             &self.kinds,
             &self.texts,
             &self.if_changes,
+            &self.names,
             is_again,
             &REACTION_EMOJI_MAX,
             &REACTIONS_MAX,
             &PINS_MAX,
+            &NAMED_MAX,
         ]
     }
 }
@@ -418,13 +446,13 @@ fn content_hash(content: &str) -> [u8; HASH_BYTES] {
 /// What became of the alterations, and of their messages.
 fn alterations(
     rows: &[Row],
-    wanted: &[&Alteration],
+    wanted: &[(&Alteration, Option<&str>)],
     current: &FxHashMap<(ChatId, Seq), Message>,
 ) -> Result<Vec<Altered>> {
     let mut altered = vec![Altered::Unreachable; wanted.len()];
     for row in rows {
         let place = row.get::<_, i64>("place") as usize - 1;
-        let Alteration { chat_id, seq, .. } = wanted[place];
+        let (Alteration { chat_id, seq, .. }, _) = wanted[place];
         let message = || {
             let message = current.get(&(*chat_id, *seq)).cloned();
             message.ok_or_else(|| Error::broken("a message that was altered", "it is not there"))

@@ -50,18 +50,18 @@ async fn each_chat_shows_its_type_and_how_far_it_has_been_read() {
     assert_eq!(
         chat(&ada, 1).await,
         json!({"chat_id": 1, "chat_type": "general", "name": "General", "last_seq": 0, "last_change": 0,
-            "read_seq": 0, "unread": 0, "last_message": null})
+            "read_seq": 0, "unread": 0, "mentioned": 0, "last_message": null})
     );
     assert_eq!(
         chat(&ada, room).await,
         json!({"chat_id": room, "chat_type": "room", "name": "Tea", "last_seq": 0, "last_change": 0, "read_seq": 0,
-            "unread": 0, "last_message": null})
+            "unread": 0, "mentioned": 0, "last_message": null})
     );
     let history = ada.get(&format!("/chats/private/{private}/history")).await.expect(200);
     assert_eq!(
         chat(&ada, private).await,
         json!({"chat_id": private, "chat_type": "private", "name": "bob", "user_id": bob.id,
-            "last_seq": 2, "last_change": 0, "read_seq": 0, "unread": 2, "last_message": history["messages"][1]})
+            "last_seq": 2, "last_change": 0, "read_seq": 0, "unread": 2, "mentioned": 0, "last_message": history["messages"][1]})
     );
     assert_eq!(chat(&bob, private).await["name"], "ada");
 }

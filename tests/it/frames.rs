@@ -24,7 +24,7 @@ async fn welcome_comes_first_and_tells_the_state_of_each_chat() {
     ada.post("/chats/1/read", json!({"seq": 1})).await.expect(204);
     let epoch = ada.get("/chats").await.expect(200)["epoch"].clone();
 
-    let general = json!({"chat_id": 1, "chat_type": "general", "last_seq": 2, "last_change": 0, "read_seq": 2});
+    let general = json!({"chat_id": 1, "chat_type": "general", "last_seq": 2, "last_change": 0, "read_seq": 2, "mentioned": 0});
     let welcome = ada.raw_socket("/ws/general").await.next().await;
     assert_eq!(
         welcome,
@@ -32,7 +32,7 @@ async fn welcome_comes_first_and_tells_the_state_of_each_chat() {
             "epoch": epoch, "chats": [general]})
     );
     let welcome = ada.raw_socket("/ws").await.next().await;
-    let empty = |id, kind| json!({"chat_id": id, "chat_type": kind, "last_seq": 0, "last_change": 0, "read_seq": 0});
+    let empty = |id, kind| json!({"chat_id": id, "chat_type": kind, "last_seq": 0, "last_change": 0, "read_seq": 0, "mentioned": 0});
     assert_eq!(welcome["chats"], json!([general, empty(private, "private"), empty(room, "room")]));
     // Bob had an account before anything was said.
     let welcome = bob.raw_socket("/ws/general").await.next().await;

@@ -34,6 +34,7 @@ mod mail;
 mod markup;
 mod members;
 mod memory;
+mod mentions;
 mod migrations;
 mod model;
 mod operators;

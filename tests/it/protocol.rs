@@ -51,6 +51,8 @@ fn message(chat_type: ChatType) -> Message {
                 excerpt: "Hi".into(),
                 is_deleted: false,
             }),
+            mentions: vec![UserId(2)],
+            mentions_all: true,
             edited_at: "2024-09-19T10:00:01Z".parse().ok(),
             is_deleted: true,
             reactions: vec![Reaction { emoji: "👍".into(), user_ids: vec![UserId(1)] }],
@@ -67,7 +69,8 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
     let timestamp = Micros("2024-09-19T10:00:00Z".parse().unwrap());
     let (change, last_change) = (Change(1), Change(1));
     let chat_type = ChatType::Private;
-    let standing = StandingJson { chat_id, chat_type, last_seq, last_change, read_seq: seq };
+    let (read_seq, mentioned) = (seq, 0);
+    let standing = StandingJson { chat_id, chat_type, last_seq, last_change, read_seq, mentioned };
     let said = [ChatType::General, ChatType::Private, ChatType::Room].map(message);
     let chat = ChatJson {
         standing: standing.clone(),

@@ -1,4 +1,4 @@
-//! `/chats`: the caller's list, reading.
+//! `/chats`: the caller's list, reading, and what names the caller.
 
 use super::page;
 use crate::http::Call;
@@ -30,4 +30,19 @@ pub async fn read(call: &Call, chat_id: ChatId) -> Result<Answer> {
     fields.finish()?;
     call.app.rules.mark_read(&*call.viewer()?, chat_id, seq).await?;
     Ok(respond::no_content())
+}
+
+pub async fn mentions(call: &Call, chat_id: ChatId) -> Result<Answer> {
+    let (limit, after) = page(&call.query)?;
+    let (viewer, after) = (call.viewer()?, Seq(after.unwrap_or_default()));
+    #[derive(serde::Serialize)]
+    struct MentionsJson {
+        seqs: Vec<Seq>,
+        next: Option<Seq>,
+    }
+    let mut seqs = call.app.rules.unread_mentions(&viewer, chat_id, after, limit + 1).await?;
+    let has_more = seqs.len() as i64 > limit;
+    seqs.truncate(limit as usize);
+    let next = seqs.last().copied().filter(|_| has_more);
+    Ok(respond::ok(&MentionsJson { seqs, next }))
 }

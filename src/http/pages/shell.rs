@@ -101,7 +101,8 @@ impl Call {
 }
 
 fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
-    let StandingJson { chat_id, chat_type, last_seq, last_change, read_seq } = chat.standing;
+    let StandingJson { chat_id, chat_type, last_seq, last_change, read_seq, mentioned } =
+        chat.standing;
     let last = chat.last_message.map(|message| {
         let message = message.0;
         let own = message.sender_id == viewer.user_id;
@@ -109,6 +110,6 @@ fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
     });
     let name = if chat_type == ChatType::General { "" } else { &chat.name };
     let reach = Position { seq: last_seq, change: last_change };
-    let standing = Standing { chat_id, chat_type, last: reach, read_seq };
+    let standing = Standing { chat_id, chat_type, last: reach, read_seq, mentioned };
     ChatLine::new(standing, name, chat.user_id, last)
 }

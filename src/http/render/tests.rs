@@ -36,7 +36,7 @@ fn line(
     let (reach, read_seq) = (Position { seq: Seq(seqs.0), change: Change(0) }, Seq(seqs.1));
     let other = (chat_type == ChatType::Private).then_some(UserId(id));
     ChatLine::new(
-        Standing { chat_id: ChatId(id), chat_type, last: reach, read_seq },
+        Standing { chat_id: ChatId(id), chat_type, last: reach, read_seq, mentioned: 0 },
         name,
         other,
         last,

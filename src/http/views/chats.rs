@@ -25,6 +25,8 @@ pub struct ChatLine {
     pub last_change: i64,
     pub read_seq: i64,
     pub unread: i64,
+    /// Of these, how many name the viewer.
+    pub mentioned: i64,
     pub last: Option<LastLine>,
 }
 
@@ -48,7 +50,7 @@ impl ChatLine {
         other: Option<UserId>,
         last: Option<LastLine>,
     ) -> Self {
-        let Standing { chat_id, chat_type, last: reach, read_seq } = standing;
+        let Standing { chat_id, chat_type, last: reach, read_seq, mentioned } = standing;
         Self {
             chat_id: chat_id.0,
             chat_type,
@@ -60,6 +62,7 @@ impl ChatLine {
             last_change: reach.change.0,
             read_seq: read_seq.0,
             unread: reach.seq.0 - read_seq.0,
+            mentioned,
             last,
         }
     }

@@ -122,7 +122,8 @@ fn view(
         seq: this.seq.0,
         author: Person::new(this.sender_id.0, &this.username),
         own: this.sender_id == viewer.user_id,
-        mentions: !mentions(&parts).is_empty(),
+        mentions: !mentions(&parts).is_empty()
+            || more.is_some_and(|more| more.names(viewer.user_id)),
         parts,
         deleted: this.is_deleted(),
         edited: more.and_then(|more| more.edited_at).map(moment),

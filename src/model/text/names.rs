@@ -46,7 +46,7 @@ mod tests {
             ("@ada", "ada"),
             ("hi @Ada, @bob and @ADA!", "ada bob"),
             ("\u{FF20}ada", "ada"),
-            ("**@ada** _@bob_ ~~@cyd~~", "ada bob_ cyd"),
+            ("**@ada** _@bob_ ~~@cyd~~", "ada cyd"),
             ("> @ada\n- @bob\n1. @cyd", "ada bob cyd"),
             ("`@ada` ``@bob`` @cyd", "cyd"),
             ("```\n@ada\n```\n@bob", "bob"),
