@@ -12,6 +12,7 @@
 //! - `backup`: one file with everything that lasts; `make`, `verify`, `restore`, `file` (its form),
 //!   `manifest` (what it says of itself), `schedule` (each night), `kept` (which stay), `state`
 //!   (what became of the last ones), `shown` (how far one is)
+//! - `upgrade`: taking its own database to a newer PostgreSQL
 //! - `doctor`: whether all is well, line by line; `machine`, `database`, `backups`, `served` (how
 //!   it is reached, by `ask`)
 //! - `log`, `systemd`, `progress`, `memory`, `measure`: log lines, the service manager, the
@@ -67,8 +68,8 @@
 //!   `sql/<table>/<function>.sql`, the functions that store and alter messages in `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
-//!   `supervise` (until it answers, again and again), `scratch` (another one beside it), `tools`
-//!   (those of its programs that copy)
+//!   `supervise` (until it answers, again and again), `scratch` (another one beside it),
+//!   `succession` (by a newer version), `tools` (those of its programs that copy)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
 //!   (how many there may be)

@@ -9,7 +9,7 @@ use snug::limits::{
 use snug::model::error::Fatal;
 use snug::process::cli::{Command, Parsed};
 use snug::process::config::{Config, SERVICE_SETTINGS, Written};
-use snug::process::{cli, commands, doctor, log, memory, prompt, systemd};
+use snug::process::{cli, commands, doctor, log, memory, prompt, systemd, upgrade};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -126,6 +126,7 @@ fn start() -> Result<ExitCode, Fatal> {
         Command::Restore { file, is_replacing } => {
             say(&config, async |config| commands::restore(config, &file, is_replacing).await)
         }
+        Command::UpgradeDatabase => say(&config, upgrade::upgrade_database),
         Command::Migrate { is_backed_up } => {
             say(&config, async |config| commands::migrate(config, is_backed_up).await)
         }

@@ -27,6 +27,10 @@ pub const MEASURE_PAUSE: Duration = Duration::from_secs(60);
 /// the schema up to date: as long as one pause of a slow disk.
 pub const START_EXTENSION: Duration = Duration::from_secs(60);
 
+/// How long a server serves from a new cluster before the former one is removed: by then somebody would have
+/// noticed, and has gone back.
+pub const FORMER_CLUSTER_KEPT: Duration = Duration::from_secs(24 * 3_600);
+
 // ---- backups ----
 
 /// The view of one moment under which a backup is made: far more than a small machine's database takes, and

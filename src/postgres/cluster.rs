@@ -85,7 +85,7 @@ pub(super) async fn ensure(
 }
 
 /// The major version that created the cluster, if there is one.
-fn pinned(directory: &Directory) -> Result<Option<u32>, Fatal> {
+pub(super) fn pinned(directory: &Directory) -> Result<Option<u32>, Fatal> {
     let cluster = directory.cluster();
     let metadata = match fs::metadata(&cluster) {
         Ok(metadata) => metadata,

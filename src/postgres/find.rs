@@ -35,14 +35,39 @@ impl Programs {
                 cluster.display()
             )));
         }
-        for bindir in candidates(bindir) {
+        let fits = |major| pinned.map_or(major >= MAJOR_MIN, |(pinned, _)| major == pinned);
+        match Self::first(candidates(bindir), fits).await {
+            Some(found) => Ok(found),
+            None => Err(missing(bindir, pinned)),
+        }
+    }
+
+    /// The newest ones that are newer than this major version, if there are any.
+    pub(super) async fn newer_than(major: u32, bindir: Option<&Path>) -> Option<Self> {
+        Self::first(everywhere(bindir), |other| other > major).await
+    }
+
+    /// Those of this major version, wherever they are: a setting may have the others in mind.
+    pub(super) async fn of(
+        major: u32,
+        bindir: Option<&Path>,
+        cluster: &Path,
+    ) -> Result<Self, Fatal> {
+        match Self::first(everywhere(bindir), |other| other == major).await {
+            Some(found) => Ok(found),
+            None => Err(missing(None, Some((major, cluster)))),
+        }
+    }
+
+    async fn first(places: Vec<PathBuf>, fits: impl Fn(u32) -> bool) -> Option<Self> {
+        for bindir in places {
             if let Some(major) = major_of(&bindir).await
-                && pinned.map_or(major >= MAJOR_MIN, |(pinned, _)| major == pinned)
+                && fits(major)
             {
-                return Ok(Self { bindir, major });
+                return Some(Self { bindir, major });
             }
         }
-        Err(missing(bindir, pinned))
+        None
     }
 
     pub(super) fn postgres(&self) -> PathBuf {
@@ -62,7 +87,9 @@ fn missing(bindir: Option<&Path>, pinned: Option<(u32, &Path)>) -> Fatal {
     Fatal::new(match pinned {
         Some((major, cluster)) => format!(
             "the cluster in {} was created by PostgreSQL {major}, whose programs are not {place}: \
-             install the postgresql-{major} package, or set SNUG_PG_BINDIR to their directory",
+             install the postgresql-{major} package, which the release of the distribution before this \
+             one has (README, \"A newer PostgreSQL\"), or set SNUG_PG_BINDIR to their directory, or bring \
+             back a backup (snug restore --replace FILE)",
             cluster.display()
         ),
         None => format!(
@@ -70,6 +97,12 @@ fn missing(bindir: Option<&Path>, pinned: Option<(u32, &Path)>) -> Fatal {
              the postgresql package, or set SNUG_DATABASE_URL to use one that is already running"
         ),
     })
+}
+
+/// Where they may be, the directory of the setting first.
+fn everywhere(bindir: Option<&Path>) -> Vec<PathBuf> {
+    let set = bindir.map(|bindir| candidates(Some(bindir))).unwrap_or_default();
+    set.into_iter().chain(candidates(None)).collect()
 }
 
 pub(super) fn candidates(bindir: Option<&Path>) -> Vec<PathBuf> {

@@ -1,7 +1,7 @@
 //! The PostgreSQL that snug starts itself when no database URL is set.
 //!
 //! `run` calls `serve` and awaits `stop` last; commands call `borrow`. `scratch` is another cluster beside it,
-//! for backups, and `tools` runs the programs that make them. Files: `account` (the user it
+//! for backups, `tools` runs the programs that make them, and `succession` is for a newer version. Files: `account` (the user it
 //! runs as), `directory` and `lock` (where it is, who may touch it), `find` (its programs), `cluster`
 //! (creating it, its settings), `postmaster` (one process), `ready` (whether it answers), `supervise`
 //! (starting it until it answers, and again when it ends). There is no TCP: its Unix socket is in the
@@ -16,10 +16,12 @@ mod lock;
 mod postmaster;
 mod ready;
 mod scratch;
+mod succession;
 mod supervise;
 mod tools;
 
 pub use scratch::{Scratch, Vacancy};
+pub use succession::{Succession, outdated, remove_former};
 pub use tools::{ASIDE, Tools};
 
 use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};

@@ -4,10 +4,12 @@
 //! It is a data directory of its own, `scratch/` in the other one, with its own lock. What a killed snug has
 //! left there is ended and removed by the next one. Called by `process::verify` and `process::restore`.
 
-use super::directory::{Directory, refuse};
+use super::cluster;
+use super::directory::{Directory, Socket, refuse};
 use super::lock::{Lock, Purpose};
 use super::postmaster::{Postmaster, end_orphans};
-use super::{Options, Private, lock_to_serve};
+use super::supervise;
+use super::{Options, Private, Using, lock_to_serve};
 use crate::model::error::Fatal;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -85,15 +87,29 @@ impl Vacancy {
         self.directory.cluster().exists()
     }
 
-    /// Stops the new cluster and puts it where the server looks for it. What was there is kept under another
-    /// name, which is returned. At no moment is there none.
-    pub async fn fill(&self, scratch: Scratch, stamp: &str) -> Result<Option<PathBuf>, Fatal> {
+    /// The PostgreSQL of the cluster that is there, started from these programs. It is to be stopped before
+    /// `fill`.
+    pub(super) async fn open(&self, bindir: &Path) -> Result<Private, Fatal> {
+        let programs = cluster::ensure(&self.directory, Some(bindir)).await?;
+        let mut postmaster = supervise::start(&self.directory, &programs).await?;
+        postmaster.ours = true;
+        let socket = Socket::find(&self.directory.cluster())?;
+        Ok(Private { socket, using: Using::Held(postmaster), lock: None })
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Stops the new cluster and puts it where the server looks for it. What was there is kept under this
+    /// name, whose path is returned. At no moment is there none.
+    pub async fn fill(&self, scratch: Scratch, aside: &str) -> Result<Option<PathBuf>, Fatal> {
         let cluster = self.directory.cluster();
         let made = scratch.path.join("postgres");
         scratch.private.stop().await;
         let unable = |error: io::Error| refuse("put the restored cluster into", &cluster, &error);
         let aside = if cluster.exists() {
-            let aside = self.directory.file(&format!("postgres.aside-{stamp}"));
+            let aside = self.directory.file(aside);
             fs::rename(&made, &aside).map_err(unable)?;
             exchange(&aside, &cluster).map_err(unable)?;
             Some(aside)

@@ -39,6 +39,8 @@ pub enum Command {
         file: PathBuf,
         is_replacing: bool,
     },
+    /// Takes its own database to the newest PostgreSQL that is installed.
+    UpgradeDatabase,
     /// Looks whether all is well.
     Doctor(Examination),
     /// Prints the link by which the first owner comes.
@@ -108,6 +110,7 @@ fn command(matches: &ArgMatches) -> Command {
         Some(("restore", restore)) => {
             Command::Restore { file: file(restore), is_replacing: restore.get_flag("replace") }
         }
+        Some(("upgrade-database", _)) => Command::UpgradeDatabase,
         Some(("doctor", doctor)) => Command::Doctor(examination(doctor)),
         Some(("setup-link", _)) => Command::SetupLink,
         Some(("user", user)) => Command::User(UserCommand::parsed(user)),
@@ -178,6 +181,10 @@ fn command_line() -> clap::Command {
         .subcommand(doctor())
         .subcommand(backup())
         .subcommand(restore())
+        .subcommand(
+            clap::Command::new("upgrade-database")
+                .about("Take its own database to the newest PostgreSQL that is installed"),
+        )
         .subcommand(
             clap::Command::new("setup-link")
                 .about("Print a link at which the first owner makes their account"),

@@ -16,3 +16,4 @@ pub mod progress;
 pub mod prompt;
 pub mod run;
 pub mod systemd;
+pub mod upgrade;

@@ -5,7 +5,7 @@
 //! waiting for the database.
 
 use super::backup::{self, Noted};
-use super::{measure, memory, progress, systemd};
+use super::{measure, memory, progress, systemd, upgrade};
 use crate::chat::{Rules, Terms};
 use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
@@ -17,8 +17,9 @@ use crate::http::render::Renderer;
 use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
-    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, MAIL_PAUSE, MIGRATE_PAUSES, NOTIFY_PAUSE, PURGE_PAUSE,
-    SESSION_CHECK_PAUSE, SESSION_USE_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
+    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, FORMER_CLUSTER_KEPT, MAIL_PAUSE, MIGRATE_PAUSES,
+    NOTIFY_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, SESSION_USE_PAUSE, STOP_PATIENCE,
+    STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
 use crate::mail::{Mailer, Unsent};
@@ -31,6 +32,7 @@ use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};
 use crate::store::{DueMail, SCHEMA_VERSION, Store};
 use parking_lot::Mutex;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -134,8 +136,9 @@ async fn serve(
     let chores = [
         tokio::spawn(offer_setup(Arc::clone(&app))),
         tokio::spawn(send_mails(Arc::clone(&app), mailer)),
-        tokio::spawn(measure::measure(store.clone(), Arc::clone(&rules.metrics), room)),
+        tokio::spawn(measure::measure(store.clone(), Arc::clone(&rules.metrics), room.clone())),
         tokio::spawn(backup::keep_backups(for_backups, store.clone(), backups.clone())),
+        tokio::spawn(forget_former(room.0)),
         tokio::spawn(purge(store.clone())),
         tokio::spawn(shorten_sessions(store.clone(), config.session_lifetime)),
         tokio::spawn(store.clone().watch_disk()),
@@ -301,6 +304,13 @@ async fn shorten_sessions(store: Store, lifetime: Duration) {
     while let Err(error) = store.shorten_sessions(lifetime).await {
         tracing::debug!(%error, "cannot shorten sessions; will try again");
         backoff.pause().await;
+    }
+}
+
+/// What an upgrade of its own PostgreSQL has put aside.
+async fn forget_former(data_dir: Option<PathBuf>) {
+    if let Some(data_dir) = data_dir {
+        upgrade::forget_former(data_dir, FORMER_CLUSTER_KEPT).await;
     }
 }
 

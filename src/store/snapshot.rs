@@ -225,6 +225,15 @@ impl Store {
         Ok(row.get::<_, i64>("others") > 0)
     }
 
+    /// Lets PostgreSQL look at its tables, so that it knows how to find what is asked for.
+    pub async fn analyze(&self) -> Result<()> {
+        let (client, serving) = self.connector.connect(&self.config).await?;
+        client.batch_execute("set statement_timeout = 0; analyze").await?;
+        drop(client);
+        let _ended = serving.await;
+        Ok(())
+    }
+
     /// The epoch, also where an early snug made the schema.
     pub async fn epoch_of_any_schema(&self) -> Result<String> {
         match self.client().await?.query_one(sql!("meta/epoch"), &[]).await {

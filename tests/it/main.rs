@@ -73,5 +73,6 @@ mod support;
 mod templates;
 mod tidy;
 mod tls;
+mod upgrade_database;
 mod upgrades;
 mod violations;

@@ -23,7 +23,7 @@ pub use restore::restore;
 pub use schedule::{Noted, keep_backups, make_before_change};
 pub use shown::Teller;
 pub use state::{BackupState, Happened};
-pub use verify::verify;
+pub use verify::{check_room, verify};
 
 /// Now, as it is written in names of files: `20261127T033000Z`.
 pub(crate) fn stamp() -> String {

@@ -54,7 +54,7 @@ async fn into_own(
             options.data_dir.display()
         )));
     }
-    check_room(config, file)?;
+    check_room(config, file.manifest.database_bytes)?;
     let scratch = Scratch::make(&options).await?;
     let store = Store::new(scratch.connection(), config.waits.database);
     let brought = async {
@@ -70,7 +70,7 @@ async fn into_own(
     }
     let stamp = stamp();
     let key = put_key(config, file, &stamp)?;
-    let cluster = vacancy.fill(scratch, &stamp).await?;
+    let cluster = vacancy.fill(scratch, &format!("postgres.aside-{stamp}")).await?;
     let cluster = cluster.map(|path| path.display().to_string());
     Ok(restored(config, file, cluster.into_iter().chain(key).collect()))
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 /// Returns what is in it, if that is what it says.
 pub async fn verify(config: &Config, path: &Path, teller: Teller) -> Result<Manifest, Fatal> {
     let file = opened(path).await?;
-    check_room(config, &file)?;
+    check_room(config, file.manifest.database_bytes)?;
     let scratch = Scratch::make(&options(config)).await?;
     let store = Store::new(scratch.connection(), config.waits.database);
     let compared = async {
@@ -40,8 +40,8 @@ pub(super) fn options(config: &Config) -> Options {
 }
 
 /// A database that is brought back must not take the room of the one that is used.
-pub(super) fn check_room(config: &Config, file: &BackupFile) -> Result<(), Fatal> {
-    let needed = file.manifest.database_bytes.saturating_add(SCRATCH_BYTES_MIN);
+pub fn check_room(config: &Config, database_bytes: u64) -> Result<(), Fatal> {
+    let needed = database_bytes.saturating_add(SCRATCH_BYTES_MIN);
     let needed = needed.saturating_add(config.disk_reserve);
     // Of a directory that is not there yet, its parent says how much there is.
     let place = config.data_dir.ancestors().find(|place| place.exists());
@@ -50,7 +50,7 @@ pub(super) fn check_room(config: &Config, file: &BackupFile) -> Result<(), Fatal
         return Ok(());
     }
     Err(Fatal::new(format!(
-        "to restore it takes {}, and on the disk of {} only {} are free",
+        "a second database takes {}, and on the disk of {} only {} are free",
         sizes::spelled_size(needed),
         config.data_dir.display(),
         sizes::spelled_size(room)

@@ -4,9 +4,9 @@ use super::Finding;
 use crate::limits::{DOCTOR_CLOCK_FAILURE, DOCTOR_CLOCK_WARNING};
 use crate::model::error::{Error, Result};
 use crate::model::sizes::spelled_size;
-use crate::postgres::Tools;
+use crate::postgres::{Options, Tools, outdated};
 use crate::process::backup::BackupState;
-use crate::process::config::Config;
+use crate::process::config::{Config, DatabaseSetting};
 use crate::process::database::{Database, Opener};
 use crate::store::{Disagreement, SCHEMA_VERSION, ServerHealth, Store, Unsafe, newer_one};
 
@@ -76,6 +76,16 @@ async fn versions(config: &Config, health: &ServerHealth) -> Finding {
     let version = health.version.split(' ').next().unwrap_or_default();
     let found = format!("PostgreSQL {version} runs");
     let major = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
+    let options = Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() };
+    if config.database == DatabaseSetting::Private
+        && let Some((_, newer)) = outdated(&options).await
+    {
+        return Finding::warning(
+            "postgresql",
+            format!("{found}, and PostgreSQL {newer} is installed"),
+            "stop snug, run snug upgrade-database, and start snug again",
+        );
+    }
     match Tools::find(config.pg_bindir.as_deref(), major).await {
         Err(fatal) => Finding::warning(
             "postgresql",
