@@ -1,2 +1,2 @@
-/* a1ee74cfdb05bcfc */
+/* bd73d9667b10a8be */
 var s=class extends HTMLElement{connectedCallback(){let e=this.querySelector("input"),t=this.querySelector("button"),d={password:t.textContent,text:t.dataset.shown},n=o=>{e.type=o,t.textContent=d[o]};t.hidden=!1,t.addEventListener("click",()=>n(e.type==="text"?"password":"text")),e.form.addEventListener("submit",()=>n("password"))}};customElements.define("password-field",s);

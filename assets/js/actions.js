@@ -32,9 +32,9 @@ class Actions {
 
   // Puts the bar on the message that this belongs to.
   show(target) {
-    const reaction = target.closest?.(".reaction");
+    const reaction = target.closest?.(".scroller .reaction");
     if (reaction) nameReaction(reaction, this.views.current.log.page, this.viewer);
-    const message = target.closest?.(".message:not(.pending)");
+    const message = target.closest?.(".scroller .message:not(.pending)");
     if (!message || this.#bar.parentElement === message) return;
     if (message.querySelector(".deleted") || this.#bar.contains(document.activeElement)) return;
     const { dataset } = this.views.current.log;
@@ -78,6 +78,8 @@ class Actions {
 
   // On a reaction or a quoted line, which are there before this is.
   take(target) {
+    // A message on a page of its own has forms.
+    if (!this.views.current.log) return;
     if (target.matches(".reaction")) return this.react(target.closest(".message"), target);
     const detail = { seq: Number(target.dataset.seq) };
     this.views.current.log.dispatchEvent(new CustomEvent("quoted", { detail, bubbles: true }));

@@ -16,6 +16,13 @@ pub enum Posted {
     Known(Message),
 }
 
+impl Posted {
+    pub fn message(&self) -> &Message {
+        let (Self::New(message) | Self::Known(message)) = self;
+        message
+    }
+}
+
 const TOO_FAST: &str = "You are writing faster than others can read; slow down.";
 
 impl Rules {

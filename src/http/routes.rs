@@ -113,6 +113,12 @@ routes! {
     POST /room/{room_id}/remove,       User,         Form,     pages::rooms::remove(call, room_id, form);
     POST /room/{room_id}/rotate,       User,         Form,     pages::rooms::rotate(call, room_id, form);
     POST /room/{room_id}/leave,        User,         Form,     pages::rooms::leave(call, room_id, form);
+    GET  /message/{chat_id}/{seq},         User,     Page,     pages::message::show(call, chat_id, seq);
+    POST /message/{chat_id}/{seq}/answer,  User,     Form,     pages::message::answer(call, chat_id, seq, form);
+    POST /message/{chat_id}/{seq}/edit,    User,     Form,     pages::message::edit(call, chat_id, seq, form);
+    POST /message/{chat_id}/{seq}/react,   User,     Form,     pages::message::react(call, chat_id, seq, form);
+    POST /message/{chat_id}/{seq}/pin,     User,     Form,     pages::message::pin(call, chat_id, seq, form);
+    POST /message/{chat_id}/{seq}/delete,  User,     Form,     pages::message::delete(call, chat_id, seq, form);
     GET  /chats/room/{room_id}/invite, OptionalUser, Page,     pages::invite::show(call, room_id);
     POST /chats/room/{room_id}/invite, User,         Form,     pages::invite::ask(call, room_id, form);
     POST /signups/approve,             Moderator,    Form,     pages::signups::approve(call, form);

@@ -13,7 +13,7 @@ mod people;
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
 pub use devices::Device;
 pub use found::{FindFaults, FindForm, FoundMessageView, FoundView};
-pub use messages::{HistoryView, MessageView, messages, moment};
+pub use messages::{HistoryView, MessageView, lone_message, messages, moment};
 pub use people::{Avatar, Person};
 
 use crate::model::ids::ChatId;
@@ -299,6 +299,37 @@ pub struct FindPage {
 
 impl Page for FindPage {
     const TEMPLATE: &'static str = "find.html";
+}
+
+/// `GET /message/{chat_id}/{seq}`: one message, and what one can do with it without scripts.
+#[derive(Debug, Serialize)]
+pub struct MessagePage {
+    pub base: Base,
+    pub shell: Shell,
+    pub chat: ChatLine,
+    pub message: MessageView,
+    pub forms: MessageForms,
+    pub may: May,
+}
+
+impl Page for MessagePage {
+    const TEMPLATE: &'static str = "message.html";
+}
+
+/// The forms of a message's page, as they were filled in, and why one was refused.
+#[derive(Debug, Default, Serialize)]
+pub struct MessageForms {
+    /// A fresh id for the answer, as in `Composer`.
+    pub client_id: String,
+    pub answer: String,
+    pub answer_fault: Option<String>,
+    /// What the message says, as it was written, or shall say.
+    pub content: String,
+    pub content_fault: Option<String>,
+    pub emoji: String,
+    pub emoji_fault: Option<String>,
+    /// What concerns no field.
+    pub fault: Option<String>,
 }
 
 /// The form that sends a message.

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PASSWORD, answer, contentLimit, contents, logOut } from "./lib/browser.js";
+import { NARROW, PASSWORD, WIDE, answer, contentLimit, contents, logOut, said } from "./lib/browser.js";
+import { look, shoot } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 
 const here = scene();
@@ -20,6 +21,14 @@ async function signUp(name, address) {
   await page.getByLabel("Password").fill(PASSWORD);
   await press(page, "Sign up");
   return person;
+}
+
+// Without scripts there is no axe.
+async function see(page, name) {
+  for (const [size, viewport] of Object.entries({ narrow: NARROW, wide: WIDE })) {
+    await page.setViewportSize(viewport);
+    await shoot(page, `${name}-${size}`, { fullPage: true });
+  }
 }
 
 async function send(page, text) {
@@ -122,4 +131,50 @@ test("older pages are links", async () => {
   await eve.page.getByRole("link", { name: "Latest messages" }).click();
   assert.equal((await contents(eve.page)).at(-1), "old 60");
   await eve.leave();
+});
+
+test("a message's own page reacts, answers, edits, pins and deletes", async () => {
+  const [fay, gil] = [await signUp("fay", "/general"), await signUp("gil", "/general")];
+  for (const person of [fay, gil]) person.id = (await (await person.context.request.get("/auth/me")).json()).user_id;
+  const chat = `/private/${await here.begin(fay, gil)}`;
+  const { page } = fay;
+  await fay.open(chat);
+  await send(page, "tea?");
+  await see(page, "plain-chat");
+  await said(page, "tea?").getByRole("link", { name: "Answer, react and more" }).click();
+  await see(page, "plain-message");
+  const scripted = await here.visitor("fay");
+  await scripted.log_in();
+  await look(await scripted.open(path(page)), "message-page");
+  await scripted.leave();
+  await press(page, "React with 👍");
+  await page.getByRole("button", { name: "👍 1", pressed: true }).waitFor();
+  await page.getByRole("textbox", { name: "Another emoji" }).fill("🫖");
+  await press(page, "React");
+  await page.getByRole("button", { name: "🫖 1", pressed: true }).click();
+  await page.getByRole("button", { name: "🫖 1" }).waitFor({ state: "detached" });
+  await page.getByRole("textbox", { name: "Text" }).fill("coffee?");
+  await press(page, "Save");
+  await said(page, "coffee?").getByText("edited").waitFor();
+  await press(page, "Pin");
+  await said(page, "coffee?").getByText("pinned").waitFor();
+  await page.getByRole("link", { name: "Back to the conversation" }).click();
+  assert.equal(path(page), chat);
+
+  await gil.open(chat);
+  await said(gil.page, "coffee?").getByRole("link", { name: "Answer, react and more" }).click();
+  assert.equal(await gil.page.getByRole("button", { name: "Save" }).count(), 0);
+  await press(gil.page, "👍 1");
+  await press(gil.page, "Unpin");
+  await gil.page.getByRole("button", { name: "👍 2", pressed: true }).waitFor();
+  await gil.page.getByRole("textbox", { name: "Your answer" }).fill("tea is fine");
+  await press(gil.page, "Send");
+  assert.equal(path(gil.page), chat);
+  await said(gil.page, "tea is fine").locator(".reply").getByText("coffee?").waitFor();
+
+  await said(page, "coffee?").getByRole("link", { name: "Answer, react and more" }).click();
+  await answer(page, "Delete", "Delete for everybody");
+  await page.getByText("This message was deleted").waitFor();
+  await see(page, "plain-message-deleted");
+  await Promise.all([fay.leave(), gil.leave()]);
 });

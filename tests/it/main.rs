@@ -36,6 +36,7 @@ mod members;
 mod memory;
 mod mentions;
 mod migrations;
+mod message_pages;
 mod model;
 mod operators;
 mod order;

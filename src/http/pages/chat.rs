@@ -77,7 +77,8 @@ async fn page(
         history.at = at;
     }
     let base = call.base(&viewer)?;
-    let may = may(&viewer, place, panel.as_ref());
+    let created = panel.as_ref().is_some_and(|panel| panel.is_creator);
+    let may = may(&viewer, place.chat_type(), created);
     let page = views::ChatPage { base, shell, chat, history, composer, panel, welcome, may };
     let mut answer = call.page(status, &page)?;
     let here = chat_id.to_string();
@@ -110,13 +111,13 @@ async fn panel(call: &Call, viewer: &Viewer, place: ChatPath) -> Result<Option<v
     }
 }
 
-fn may(viewer: &Viewer, place: ChatPath, panel: Option<&views::RoomPanel>) -> views::May {
-    let (moderates, created) =
-        (viewer.role.moderates(), panel.is_some_and(|panel| panel.is_creator));
-    let pin = match place {
-        ChatPath::General => moderates,
-        ChatPath::Private(_) => true,
-        ChatPath::Room(_) => created,
+/// `created`: whether the viewer made the room.
+pub fn may(viewer: &Viewer, chat_type: ChatType, created: bool) -> views::May {
+    let moderates = viewer.role.moderates();
+    let pin = match chat_type {
+        ChatType::General => moderates,
+        ChatType::Private => true,
+        ChatType::Room => created,
     };
     views::May { pin, delete: moderates || created }
 }
@@ -163,13 +164,7 @@ pub async fn post(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
             return refused(call, place, &refusal, client_id, typed).await;
         }
     };
-    let named = ClientId::parse(&client_id);
-    let named = match named {
-        Ok(named) => named,
-        Err(_) => {
-            ClientId::parse(&fresh_name()?).map_err(|rule| Error::broken("a fresh name", rule))?
-        }
-    };
+    let named = named(&client_id)?;
     let client_id = named.to_string();
     let draft =
         Draft { chat_id, sender: call.viewer()?, content, client_id: Some(named), reply_to: None };
@@ -177,6 +172,14 @@ pub async fn post(call: &Call, place: ChatPath, form: Form) -> Result<Answer> {
         Ok(_) => Ok(respond::see_other(&views::href(place.chat_type(), chat_id))),
         Err(error) => refused(call, place, &refusal(error)?, client_id, typed).await,
     }
+}
+
+/// The name of a draft as a form has it, or a fresh one.
+pub fn named(client_id: &str) -> Result<ClientId> {
+    if let Ok(named) = ClientId::parse(client_id) {
+        return Ok(named);
+    }
+    ClientId::parse(&fresh_name()?).map_err(|rule| Error::broken("a fresh name", rule))
 }
 
 async fn refused(

@@ -10,6 +10,7 @@ pub mod docs;
 pub(super) mod find;
 pub(super) mod forgot;
 pub(super) mod invite;
+pub(super) mod message;
 pub(super) mod reader;
 pub(super) mod reset;
 pub(super) mod rooms;

@@ -101,6 +101,11 @@ pub fn messages(
     views
 }
 
+/// The view of a message that is shown by itself.
+pub fn lone_message(stored: &message::Message, viewer: &message::Viewer) -> MessageView {
+    view(stored, None, None, viewer, stored.seq)
+}
+
 fn view(
     this: &message::Message,
     above: Option<&message::Message>,
