@@ -6,16 +6,12 @@ import { before, isMessage, lastOf } from "./chunks.js";
 import { Intent } from "./intent.js";
 import { listenToMessageKeys } from "./message-keys.js";
 import { nameReaction } from "./reactions.js";
-import { loadTemplates } from "./templates.js";
 import { clone, word } from "./words.js";
 
 // By the name of the button.
 const ACTIONS = ["react", "answer", "edit", "delete", "copy", "link", "pin"];
 
-export async function beginActions(page) {
-  await loadTemplates();
-  return new Actions(page);
-}
+export const beginActions = (page) => new Actions(page);
 
 class Actions {
   #bar = clone("actions");

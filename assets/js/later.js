@@ -7,8 +7,8 @@ import "./notification-switch.js";
 import "./panel.js";
 import "./people-search.js";
 import "./requests.js";
+import { loadTemplates } from "./templates.js";
 
-export { beginActions } from "./actions.js";
 export { ask } from "./ask.js";
 export { fillFinder } from "./finder.js";
 export { unmarked } from "./formatting.js";
@@ -17,4 +17,14 @@ export { closeNotice, closeNotices, showNotice } from "./notices.js";
 export { painter } from "./paint.js";
 export { putMark } from "./marks.js";
 export { play } from "./sound.js";
-export { loadTemplates } from "./templates.js";
+export { loadTemplates };
+
+// What only conversations need is a script of its own again.
+async function conversation() {
+  await loadTemplates();
+  return import(document.getElementById("actions").dataset.script);
+}
+
+export const beginActions = async (page) => (await conversation()).beginActions(page);
+export const changePin = async (view, message) => (await conversation()).changePin(view, message);
+export const reloadPins = async (view, chats) => (await conversation()).reloadPins(view, chats);

@@ -63,7 +63,9 @@ export class Live {
   }
 
   on_message_changed(message) {
-    this.views.of(message.chat_id)?.log?.change(message, this.viewer);
+    const view = this.views.of(message.chat_id);
+    view?.log?.change(message, this.viewer);
+    if (view && (message.pinned || view.pins)) import(laterAddress).then(({ changePin }) => changePin(view, message));
     this.list.correct(message);
   }
 
@@ -87,8 +89,10 @@ export class Live {
   on_reset({ chat_id }) {
     this.missed.chat(chat_id);
     this.views.forget(chat_id);
-    const log = this.views.of(chat_id)?.log;
-    if (log) this.reloadLog(log);
+    const view = this.views.of(chat_id);
+    if (!view?.log) return;
+    this.reloadLog(view.log);
+    import(laterAddress).then(({ reloadPins }) => reloadPins(view, this.paths.chats));
   }
 
   on_chat_added({ chat }) {

@@ -25,6 +25,10 @@ export class View {
     return this.element.querySelector("invite-wait:defined");
   }
 
+  get pins() {
+    return this.element.querySelector(".pins");
+  }
+
   // The chat that it shows, or 0.
   get chat() {
     return Number(this.log?.dataset.chat ?? 0);

@@ -109,6 +109,7 @@ mod tests {
     fn debug_builds_serve_sources_and_release_builds_bundles() {
         for file in [
             "app.js",
+            "conversation.js",
             "door.js",
             "later.js",
             "worker.js",

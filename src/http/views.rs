@@ -13,7 +13,7 @@ mod people;
 pub use chats::{ChatLine, LastLine, PanelMember, RoomPanel, href, tell_apart};
 pub use devices::Device;
 pub use found::{FindFaults, FindForm, FoundMessageView, FoundView};
-pub use messages::{HistoryView, MessageView, lone_message, messages, moment};
+pub use messages::{HistoryView, MessageView, PinView, lone_message, messages, moment};
 pub use people::{Avatar, Person};
 
 use crate::model::ids::ChatId;
@@ -269,6 +269,8 @@ pub struct ChatPage {
     pub chat: ChatLine,
     pub history: HistoryView,
     pub composer: Composer,
+    /// The last pinned first.
+    pub pins: Vec<PinView>,
     /// The room's panel; `None` for other kinds of chat.
     pub panel: Option<RoomPanel>,
     /// Whether the viewer has just come in and has nobody to talk to yet.

@@ -126,6 +126,60 @@ test("a message is pinned and unpinned, and what is deleted is asked for each me
   await Promise.all([kai.leave(), lea.leave()]);
 });
 
+test("the last pin stands below the title and all of them in a list, as they are now", async () => {
+  const [oda, pim, chat_id] = await pair("oda", "pim");
+  for (let n = 1; n <= 120; n += 1) await here.tell(oda, chat_id, `line ${n}.`);
+  const path = (seq) => `/chats/${chat_id}/messages/${seq}`;
+  const ask = (method, address, data) => oda.context.request[method](here.url + address, { data, headers: { origin: here.url } });
+  const { page } = pim;
+  const line = page.getByRole("region", { name: "Last pin" });
+  const list = page.getByRole("complementary", { name: "Pinned messages" });
+  await ask("put", `${path(2)}/pin`);
+  await line.getByText("line 2.").waitFor();
+  await ask("put", `${path(5)}/pin`);
+  await line.getByText("line 5.").waitFor();
+  await look(page, "pins-line");
+  await line.getByRole("link", { name: "All 2 pins" }).click();
+  assert.deepEqual(await list.locator("q").allTextContents(), ["line 5.", "line 2."]);
+  await look(page, "pins-list");
+  // What leads to a message far away leaves the page as it is.
+  await page.evaluate(() => (document.body.dataset.same = "yes"));
+  await list.getByText("line 2.").click();
+  await said(page, "line 2.").first().and(page.locator(".found")).waitFor();
+  assert.equal(await page.evaluate(() => document.body.dataset.same), "yes");
+  await list.waitFor({ state: "hidden" });
+  await ask("patch", path(5), { content: "another **text**" });
+  await line.getByText("another **text**").waitFor();
+  // What the server says is the same.
+  await page.reload();
+  await connected(page);
+  await line.getByText("another **text**").waitFor();
+  await ask("delete", path(5));
+  await line.getByText("line 2.").waitFor();
+  await ask("delete", `${path(2)}/pin`);
+  await line.waitFor({ state: "detached" });
+  assert.equal(await page.locator(".pins").count(), 0);
+  await Promise.all([oda.leave(), pim.leave()]);
+});
+
+test("in a room the list of pins is in its panel", async () => {
+  const ras = await here.person("ras");
+  const { room_id } = await here.call(ras, "/chats/room", { name: "Kitchen", description: "Kettles and rotas." });
+  await here.tell(ras, room_id, "the rota is on the door, beside the list of those who have a key to the cellar");
+  const { page } = ras;
+  await ras.open(`/room/${room_id}`);
+  await connected(page);
+  await said(page, "the rota").hover();
+  await action(page, "More").click();
+  await action(page, "Pin").click();
+  const panel = page.getByRole("complementary", { name: "About this room" });
+  await panel.getByText("the rota").waitFor();
+  await look(page, "pins-room");
+  await page.reload();
+  await panel.getByText("the rota").waitFor();
+  await ras.leave();
+});
+
 test("a change that is sent twice is one, and takes nothing of what is written next", async () => {
   const [mia, ned, chat_id] = await pair("mia", "ned");
   await here.tell(mia, chat_id, "one");

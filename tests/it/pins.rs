@@ -1,5 +1,6 @@
 //! Pins: what a chat keeps in sight, put there by those who keep the chat.
 
+use crate::pages::Browser;
 use crate::support::{Person, Server};
 use serde_json::{Value, json};
 use snug::limits::PINS_MAX;
@@ -87,4 +88,38 @@ async fn a_chat_has_so_many_pins_and_no_more() {
     ada.delete(&pin(room, 1)).await.expect(204);
     ada.put(&pin(room, PINS_MAX + 1)).await.expect(204);
     assert_eq!(pinned(&ada, room).await.len() as i64, PINS_MAX);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_shows_the_last_pin_and_lists_all() {
+    let server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, link) = ada.room("Tea").await;
+    bob.enter(&ada, room, &link).await;
+    let private = ada.private_with(&bob).await;
+    for chat_id in [room, private] {
+        for text in ["first", "second", "two\n  lines <b>"] {
+            ada.say(chat_id, text).await;
+        }
+    }
+    let mut browser = Browser::signed_in(&server, "bob").await;
+    for (path, chat_id) in
+        [(format!("/room/{room}"), room), (format!("/private/{private}"), private)]
+    {
+        let mut shown = async || -> Vec<String> {
+            let page = browser.get(&path).await.text;
+            let pins = page.split("class=\"reply\" href=\"").skip(1);
+            pins.map(|pin| pin.split("</a>").next().unwrap().to_owned()).collect()
+        };
+        assert!(shown().await.is_empty());
+        for seq in [1, 3] {
+            ada.put(&pin(chat_id, seq)).await.expect(204);
+        }
+        let pins = shown().await;
+        let seqs: Vec<&str> = pins.iter().map(|pin| pin.split('"').next().unwrap()).collect();
+        assert_eq!(seqs, ["?at=3#at", "?at=3#at", "?at=1#at"], "the line, and the list");
+        assert!(pins[0].contains("two lines &lt;b&gt;"), "{}", pins[0]);
+        ada.delete(&format!("/chats/{chat_id}/messages/3")).await.expect(204);
+        assert_eq!(shown().await.len(), 2);
+    }
 }

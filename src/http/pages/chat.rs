@@ -6,7 +6,7 @@ use crate::http::Call;
 use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::{Form, fresh_name};
 use crate::http::respond::{self, Answer};
-use crate::http::views::{self, ChatLine, Composer, HistoryView};
+use crate::http::views::{self, ChatLine, Composer, HistoryView, PinView};
 use crate::limits::{PAGE_ROWS_DEFAULT, UNREAD_CONTEXT_ROWS};
 use crate::model::error::{Because, Error, Refusal, Result};
 use crate::model::ids::{ChatId, Seq};
@@ -61,8 +61,12 @@ async fn page(
     let from = from.unwrap_or_else(|| first_unread(&standing));
     let query = PageQuery { limit: PAGE_ROWS_DEFAULT, from };
     let history = call.app.rules.history(&viewer, chat_id, place.chat_type(), query).await?.page;
-    let (around, panel) =
-        tokio::try_join!(around(call, &viewer, place, chat_id), panel(call, &viewer, place))?;
+    let (around, panel, pins) = tokio::try_join!(
+        around(call, &viewer, place, chat_id),
+        panel(call, &viewer, place),
+        call.app.rules.pinned(&viewer, chat_id)
+    )?;
+    let pins = pins.iter().map(PinView::new).collect();
     let (mut shell, mut chat) = around;
     // The page's socket resumes from what is shown, not from what came a moment later.
     (chat.last_seq, chat.last_change) = (history.last.seq.0, history.last.change.0);
@@ -79,7 +83,7 @@ async fn page(
     let base = call.base(&viewer)?;
     let created = panel.as_ref().is_some_and(|panel| panel.is_creator);
     let may = may(&viewer, place.chat_type(), created);
-    let page = views::ChatPage { base, shell, chat, history, composer, panel, welcome, may };
+    let page = views::ChatPage { base, shell, chat, history, composer, pins, panel, welcome, may };
     let mut answer = call.page(status, &page)?;
     let here = chat_id.to_string();
     if call.cookie(Cookie::LastChat) != Some(&here) {

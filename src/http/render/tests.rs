@@ -174,6 +174,7 @@ fn room(theme: Theme, is_creator: bool) -> ChatPage {
         shell: Some(shell),
         history: talk(),
         composer: composer(),
+        pins: vec![PinView { seq: 41, username: "bo".into(), excerpt: HOSTILE.into() }],
         panel: Some(RoomPanel {
             room_id: 9,
             description: "Kettles, rotas and the plant.".into(),
@@ -201,7 +202,29 @@ fn private(theme: Theme) -> ChatPage {
     let (base, shell) = (base(theme), Some(shell));
     let (composer, panel, welcome) = (composer(), None, true);
     let may = May { pin: true, delete: false };
-    ChatPage { base, chat, shell, history, composer, panel, welcome, may }
+    ChatPage { base, chat, shell, history, composer, pins: Vec::new(), panel, welcome, may }
+}
+
+fn one_message(theme: Theme, fault: Option<&str>) -> MessagePage {
+    let shell = shell(Some(9), Vec::new());
+    let fault = fault.map(str::to_owned);
+    MessagePage {
+        base: base(theme),
+        chat: shell.rooms[0].clone(),
+        shell,
+        message: lone_message(&stored(40, (1, "ada"), 0, HOSTILE), &viewer()),
+        forms: MessageForms {
+            client_id: "w-1".into(),
+            answer: HOSTILE.into(),
+            answer_fault: fault.clone(),
+            content: HOSTILE.into(),
+            content_fault: fault.clone(),
+            emoji: HOSTILE.into(),
+            emoji_fault: fault.clone(),
+            fault,
+        },
+        may: May { pin: true, delete: true },
+    }
 }
 
 fn dashboard(theme: Theme, shell: Shell) -> DashboardPage {
@@ -375,6 +398,8 @@ fn every_page(theme: Theme) -> Vec<(&'static str, String)> {
         ("room-member", renderer.page(&room(theme, false)).unwrap()),
         ("chat", renderer.page(&no_panel(room(theme, false))).unwrap()),
         ("private-empty", renderer.page(&private(theme)).unwrap()),
+        ("message", renderer.page(&one_message(theme, None)).unwrap()),
+        ("message-fault", renderer.page(&one_message(theme, Some(HOSTILE))).unwrap()),
         ("invite", renderer.page(&invite(theme, InviteStanding::Stranger)).unwrap()),
         ("invite-waiting", renderer.page(&invite(theme, InviteStanding::Waiting)).unwrap()),
         ("invite-denied", renderer.page(&invite(theme, InviteStanding::Denied)).unwrap()),

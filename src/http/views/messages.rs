@@ -4,10 +4,11 @@
 //! script rewrites them in local time.
 
 use super::people::Person;
-use crate::limits::MESSAGE_LINES_SHOWN;
+use crate::limits::{EXCERPT_CHARS_MAX, MESSAGE_LINES_SHOWN};
 use crate::model::ids::{Seq, UserId};
 use crate::model::message;
 use crate::model::more::{Answered, Reaction};
+use crate::model::text;
 use crate::model::text::formatting::{Part, mentions, parts};
 use crate::model::text::spans::Whose;
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +100,26 @@ pub fn messages(
         views.push(view);
     }
     views
+}
+
+/// What is shown of a pinned message below the title of its chat, and in the list.
+#[derive(Debug, Serialize)]
+pub struct PinView {
+    pub seq: i64,
+    pub username: String,
+    pub excerpt: String,
+}
+
+impl PinView {
+    /// Nobody can pin a deleted message.
+    pub fn new(pinned: &message::Message) -> Self {
+        let words = text::one_line(&pinned.content);
+        Self {
+            seq: pinned.seq.0,
+            username: pinned.username.to_string(),
+            excerpt: text::beginning(&words, EXCERPT_CHARS_MAX).to_owned(),
+        }
+    }
 }
 
 /// The view of a message that is shown by itself.
