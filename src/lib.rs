@@ -52,10 +52,11 @@
 //! - `search` (finding messages), `indexing` (keeping the index for it, behind the lane)
 //! - `rooms`, `private`, `signups` (who may, and letting them in), `accounts` (logging in and
 //!   out), `owners` (roles, and the first owner), `operator` (what commands do with accounts),
-//!   `own_account` (what people do with their own), `export` (their data as a file), `links`
-//!   (that can be used once), `sessions` (which of them live: a cache), `uses` (when they were
-//!   last used), `tokens`, `passwords`, `turns` (whose it is to hash one), `limiter` (how often
-//!   something may be done), `acts` (what a form did, when it is sent twice)
+//!   `own_account` (what people do with their own), `export` (their data as a file), `removals` (of
+//!   all that somebody has said), `links` (that can be used once), `sessions` (which of them live:
+//!   a cache), `uses` (when they were last used), `tokens`, `passwords`, `turns` (whose it is to
+//!   hash one), `limiter` (how often something may be done), `acts` (what a form did, when it is
+//!   sent twice)
 //!
 //! **The ground**, with effects:
 //!

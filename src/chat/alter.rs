@@ -38,7 +38,8 @@ impl Rules {
         self.queue_alteration(alteration, client_id, Reply::Connection(connection))
     }
 
-    fn queue_alteration(
+    /// Neither paced nor counted.
+    pub(super) fn queue_alteration(
         &self,
         alteration: Alteration,
         client_id: Option<ClientId>,

@@ -24,6 +24,7 @@ mod post;
 mod private;
 mod reach;
 mod read_positions;
+mod removals;
 mod resume;
 mod rooms;
 mod search;

@@ -5,6 +5,7 @@ use super::Rules;
 use super::owners::last_owner;
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ChatId, UserId};
+use crate::model::message::Fate;
 use crate::model::subnet::Subnet;
 use crate::model::text::{Email, Password, Username};
 use crate::store::{OwnerKept, RoomRow, Stats};
@@ -16,9 +17,10 @@ impl Rules {
         self.store.put_password(user_id, &hash).await
     }
 
-    /// Nobody can log in to the account from now on, and whoever has is out; the last owner is spared.
-    pub async fn disable(&self, user_id: UserId) -> Result<()> {
-        match self.store.disable_user(user_id).await? {
+    /// Nobody can log in to the account from now on, and whoever has is out; the last owner is spared. Messages
+    /// that are not kept are removed later, by the process that serves.
+    pub async fn disable(&self, user_id: UserId, messages: Fate) -> Result<()> {
+        match self.store.disable_user(user_id, messages).await? {
             OwnerKept::Changed => Ok(()),
             OwnerKept::NoSuchUser => Err(Error::not_found()),
             OwnerKept::LastOwner => Err(last_owner()),

@@ -7,7 +7,7 @@ use super::limiter::Key;
 use super::owners::last_owner;
 use crate::model::error::{Error, Fault, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::Viewer;
+use crate::model::message::{Fate, Viewer};
 use crate::model::subnet::Subnet;
 use crate::model::text::{Email, GivenPassword, Login, Password};
 use crate::model::wire::{MembersEvent, UserJson};
@@ -74,26 +74,29 @@ impl Rules {
         self.user(viewer).await
     }
 
-    /// The end of the viewer's account. What they have said stays.
+    /// The end of the viewer's account.
     pub async fn delete_own_account(
         self: &Arc<Self>,
         viewer: &Viewer,
         current: GivenPassword,
+        messages: Fate,
         from: Subnet,
     ) -> Result<()> {
         self.confirm(viewer, current, from).await?;
-        self.delete_account(viewer.user_id, Arc::clone(&viewer.username)).await
+        self.delete_account(viewer.user_id, Arc::clone(&viewer.username), messages).await
     }
 
-    /// The end of an account: its sessions end, its rooms pass to others, who are told.
+    /// The end of an account: its sessions end, its rooms pass to others, who are told. Messages that are not kept
+    /// are removed later.
     pub async fn delete_account(
         self: &Arc<Self>,
         user_id: UserId,
         username: Arc<str>,
+        messages: Fate,
     ) -> Result<()> {
         let rules = Arc::clone(self);
         self.to_the_end(async move {
-            let legacy = match rules.store.delete_user(user_id).await? {
+            let legacy = match rules.store.delete_user(user_id, messages).await? {
                 Left::Gone(legacy) => legacy,
                 Left::NoSuchUser => return Err(Error::not_found()),
                 Left::LastOwner => return Err(last_owner()),

@@ -1,7 +1,7 @@
 //! The bounds of having an account: invites and other links, what is sent by mail, an export of one's own data,
 //! and what stays of somebody who is gone.
 
-use super::Rate;
+use super::{Pauses, Rate};
 use std::time::Duration;
 
 // ---- signing up ----
@@ -39,5 +39,16 @@ pub const EXPORTS_MAX: usize = 2;
 /// Messages in a page of an export, and pages that wait for its reader: at most 5 MB of the longest ones.
 pub const EXPORT_ROWS: i64 = 100;
 pub const EXPORT_PAGES_WAITING: usize = 2;
+/// How soon somebody's messages begin to be removed: until then, sockets whose session has ended may still write.
+pub const REMOVAL_GRACE: Duration = Duration::from_secs(3);
+/// How often it is looked for messages that are to be removed.
+pub const REMOVALS_PAUSE: Duration = Duration::from_secs(2);
+/// Messages that are removed in one batch, and the pause after it: some hundred a second, which leaves the lane to
+/// those who write.
+pub const REMOVED_AT_ONCE: i64 = 50;
+pub const REMOVED_PAUSE: Duration = Duration::from_millis(150);
+/// The pause after messages could not be removed.
+pub const REMOVAL_RETRY_PAUSES: Pauses =
+    Pauses::doubling(Duration::from_secs(1), Duration::from_secs(60));
 /// How long nobody else may have the name of somebody who is gone: as long as a sign-in is remembered.
 pub const NAME_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);

@@ -65,6 +65,29 @@ impl Role {
     }
 }
 
+/// What becomes of the messages of somebody who goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Keep,
+    /// Each becomes a deleted one.
+    Remove,
+}
+
+impl Fate {
+    pub const ALL: [Self; 2] = [Self::Keep, Self::Remove];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Remove => "remove",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fate| fate.name() == name)
+    }
+}
+
 /// Whether an account can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountState {

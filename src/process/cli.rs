@@ -302,7 +302,7 @@ fn one_line(error: &clap::Error) -> String {
 mod tests {
     use super::*;
     use crate::model::ids::{ChatId, SessionNumber};
-    use crate::model::message::Role;
+    use crate::model::message::{Fate, Role};
     use crate::model::signups::SignupPolicy;
     use crate::process::config::SETTINGS;
 
@@ -340,8 +340,10 @@ mod tests {
         assert_eq!((list, flags["SNUG_DATA_DIR"].as_str()), (user_list, "/var/lib/snug"));
         let role = UserCommand::Role { name: "ada".into(), role: Role::Owner };
         assert_eq!(run("snug user role ada owner").0, Command::User(role));
-        let disable = UserCommand::Disable { name: "ada".into() };
+        let disable = UserCommand::Disable { name: "ada".into(), messages: Fate::Keep };
         assert_eq!(run("snug user disable ada").0, Command::User(disable));
+        let delete = UserCommand::Delete { name: "ada".into(), messages: Fate::Remove };
+        assert_eq!(run("snug user delete ada --messages remove").0, Command::User(delete));
         let rename = UserCommand::Rename { name: "ada".into(), to: "adele".into() };
         assert_eq!(run("snug user rename ada adele").0, Command::User(rename));
         assert_eq!(run("snug setup-link").0, Command::SetupLink);

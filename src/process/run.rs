@@ -145,6 +145,7 @@ async fn serve(
         tokio::spawn(check_sockets(Arc::clone(&app))),
         tokio::spawn(write_uses(Arc::clone(&rules))),
         tokio::spawn(Arc::clone(&rules).index_messages()),
+        tokio::spawn(Arc::clone(&rules).remove_messages()),
         tokio::spawn(give_memory_back()),
         tokio::spawn(systemd::feed_watchdog(progress::watch(&rules, inboxes))),
     ];

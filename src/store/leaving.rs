@@ -1,13 +1,14 @@
 //! The end of an account, over all tables: what goes with it, what stays, and what passes to others. And the
 //! end of rooms that nobody is left in.
 
+use super::removals::ask_removal_in;
 use super::transactions::{changed_in, rows_in};
 use super::users::{OwnerKept, end_sessions_in, lock_owners};
 use super::{Store, WriteKind, sql};
 use crate::limits::{NAME_KEPT, PURGE_ROWS_MAX};
 use crate::model::error::Result;
 use crate::model::ids::{ChatId, UserId};
-use crate::model::message::SessionId;
+use crate::model::message::{Fate, SessionId};
 use tokio_postgres::types::ToSql;
 
 /// What became of the account of somebody who leaves.
@@ -28,9 +29,9 @@ pub struct Legacy {
 }
 
 impl Store {
-    /// Deletes an account. Messages stay, under `deleted-<id>`. A room goes to the member who was let in first,
+    /// Deletes an account. Messages stay, under `deleted-<id>`, or are removed later. A room goes to the member who was let in first,
     /// and with the account if there is none.
-    pub async fn delete_user(&self, user_id: UserId) -> Result<Left> {
+    pub async fn delete_user(&self, user_id: UserId, messages: Fate) -> Result<Left> {
         self.in_transaction(WriteKind::Upkeep, async |transaction| {
             match lock_owners(transaction, user_id).await? {
                 OwnerKept::Changed => {}
@@ -43,6 +44,9 @@ impl Store {
             changed_in(transaction, sql!("room_members/delete_of_creator"), &[&id]).await?;
             changed_in(transaction, sql!("chat_rooms/delete_of"), &[&id]).await?;
             let left = rows_in(transaction, sql!("room_members/delete_of"), &[&id]).await?;
+            if messages == Fate::Remove {
+                ask_removal_in(transaction, user_id).await?;
+            }
             changed_in(transaction, sql!("read_positions/delete_of"), &[&id]).await?;
             let kept: [&(dyn ToSql + Sync); 2] = [&id, &NAME_KEPT.as_secs_f64()];
             changed_in(transaction, sql!("former_names/insert"), &kept).await?;

@@ -38,6 +38,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0020_restored_in_place", include_str!("../../sql/migrations/0020_restored_in_place.sql")),
     ("0021_deleted_rooms", include_str!("../../sql/migrations/0021_deleted_rooms.sql")),
     ("0022_mentions", include_str!("../../sql/migrations/0022_mentions.sql")),
+    ("0023_removals", include_str!("../../sql/migrations/0023_removals.sql")),
 ];
 
 /// The version that this binary brings a database to.

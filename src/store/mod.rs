@@ -25,6 +25,7 @@ mod pooled;
 mod pooler;
 mod private_chats;
 mod read_positions;
+mod removals;
 mod room_members;
 mod sessions;
 mod settings;
@@ -51,6 +52,7 @@ pub use messages::{
 pub use migrate::{MigrateError, SCHEMA_VERSION, newer_one};
 pub use private_chats::Opened;
 pub use read_positions::HasRead;
+pub use removals::Removal;
 pub use room_members::{
     AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested,
 };

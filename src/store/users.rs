@@ -1,12 +1,13 @@
 //! The table `users`: accounts.
 
 use super::acts::done_in;
+use super::removals::ask_removal_in;
 use super::transactions::{changed_in, maybe_in, rows_in};
 use super::{Store, WriteKind, sql, timestamp};
 use crate::limits::NAME_PART_CHARS_MAX;
 use crate::model::error::{Error, Result};
 use crate::model::ids::{ActName, UserId};
-use crate::model::message::{AccountState, Role, SessionId};
+use crate::model::message::{AccountState, Fate, Role, SessionId};
 use crate::model::text::{Folded, Login};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -172,11 +173,14 @@ impl Store {
     }
 
     /// Disables an account, and ends all its sessions.
-    pub async fn disable_user(&self, user_id: UserId) -> Result<OwnerKept> {
+    pub async fn disable_user(&self, user_id: UserId, messages: Fate) -> Result<OwnerKept> {
         self.in_transaction(WriteKind::Upkeep, async |transaction| {
             let kept = lock_owners(transaction, user_id).await?;
             if kept == OwnerKept::Changed {
                 set_state_in(transaction, user_id, AccountState::Disabled).await?;
+                if messages == Fate::Remove {
+                    ask_removal_in(transaction, user_id).await?;
+                }
                 end_sessions_in(transaction, user_id, None).await?;
                 changed_in(transaction, sql!("links/withdraw"), &[&user_id.0]).await?;
             }

@@ -56,6 +56,7 @@ mod rate_limits;
 mod reach;
 mod reactions;
 mod reads;
+mod removals;
 mod replies;
 mod resumption;
 mod retries;

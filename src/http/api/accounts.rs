@@ -7,6 +7,7 @@ use crate::http::cookies::Cookie;
 use crate::http::respond::{self, Answer};
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
+use crate::model::message::Fate;
 use crate::model::text::{Email, GivenPassword, Password, Username};
 use crate::model::wire::Micros;
 use serde_json::json;
@@ -145,21 +146,15 @@ pub async fn change_me(call: &Call) -> Result<Answer> {
     Ok(account_answer(&user))
 }
 
-/// What was said stays, under another name.
 pub async fn delete_me(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let (current, messages) = (fields.text("current_password"), fields.text("messages"));
     let current = fields.check("current_password", GivenPassword::parse(&current));
-    let kept = fields.check(
-        "messages",
-        match messages.as_str() {
-            "keep" => Ok(()),
-            _ => Err("Write keep: what you have said stays.".to_owned()),
-        },
-    );
-    let (current, ()) = fields.finish_with(current.zip(kept))?;
+    let fate = || Fate::from_name(&messages).ok_or_else(|| "Write keep or remove.".to_owned());
+    let messages = fields.check("messages", fate());
+    let (current, messages) = fields.finish_with(current.zip(messages))?;
     let (viewer, from) = (call.viewer()?, call.caller.subnet());
-    call.app.rules.delete_own_account(&viewer, current, from).await?;
+    call.app.rules.delete_own_account(&viewer, current, messages, from).await?;
     let mut answer = respond::no_content();
     call.remove_cookie(&mut answer, Cookie::Session);
     Ok(answer)

@@ -9,6 +9,7 @@ use crate::http::respond::{self, Answer};
 use crate::http::views::{self, Device, SessionView, SettingsOutcome, Theme, moment};
 use crate::model::error::{Error, Refusal, Result};
 use crate::model::ids::SessionNumber;
+use crate::model::message::Fate;
 use crate::model::text::{Email, GivenPassword, Password};
 use hyper::StatusCode;
 
@@ -140,7 +141,9 @@ pub async fn delete_account(call: &Call, form: Form) -> Result<Answer> {
         Err(fault) => return page(call, StatusCode::UNPROCESSABLE_ENTITY, beside(fault)).await,
     };
     let (viewer, from) = (call.viewer()?, call.caller.subnet());
-    match call.app.rules.delete_own_account(&viewer, current, from).await {
+    // Without a tick, they stay.
+    let messages = Fate::from_name(&form.text("messages")).unwrap_or(Fate::Keep);
+    match call.app.rules.delete_own_account(&viewer, current, messages, from).await {
         Ok(()) => {
             let mut answer = respond::see_other("/login?deleted");
             call.remove_cookie(&mut answer, Cookie::Session);

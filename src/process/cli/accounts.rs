@@ -6,7 +6,7 @@ use crate::limits::{
     INVITE_LIFETIME_DEFAULT, INVITE_USES_MAX, USERNAME_CHARS_MAX, USERNAME_CHARS_MIN,
 };
 use crate::model::ids::{ChatId, SessionNumber};
-use crate::model::message::Role;
+use crate::model::message::{Fate, Role};
 use crate::model::signups::SignupPolicy;
 use crate::process::config;
 use clap::builder::PossibleValuesParser;
@@ -21,11 +21,11 @@ pub enum UserCommand {
     Role { name: String, role: Role },
     Password { name: String },
     ResetLink { name: String },
-    Disable { name: String },
+    Disable { name: String, messages: Fate },
     Enable { name: String },
     Rename { name: String, to: String },
     Email { name: String, email: String },
-    Delete { name: String },
+    Delete { name: String, messages: Fate },
 }
 
 /// What to do with the sessions of an account.
@@ -184,12 +184,16 @@ impl UserCommand {
             Some(("show", of)) => Self::Show { name: positional(of, "NAME") },
             Some(("password", of)) => Self::Password { name: positional(of, "NAME") },
             Some(("reset-link", of)) => Self::ResetLink { name: positional(of, "NAME") },
-            Some(("disable", of)) => Self::Disable { name: positional(of, "NAME") },
+            Some(("disable", of)) => {
+                Self::Disable { name: positional(of, "NAME"), messages: fate(of) }
+            }
             Some(("enable", of)) => Self::Enable { name: positional(of, "NAME") },
             Some(("rename", of)) => {
                 Self::Rename { name: positional(of, "NAME"), to: positional(of, "NEW_NAME") }
             }
-            Some(("delete", of)) => Self::Delete { name: positional(of, "NAME") },
+            Some(("delete", of)) => {
+                Self::Delete { name: positional(of, "NAME"), messages: fate(of) }
+            }
             Some(("email", of)) => {
                 Self::Email { name: positional(of, "NAME"), email: positional(of, "EMAIL") }
             }
@@ -223,7 +227,10 @@ pub(super) fn user() -> Command {
         .subcommand(role)
         .subcommand(of("password", "Set a new password, and end all sessions"))
         .subcommand(of("reset-link", "Print a link at which somebody sets a new password"))
-        .subcommand(of("disable", "Let nobody log in to an account, and end all its sessions"))
+        .subcommand(
+            of("disable", "Let nobody log in to an account, and end all its sessions")
+                .arg(messages()),
+        )
         .subcommand(of("enable", "Let its user log in to it again"))
         .subcommand(
             of("rename", "Give an account another name, and end all its sessions")
@@ -233,7 +240,7 @@ pub(super) fn user() -> Command {
             of("email", "Give an account another e-mail address")
                 .arg(Arg::new("EMAIL").required(true).help("Its address from then on")),
         )
-        .subcommand(of("delete", "Delete an account for ever; what was said in it stays"))
+        .subcommand(of("delete", "Delete an account for ever").arg(messages()))
 }
 
 pub(super) fn session() -> Command {
@@ -266,6 +273,20 @@ pub(super) fn session() -> Command {
 /// Something to do with an account.
 fn of(command: &'static str, about: &'static str) -> Command {
     Command::new(command).about(about).arg(name())
+}
+
+/// Of what was said in an account.
+fn messages() -> Arg {
+    Arg::new("messages")
+        .long("messages")
+        .value_name("FATE")
+        .default_value(Fate::Keep.name())
+        .value_parser(PossibleValuesParser::new(Fate::ALL.map(Fate::name)))
+        .help("Whether what was said stays; it is removed while snug serves")
+}
+
+fn fate(matches: &ArgMatches) -> Fate {
+    Fate::from_name(&positional(matches, "messages")).expect("clap has checked it")
 }
 
 /// Of an account that exists.

@@ -6,6 +6,7 @@ use crate::chat::{Rules, Signup};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::model::error::{Error, Fatal, Result};
 use crate::model::ids::{SessionNumber, UserId};
+use crate::model::message::Fate;
 use crate::model::text::{Email, Password, Username};
 use crate::process::cli::{SessionCommand, SignupsCommand, UserCommand};
 use crate::process::config::Config;
@@ -15,6 +16,8 @@ use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
+
+const REMOVED: &str = "all that they said is being removed, as soon as snug serves";
 
 /// Does it; returns what to print.
 pub async fn user(
@@ -43,10 +46,13 @@ pub async fn user(
             .await
         }
         UserCommand::ResetLink { name } => reset_link(config, &name).await,
-        UserCommand::Disable { name } => {
+        UserCommand::Disable { name, messages } => {
             change(config, &name, async |rules, user| {
-                rules.disable(user.user_id).await?;
-                Ok("cannot log in any more, and is logged in nowhere".to_owned())
+                rules.disable(user.user_id, messages).await?;
+                Ok(match messages {
+                    Fate::Keep => "cannot log in any more, and is logged in nowhere".to_owned(),
+                    Fate::Remove => format!("cannot log in any more, and {REMOVED}"),
+                })
             })
             .await
         }
@@ -65,10 +71,14 @@ pub async fn user(
             })
             .await
         }
-        UserCommand::Delete { name } => {
+        UserCommand::Delete { name, messages } => {
             change(config, &name, async |rules, user| {
-                rules.delete_account(user.user_id, user.username.as_str().into()).await?;
-                Ok(format!("is gone; what they said stays, under deleted-{}", user.user_id))
+                let (id, username) = (user.user_id, user.username.as_str().into());
+                rules.delete_account(id, username, messages).await?;
+                Ok(match messages {
+                    Fate::Keep => format!("is gone; what they said stays, under deleted-{id}"),
+                    Fate::Remove => format!("is gone, and {REMOVED}"),
+                })
             })
             .await
         }
