@@ -261,7 +261,7 @@ pub const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// How long ended sessions and memberships are remembered, for sockets whose upgrade was under way.
 pub const ENDED_SECS: u32 = 60;
 
-// ---- accounts ----
+// ---- passwords, sessions, tokens ----
 
 /// The smallest setting that OWASP's cheat sheet and ASVS 5 both allow: 12 MiB, three passes.
 pub const HASH_MEMORY_KIB: u32 = 12 * 1024;
