@@ -14,7 +14,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: help build run test lint format bundles load figures browser-figures bench install need-npm need-rust
+.PHONY: help build run test lint format bundles load figures browser-figures bench install deb need-npm need-rust
 
 build: need-rust ## build the program: target/release/snug
 	@.ci/need cc
@@ -94,6 +94,9 @@ ifeq ($(DESTDIR),)
 	test ! -d /run/systemd/system || systemctl daemon-reload
 	@echo "snug: installed; to start it, run: systemctl enable --now snug"
 endif
+
+deb: build ## a Debian package: target/debian/snug_VERSION_ARCHITECTURE.deb
+	@systemd/debian/build $(TARGET)/release/snug $(TARGET)/debian
 
 need-npm:
 	@.ci/need node

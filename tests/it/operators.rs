@@ -130,7 +130,7 @@ fn make_alone_says_what_can_be_made() {
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}");
-    for target in ["build", "run", "test", "install"] {
+    for target in ["build", "run", "test", "install", "deb"] {
         assert!(said.contains(&format!("make {target} ")), "{target} is missing from {said}");
     }
 }
