@@ -25,11 +25,12 @@ run: build ## build it and serve, with a PostgreSQL of its own
 	@exec $(TARGET)/release/snug serve
 
 test: need-rust ## everything that a change must pass
-	@.ci/need cc postgresql venv node chromium systemd openssl nginx haproxy caddy pgbouncer promtool
+	@.ci/need cc postgresql venv node chromium systemd openssl nginx haproxy caddy pgbouncer promtool debootstrap lintian
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
 	tests/schemathesis/run --generation-deterministic
 	tests/browser/run
+	tests/packages/run
 
 lint: need-rust need-npm ## formatting, warnings, bundles
 	cargo fmt --all --check
