@@ -5,11 +5,12 @@ import { call } from "./api.js";
 import { before, isMessage, lastOf } from "./chunks.js";
 import { Intent } from "./intent.js";
 import { listenToMessageKeys } from "./message-keys.js";
+import { openPicker } from "./picker.js";
 import { nameReaction } from "./reactions.js";
 import { clone, word } from "./words.js";
 
 // By the name of the button.
-const ACTIONS = ["react", "answer", "edit", "delete", "copy", "link", "pin"];
+const ACTIONS = ["react", "pick", "answer", "edit", "delete", "copy", "link", "pin"];
 
 export const beginActions = (page) => new Actions(page);
 
@@ -85,6 +86,10 @@ class Actions {
   react(message, { value }) {
     const put = message.querySelector(`.reaction[value="${value}"][aria-pressed="true"]`);
     this.#send(put ? "DELETE" : "PUT", message, `/reactions/${encodeURIComponent(value)}`);
+  }
+
+  pick(message) {
+    openPicker((value) => this.react(message, { value }));
   }
 
   answer(message) {

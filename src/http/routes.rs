@@ -84,6 +84,7 @@ routes! {
 
     // Pages.
     GET  /later,                       Anyone,       PageData, pages::show_later(call);
+    GET  /emoji,                       User,         PageData, pages::show_emoji(call);
     GET  /signup,                      OptionalUser, Door,     pages::signup_login::show_signup(call);
     POST /signup,                      OptionalUser, Form,     pages::signup_login::sign_up(call, form);
     GET  /login,                       OptionalUser, Door,     pages::signup_login::show_login(call);

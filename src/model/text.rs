@@ -12,6 +12,7 @@ mod names;
 pub mod spans;
 mod unseen;
 
+pub use emoji::all_emoji;
 pub use invites::{beginning_code, invite, invite_code, invite_path};
 pub use names::names;
 

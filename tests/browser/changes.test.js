@@ -126,6 +126,46 @@ test("a message is pinned and unpinned, and what is deleted is asked for each me
   await Promise.all([kai.leave(), lea.leave()]);
 });
 
+test("any emoji is found by its name, and picked with the keys", async () => {
+  const [sal, tom, chat_id] = await pair("sal", "tom");
+  await here.tell(sal, chat_id, "tea?");
+  const { page } = tom;
+  const picker = page.getByRole("dialog", { name: "React with an emoji" });
+  const search = picker.getByRole("searchbox", { name: "Search by name" });
+  const open = async () => {
+    await said(page, "tea?").hover();
+    await action(page, "React").click();
+    await action(page, "All emoji").click();
+    await search.and(page.locator(":focus")).waitFor();
+  };
+  await open();
+  await look(page, "message-picker");
+  await search.fill("TEA");
+  await picker.getByRole("button", { name: "teapot", exact: true }).waitFor();
+  const names = await picker.getByRole("gridcell").getByRole("button").evaluateAll((all) => all.map(({ title }) => title));
+  assert.ok(names.length > 1 && names.every((name) => / tea/i.test(` ${name}`)), names.join());
+  await page.keyboard.press("ArrowDown");
+  for (let at = 0; at < names.indexOf("teapot"); at += 1) await page.keyboard.press("ArrowRight");
+  assert.equal(await page.evaluate(() => document.activeElement.title), "teapot");
+  await page.keyboard.press("Enter");
+  await picker.waitFor({ state: "hidden" });
+  await said(sal.page, "tea?").locator('.reaction[value="🫖"]').waitFor();
+
+  await page.mouse.move(5, 5);
+  await open();
+  await search.fill("no such thing");
+  await picker.getByText("No emoji has that name.").waitFor();
+  await page.keyboard.press("Enter");
+  await search.fill("");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowUp");
+  await search.and(page.locator(":focus")).waitFor();
+  await page.keyboard.press("Escape");
+  await picker.waitFor({ state: "hidden" });
+  assert.equal(await said(page, "tea?").locator(".reaction").count(), 1);
+  await Promise.all([sal.leave(), tom.leave()]);
+});
+
 test("the last pin stands below the title and all of them in a list, as they are now", async () => {
   const [oda, pim, chat_id] = await pair("oda", "pim");
   for (let n = 1; n <= 120; n += 1) await here.tell(oda, chat_id, `line ${n}.`);

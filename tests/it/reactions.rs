@@ -104,3 +104,27 @@ async fn reactions_are_bounded_by_kind_and_in_all() {
     let count = |kind: &Value| kind["user_ids"].as_array().unwrap().len() as i64;
     assert_eq!(all.as_array().unwrap().iter().map(count).sum::<i64>(), REACTIONS_MAX);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_the_picker_names_what_one_can_react_with() {
+    let server = Server::start().await;
+    let ada = server.person("ada").await;
+    let mut browser = crate::pages::Browser::signed_in(&server, "ada").await;
+    let list = browser.get("/emoji").await;
+    assert_eq!(list.status, 200, "{}", list.text);
+    assert_eq!(list.headers["cache-control"], "max-age=31536000, immutable");
+    let named: Vec<(&str, &str)> = list
+        .text
+        .split("<option value=\"")
+        .skip(1)
+        .map(|one| one.split_once("</option>").unwrap().0.split_once("\">").unwrap())
+        .collect();
+    assert!(named.len() > 1_000, "{}", named.len());
+    assert!(named.contains(&("🫖", "teapot")));
+    ada.say(1, "tea?").await;
+    for (emoji, _) in [named[0], *named.last().unwrap()] {
+        ada.put(&format!("/chats/1/messages/1/reactions/{emoji}")).await.expect(204);
+    }
+    let nobody = crate::pages::Browser::new(&server).get("/emoji").await;
+    assert!(!nobody.text.contains("teapot"), "{}", nobody.text);
+}

@@ -29,6 +29,7 @@ use super::respond::{self, Answer};
 use crate::http::route::{Access, Route};
 use crate::http::views::Page;
 use crate::model::error::{Error, Refusal, Result};
+use crate::model::text;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
@@ -89,9 +90,27 @@ impl Page for Later {
     const TEMPLATE: &'static str = "later.html";
 }
 
-/// Kept as assets are: the address contains the fingerprint of the templates, too.
 pub(super) async fn show_later(call: &Call) -> Result<Answer> {
-    let mut answer = call.page(StatusCode::OK, &Later {})?;
+    kept_page(call, &Later {})
+}
+
+/// What the picker of emoji shows.
+#[derive(serde::Serialize)]
+struct EmojiList {
+    emoji: Vec<(&'static str, &'static str)>,
+}
+
+impl Page for EmojiList {
+    const TEMPLATE: &'static str = "emoji.html";
+}
+
+pub(super) async fn show_emoji(call: &Call) -> Result<Answer> {
+    kept_page(call, &EmojiList { emoji: text::all_emoji().collect() })
+}
+
+/// Kept as assets are: the address contains the fingerprint of the templates, too.
+fn kept_page<P: Page>(call: &Call, page: &P) -> Result<Answer> {
+    let mut answer = call.page(StatusCode::OK, page)?;
     let kept = HeaderValue::from_static(assets::CACHE_CONTROL);
     answer.headers_mut().insert(header::CACHE_CONTROL, kept);
     Ok(answer)

@@ -20,6 +20,11 @@ pub fn emoji(raw: &str) -> Result<String, String> {
     one.ok_or_else(|| "React with one emoji.".to_owned())
 }
 
+/// Every emoji that we know, in Unicode's order and without skin tones, with its name in English.
+pub fn all_emoji() -> impl Iterator<Item = (&'static str, &'static str)> {
+    emojis::iter().map(|known| (known.as_str(), known.name()))
+}
+
 /// One that is not listed: a pair of letters that make a flag, or known and new emoji that are joined, each in
 /// its full form.
 fn newer(bare: &str) -> Option<String> {
