@@ -42,13 +42,15 @@
 //!   - `frame_parser` (bytes to frames), `client_frames` (what a client's frame means), `incoming`
 //!     (doing it), `close` (the table of close codes)
 //!   - `events` (what a shard is told), `delivery` (messages out, live and replayed), `follow`
-//!     (where a connection is in a chat), `errands` (what is read for sockets)
+//!     (where a connection is in a chat), `errands` (what is read for sockets), `signals` (who
+//!     writes, is online, has read: live and never stored)
 //!
 //! **The rules** (`chat`): what people can do, and what follows.
 //!
 //! - `post`, `alter` (changing a message), `lane` (commit, then publish), `batch` (what writes
 //!   become), `aside` (writes to held chats)
-//! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`
+//! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`, `presence`
+//!   (who is online, and who is told)
 //! - `search` (finding messages), `indexing` (keeping the index for it, behind the lane)
 //! - `rooms`, `private`, `signups` (who may, and letting them in), `accounts` (logging in and
 //!   out), `owners` (roles, and the first owner), `operator` (what commands do with accounts),
@@ -64,16 +66,17 @@
 //!   reached), `tls` (and encrypted), `absence` (why not), `pooled` (a connection in use),
 //!   `pooler` (whether it is lent to others), `pipelines` (many pages on one connection),
 //!   `page_rows` (how much these may request), `transactions`, `migrate`, `names` (what senders are
-//!   called), `disk` (whether there is room), `writer` (the lane's connection), `snapshot` (one
-//!   moment of everything), `health` (what PostgreSQL says of itself). Statements are in
-//!   `sql/<table>/<function>.sql`, the functions that store and alter messages in `sql/migrations`
+//!   called), `known` (whom a user knows), `disk` (whether there is room), `writer` (the lane's
+//!   connection), `snapshot` (one moment of everything), `health` (what PostgreSQL says of itself).
+//!   Statements are in `sql/<table>/<function>.sql`, the functions that store and alter messages in
+//!   `sql/migrations`
 //! - `postgres`: the PostgreSQL that snug starts itself; `cluster` (making it, its settings),
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
 //!   `supervise` (until it answers, again and again), `scratch` (another one beside it),
 //!   `succession` (by a newer version), `tools` (those of its programs that copy)
 //! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
-//!   (how many there may be)
+//!   (how many there may be), `presence` (who is online, as others may see it)
 //! - `mail`: the only code that talks to a mail server
 //! - `os`: `random`, `readiness` (files that the runtime watches), `backoff` (pauses between tries)
 //! - `metrics`
@@ -88,8 +91,8 @@
 //!   search; `sought`, what is looked for), `subnet` (by what clients are told apart), `sizes` (as
 //!   people read them), `error`, `waits` (how long others are waited for; tests shorten them)
 //! - `limits`: every bound, with its reason (`accounts`: of invites, links, mails, exports;
-//!   `mentions`; `upkeep`: of backups and the like; `search`); `fits`, which of them must fit into
-//!   which
+//!   `mentions`; `upkeep`: of backups and the like; `search`, `signals`); `fits`, which of them
+//!   must fit into which
 //!
 //! # Where state lives
 //!

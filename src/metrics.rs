@@ -17,6 +17,9 @@ pub struct Metrics {
     pub deliveries: IntCounter,
     /// Readers that were disconnected because they were too slow.
     pub outbox_overflows: IntCounter,
+    /// Signals handed to readers' sockets, and those that a slow reader has missed or is told later.
+    pub signals: IntCounter,
+    pub signals_dropped: IntCounter,
     /// Messages from before the index of words that are not in it yet.
     pub unindexed: IntGauge,
     requests: IntCounterVec,
@@ -126,6 +129,14 @@ impl Metrics {
             outbox_overflows: counter(
                 "snug_outbox_overflows_total",
                 "Readers disconnected because they were too slow.",
+            )?,
+            signals: counter(
+                "snug_signals_total",
+                "Signals handed to readers' sockets: who writes, is online, has read.",
+            )?,
+            signals_dropped: counter(
+                "snug_signals_dropped_total",
+                "Signals that slow readers missed, or were told later.",
             )?,
             unindexed: gauge(
                 "snug_unindexed_messages",

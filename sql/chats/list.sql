@@ -1,8 +1,9 @@
 -- The viewer's chats ($1), most recent activity first (a chat without messages counts from when it
 -- began): those after the chat $2 in that order, or only the chat $4; at most $3. Each comes with
--- its last message, if it has one: all of it, or the first $5 characters from the first that can be seen; and how
--- many messages that they have not read name them, of which at most $6 are counted. private_chats keys,
--- room_members_user_idx, chats_pkey, messages_pkey, mentions_pkey.
+-- its last message, if it has one: all of it, or the first $5 characters from the first that can be seen; how
+-- many messages that they have not read name them, of which at most $6 are counted; and how far the other one of a
+-- private chat has read, which is null if one of the two does not show it. private_chats keys,
+-- room_members_user_idx, chats_pkey, messages_pkey, mentions_pkey, users_pkey, read_positions_pkey.
 with own as (
     select id, null::bigint as other_id, null::text as name, null::timestamptz as began_at
     from chats where chat_type = 'general'
@@ -41,6 +42,13 @@ select p.chat_id, p.chat_type, p.last_seq, p.last_change, p.read_seq, p.other_id
     coalesce(p.name, case when p.other_id is null then 'General'
         else coalesce((select u.username from users u where u.id = p.other_id), 'deleted-' || p.other_id)
     end) as name,
+    (
+        select coalesce(max(q.read_seq), 0)
+        from users me join users other on other.id = p.other_id and other.shows_presence
+        left join read_positions q on q.user_id = p.other_id and q.chat_id = p.chat_id
+        where me.id = $1 and me.shows_presence
+        having count(*) > 0
+    ) as seen_seq,
     m.id, m.seq, m.sender_id, m.receiver_id,
     case
         when $5::integer is null then m.content

@@ -1,6 +1,7 @@
 -- Moves read positions forward, never past the chat's last number, and only for users who can see
 -- the chats. Returns those that moved: none in an empty chat. Rows are locked in the same order as
--- in the lane, so that the two cannot deadlock. read_positions_pkey, chats_pkey.
+-- in the lane, so that the two cannot deadlock. In a private chat with who else is to know it, if both show
+-- their presence. read_positions_pkey, chats_pkey, private_chats_pkey, users_pkey.
 insert into read_positions as p (user_id, chat_id, read_seq)
 select n.user_id, n.chat_id, least(max(n.seq), max(c.last_seq))
 from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as n (user_id, chat_id, seq)
@@ -18,4 +19,11 @@ having least(max(n.seq), max(c.last_seq)) > 0
 order by 1, 2
 on conflict (user_id, chat_id) do update set read_seq = excluded.read_seq
 where p.read_seq < excluded.read_seq
-returning user_id, chat_id, read_seq
+returning user_id, chat_id, read_seq, (
+    select other.id
+    from private_chats d
+    join users me on me.id = p.user_id and me.shows_presence
+    join users other on other.id = case d.user_low when p.user_id then d.user_high else d.user_low end
+        and other.shows_presence
+    where d.chat_id = p.chat_id
+) as seen_by

@@ -1,2 +1,2 @@
 -- The account with this id, with its password hash. users_pkey.
-select id, username, email, password_hash, created_at, role, state from users where id = $1
+select id, username, email, password_hash, created_at, role, state, shows_presence from users where id = $1

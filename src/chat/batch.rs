@@ -306,6 +306,7 @@ mod tests {
             user_id: UserId(1),
             username: "ada".into(),
             role: Role::Member,
+            shows_presence: true,
             session: SessionId([0; 16]),
         };
         Draft {

@@ -503,6 +503,7 @@ mod tests {
             user_id,
             username: "ada".into(),
             role: Role::Member,
+            shows_presence: true,
             session: SessionId([0; 16]),
         };
         let longest = Draft {

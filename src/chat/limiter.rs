@@ -5,8 +5,8 @@ use crate::limits::{
     EXPORTS_PER_USER, FORGOTTEN_PER_ADDRESS, INVITE_TRIES_PER_ADDRESS, INVITE_TRIES_PER_USER,
     LINK_CHANGES_PER_USER, LOGIN_FAILURES_FROM_AFAR, LOGIN_FAILURES_PER_ADDRESS,
     LOGIN_FAILURES_PER_PAIR, LOGINS_REGARDLESS, MAILS_PER_RECIPIENT, MESSAGE_BYTES_RATE,
-    MESSAGE_RATE, NEW_CHATS_PER_USER, RATE_KEYS_MAX, RENEWALS_PER_USER, Rate, SEARCHES_PER_USER,
-    SIGNUPS_PER_ADDRESS,
+    MESSAGE_RATE, NEW_CHATS_PER_USER, PRESENCE_SWITCHES_PER_USER, RATE_KEYS_MAX, RENEWALS_PER_USER,
+    Rate, SEARCHES_PER_USER, SIGNUPS_PER_ADDRESS,
 };
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
@@ -30,6 +30,7 @@ pub enum Key {
     LinkChanges(UserId),
     Renewals(UserId),
     Exports(UserId),
+    PresenceSwitches(UserId),
     Invites(UserId),
     InvitesFrom(Subnet),
     Signups(Subnet),
@@ -55,6 +56,7 @@ impl Key {
             Self::LinkChanges(_) => LINK_CHANGES_PER_USER,
             Self::Renewals(_) => RENEWALS_PER_USER,
             Self::Exports(_) => EXPORTS_PER_USER,
+            Self::PresenceSwitches(_) => PRESENCE_SWITCHES_PER_USER,
             Self::Invites(_) => INVITE_TRIES_PER_USER,
             Self::InvitesFrom(_) => INVITE_TRIES_PER_ADDRESS,
             Self::Signups(_) => SIGNUPS_PER_ADDRESS,

@@ -21,6 +21,7 @@ mod own_account;
 mod owners;
 mod passwords;
 mod post;
+mod presence;
 mod private;
 mod reach;
 mod read_positions;
@@ -101,7 +102,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Starts the lane and the writing of read positions, which live as long as the returned value.
+    /// Starts the lane, the writing of read positions and the telling of presence, which live as long as the returned value.
     pub fn new(store: Store, registry: Registry, metrics: Arc<Metrics>, terms: Terms) -> Arc<Self> {
         let standings = Arc::<resume::Standings>::default();
         let lane = Lane::begin(
@@ -132,6 +133,7 @@ impl Rules {
             lane,
         });
         tokio::spawn(read_positions::write(Arc::downgrade(&rules)));
+        tokio::spawn(presence::tell(Arc::downgrade(&rules)));
         rules
     }
 

@@ -11,8 +11,11 @@ use crate::model::message::{Fate, Viewer};
 use crate::model::subnet::Subnet;
 use crate::model::text::{Email, GivenPassword, Login, Password};
 use crate::model::wire::{MembersEvent, UserJson};
-use crate::store::{Left, PasswordChange, User};
+use crate::registry::UserEvent;
+use crate::store::{Left, PasswordChange};
 use std::sync::Arc;
+
+const TOO_MANY_SWITCHES: &str = "You are switching this too often; wait a moment.";
 
 impl Rules {
     /// Sets a new password and ends all other sessions of the user, unless this form did so before.
@@ -61,17 +64,34 @@ impl Rules {
         .await
     }
 
-    /// Another e-mail address; the account as it is then.
+    /// Another e-mail address.
     pub async fn change_email(
         &self,
         viewer: &Viewer,
         current: GivenPassword,
         email: &Email,
         from: Subnet,
-    ) -> Result<User> {
+    ) -> Result<()> {
         self.confirm(viewer, current, from).await?;
-        self.store.set_email(viewer.user_id, email).await?;
-        self.user(viewer).await
+        self.store.set_email(viewer.user_id, email).await
+    }
+
+    /// Whether others see that the viewer is here, writes and has read, and the viewer that of others. Open
+    /// sockets are told at once.
+    pub async fn show_presence(self: &Arc<Self>, viewer: Arc<Viewer>, shows: bool) -> Result<()> {
+        let keys = [Key::PresenceSwitches(viewer.user_id)];
+        let counted = self.limiter.count(&keys, TOO_MANY_SWITCHES)?;
+        let rules = Arc::clone(self);
+        let switched = self.to_the_end(async move {
+            let user_id = viewer.user_id;
+            let switched = rules.store.set_shows_presence(user_id, shows).await?;
+            rules.registry.tell(user_id, UserEvent::ShowsPresence(shows));
+            Ok(switched)
+        });
+        if !switched.await? {
+            counted.give_back();
+        }
+        Ok(())
     }
 
     /// The end of the viewer's account.

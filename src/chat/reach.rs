@@ -48,7 +48,7 @@ impl Rules {
     /// cannot be read at present, they see it when they come back.
     pub(super) async fn tell_chat_anew(&self, user_id: UserId, chat_id: ChatId) {
         if let Ok(Some(row)) = self.store.chat(user_id, chat_id).await {
-            let frame = text_frame(&ServerFrame::ChatAdded { chat: &row.into() });
+            let frame = text_frame(&ServerFrame::ChatAdded { chat: &self.as_listed(row) });
             self.registry.tell(user_id, UserEvent::Account(frame));
         }
     }
@@ -81,7 +81,7 @@ impl Rules {
         let news = match row {
             Some(row) => {
                 let Standing { last, chat_type, .. } = row.standing;
-                let frame = text_frame(&ServerFrame::ChatAdded { chat: &row.into() });
+                let frame = text_frame(&ServerFrame::ChatAdded { chat: &self.as_listed(row) });
                 UserEvent::Joined { chat_id, chat_type, last, frame }
             }
             None => {

@@ -1,5 +1,5 @@
 //! How far people have read. Positions from sockets are gathered (debounced) and written at most once a
-//! second per user and chat, then sent to the user's other sockets.
+//! second per user and chat, then sent to the user's other sockets and to the other one of a private chat.
 
 use super::Rules;
 use crate::limits::{READ_BATCH_MAX, READ_PAUSE, READS_PENDING_MAX};
@@ -8,7 +8,7 @@ use crate::model::ids::{ChatId, Seq, UserId};
 use crate::model::message::Viewer;
 use crate::model::wire::{ServerFrame, text_frame};
 use crate::registry::{ConnectionId, UserEvent};
-use crate::store::{HasRead, WriteKind};
+use crate::store::{HasRead, Moved, WriteKind};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc, Weak};
@@ -53,9 +53,10 @@ impl Reads {
             match rules.store.advance_read_positions(&reads).await {
                 Ok(moved) => {
                     let from: Pending = part.iter().copied().collect();
-                    for read in moved {
-                        let origin = from.get(&(read.user_id, read.chat_id)).map(|(_, from)| *from);
-                        rules.tell_read(read, origin);
+                    for moved in moved {
+                        let key = (moved.read.user_id, moved.read.chat_id);
+                        let origin = from.get(&key).map(|(_, from)| *from);
+                        rules.tell_read(moved, origin);
                     }
                 }
                 Err(error) => {
@@ -119,12 +120,17 @@ impl Rules {
         .await
     }
 
-    fn tell_read(&self, read: HasRead, but: Option<ConnectionId>) {
+    fn tell_read(&self, moved: Moved, but: Option<ConnectionId>) {
+        let Moved { read, seen_by } = moved;
         let HasRead { user_id, chat_id, seq } = read;
         if self.general.get() == Some(&chat_id) {
             self.standings.has_read(user_id, chat_id, seq);
         }
         let frame = text_frame(&ServerFrame::Read { chat_id, seq });
         self.registry.tell(user_id, UserEvent::Read { chat_id, but, frame });
+        if let Some(other) = seen_by {
+            let frame = text_frame(&ServerFrame::Seen { chat_id, user_id, seq });
+            self.registry.tell(other, UserEvent::Seen { chat_id, by: user_id, seq, frame });
+        }
     }
 }

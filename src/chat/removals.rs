@@ -75,6 +75,7 @@ impl Rules {
             user_id: removal.by,
             username: "".into(),
             role: Role::Member,
+            shows_presence: false,
             session: SessionId([0; 16]),
         });
         let mut answers = Vec::new();

@@ -225,6 +225,7 @@ impl Rules {
                 Decided::From(_, _) => {
                     rules.tell_reach(user, room_id).await;
                     rules.tell_members(room_id, user, MembersEvent::Joined).await;
+                    rules.registry.presence().introduce(user, room_id);
                 }
                 Decided::Already => rules.tell_reach(user, room_id).await,
                 Decided::NobodyAsked => return Err(Error::not_found()),
@@ -331,6 +332,11 @@ impl Rules {
         Ok(())
     }
 
+    /// Whether the one who asked for the list may see this member online.
+    pub fn is_online(&self, member: &Member) -> bool {
+        member.shows_presence && self.registry.presence().is_online(member.user_id)
+    }
+
     /// Tells those who are there, after the user themself has been told. Only a hint: if the name
     /// cannot be read at present, nobody is told.
     async fn tell_members(&self, room_id: ChatId, user_id: UserId, event: MembersEvent) {
@@ -340,7 +346,7 @@ impl Rules {
 
     pub(super) fn signal_members(&self, room_id: ChatId, user: UserJson<'_>, event: MembersEvent) {
         let frame = text_frame(&ServerFrame::Members { room_id, user, event });
-        self.registry.signal(room_id, frame);
+        self.registry.signal(room_id, None, frame);
     }
 
     /// Refused as not found to those who are not members, and as `not_creator` to other members.

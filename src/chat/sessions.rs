@@ -176,7 +176,13 @@ impl Rules {
         if found.is_stale {
             self.uses.note(session, Some(from));
         }
-        let (user_id, username, role) = (found.user_id, found.username.into(), found.role);
-        self.sessions.put(Viewer { user_id, username, role, session }, read_at)
+        let viewer = Viewer {
+            user_id: found.user_id,
+            username: found.username.into(),
+            role: found.role,
+            shows_presence: found.shows_presence,
+            session,
+        };
+        self.sessions.put(viewer, read_at)
     }
 }

@@ -138,6 +138,17 @@ impl Fields {
         }
     }
 
+    pub fn optional_flag(&mut self, name: &'static str) -> Option<bool> {
+        match self.members.remove(name) {
+            Some(Value::Bool(flag)) => Some(flag),
+            None | Some(Value::Null) => None,
+            Some(_) => {
+                self.fault(name, "This must be true or false.");
+                None
+            }
+        }
+    }
+
     /// A whole number that must be there, within the range.
     pub fn integer(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
         match self.optional_integer(name, range) {

@@ -4,14 +4,14 @@ mod accounts;
 mod fits;
 mod mentions;
 mod search;
+mod signals;
 mod upkeep;
 
-pub use search::*;
 #[allow(
     unused_imports,
     reason = "the load client, which has these sources too, uses none of them"
 )]
-pub use {accounts::*, mentions::*, upkeep::*};
+pub use {accounts::*, mentions::*, search::*, signals::*, upkeep::*};
 
 use std::time::Duration;
 

@@ -29,6 +29,10 @@ pub enum Meaning {
         chat_id: Option<ChatId>,
         seq: Seq,
     },
+    /// The user is writing something.
+    Typing {
+        chat_id: Option<ChatId>,
+    },
     /// Asks for `welcome` again.
     Welcome,
     /// Rewinds a chat to this position.
@@ -124,9 +128,10 @@ fn meaning(members: &Members<'_>, names: &FrameNames) -> Result<Meaning, FrameRe
             let change = change(members.change, "change is a whole number of 0 or more.")?;
             Ok(Meaning::Back { chat_id, after, change })
         }
+        "typing" => Ok(Meaning::Typing { chat_id }),
         "ping" => Ok(Meaning::Ping),
         _ => Err(bad_frame(
-            "The type of a frame must be message, edit, delete, react, read, join or ping.",
+            "The type of a frame must be message, edit, delete, react, read, typing, join or ping.",
         )),
     }
 }

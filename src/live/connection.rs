@@ -7,6 +7,7 @@
 use super::close::Close;
 use super::follow::Follow;
 use super::frame_parser::Fragments;
+use super::signals::Owed;
 use crate::chat::AsOf;
 use crate::limits::{CLOSE_DRAIN_SECS, TOLD_KEPT_MAX};
 use crate::model::ids::{ChatId, Position};
@@ -50,6 +51,12 @@ pub struct Connection {
     /// Whether it asked for `welcome` again.
     pub wants_greeting: bool,
     pub is_dirty: bool,
+    /// Whether it shows who is online and who writes, and is told the same of others.
+    pub shows_presence: bool,
+    /// Whether it has been told who is online, so that changes mean something.
+    pub knows_presence: bool,
+    /// Signals that it is told once its outbox is empty.
+    pub owed: Option<Box<Owed>>,
     pub seat: Seat,
 }
 
@@ -122,10 +129,16 @@ impl Arriving {
     pub fn keep(&mut self, scope: Scope, news: &UserEvent) -> Result<(), Close> {
         let concerns = match (scope, news) {
             (Scope::All, _) => true,
-            (Scope::One(own), UserEvent::Read { chat_id, .. }) => own == *chat_id,
+            (
+                Scope::One(own),
+                UserEvent::Read { chat_id, .. } | UserEvent::Seen { chat_id, .. },
+            ) => own == *chat_id,
             (
                 Scope::One(_),
-                UserEvent::Account(_) | UserEvent::Joined { .. } | UserEvent::Left { .. },
+                UserEvent::Account(_)
+                | UserEvent::ShowsPresence(_)
+                | UserEvent::Joined { .. }
+                | UserEvent::Left { .. },
             ) => false,
         };
         if concerns {
@@ -149,6 +162,7 @@ impl Connection {
         clock: (u32, u32),
     ) -> Self {
         let (now, expires_at) = clock;
+        let shows_presence = viewer.shows_presence;
         Self {
             stream,
             viewer,
@@ -171,6 +185,9 @@ impl Connection {
             is_outdated: false,
             wants_greeting: false,
             is_dirty: false,
+            shows_presence,
+            knows_presence: false,
+            owed: None,
             seat,
         }
     }

@@ -10,7 +10,6 @@ use crate::limits::{HANDOVER_BYTES_MAX, QUEUED_AS_WRITTEN};
 use crate::model::ids::{ChatId, Position};
 use crate::model::wire::{Run, ServerFrame, text_frame};
 use crate::registry::{ConnectionId, ReplayPiece};
-use bytes::Bytes;
 
 impl ShardWorker {
     /// What has just been committed, for everybody who follows their chat.
@@ -71,19 +70,6 @@ impl ShardWorker {
                 follow.phase = Phase::Replaying { announce: false, begun: true };
                 self.read_on(index);
             }
-        }
-    }
-
-    /// What is not stored goes to those who read in time, and is dropped for those who are behind.
-    pub(super) async fn signal(&mut self, chat_id: ChatId, frame: &Bytes) {
-        let Some(chat) = self.shard.chat(chat_id) else { return };
-        for index in chat.followers.clone() {
-            self.flush(index);
-            let Some(connection) = self.connections.get(index) else { continue };
-            if connection.stage == Stage::Open && connection.waiting_bytes() == 0 {
-                self.send(index, frame.clone());
-            }
-            self.yield_in_turn().await;
         }
     }
 

@@ -20,8 +20,10 @@ impl ShardWorker {
             Event::Arrived(arrival) => self.arrive(*arrival),
             Event::Published(run) => self.publish(&run, gather).await,
             Event::Heard { chat_id, last } => self.hear_head(chat_id, last),
-            Event::Signalled { chat_id, frame } => self.signal(chat_id, &frame).await,
+            Event::Signalled { chat_id, of, frame } => self.signal(chat_id, of, &frame).await,
             Event::Removed { chat_id, frame } => self.part_all(chat_id, frame).await,
+            Event::Typing(typing) => self.type_on(typing),
+            Event::Presence(presence) => self.hear_presence(presence).await,
             Event::Answered { to, frame } => self.answer(to, frame),
             Event::Greeted { to, standings, epoch } => self.welcome(to, &standings, &epoch),
             Event::Confirmed { to, standings } => self.confirm(to, &standings),
@@ -38,6 +40,10 @@ impl ShardWorker {
                 if let Some(index) = self.connections.find(to) {
                     self.close(index, Close::Unavailable);
                 }
+            }
+            Event::Told { user_id, event: UserEvent::ShowsPresence(shows) } => {
+                self.switched.insert(user_id, (shows, self.now() + ENDED_SECS));
+                self.switch_presence(user_id, shows);
             }
             Event::Told { user_id, event } => {
                 if let UserEvent::Left { chat_id, .. } = event {
@@ -76,6 +82,9 @@ impl ShardWorker {
         let stream = TcpStream::from_std(stream);
         let mut connection = Connection::new(stream, viewer, scope, resume, seat, clock);
         connection.answer(answer);
+        if let Some((shows, _)) = self.switched.get(&connection.viewer.user_id) {
+            connection.shows_presence = *shows;
+        }
         let Some(index) = self.insert(connection) else { return };
         self.dirty.push(index);
         if has_ended {
@@ -149,6 +158,7 @@ impl ShardWorker {
             self.schedule(index, false);
         }
         self.send(index, welcome);
+        self.ask_who_is_online(index);
         if let Some(arriving) = arriving {
             self.begin_to_follow(index, standings, epoch, &arriving.resume);
             for event in &arriving.told {
@@ -312,6 +322,9 @@ impl ShardWorker {
         let Ok(at) = at else { return };
         let follow = connection.follows.remove(at);
         connection.forget_held(chat_id);
+        if let Some(owed) = &mut connection.owed {
+            owed.part(chat_id);
+        }
         self.unfollow_at(chat_id, follow.place);
         let frame = frame.cloned();
         self.send(
@@ -357,13 +370,20 @@ impl ShardWorker {
                     self.send(index, frame.clone());
                 }
             }
+            UserEvent::Seen { chat_id, by, seq, frame } => {
+                self.tell_seen(index, (*chat_id, *by, *seq), frame);
+            }
+            // Told to all of the user's connections at once.
+            UserEvent::ShowsPresence(_) => {}
             UserEvent::Joined { chat_id, last, chat_type, frame } if scope == Scope::All => {
                 if connection.follow(*chat_id).is_none() {
                     connection.is_outdated = connection.is_reading;
+                    let user_id = connection.viewer.user_id;
                     self.send(index, frame.clone());
                     let phase = Phase::Replaying { announce: false, begun: true };
                     self.follow(index, *chat_id, *chat_type, *last, phase);
                     self.read_on(index);
+                    self.errands.rules.registry.presence().ask_about(id, user_id, *chat_id);
                 }
             }
             UserEvent::Joined { .. } => {}

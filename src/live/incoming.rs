@@ -133,13 +133,13 @@ impl ShardWorker {
     }
 
     /// Refused if there are more control frames than anyone needs.
-    fn allow_control(&mut self, index: u32) -> Result<(), FrameRefusal> {
+    pub(super) fn allow_control(&mut self, index: u32) -> Result<(), FrameRefusal> {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return Ok(()) };
         if connection.count_control(now) <= CONTROL_FRAMES_PER_SEC_MAX {
             return Ok(());
         }
-        let detail = "More pings and pongs than anyone needs; slow down.";
+        let detail = "More pings, pongs and signals than anyone needs; slow down.";
         Err(FrameRefusal::too_many(detail, RETRY_AT_ONCE))
     }
 
@@ -201,6 +201,7 @@ impl ShardWorker {
                 let viewer = Arc::clone(&connection.viewer);
                 self.errands.rules.note_read(&viewer, chat_id, seq, id)
             }
+            Meaning::Typing { chat_id } => self.heed_typing(index, chat_id),
             Meaning::Welcome => {
                 if let Some(connection) = self.connections.get(index) {
                     connection.wants_greeting = true;
@@ -249,7 +250,7 @@ impl ShardWorker {
     }
 
     /// The chat that a frame refers to, if this connection follows it.
-    fn followed(
+    pub(super) fn followed(
         &mut self,
         index: u32,
         chat_id: Option<ChatId>,

@@ -14,6 +14,7 @@ mod follow;
 pub mod frame_parser;
 mod incoming;
 mod poll;
+mod signals;
 mod slab;
 mod upgrade;
 mod wheel;

@@ -9,6 +9,7 @@ use super::close::Close;
 use super::connection::{Connection, Due, Sent};
 use super::errands::Errands;
 use super::poll::Poll;
+use super::signals::Writing;
 use super::slab::Slab;
 use super::wheel::{self, Wheel};
 use crate::chat::Rules;
@@ -57,6 +58,7 @@ async fn live_or_die(worker: ShardWorker) {
 }
 
 pub(super) struct ShardWorker {
+    pub(super) number: u16,
     poll: Poll,
     inbox: Arc<Inbox>,
     pub(super) errands: Errands,
@@ -73,6 +75,9 @@ pub(super) struct ShardWorker {
     pub(super) ended: FxHashMap<SessionId, u32>,
     /// Who left which chat, and how long to remember that.
     pub(super) left: FxHashMap<(UserId, ChatId), u32>,
+    /// Who switched whether their presence shows, and how long to remember that.
+    pub(super) switched: FxHashMap<UserId, (bool, u32)>,
+    pub(super) writing: FxHashMap<UserId, Writing>,
     began: Instant,
     stopping: Option<Instant>,
     /// Sockets read and written since it last yielded.
@@ -92,6 +97,7 @@ impl ShardWorker {
         let unix = jiff::Timestamp::now();
         let since_second = Duration::from_nanos(unix.subsec_nanosecond().unsigned_abs().into());
         Self {
+            number,
             poll,
             inbox,
             errands,
@@ -104,6 +110,8 @@ impl ShardWorker {
             dirty: Vec::new(),
             ended: FxHashMap::default(),
             left: FxHashMap::default(),
+            switched: FxHashMap::default(),
+            writing: FxHashMap::default(),
             began: Instant::now().checked_sub(since_second).unwrap_or_else(Instant::now),
             stopping: None,
             since_yield: 0,
@@ -217,7 +225,9 @@ impl ShardWorker {
             }
             self.ended.retain(|_, until| *until > now);
             self.left.retain(|_, until| *until > now);
+            self.switched.retain(|_, (_, until)| *until > now);
         }
+        self.forget_writing();
     }
 
     fn look(&mut self, index: u32, second: u32, now: u32) {
@@ -279,12 +289,12 @@ impl ShardWorker {
     pub(super) fn flush(&mut self, index: u32) {
         let now = self.now();
         let Some(connection) = self.connections.get(index) else { return };
-        if connection.waiting_bytes() == 0 {
-            return;
+        if connection.waiting_bytes() > 0 {
+            let sent = connection.flush(now);
+            self.sent(index, sent);
+            self.read_on(index);
         }
-        let sent = connection.flush(now);
-        self.sent(index, sent);
-        self.read_on(index);
+        self.pay(index);
     }
 
     async fn flush_dirty(&mut self) {
@@ -308,7 +318,10 @@ impl ShardWorker {
             self.connections.remove(index);
             return None;
         }
-        self.shard.connect(user_id, index);
+        if self.shard.connect(user_id, index) {
+            let shows = self.connections.get(index)?.shows_presence;
+            self.errands.rules.registry.presence().came(user_id, shows);
+        }
         self.schedule(index, true);
         self.count();
         Some(index)
@@ -337,7 +350,12 @@ impl ShardWorker {
     pub(super) fn remove(&mut self, index: u32) {
         self.unfollow_all(index);
         if let Some(connection) = self.connections.remove(index) {
-            self.shard.disconnect(connection.viewer.user_id, index);
+            let user_id = connection.viewer.user_id;
+            if self.shard.disconnect(user_id, index) {
+                let patience = Duration::from_secs(self.waits.offline_after_secs.into());
+                let presence = self.errands.rules.registry.presence();
+                presence.left(user_id, Instant::now() + patience);
+            }
             self.count();
         }
     }

@@ -120,6 +120,8 @@ pub struct Viewer {
     pub username: Arc<str>,
     /// At most a second old in a request; on a socket, what it was when that was opened.
     pub role: Role,
+    /// Whether others see that they are here, write and have read, and they that of others; likewise old.
+    pub shows_presence: bool,
     pub session: SessionId,
 }
 

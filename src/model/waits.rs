@@ -30,6 +30,8 @@ pub struct SocketWaits {
     pub ping_after_secs: u32,
     pub pong_within_secs: u32,
     pub write_stall_secs: u32,
+    /// How long a user counts as online after the last of their sockets.
+    pub offline_after_secs: u32,
 }
 
 /// For PostgreSQL, from one statement to the chats of a socket that cannot be read.
@@ -62,6 +64,7 @@ impl Default for SocketWaits {
             ping_after_secs: limits::PING_AFTER_SECS,
             pong_within_secs: limits::PONG_WITHIN_SECS,
             write_stall_secs: limits::WRITE_STALL_SECS_MAX,
+            offline_after_secs: limits::OFFLINE_AFTER_SECS,
         }
     }
 }

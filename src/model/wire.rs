@@ -88,6 +88,18 @@ pub enum ServerFrame<'a> {
     ChatRemoved {
         chat_id: ChatId,
     },
+    Typing {
+        chat_id: ChatId,
+        user: UserJson<'a>,
+    },
+    Presence {
+        users: &'a [OnlineJson],
+    },
+    Seen {
+        chat_id: ChatId,
+        user_id: UserId,
+        seq: Seq,
+    },
     Members {
         room_id: ChatId,
         user: UserJson<'a>,
@@ -112,6 +124,22 @@ pub struct UserJson<'a> {
     pub username: &'a str,
 }
 
+/// Whether a user is online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct OnlineJson {
+    pub user_id: UserId,
+    pub online: bool,
+}
+
+/// The other user of a private chat.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct OtherJson {
+    pub user_id: UserId,
+    pub online: bool,
+    /// How far they have read; unknown if one of the two does not show it.
+    pub seen_seq: Option<Seq>,
+}
+
 /// A chat in `welcome`.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct StandingJson {
@@ -129,8 +157,8 @@ pub struct ChatJson {
     #[serde(flatten)]
     pub standing: StandingJson,
     pub unread: i64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<UserId>,
+    #[serde(flatten)]
+    pub other: Option<OtherJson>,
     pub name: String,
     pub last_message: Option<MessageJson>,
 }

@@ -122,6 +122,10 @@ fn weight(event: &Event) -> usize {
         Event::Arrived(arrival) => arrival.answer.len() + arrival.early.len(),
         Event::Published(run) => run.bytes.len(),
         Event::Signalled { frame, .. } | Event::Removed { frame, .. } => frame.len(),
+        Event::Typing(typing) => typing.frame.len(),
+        Event::Presence(presence) => {
+            presence.news.iter().map(|(_, told)| told.frame.len() + size_of_val(&*told.users)).sum()
+        }
         Event::Answered { frame, .. } => frame.as_ref().map_or(0, Bytes::len),
         Event::Greeted { standings, .. } | Event::Confirmed { standings, .. } => {
             standings.len() * size_of::<Standing>()
@@ -130,8 +134,10 @@ fn weight(event: &Event) -> usize {
         Event::Told { event, .. } => match event {
             UserEvent::Account(frame)
             | UserEvent::Read { frame, .. }
+            | UserEvent::Seen { frame, .. }
             | UserEvent::Joined { frame, .. }
             | UserEvent::Left { frame, .. } => frame.len(),
+            UserEvent::ShowsPresence(_) => 0,
         },
         Event::Heard { .. }
         | Event::Unreachable { .. }
@@ -195,7 +201,7 @@ mod tests {
         let standing = Standing { chat_id, chat_type, last, read_seq: Seq(0), mentioned: 0 };
         for event in [
             Event::Answered { to, frame: Some(frame.clone()) },
-            Event::Signalled { chat_id, frame: frame.clone() },
+            Event::Signalled { chat_id, of: None, frame: frame.clone() },
             Event::Removed { chat_id, frame: frame.clone() },
             told(UserEvent::Account(frame.clone())),
             told(UserEvent::Read { chat_id, but: None, frame: frame.clone() }),

@@ -8,21 +8,24 @@
 mod backlog;
 mod inbox;
 mod outbox;
+mod presence;
 mod seats;
 mod shard;
 
 pub use backlog::Backlog;
 pub use inbox::Inbox;
 pub use outbox::{Full, Outbox};
+pub use presence::{Asked, Known, Presence, Untold};
 pub use seats::{NoSeat, Seat, SeatLimits, Seats};
 pub use shard::{Followers, Shard};
 
 use crate::model::ids::{Change, ChatId, Position, Seq, UserId};
 use crate::model::message::{ChatType, SessionId, Standing, Viewer};
-use crate::model::wire::{MessageFrames, Run};
+use crate::model::wire::{MessageFrames, OnlineJson, Run, ServerFrame, text_frame};
 use bytes::Bytes;
 use std::net::TcpStream;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Names one connection for as long as it lives: its place, and which of the place's occupants it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +86,8 @@ pub enum Event {
     /// Something that is not stored happened in a chat: those who follow it and read in time are told.
     Signalled {
         chat_id: ChatId,
+        /// Whose presence it gives away: not for themself, nor for those who do not see that of others.
+        of: Option<UserId>,
         frame: Bytes,
     },
     /// The chat is gone: whoever follows it takes part in it no longer.
@@ -90,6 +95,10 @@ pub enum Event {
         chat_id: ChatId,
         frame: Bytes,
     },
+    /// Somebody writes in a chat. It goes from shard to shard, which count who is there.
+    Typing(Typing),
+    /// Who is online, for some users and connections.
+    Presence(PresenceNews),
     /// The answer to a write of this connection; none if one without a `client_id` was carried out.
     Answered {
         to: ConnectionId,
@@ -131,6 +140,45 @@ pub enum Event {
     Stopped,
 }
 
+/// That somebody writes in a chat.
+pub struct Typing {
+    pub chat_id: ChatId,
+    pub user_id: UserId,
+    pub frame: Bytes,
+    /// How many users follow the chat in the shards that have counted.
+    pub online: usize,
+}
+
+/// What one shard is told in a round.
+pub struct PresenceNews {
+    pub news: Vec<(Told, PresenceFrame)>,
+    /// The next round begins when all shards have done with this one.
+    pub turn: OwnedSemaphorePermit,
+}
+
+/// Whom something is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Told {
+    /// All connections of the user that know how others stand.
+    User(UserId),
+    /// One that has asked. If it asked about everybody it knows that from now on.
+    Connection { id: ConnectionId, is_whole: bool },
+}
+
+/// Who is online and who is not, and the frame that says so.
+#[derive(Debug, Clone)]
+pub struct PresenceFrame {
+    pub users: Arc<[OnlineJson]>,
+    pub frame: Bytes,
+}
+
+impl PresenceFrame {
+    pub fn of(users: Vec<OnlineJson>) -> Self {
+        let frame = text_frame(&ServerFrame::Presence { users: &users });
+        Self { users: users.into(), frame }
+    }
+}
+
 /// A page of a replay: what a chat has after `from`, if anything, and how far it reached.
 pub struct ReplayPiece {
     pub chat_id: ChatId,
@@ -154,6 +202,10 @@ pub enum UserEvent {
     Account(Bytes),
     /// The user has read further in this chat, on a connection other than `but`.
     Read { chat_id: ChatId, but: Option<ConnectionId>, frame: Bytes },
+    /// The other user of a private chat has read so far.
+    Seen { chat_id: ChatId, by: UserId, seq: Seq, frame: Bytes },
+    /// Whether the user shows their presence, and sees that of others, from now on.
+    ShowsPresence(bool),
     /// The user takes part in this chat from now on, beginning after `last`.
     Joined { chat_id: ChatId, chat_type: ChatType, last: Position, frame: Bytes },
     /// The user no longer takes part.
@@ -166,11 +218,19 @@ impl UserEvent {
         match (self, earlier) {
             (Self::Account(frame), Self::Account(other)) => frame == other,
             (Self::Read { chat_id, .. }, Self::Read { chat_id: other, .. })
+            | (Self::Seen { chat_id, .. }, Self::Seen { chat_id: other, .. })
             | (Self::Joined { chat_id, .. }, Self::Joined { chat_id: other, .. })
             | (Self::Left { chat_id, .. }, Self::Left { chat_id: other, .. }) => chat_id == other,
-            (Self::Account(_) | Self::Read { .. } | Self::Joined { .. } | Self::Left { .. }, _) => {
-                false
-            }
+            (Self::ShowsPresence(_), Self::ShowsPresence(_)) => true,
+            (
+                Self::Account(_)
+                | Self::Read { .. }
+                | Self::Seen { .. }
+                | Self::ShowsPresence(_)
+                | Self::Joined { .. }
+                | Self::Left { .. },
+                _,
+            ) => false,
         }
     }
 }
@@ -179,11 +239,15 @@ impl UserEvent {
 #[derive(Clone)]
 pub struct Registry {
     inboxes: Arc<[Arc<Inbox>]>,
+    presence: Arc<Presence>,
+    /// A permit for each shard.
+    turns: Arc<Semaphore>,
 }
 
 impl Registry {
     pub fn new(inboxes: Vec<Arc<Inbox>>) -> Self {
-        Self { inboxes: inboxes.into() }
+        let turns = Arc::new(Semaphore::new(inboxes.len()));
+        Self { inboxes: inboxes.into(), presence: Arc::default(), turns }
     }
 
     pub fn arrive(&self, arrival: Arrival) {
@@ -215,9 +279,46 @@ impl Registry {
     }
 
     /// Tells every shard what happened in a chat; a hint, which readers may miss.
-    pub fn signal(&self, chat_id: ChatId, frame: Bytes) {
+    pub fn signal(&self, chat_id: ChatId, of: Option<UserId>, frame: Bytes) {
         for inbox in self.inboxes.iter() {
-            inbox.push(Event::Signalled { chat_id, frame: frame.clone() });
+            inbox.push(Event::Signalled { chat_id, of, frame: frame.clone() });
+        }
+    }
+
+    /// Has the next shard count who is there; after the last one, everybody is told.
+    pub fn type_on(&self, shard: usize, typing: Typing) {
+        match self.inboxes.get(shard) {
+            Some(inbox) => inbox.push(Event::Typing(typing)),
+            None => self.signal(typing.chat_id, Some(typing.user_id), typing.frame),
+        }
+    }
+
+    /// Who is online.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Tells who is online, once all shards have done with what they were told before.
+    pub async fn tell_presence(&self, news: Vec<(Told, PresenceFrame)>) {
+        let shards = self.inboxes.len();
+        let permits = u32::try_from(shards).unwrap_or(u32::MAX);
+        let Ok(mut turns) = Arc::clone(&self.turns).acquire_many_owned(permits).await else {
+            return;
+        };
+        let mut parts: Vec<Vec<_>> = (0..shards).map(|_| Vec::new()).collect();
+        for (told, frame) in news {
+            let shard = match told {
+                Told::User(user_id) => self.shard_of(user_id),
+                Told::Connection { id, .. } => Some(usize::from(id.shard)),
+            };
+            if let Some(part) = shard.and_then(|shard| parts.get_mut(shard)) {
+                part.push((told, frame));
+            }
+        }
+        for (inbox, news) in self.inboxes.iter().zip(parts) {
+            if let Some(turn) = turns.split(1).filter(|_| !news.is_empty()) {
+                inbox.push(Event::Presence(PresenceNews { news, turn }));
+            }
         }
     }
 
@@ -260,9 +361,12 @@ impl Registry {
 
     /// To the shard of this user. A command has none, and nobody is connected to it.
     fn push(&self, user_id: UserId, event: Event) {
-        let shard = (user_id.0.unsigned_abs() as usize).checked_rem(self.inboxes.len());
-        if let Some(inbox) = shard.and_then(|shard| self.inboxes.get(shard)) {
+        if let Some(inbox) = self.shard_of(user_id).and_then(|shard| self.inboxes.get(shard)) {
             inbox.push(event);
         }
+    }
+
+    fn shard_of(&self, user_id: UserId) -> Option<usize> {
+        (user_id.0.unsigned_abs() as usize).checked_rem(self.inboxes.len())
     }
 }

@@ -124,7 +124,13 @@ mod tests {
         let seats = Seats::new(SeatLimits { total: 3, per_user: 2, per_address: 2 });
         let [ada, bob, cyd] = [1, 2, 3].map(|id| {
             let (user_id, session) = (UserId(id), SessionId([id as u8; 16]));
-            Arc::new(Viewer { user_id, username: "".into(), role: Role::Member, session })
+            Arc::new(Viewer {
+                user_id,
+                username: "".into(),
+                role: Role::Member,
+                shows_presence: true,
+                session,
+            })
         });
         let [here, there] = [1, 2].map(|last| IpAddr::from([127, 0, 0, last]));
         let first = seats.take(&ada, here).expect("a seat");

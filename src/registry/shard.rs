@@ -79,17 +79,22 @@ impl Shard {
         moved
     }
 
-    pub fn connect(&mut self, user_id: UserId, connection: u32) {
-        self.users.entry(user_id).or_default().push(connection);
+    /// Whether it is the user's first.
+    pub fn connect(&mut self, user_id: UserId, connection: u32) -> bool {
+        let connections = self.users.entry(user_id).or_default();
+        connections.push(connection);
+        connections.len() == 1
     }
 
-    pub fn disconnect(&mut self, user_id: UserId, connection: u32) {
-        if let Entry::Occupied(mut entry) = self.users.entry(user_id) {
-            entry.get_mut().retain(|other| *other != connection);
-            if entry.get().is_empty() {
-                entry.remove();
-            }
+    /// Whether it was the user's last.
+    pub fn disconnect(&mut self, user_id: UserId, connection: u32) -> bool {
+        let Entry::Occupied(mut entry) = self.users.entry(user_id) else { return false };
+        entry.get_mut().retain(|other| *other != connection);
+        let is_last = entry.get().is_empty();
+        if is_last {
+            entry.remove();
         }
+        is_last
     }
 
     /// The user's connections here, as a copy, because working on them may change the map.

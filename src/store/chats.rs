@@ -14,6 +14,8 @@ pub struct ChatRow {
     pub standing: Standing,
     /// The other user in a private chat.
     pub other_id: Option<UserId>,
+    /// How far they have read, if both show their presence.
+    pub seen_seq: Option<Seq>,
     pub name: String,
     pub last_message: Option<Message>,
 }
@@ -95,6 +97,7 @@ fn chat(row: &Row) -> Result<ChatRow> {
     Ok(ChatRow {
         standing,
         other_id: row.get::<_, Option<i64>>("other_id").map(UserId),
+        seen_seq: row.get::<_, Option<i64>>("seen_seq").map(Seq),
         name: row.get("name"),
         last_message: sender.and_then(|sender| {
             messages::whole_message(row, standing.chat_id, standing.chat_type, sender.into())

@@ -39,6 +39,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_deleted_rooms", include_str!("../../sql/migrations/0021_deleted_rooms.sql")),
     ("0022_mentions", include_str!("../../sql/migrations/0022_mentions.sql")),
     ("0023_removals", include_str!("../../sql/migrations/0023_removals.sql")),
+    ("0024_shows_presence", include_str!("../../sql/migrations/0024_shows_presence.sql")),
 ];
 
 /// The version that this binary brings a database to.

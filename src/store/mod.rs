@@ -11,6 +11,7 @@ pub(crate) mod connect;
 mod disk;
 mod health;
 mod indexed_ranges;
+mod known;
 mod leaving;
 mod links;
 mod mails;
@@ -51,7 +52,7 @@ pub use messages::{
 };
 pub use migrate::{MigrateError, SCHEMA_VERSION, newer_one};
 pub use private_chats::Opened;
-pub use read_positions::HasRead;
+pub use read_positions::{HasRead, Moved};
 pub use removals::Removal;
 pub use room_members::{
     AskedRoom, Decided, JoinRequest, Member, MemberState, OpenRequest, Requested,

@@ -21,6 +21,8 @@ pub struct Member {
     pub user_id: UserId,
     pub username: String,
     pub is_creator: bool,
+    /// And so does the one who asks.
+    pub shows_presence: bool,
 }
 
 /// A user who asked to join, whatever the outcome.
@@ -98,6 +100,7 @@ impl Store {
             user_id: UserId(row.get("user_id")),
             username: row.get("username"),
             is_creator: row.get("is_creator"),
+            shows_presence: row.get("shows_presence"),
         };
         Ok(rows.iter().map(member).collect())
     }

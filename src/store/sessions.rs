@@ -16,6 +16,7 @@ pub struct Session {
     pub user_id: UserId,
     pub username: String,
     pub role: Role,
+    pub shows_presence: bool,
     /// Whether it is time to note that it is used.
     pub is_stale: bool,
 }
@@ -74,6 +75,7 @@ impl Store {
                 user_id: UserId(row.get("user_id")),
                 username: row.get("username"),
                 role: users::role(&row)?,
+                shows_presence: row.get("shows_presence"),
                 is_stale: row.get("is_stale"),
             })
         })

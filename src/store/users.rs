@@ -22,6 +22,7 @@ pub struct User {
     pub created_at: Timestamp,
     pub role: Role,
     pub state: AccountState,
+    pub shows_presence: bool,
 }
 
 /// An account with its password hash, which never leaves `chat::accounts`.
@@ -219,6 +220,13 @@ impl Store {
         })
         .await
     }
+
+    /// Whether it was otherwise before.
+    pub async fn set_shows_presence(&self, user_id: UserId, shows: bool) -> Result<bool> {
+        let params: [&(dyn ToSql + Sync); 2] = [&user_id.0, &shows];
+        let changed = self.changed(WriteKind::Upkeep, sql!("users/set_shows_presence"), &params);
+        Ok(changed.await? > 0)
+    }
 }
 
 /// A character that comes after all those of names.
@@ -310,6 +318,7 @@ fn user(row: &Row) -> Result<User> {
         created_at: timestamp(row, "created_at"),
         role: role(row)?,
         state: state(row)?,
+        shows_presence: row.get("shows_presence"),
     })
 }
 

@@ -36,6 +36,7 @@ fn store_a_batch(bencher: Bencher<'_, '_>) {
         user_id: UserId(1),
         username: "ada".into(),
         role: Role::Member,
+        shows_presence: true,
         session: SessionId([0; 16]),
     };
     let ada = Arc::new(ada);

@@ -17,8 +17,8 @@ async fn a_new_private_chat_is_added_on_both_sides_and_its_messages_follow() {
     let private = ada.private_with(&bob).await;
     for (socket, other) in [(&mut hers, &bob), (&mut his, &ada), (&mut second, &ada)] {
         let chat = json!({"chat_id": private, "chat_type": "private", "last_seq": 0, "last_change": 0,
-            "read_seq": 0, "unread": 0, "mentioned": 0, "user_id": other.id, "name": other.name,
-            "last_message": null});
+            "read_seq": 0, "unread": 0, "mentioned": 0, "user_id": other.id, "online": true, "seen_seq": 0,
+            "name": other.name, "last_message": null});
         assert_eq!(socket.next().await, json!({"type": "chat_added", "chat": chat}));
     }
     ada.say(private, "Hi").await;

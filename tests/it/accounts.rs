@@ -31,7 +31,7 @@ async fn people_who_sign_up_can_log_in_by_json_and_by_form() {
     assert_eq!(
         me,
         json!({"user_id": ada.id, "username": "Ada.L-1_x", "email": "Ada@Example.org",
-            "created_at": created_at, "role": "member"})
+            "created_at": created_at, "role": "member", "shows_presence": true})
     );
     // Microseconds and Z: 2024-09-19T10:00:00.000000Z
     assert_eq!((created_at.len(), created_at.ends_with('Z')), (27, true), "{created_at}");

@@ -61,7 +61,8 @@ async fn each_chat_shows_its_type_and_how_far_it_has_been_read() {
     assert_eq!(
         chat(&ada, private).await,
         json!({"chat_id": private, "chat_type": "private", "name": "bob", "user_id": bob.id,
-            "last_seq": 2, "last_change": 0, "read_seq": 0, "unread": 2, "mentioned": 0, "last_message": history["messages"][1]})
+            "online": false, "seen_seq": 2, "last_seq": 2, "last_change": 0, "read_seq": 0, "unread": 2, "mentioned": 0,
+            "last_message": history["messages"][1]})
     );
     assert_eq!(chat(&bob, private).await["name"], "ada");
 }

@@ -116,6 +116,7 @@ async fn metrics_count_what_happens() {
         ("snug_commit_seconds_count", 1.0),
         ("snug_batch_drafts_sum", 1.0),
         ("snug_outbox_overflows_total", 0.0),
+        ("snug_signals_dropped_total", 0.0),
         ("snug_hashing_queue", 0.0),
         ("snug_pool_waiting", 0.0),
         (r#"snug_requests_total{route="/chats/room/{room_id}",status="404"}"#, 1.0),

@@ -67,6 +67,7 @@ mod secrecy;
 mod sessions;
 mod sessions_in_hand;
 mod settings;
+mod signals;
 mod signups;
 mod slow_clients;
 mod smuggling;

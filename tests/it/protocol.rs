@@ -11,8 +11,8 @@ use snug::model::ids::{Change, ChatId, MessageId, Seq, UserId};
 use snug::model::message::{ChatType, Message};
 use snug::model::more::{Answered, More, Reaction};
 use snug::model::wire::{
-    ChatJson, MembersEvent, MessageJson, MessageMembers, Micros, ServerFrame, StandingJson,
-    UserJson,
+    ChatJson, MembersEvent, MessageJson, MessageMembers, Micros, OnlineJson, OtherJson,
+    ServerFrame, StandingJson, UserJson,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -75,7 +75,7 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
     let chat = ChatJson {
         standing: standing.clone(),
         unread: 0,
-        user_id: Some(user_id),
+        other: Some(OtherJson { user_id, online: true, seen_seq: Some(seq) }),
         name: "bob".into(),
         last_message: Some(MessageJson(message(ChatType::Private))),
     };
@@ -121,6 +121,9 @@ fn full_frames(look: impl FnOnce(&[ServerFrame<'_>])) {
             user: UserJson { user_id, username: "cyd" },
             event: MembersEvent::Joined,
         },
+        ServerFrame::Typing { chat_id, user: UserJson { user_id, username: "bob" } },
+        ServerFrame::Presence { users: &[OnlineJson { user_id, online: true }] },
+        ServerFrame::Seen { chat_id, user_id, seq },
         ServerFrame::Pong,
     ]);
 }

@@ -183,9 +183,9 @@ async fn a_member_who_left_or_was_removed_may_ask_again() {
     let members = ada.get(&path(room, "members")).await.expect(200);
     assert_eq!(
         members["members"],
-        json!([{"user_id": ada.id, "username": "ada", "is_creator": true},
-            {"user_id": bob.id, "username": "bob", "is_creator": false},
-            {"user_id": cyd.id, "username": "cyd", "is_creator": false}])
+        json!([{"user_id": ada.id, "username": "ada", "is_creator": true, "online": false},
+            {"user_id": bob.id, "username": "bob", "is_creator": false, "online": false},
+            {"user_id": cyd.id, "username": "cyd", "is_creator": false, "online": false}])
     );
     bob.delete(&member(&cyd)).await.refused(403, "not_creator");
     ada.delete(&member(&ada)).await.refused(409, "creator_must_stay");

@@ -11,6 +11,7 @@ use crate::model::message::Fate;
 use crate::model::text::{Email, GivenPassword, Password, Username};
 use crate::model::wire::Micros;
 use serde_json::json;
+use std::sync::Arc;
 
 pub async fn sign_up(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
@@ -133,17 +134,22 @@ pub async fn me(call: &Call) -> Result<Answer> {
 pub async fn change_me(call: &Call) -> Result<Answer> {
     let viewer = call.viewer()?;
     let mut fields = call.fields()?;
-    let Some(email) = fields.optional_text("email") else {
-        fields.finish()?;
-        return me(call).await;
-    };
-    let current = fields.text("current_password");
-    let email = fields.check("email", Email::parse(&email));
-    let current = fields.check("current_password", GivenPassword::parse(&current));
-    let (email, current) = fields.finish_with(email.zip(current))?;
-    let from = call.caller.subnet();
-    let user = call.app.rules.change_email(&viewer, current, &email, from).await?;
-    Ok(account_answer(&user))
+    let shows = fields.optional_flag("shows_presence");
+    match fields.optional_text("email") {
+        None => fields.finish()?,
+        Some(email) => {
+            let current = fields.text("current_password");
+            let email = fields.check("email", Email::parse(&email));
+            let current = fields.check("current_password", GivenPassword::parse(&current));
+            let (email, current) = fields.finish_with(email.zip(current))?;
+            let from = call.caller.subnet();
+            call.app.rules.change_email(&viewer, current, &email, from).await?;
+        }
+    }
+    if let Some(shows) = shows {
+        call.app.rules.show_presence(Arc::clone(&viewer), shows).await?;
+    }
+    me(call).await
 }
 
 pub async fn delete_me(call: &Call) -> Result<Answer> {
@@ -173,5 +179,6 @@ fn account_answer(user: &User) -> Answer {
         "email": user.email,
         "created_at": Micros(user.created_at),
         "role": user.role,
+        "shows_presence": user.shows_presence,
     }))
 }

@@ -52,11 +52,13 @@ pub async fn members(call: &Call, room_id: ChatId) -> Result<Answer> {
         user_id: UserId,
         username: String,
         is_creator: bool,
+        online: bool,
     }
     let members: Vec<MemberJson> = listed
         .rows
         .into_iter()
         .map(|member| MemberJson {
+            online: call.app.rules.is_online(&member),
             user_id: member.user_id,
             username: member.username,
             is_creator: member.is_creator,

@@ -22,6 +22,7 @@ fn viewer() -> Viewer {
         user_id: UserId(1),
         username: "ada".into(),
         role: Role::Member,
+        shows_presence: true,
         session: SessionId([0; 16]),
     }
 }

@@ -15,8 +15,13 @@ fn pair() -> (Connection, std::net::TcpStream) {
     let (stream, _) = listener.accept().expect("a connection");
     stream.set_nonblocking(true).expect("an option");
     let user_id = UserId(1);
-    let viewer =
-        Viewer { user_id, username: "ada".into(), role: Role::Member, session: SessionId([0; 16]) };
+    let viewer = Viewer {
+        user_id,
+        username: "ada".into(),
+        role: Role::Member,
+        shows_presence: true,
+        session: SessionId([0; 16]),
+    };
     let viewer = Arc::new(viewer);
     let limits = SeatLimits { total: 1, per_user: 1, per_address: 1 };
     let seat = Seats::new(limits).take(&viewer, IpAddr::V4(Ipv4Addr::LOCALHOST)).expect("a seat");

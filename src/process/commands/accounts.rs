@@ -200,7 +200,8 @@ async fn reset_link(config: &Config, name: &str) -> Result<String, Fatal> {
 /// What is known of an account, a line each.
 async fn show(config: &Config, name: &str) -> Result<String, Fatal> {
     with_rules(config, None, async |rules| {
-        let User { user_id, username, email, created_at, role, state } = named(rules, name).await?;
+        let User { user_id, username, email, created_at, role, state, .. } =
+            named(rules, name).await?;
         let sessions = rules.sessions_of(user_id).await?;
         let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
         let last = sessions.first().map_or_else(|| "-".into(), |session| day(session.last_used_at));
@@ -227,7 +228,7 @@ async fn list(config: &Config) -> Result<String, Fatal> {
             let users = rules.list_users(after, PAGE_ROWS_MAX).await?;
             let Some(last) = users.last() else { break };
             after = last.user_id;
-            for User { user_id, username, email, created_at, role, state } in &users {
+            for User { user_id, username, email, created_at, role, state, .. } in &users {
                 let (since, role, state) =
                     (created_at.strftime("%Y-%m-%d"), role.name(), state.name());
                 // Writing to a string cannot fail.

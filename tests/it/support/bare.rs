@@ -154,6 +154,10 @@ impl Bare {
                 let first = self.read[0];
                 let payload = self.read[begin..end].to_vec();
                 self.read.drain(..end);
+                // Who is online is told at any time; nobody looks for it here.
+                if first == TEXT && payload.starts_with(br#"{"type":"presence""#) {
+                    continue;
+                }
                 return Some(Frame { first, payload });
             }
             if !self.read_more().await {

@@ -218,6 +218,16 @@ impl Person {
         socket
     }
 
+    /// A socket that has received its `welcome`, and whom it names as online.
+    pub async fn watching(&self, path: &str) -> (Socket, Vec<i64>) {
+        let mut socket = self.raw_socket(path).await.with_presence();
+        socket.expect("welcome").await;
+        let presence = socket.expect("presence").await;
+        let users = presence["users"].as_array().unwrap();
+        assert!(users.iter().all(|one| one["online"] == true), "{presence}");
+        (socket, users.iter().map(|one| one["user_id"].as_i64().unwrap()).collect())
+    }
+
     /// A socket before its `welcome`.
     pub async fn raw_socket(&self, path: &str) -> Socket {
         Socket::open(&self.socket_url(path)).await

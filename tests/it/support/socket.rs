@@ -14,6 +14,8 @@ pub struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// Frames that arrived while another was awaited.
     passed: VecDeque<Value>,
+    /// Who is online is told at any time; only those who ask for it are shown it.
+    hears_presence: bool,
 }
 
 /// The status with which an upgrade is refused, and the code in the body.
@@ -36,13 +38,18 @@ impl Socket {
     pub async fn open(url: &str) -> Self {
         let (stream, answer) = connect_async(url).await.unwrap();
         assert_eq!(answer.status().as_u16(), 101);
-        Self { stream, passed: VecDeque::new() }
+        Self { stream, passed: VecDeque::new(), hears_presence: false }
     }
 
     /// A socket, if there is a server to open it with.
     pub async fn try_open(url: &str) -> Option<Self> {
         let (stream, _) = connect_async(url).await.ok()?;
-        Some(Self { stream, passed: VecDeque::new() })
+        Some(Self { stream, passed: VecDeque::new(), hears_presence: false })
+    }
+
+    /// From here on it shows who is online.
+    pub fn with_presence(self) -> Self {
+        Self { hears_presence: true, ..self }
     }
 
     /// False if the socket has ended.
@@ -110,7 +117,10 @@ impl Socket {
             loop {
                 match self.stream.next().await {
                     Some(Ok(Message::Text(text))) => {
-                        return Ok(listed(serde_json::from_str(&text).unwrap()));
+                        let frame = listed(serde_json::from_str(&text).unwrap());
+                        if frame["type"] != "presence" || self.hears_presence {
+                            return Ok(frame);
+                        }
                     }
                     Some(Ok(Message::Close(frame))) => {
                         return Err(End::Closed(frame.map_or(1005, |frame| frame.code.into())));
