@@ -4,7 +4,7 @@ PREFIX = /usr/local
 DESTDIR =
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 NPM = tests/browser/node_modules/.bin
-BUNDLED = assets/js/app.js assets/js/conversation.js assets/js/door.js assets/js/later.js assets/js/worker.js assets/css/pages.css assets/css/later.css assets/css/find.css assets/css/docs.css
+BUNDLED = assets/js/app.js assets/js/conversation.js assets/js/door.js assets/js/later.js assets/js/signals.js assets/js/worker.js assets/css/pages.css assets/css/later.css assets/css/find.css assets/css/docs.css
 FORMATTED = 'assets/css/*' 'assets/js/*'
 
 # Where rustup installs cargo; a shell opened before that does not have it in its PATH yet.

@@ -21,6 +21,7 @@ import {
   keepSession,
   laterAddress,
   paths,
+  signalsAddress,
   socketAddress,
   viewer,
 } from "./session.js";
@@ -61,7 +62,10 @@ const live = new Live({
 
 let bannerTimer = 0;
 let hide = () => {};
-socket.addEventListener("frame", ({ detail }) => live.take(detail));
+socket.addEventListener("frame", ({ detail }) => {
+  live.take(detail);
+  signal(detail);
+});
 socket.addEventListener("up", () => {
   clearTimeout(bannerTimer);
   bannerTimer = 0;
@@ -137,6 +141,20 @@ document.addEventListener("click", async ({ target }) => {
 });
 document.addEventListener("quoted", ({ target, detail }) => loadAround(target, detail.seq));
 document.addEventListener("correct", async () => (await loadActions())?.correctLast());
+// Who writes, is online and has read is shown by what is loaded with the first that says so; one's own writing
+// is told by it, too.
+let signals;
+function signal(frame) {
+  if (!signals && !["typing", "seen"].includes(frame.type) && !frame.users?.length) return;
+  signals ??= import(signalsAddress).then(
+    ({ Signals }) => new Signals({ socket, views, list, viewer, chats: paths.chats }),
+  );
+  signals.then((one) => one.take(frame)).catch(() => (signals = null));
+}
+document.addEventListener("input", ({ target }) => {
+  const { chat } = target.closest("message-composer") ?? {};
+  if (chat && target.value) signal({ type: "typing", chat_id: chat, user: viewer });
+});
 // A question before what cannot be undone. Not every browser lets `toggle` bubble.
 document.addEventListener("toggle", asked, true);
 document.addEventListener("approved", ({ detail }) => views.of(detail.room_id)?.panel?.admit(detail));
@@ -173,6 +191,8 @@ function open(view) {
   socket.putFirst(chat);
   if (!log || view.begun) return;
   view.begun = true;
+  const seq = Number(log.dataset.seenSeq);
+  if (seq) signal({ type: "seen", chat_id: chat, seq });
   if (log.dataset.at) log.reader.toMessage(log.find(Number(log.dataset.at)));
   if (editUnderWay(chat)) loadActions().then((one) => one?.resume(view.composer));
   if (view.pins) loadActions();

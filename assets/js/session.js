@@ -21,6 +21,7 @@ export const bounds = {
 };
 export const workerAddress = dataset.worker;
 export const laterAddress = dataset.later;
+export const signalsAddress = dataset.signals;
 export const laterMarkup = dataset.laterMarkup;
 export const laterStyles = dataset.laterStyles;
 // The full URL, because until 2024 browsers accepted no other for a socket.

@@ -8,6 +8,8 @@ export function messageFrame(chat_id, text, client_id, reply_to) {
 
 export const readFrame = (chat_id, seq) => JSON.stringify({ type: "read", chat_id, seq });
 
+export const typingFrame = (chat_id) => JSON.stringify({ type: "typing", chat_id });
+
 export const pingFrame = () => JSON.stringify({ type: "ping" });
 
 // The frame, or null if the text is not one.

@@ -112,6 +112,7 @@ mod tests {
             "conversation.js",
             "door.js",
             "later.js",
+            "signals.js",
             "worker.js",
             "pages.css",
             "later.css",

@@ -128,6 +128,7 @@ routes! {
     GET  /find,                        User,         Page,     pages::find::show(call);
     GET  /settings,                    User,         Page,     pages::settings::show(call);
     POST /settings/theme,              User,         Form,     pages::settings::set_theme(call, form);
+    POST /settings/presence,           User,         Form,     pages::settings::set_presence(call, form);
     POST /settings/email,              User,         Form,     pages::settings::set_email(call, form);
     POST /settings/delete,             User,         Form,     pages::settings::delete_account(call, form);
     POST /settings/session,            User,         Form,     pages::settings::end_session(call, form);

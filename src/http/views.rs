@@ -406,6 +406,7 @@ pub struct SettingsPage {
     pub base: Base,
     pub shell: Shell,
     pub email: String,
+    pub shows_presence: bool,
     pub sessions: Vec<SessionView>,
     pub outcome: SettingsOutcome,
 }

@@ -1,7 +1,8 @@
-//! Settings: the account, the theme, the password, the sessions, one's data.
+//! Settings: the account, the theme, whether presence shows, the password, the sessions, one's data.
 
 use super::refusal;
 use super::shell::THEME_SCHEME;
+use crate::chat::User;
 use crate::http::Call;
 use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::Form;
@@ -37,7 +38,8 @@ async fn page(call: &Call, status: StatusCode, outcome: SettingsOutcome) -> Resu
         is_current: session.id == viewer.session,
     });
     let (base, sessions) = (call.base(&viewer)?, sessions.collect());
-    let page = views::SettingsPage { base, shell, email: user.email, sessions, outcome };
+    let User { email, shows_presence, .. } = user;
+    let page = views::SettingsPage { base, shell, email, shows_presence, sessions, outcome };
     call.page(status, &page)
 }
 
@@ -60,6 +62,13 @@ pub async fn set_theme(call: &Call, form: Form) -> Result<Answer> {
     let mut answer = respond::see_other("/settings");
     call.app.cookies.set(&mut answer, THEME_SCHEME, Cookie::Theme, theme, Some(KEPT_SECS));
     Ok(answer)
+}
+
+/// Whether others see that the viewer is here, and the viewer that of others.
+pub async fn set_presence(call: &Call, form: Form) -> Result<Answer> {
+    let shows = form.text("shows_presence") == "true";
+    call.app.rules.show_presence(call.viewer()?, shows).await?;
+    Ok(respond::see_other("/settings#presence-title"))
 }
 
 pub async fn set_email(call: &Call, form: Form) -> Result<Answer> {

@@ -111,5 +111,5 @@ fn line_of(chat: ChatJson, viewer: &Viewer) -> ChatLine {
     let name = if chat_type == ChatType::General { "" } else { &chat.name };
     let reach = Position { seq: last_seq, change: last_change };
     let standing = Standing { chat_id, chat_type, last: reach, read_seq, mentioned };
-    ChatLine::new(standing, name, chat.other.map(|other| other.user_id), last)
+    ChatLine::new(standing, name, chat.other.map(|other| (other.user_id, other.seen_seq)), last)
 }

@@ -35,7 +35,7 @@ fn line(
     last: Option<LastLine>,
 ) -> ChatLine {
     let (reach, read_seq) = (Position { seq: Seq(seqs.0), change: Change(0) }, Seq(seqs.1));
-    let other = (chat_type == ChatType::Private).then_some(UserId(id));
+    let other = (chat_type == ChatType::Private).then_some((UserId(id), Some(Seq(seqs.0))));
     ChatLine::new(
         Standing { chat_id: ChatId(id), chat_type, last: reach, read_seq, mentioned: 0 },
         name,
@@ -290,6 +290,7 @@ fn settings(theme: Theme, password_changed: bool) -> SettingsPage {
         base: base(theme),
         shell: shell(None, Vec::new()),
         email: "ada@example.org".into(),
+        shows_presence: true,
         outcome: match password_changed {
             true => SettingsOutcome { done: Some("password"), ..SettingsOutcome::default() },
             false => SettingsOutcome {

@@ -2,7 +2,7 @@
 
 use super::people::{Avatar, Person};
 use crate::limits::{LAST_LINE_CHARS_MAX, LAST_LINE_CHARS_READ};
-use crate::model::ids::{ChatId, UserId};
+use crate::model::ids::{ChatId, Seq, UserId};
 use crate::model::message::{ChatType, Standing};
 use crate::model::text;
 use jiff::Timestamp;
@@ -19,7 +19,9 @@ pub struct ChatLine {
     /// Which of several rooms of this name it is, in the order in which they were made.
     pub which: Option<usize>,
     pub href: String,
-    /// The other user's, in a private chat.
+    /// The other user of a private chat, and how far they have read, if that is shown.
+    pub user_id: Option<i64>,
+    pub seen_seq: Option<i64>,
     pub avatar: Option<Avatar>,
     pub last_seq: i64,
     pub last_change: i64,
@@ -47,7 +49,7 @@ impl ChatLine {
     pub fn new(
         standing: Standing,
         name: &str,
-        other: Option<UserId>,
+        other: Option<(UserId, Option<Seq>)>,
         last: Option<LastLine>,
     ) -> Self {
         let Standing { chat_id, chat_type, last: reach, read_seq, mentioned } = standing;
@@ -57,7 +59,9 @@ impl ChatLine {
             name: name.to_owned(),
             href: href(chat_type, chat_id),
             which: None,
-            avatar: other.map(|other| Avatar::of(other.0, name)),
+            user_id: other.map(|(user_id, _)| user_id.0),
+            seen_seq: other.and_then(|(_, seen)| seen).map(|seq| seq.0),
+            avatar: other.map(|(user_id, _)| Avatar::of(user_id.0, name)),
             last_seq: reach.seq.0,
             last_change: reach.change.0,
             read_seq: read_seq.0,

@@ -1,0 +1,136 @@
+// Who writes, who is online, who has read: what the server says of it, shown. None of it is read out by itself,
+// and none of it moves what is on the page. A script of its own; the frames come from `app.js`.
+
+import { call } from "./api.js";
+import { laterAddress } from "./session.js";
+import { typingFrame } from "./wire.js";
+import { clone, word } from "./words.js";
+
+const HOLDS_MS = 6_000;
+// More of one's own would be dropped.
+const SENT_MS = 3_000;
+const NAMED_MAX = 3;
+
+export class Signals {
+  #online = new Set();
+  // Whether the next list of those who are online begins anew.
+  #anew = true;
+  // By chat: when each name stops writing; how far the other one has read; when oneself last said so.
+  #writing = new Map();
+  #seen = new Map();
+  #sent = new Map();
+  #timer = 0;
+
+  // `page` is {socket, views, list, viewer, chats}.
+  constructor(page) {
+    Object.assign(this, page);
+    this.ready = import(laterAddress).then(({ loadTemplates }) => loadTemplates());
+    this.views.addEventListener("opened", () => this.#show());
+    document.addEventListener("compose", () => requestAnimationFrame(() => this.#showSeen()));
+  }
+
+  async take(frame) {
+    await this.ready;
+    this[`on_${frame.type}`]?.(frame);
+  }
+
+  // What has been read meanwhile is in the list.
+  async on_welcome() {
+    this.#anew = true;
+    const { ok, answer } = await call(this.chats);
+    for (const { chat_id, seen_seq } of ok ? answer.chats : []) this.on_seen({ chat_id, seq: seen_seq ?? 0 });
+  }
+
+  on_presence({ users }) {
+    if (this.#anew) this.#online.clear();
+    this.#anew = false;
+    for (const { user_id, online } of users) this.#online[online ? "add" : "delete"](user_id);
+    this.#showOnline();
+  }
+
+  // One's own goes to the others.
+  on_typing({ chat_id, user }) {
+    const now = performance.now();
+    if (user === this.viewer) {
+      if (now < (this.#sent.get(chat_id) ?? -SENT_MS) + SENT_MS) return;
+      this.#sent.set(chat_id, now);
+      this.socket.send(typingFrame(chat_id));
+      return;
+    }
+    if (!this.#writing.has(chat_id)) this.#writing.set(chat_id, new Map());
+    this.#writing.get(chat_id).set(user.username, now + HOLDS_MS);
+    this.#showWriting();
+  }
+
+  on_seen({ chat_id, seq }) {
+    this.#seen.set(chat_id, seq);
+    this.#showSeen();
+  }
+
+  on_message({ chat_id, username }) {
+    if (username === this.viewer.username) this.#sent.delete(chat_id);
+    if (this.#writing.get(chat_id)?.delete(username)) this.#showWriting();
+    this.#showSeen();
+  }
+
+  on_chat_added() {
+    this.#showOnline();
+  }
+
+  on_members() {
+    this.#showOnline();
+  }
+
+  #show() {
+    this.#showOnline();
+    this.#showWriting();
+    this.#showSeen();
+  }
+
+  // A dot at the avatar, and a word for those who do not see it.
+  #showOnline() {
+    const { element, chat } = this.views.current;
+    const line = this.list.querySelector(`[data-chat="${chat}"]`);
+    const people = [...this.list.querySelectorAll("[data-user]"), ...element.querySelectorAll(".member[data-user]")];
+    for (const one of people) mark(one, this.#online.has(Number(one.dataset.user)));
+    const head = element.querySelector(".chat-head");
+    if (head && line?.dataset.user) mark(head, this.#online.has(Number(line.dataset.user)));
+  }
+
+  #showWriting() {
+    clearTimeout(this.#timer);
+    const { composer, chat } = this.views.current;
+    const now = performance.now();
+    const writing = this.#writing.get(chat) ?? new Map();
+    for (const [username, until] of writing) if (until <= now) writing.delete(username);
+    if (writing.size) this.#timer = setTimeout(() => this.#showWriting(), Math.min(...writing.values()) - now);
+    const said = composer?.querySelector(".writing");
+    if (!composer || (!said && !writing.size)) return;
+    const line = said ?? clone("writing");
+    if (!said) composer.append(line);
+    const [one, two, three] = writing.keys();
+    const many = writing.size > NAMED_MAX ? "many_write" : `write_${writing.size}`;
+    const text = writing.size ? word(many, { one, two, three }) : "";
+    if (line.textContent !== text) line.textContent = text;
+  }
+
+  // Where one's own message is the last: an answer says so by itself.
+  #showSeen() {
+    const { log, chat } = this.views.current;
+    if (log?.dataset.type !== "private") return;
+    const messages = log.querySelectorAll(".message");
+    const last = messages[messages.length - 1];
+    const seq = Number(last?.dataset.seq ?? 0);
+    const isSeen = seq > 0 && last.matches(".own") && seq === log.upTo && seq <= (this.#seen.get(chat) ?? 0);
+    const said = log.querySelector(".seen");
+    if (!isSeen) said?.remove();
+    else if (!said) log.querySelector(".page").append(clone("seen"));
+  }
+}
+
+function mark(one, isOnline) {
+  if (one.hasAttribute("data-online") === isOnline) return;
+  one.toggleAttribute("data-online", isOnline);
+  if (isOnline) one.append(clone("online"));
+  else one.querySelector(":scope > .online")?.remove();
+}
