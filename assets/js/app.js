@@ -58,6 +58,7 @@ const live = new Live({
   },
   paths,
   pageRowsMax: bounds.pageRowsMax,
+  named,
 });
 
 let bannerTimer = 0;
@@ -106,6 +107,7 @@ list.addEventListener("count", ({ detail }) => showUnread(detail.unread));
 showUnread(list.unread);
 navigator.serviceWorker?.addEventListener("message", ({ data }) => views.visit(data.href));
 list.addEventListener("read", ({ detail }) => closeNotice(noticeOf(detail.chat_id)));
+list.addEventListener("named", ({ detail }) => named(Number(detail)));
 
 document.addEventListener("compose", (event) => {
   const composer = event.target;
@@ -199,6 +201,11 @@ function open(view) {
   // What came after the server had written it and before it was here.
   log.know(socket.positions.get(chat) ?? 0);
   delivery.fill(log);
+}
+
+// How much names the viewer in a chat may have changed.
+async function named(chat_id) {
+  (await import(laterAddress)).countMentions(chat_id, list, views, paths.chats);
 }
 
 // How far the chat in the middle has been read; sent again after the connection was down.

@@ -124,9 +124,10 @@ class ChatList extends HTMLElement {
     this.#count(line);
   }
 
-  // Its last message has changed.
+  // A message has changed, perhaps the last, perhaps one that named the viewer.
   correct({ chat_id, seq, content }) {
     const line = this.#line(chat_id);
+    if (line) this.#showCount(line);
     if (line && seq === Number(line.dataset.saidSeq))
       line.querySelector(".last-text").textContent = firstWords(content);
   }
@@ -141,11 +142,12 @@ class ChatList extends HTMLElement {
 
   // The last number and the read position of each chat, from the socket's welcome.
   stand(chats) {
-    for (const { chat_id, last_seq, read_seq } of chats) {
+    for (const { chat_id, last_seq, read_seq, mentioned } of chats) {
       const line = this.#line(chat_id);
       if (!line) continue;
       line.dataset.lastSeq = Math.max(last_seq, Number(line.dataset.lastSeq));
       line.dataset.readSeq = Math.max(read_seq, Number(line.dataset.readSeq));
+      line.dataset.mentioned = mentioned;
       this.#showCount(line);
       if (this.#unreadOf(line) === 0) this.#tellRead(chat_id);
     }
@@ -169,6 +171,7 @@ class ChatList extends HTMLElement {
     line.dataset.lastSeq = chat.last_seq;
     line.dataset.saidSeq = 0;
     line.dataset.readSeq = chat.read_seq;
+    line.dataset.mentioned = chat.mentioned;
     this.querySelector(`[data-kind="${chat.chat_type}"]`).prepend(line);
     this.decide(chat.chat_id);
     this.#tellApart();
@@ -258,6 +261,8 @@ class ChatList extends HTMLElement {
     if (unread) link.setAttribute("aria-describedby", line.querySelector(".unread").id);
     else link.removeAttribute("aria-describedby");
     line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
+    if (line.dataset.mentioned > 0) this.dispatchEvent(new CustomEvent("named", { detail: line.dataset.chat }));
+    else line.querySelector(".at").hidden = true;
   }
 
   #unreadOf({ dataset: { chat, lastSeq, readSeq } }) {

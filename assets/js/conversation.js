@@ -2,3 +2,4 @@
 
 export { beginActions } from "./actions.js";
 export { changePin, reloadPins } from "./pins.js";
+export { countMentions } from "./named.js";

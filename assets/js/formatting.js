@@ -143,18 +143,16 @@ export function format(content, name, spans) {
   }
 }
 
-// The text without its marks, and whether it mentions the viewer, for a notification.
+// The text without its marks, for a notification.
 export function unmarked(content, name, spans) {
-  let mentions = false;
   const text = plain(format(content, name, spans));
-  return { text: text.trim().replace(/\n{2,}/g, "\n"), mentions };
+  return text.trim().replace(/\n{2,}/g, "\n");
 
   function plain(parts) {
     return parts.map(one).join("");
   }
 
   function one({ kind, text, parts, items }) {
-    if (kind === "mention") mentions = true;
     if (items) return `\n${items.map(plain).join("\n")}\n`;
     if (kind === "block" || kind === "quote") return `\n${text ?? plain(parts)}\n`;
     return text ?? plain(parts);

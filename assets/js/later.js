@@ -28,3 +28,4 @@ async function conversation() {
 export const beginActions = async (page) => (await conversation()).beginActions(page);
 export const changePin = async (view, message) => (await conversation()).changePin(view, message);
 export const reloadPins = async (view, chats) => (await conversation()).reloadPins(view, chats);
+export const countMentions = async (...args) => (await conversation()).countMentions(...args);

@@ -4,7 +4,7 @@ import { Missed } from "./missed.js";
 import { notify } from "./notifications.js";
 import { laterAddress } from "./session.js";
 import { isShown } from "./tabs.js";
-import { authorOf } from "./wire.js";
+import { authorOf, names } from "./wire.js";
 import { spans } from "./spans.js";
 import { word } from "./words.js";
 
@@ -67,6 +67,7 @@ export class Live {
     view?.log?.change(message, this.viewer);
     if (view && (message.pinned || view.pins)) import(laterAddress).then(({ changePin }) => changePin(view, message));
     this.list.correct(message);
+    if (names(message, this.viewer)) this.named(message.chat_id);
   }
 
   on_caught_up({ chat_id }) {
@@ -154,6 +155,7 @@ export class Live {
     this.list.advance(chat_id, message, own);
     const unread = !own && seq > this.list.chat(chat_id).readSeq;
     if (unread && this.#isNews(message)) this.#due.set(chat_id, message);
+    if (unread && names(message, this.viewer)) this.named(chat_id);
   }
 
   #isOwn(message) {
@@ -180,15 +182,13 @@ export class Live {
     if (!message || !chat || (await isShown(`chat.${chat_id}`, this.views.current.chat === chat_id))) return;
     const { username, content } = message;
     const { unmarked } = await import(laterAddress);
-    const { text, mentions } = unmarked(content, this.viewer.username, spans);
-    if (chat.type === "general" && !mentions) return;
+    const text = unmarked(content, this.viewer.username, spans);
     const title = word(chat.type === "private" ? "private_notice" : "chat_notice", { username, chat: chat.name });
     notify({ title, body: text, tag: noticeOf(chat_id), href: chat.href });
   }
 
   // General belongs to everybody: it notifies only when a person is mentioned.
-  #isNews({ chat_id, content }) {
-    if (this.list.chat(chat_id).type !== "general") return true;
-    return spans(content, this.viewer.username).some(({ kind }) => kind === "mention");
+  #isNews(message) {
+    return this.list.chat(message.chat_id).type !== "general" || names(message, this.viewer);
   }
 }

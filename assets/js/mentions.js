@@ -1,6 +1,9 @@
 // Completes `@na` to a name while somebody writes: Tab or Enter takes the one that is offered, the arrows choose
-// another, Escape none. The names are those of people who are in the page.
+// another, Escape none. The names are those of the people of the chat: the members of a room, the other one of a
+// private chat; in General, which everybody can read, of those who are in the page.
 
+import { call } from "./api.js";
+import { bounds, viewer } from "./session.js";
 import { clone } from "./words.js";
 
 const OFFERED_MAX = 5;
@@ -11,6 +14,7 @@ export class Mentions {
   #list;
   #names = [];
   #at = 0;
+  #people;
 
   // `say` reads out what is offered.
   constructor(field, list, say) {
@@ -23,6 +27,12 @@ export class Mentions {
       const name = event.target.closest("li")?.textContent;
       if (name) this.#take(name);
     });
+    this.#offer();
+    this.#meet();
+  }
+
+  async #meet() {
+    this.#people = await peopleOf(this.#field.closest(".view").querySelector("message-log"));
     this.#offer();
   }
 
@@ -39,9 +49,17 @@ export class Mentions {
 
   #offer() {
     const begun = document.activeElement === this.#field ? this.#begun.toLowerCase() : "";
-    const names = begun ? namesHere().filter((name) => name.toLowerCase().startsWith(begun)) : [];
+    const names = begun ? this.#known().filter((name) => name.toLowerCase().startsWith(begun)) : [];
     const whole = names.some((name) => name.length === begun.length);
     this.#show(whole ? [] : names.slice(0, OFFERED_MAX));
+  }
+
+  // Who wrote here lately comes first.
+  #known() {
+    const names = namesHere();
+    if (!this.#people) return names;
+    const { people, isWhole } = this.#people;
+    return [...new Set([...names.filter((name) => !isWhole || people.includes(name)), ...people])];
   }
 
   get #begun() {
@@ -71,7 +89,20 @@ export class Mentions {
   }
 }
 
-// Who wrote here lately comes first.
+// Null if they are not known.
+async function peopleOf(log) {
+  const { type, history } = log?.dataset ?? {};
+  const other = log?.parentElement.querySelector(".chat-head h1")?.textContent.trim();
+  if (type === "private") return { people: [other], isWhole: true };
+  if (type !== "room") return null;
+  const { ok, answer } = await call(history.replace(/history$/, `members?limit=${bounds.pageRowsMax}`));
+  if (!ok) return null;
+  const others = answer.members.filter(({ user_id }) => user_id !== viewer.user_id);
+  const isCreator = answer.members.some(({ user_id, is_creator }) => is_creator && user_id === viewer.user_id);
+  const people = [...others.map(({ username }) => username), ...(isCreator ? ["all"] : [])];
+  return { people, isWhole: !answer.next };
+}
+
 function namesHere() {
   const said = [...document.querySelectorAll(".message:not(.own) .author")].reverse();
   const listed = document.querySelectorAll('.members .name, [data-kind="private"] .name');

@@ -4,7 +4,7 @@ import { paintAvatar } from "./avatar.js";
 import { laterAddress } from "./session.js";
 import { spans } from "./spans.js";
 import { clock, moment } from "./times.js";
-import { authorOf } from "./wire.js";
+import { authorOf, names } from "./wire.js";
 import { clone } from "./words.js";
 
 // `viewer` is {user_id, username}.
@@ -13,6 +13,7 @@ export function buildMessage(message, viewer) {
   const author = authorOf(message);
   element.dataset.user = author;
   element.classList.toggle("own", author === viewer.user_id);
+  element.classList.toggle("mentions", names(message, viewer));
   element.querySelector(".author").textContent = message.username;
   paintAvatar(element.querySelector(".avatar"), { user_id: author, username: message.username });
   fillContent(element, message.content, viewer);
@@ -111,20 +112,12 @@ const MARKED = /[*_~`]|^(?:>|-|\d+\.)/m;
 let paint;
 
 function fillContent(element, content, viewer) {
-  const parts = spans(content, viewer.username);
   const shown = element.querySelector(".content");
-  const show = (nodes, mentions) => {
-    shown.replaceChildren(...nodes);
-    element.classList.toggle("mentions", mentions);
-  };
-  show(
-    parts.map(nodeOf),
-    parts.some((part) => part.kind === "mention"),
-  );
+  shown.replaceChildren(...spans(content, viewer.username).map(nodeOf));
   const { lines } = document.getElementById("fold").dataset;
   if (content.split("\n").length > Number(lines)) shown.before(clone("fold"));
   if (!MARKED.test(content)) return;
-  const format = () => show(...paint(content, viewer.username, nodeOf));
+  const format = () => shown.replaceChildren(...paint(content, viewer.username, nodeOf));
   if (paint) return format();
   loadPainter().then(format, () => {});
 }

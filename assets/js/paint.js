@@ -5,16 +5,13 @@ import { clone } from "./words.js";
 
 const TAGS = { bold: "strong", italic: "em", struck: "del", quote: "blockquote" };
 
-// Makes the painter that takes the viewer's name for mentions, and makes nodes of plain spans by `nodeOf`. It returns
-// the nodes, and whether the viewer is mentioned. The page's own `spans` is passed in: it is not loaded twice.
+// Makes the painter that takes the viewer's name for mentions, and makes nodes of plain spans by `nodeOf`. The
+// page's own `spans` is passed in: it is not loaded twice.
 export const painter = (spans) => (content, name, nodeOf) => {
-  let mentions = false;
-  const nodes = format(content, name, spans).map(node);
-  return [nodes, mentions];
+  return format(content, name, spans).map(node);
 
   function node(part) {
     const { kind, text, parts } = part;
-    if (kind === "mention") mentions = true;
     if (kind === "list") return list(part);
     if (kind === "code") return withText(document.createElement("code"), text);
     if (kind === "block") return codeBlock(text);

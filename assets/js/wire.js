@@ -34,6 +34,10 @@ export const resumedChats = (positions, pairsMax) => new Set([...positions.keys(
 // A private message names its author as `sender`.
 export const authorOf = (message) => message.user_id ?? message.sender_id;
 
+// Whether somebody else's message names the viewer.
+export const names = (message, { user_id }) =>
+  authorOf(message) !== user_id && !!(message.mentions_all || message.mentions?.includes(user_id));
+
 // What a close code asks of us: to check whether the session is over, or to leave the server alone for
 // a long time; every other code means to reconnect.
 export function afterClose(code) {

@@ -9,7 +9,7 @@ use crate::model::ids::{Seq, UserId};
 use crate::model::message;
 use crate::model::more::{Answered, Reaction};
 use crate::model::text;
-use crate::model::text::formatting::{Part, mentions, parts};
+use crate::model::text::formatting::{Part, parts};
 use crate::model::text::spans::Whose;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -148,8 +148,8 @@ fn view(
         seq: this.seq.0,
         author: Person::new(this.sender_id.0, &this.username),
         own: this.sender_id == viewer.user_id,
-        mentions: !mentions(&parts).is_empty()
-            || more.is_some_and(|more| more.names(viewer.user_id)),
+        mentions: this.sender_id != viewer.user_id
+            && more.is_some_and(|more| more.names(viewer.user_id)),
         parts,
         deleted: this.is_deleted(),
         edited: more.and_then(|more| more.edited_at).map(moment),
