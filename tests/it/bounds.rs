@@ -48,6 +48,8 @@ const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
     ("Email", "maxLength", EMAIL_CHARS_MAX as i64),
     ("Epoch", "minLength", 1),
     ("Id", "minimum", 1), ("Id", "maximum", ID_MAX),
+    ("Mentioned", "minimum", 0),
+    ("Mentions", "minItems", 1), ("Mentions", "maxItems", NAMED_MAX),
     ("Next", "minimum", 1), ("Next", "maximum", ID_MAX),
     ("Password", "minLength", PASSWORD_CHARS_MIN as i64),
     ("Password", "maxLength", PASSWORD_CHARS_MAX as i64),
