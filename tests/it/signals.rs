@@ -6,8 +6,8 @@ use crate::support::{Answer, Person, Server, Socket, until, waiting};
 use reqwest::Method;
 use serde_json::{Value, json};
 use snug::limits::{
-    CONTENT_CHARS_MAX, CONTROL_FRAMES_PER_SEC_MAX, PRESENCE_ROOM_MEMBERS_MAX, TYPING_CHATS_MAX,
-    TYPING_ONLINE_MAX, TYPING_PAUSE,
+    CONTENT_CHARS_MAX, CONTROL_FRAMES_PER_SEC_MAX, PASSWORD_CHARS_MAX, PRESENCE_ROOM_MEMBERS_MAX,
+    TYPING_CHATS_MAX, TYPING_ONLINE_MAX, TYPING_PAUSE,
 };
 use snug::model::waits::{SocketWaits, Waits};
 use std::time::Instant;
@@ -523,6 +523,11 @@ async fn the_switch_is_true_or_false() {
     let both = json!({"shows_presence": false, "email": "nowhere", "current_password": "x"});
     let answer = ada.send(ada.request(Method::PATCH, "/auth/me").json(&both)).await;
     assert_eq!(answer.faults(), ["email"]);
+    // What is not asked for must be possible all the same.
+    let long = "x".repeat(PASSWORD_CHARS_MAX + 1);
+    let body = json!({"shows_presence": false, "current_password": long});
+    let answer = ada.send(ada.request(Method::PATCH, "/auth/me").json(&body)).await;
+    assert_eq!(answer.faults(), ["current_password"]);
     let body = json!({"shows_presence": null});
     let answer = ada.send(ada.request(Method::PATCH, "/auth/me").json(&body)).await;
     assert_eq!(answer.expect(200)["shows_presence"], true);

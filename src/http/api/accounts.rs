@@ -136,7 +136,13 @@ pub async fn change_me(call: &Call) -> Result<Answer> {
     let mut fields = call.fields()?;
     let shows = fields.optional_flag("shows_presence");
     match fields.optional_text("email") {
-        None => fields.finish()?,
+        None => {
+            // Nobody asks for it, but what cannot be a password is refused all the same.
+            if let Some(current) = fields.optional_text("current_password") {
+                fields.check("current_password", GivenPassword::parse(&current));
+            }
+            fields.finish()?;
+        }
         Some(email) => {
             let current = fields.text("current_password");
             let email = fields.check("email", Email::parse(&email));
