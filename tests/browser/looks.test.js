@@ -133,7 +133,7 @@ test("with forced colours the current chat, the chosen theme and the focus can b
   assert.equal(await outlined(".composer form"), "solid");
   await shoot(page, "general-forced-colours");
   await kay.open("/settings");
-  assert.equal(await outlined('.choices button[aria-pressed="true"]'), "solid");
+  assert.equal(await outlined('.choices button[name="theme"][aria-pressed="true"]'), "solid");
   await shoot(page, "settings-forced-colours");
   await kay.leave();
 });
