@@ -2,11 +2,17 @@
 
 import { call } from "./api.js";
 import { paintAvatar } from "./avatar.js";
+import { loadTemplates } from "./templates.js";
 import { clone } from "./words.js";
 
 const PAUSE_MS = 150;
 
-export function fillFinder(dialog, list, viewer) {
+export async function fillFinder(dialog, list, viewer) {
+  try {
+    await loadTemplates();
+  } catch {
+    return dialog.close();
+  }
   const field = dialog.querySelector("input");
   const found = dialog.querySelector("[role=listbox]");
   const chats = chatsOf(list);

@@ -4,6 +4,7 @@
 
 import { call } from "./api.js";
 import { bounds, viewer } from "./session.js";
+import { loadTemplates } from "./templates.js";
 import { clone } from "./words.js";
 
 const OFFERED_MAX = 5;
@@ -15,6 +16,7 @@ export class Mentions {
   #names = [];
   #at = 0;
   #people;
+  #ready = false;
 
   // `say` reads out what is offered.
   constructor(field, list, say) {
@@ -27,11 +29,13 @@ export class Mentions {
       const name = event.target.closest("li")?.textContent;
       if (name) this.#take(name);
     });
-    this.#offer();
-    this.#meet();
+    this.#begin();
   }
 
-  async #meet() {
+  async #begin() {
+    await loadTemplates();
+    this.#ready = true;
+    this.#offer();
     this.#people = await peopleOf(this.#field.closest(".view").querySelector("message-log"));
     this.#offer();
   }
@@ -48,6 +52,7 @@ export class Mentions {
   }
 
   #offer() {
+    if (!this.#ready) return;
     const begun = document.activeElement === this.#field ? this.#begun.toLowerCase() : "";
     const names = begun ? this.#known().filter((name) => name.toLowerCase().startsWith(begun)) : [];
     const whole = names.some((name) => name.length === begun.length);
