@@ -375,8 +375,8 @@ mod tests {
         assert_eq!(found.last(), Some(&Span::Text(" @ada".repeat(5) + " ")));
     }
 
-    /// Compares each kind of repetition with plain text, taking the quickest of a few runs: quadratic time
-    /// would be hundreds of times as long.
+    /// Compares each kind of repetition with plain text, taking the quickest of some runs: quadratic time would
+    /// be hundreds of times as long.
     #[test]
     fn dividing_takes_linear_time() {
         let quickest = |content: &str| {
@@ -430,8 +430,10 @@ mod tests {
         ] {
             for begin in ["", "http://"] {
                 let times = (CONTENT_CHARS_MAX - begin.chars().count()) / piece.chars().count();
-                let took = quickest(&format!("{begin}{}", piece.repeat(times)));
-                assert!(took <= bound, "{begin}, {piece:?} repeated: {took:?}, not {bound:?}");
+                let content = format!("{begin}{}", piece.repeat(times));
+                // Again on a machine that was busy with something else.
+                let is_quick = (0..20).any(|_| quickest(&content) <= bound);
+                assert!(is_quick, "{begin}, {piece:?} repeated: never within {bound:?}");
             }
         }
     }
