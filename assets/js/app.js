@@ -7,7 +7,6 @@ import "./composer.js";
 import "./log.js";
 import { call } from "./api.js";
 import { Delivery } from "./delivery.js";
-import { callForms } from "./forms.js";
 import { listenToKeys } from "./keys.js";
 import { Live, noticeOf } from "./live.js";
 import { drafts, editUnderWay } from "./drafts.js";
@@ -268,7 +267,6 @@ async function fill(log, from, beyond) {
 
 if (document.querySelector(".request")) import(laterAddress);
 keepSession(closeNotices);
-callForms();
 listenToKeys(list, views);
 standForNotifier();
 show("page");

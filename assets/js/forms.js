@@ -4,14 +4,12 @@
 import { call } from "./api.js";
 import { word } from "./words.js";
 
-export function callForms() {
-  document.addEventListener("submit", (event) => {
-    const button = event.submitter;
-    if (!button?.dataset.call) return;
-    event.preventDefault();
-    send(event.target, button);
-  });
-}
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  if (!button?.dataset.call) return;
+  event.preventDefault();
+  send(event.target, button);
+});
 
 // While a call is under way, its form sends no other. The button is not disabled, because that would
 // take the focus away from it.

@@ -2,6 +2,7 @@
 
 import "./copy-button.js";
 import "./door.js";
+import "./forms.js";
 import "./invite.js";
 import "./notification-switch.js";
 import "./panel.js";
