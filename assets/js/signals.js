@@ -15,7 +15,8 @@ export class Signals {
   #online = new Set();
   // Whether the next list of those who are online begins anew.
   #anew = true;
-  // By chat: when each name stops writing; how far the other one has read; when oneself last said so.
+  // By chat: when each name stops writing; how far the other one has read, which only grows; when one last said
+  // so oneself.
   #writing = new Map();
   #seen = new Map();
   #sent = new Map();
@@ -63,7 +64,7 @@ export class Signals {
   }
 
   on_seen({ chat_id, seq }) {
-    this.#seen.set(chat_id, seq);
+    this.#seen.set(chat_id, Math.max(seq, this.#seen.get(chat_id) ?? 0));
     this.#showSeen();
   }
 

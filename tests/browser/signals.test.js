@@ -83,6 +83,7 @@ test("one sees who is online, who writes and what the other one has seen, and no
   await ada.page.getByText("Seen", { exact: true }).waitFor();
   await isOnline(ada.page, "ben");
   await ada.page.getByRole("link", { name: "General" }).click();
+  await ada.page.getByRole("heading", { name: "General" }).waitFor();
   await ada.page.getByRole("link", { name: "ben", exact: true }).click();
   await ada.page.getByText("Seen", { exact: true }).waitFor();
   assert.equal(await said(ada.page, "Good.").count(), 1);
