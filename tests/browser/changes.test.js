@@ -214,6 +214,7 @@ test("in a room the list of pins is in its panel", async () => {
   await action(page, "Pin").click();
   const panel = page.getByRole("complementary", { name: "About this room" });
   await panel.getByText("the rota").waitFor();
+  assert.ok(await panel.evaluate((one) => one.scrollWidth <= one.clientWidth), "it is cut to the panel's width");
   await look(page, "pins-room");
   await page.reload();
   await panel.getByText("the rota").waitFor();
