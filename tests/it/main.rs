@@ -28,6 +28,7 @@ mod frames;
 mod full_disks;
 mod history;
 mod holes;
+mod indexing;
 mod lost_answers;
 mod machines;
 mod mail;
