@@ -57,6 +57,14 @@ pub enum Known {
     All,
 }
 
+impl Asked {
+    fn add(&mut self, chat_id: ChatId) {
+        if !self.chats.contains(&chat_id) {
+            self.chats.push(chat_id);
+        }
+    }
+}
+
 impl Untold {
     pub fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.asked.is_empty() && self.introduced.is_empty()
@@ -122,10 +130,7 @@ impl Presence {
     /// The same of those in one chat.
     pub fn ask_about(&self, id: ConnectionId, user_id: UserId, chat_id: ChatId) {
         let mut users = self.users.lock();
-        let asked = users.untold.of(id, user_id);
-        if !asked.chats.contains(&chat_id) {
-            asked.chats.push(chat_id);
-        }
+        users.untold.of(id, user_id).add(chat_id);
         drop(users);
         self.news.notify_one();
     }
@@ -174,7 +179,7 @@ impl Presence {
         for (id, asked) in part.asked {
             let again = untold.of(id, asked.user_id);
             again.known = again.known.max(asked.known);
-            again.chats.extend(asked.chats);
+            asked.chats.into_iter().for_each(|chat_id| again.add(chat_id));
         }
         drop(users);
         self.news.notify_one();
