@@ -11,7 +11,7 @@ use crate::os::backoff::Backoff;
 use crate::postgres::{self, Options, Private};
 use crate::process::backup::{self, Teller};
 use crate::process::config::{Config, DatabaseSetting};
-use crate::process::systemd;
+use crate::process::systemd::Notifier;
 use crate::store::{MigrateError, SCHEMA_VERSION, Store, Unsafe, WatchedDisk};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -79,8 +79,12 @@ impl Database {
 
 /// Brings the schema up to date if the database answers now, and returns whether it did. Only an error
 /// that time will not fix is fatal.
-pub async fn prepare_at_once(config: &Config, store: &Store) -> Result<bool, Fatal> {
-    match prepare(config, store).await? {
+pub async fn prepare_at_once(
+    config: &Config,
+    store: &Store,
+    notifier: &Notifier,
+) -> Result<bool, Fatal> {
+    match prepare(config, store, notifier).await? {
         None => Ok(true),
         Some(error) => {
             tracing::warn!(%error, "the database does not answer; serving what does not need it");
@@ -90,10 +94,10 @@ pub async fn prepare_at_once(config: &Config, store: &Store) -> Result<bool, Fat
 }
 
 /// Keeps trying while the database is unavailable. Returns only an error that time will not fix.
-pub async fn prepare_in_time(config: &Config, store: &Store) -> Fatal {
+pub async fn prepare_in_time(config: &Config, store: &Store, notifier: &Notifier) -> Fatal {
     let mut backoff = Backoff::new(MIGRATE_PAUSES);
     loop {
-        match prepare(config, store).await {
+        match prepare(config, store, notifier).await {
             Ok(None) => return std::future::pending().await,
             Ok(Some(_)) => {}
             Err(fatal) => return fatal,
@@ -103,12 +107,16 @@ pub async fn prepare_in_time(config: &Config, store: &Store) -> Fatal {
 }
 
 /// Returns why the database is unavailable, if it is.
-async fn prepare(config: &Config, store: &Store) -> Result<Option<Error>, Fatal> {
+async fn prepare(
+    config: &Config,
+    store: &Store,
+    notifier: &Notifier,
+) -> Result<Option<Error>, Fatal> {
     let prepared = async {
         back_up_first(config, store, Teller::Log).await?;
         store.migrate().await.map_err(|error| Unprepared::of(config, error))
     };
-    match systemd::asking_for_time(prepared).await {
+    match notifier.asking_for_time(prepared).await {
         Ok(()) => {
             let version = env!("CARGO_PKG_VERSION");
             tracing::info!(version, schema = SCHEMA_VERSION, "the database is up to date");

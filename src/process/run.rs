@@ -5,7 +5,8 @@
 //! waiting for the database.
 
 use super::backup::{self, Noted};
-use super::{measure, memory, progress, systemd, upgrade};
+use super::systemd::Notifier;
+use super::{measure, memory, progress, upgrade};
 use crate::chat::{Rules, Terms};
 use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
@@ -75,8 +76,9 @@ async fn serve(
     mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Fatal> {
     let secret = config.signing_key()?;
+    let notifier = Arc::new(Notifier::open());
     let is_prepared = tokio::select! {
-        prepared = database::prepare_at_once(&config, store) => prepared?,
+        prepared = database::prepare_at_once(&config, store, &notifier) => prepared?,
         () = &mut shutdown => return Ok(()),
     };
     let (for_backups, as_written) = (config.clone(), config.clone());
@@ -147,23 +149,24 @@ async fn serve(
         tokio::spawn(Arc::clone(&rules).index_messages()),
         tokio::spawn(Arc::clone(&rules).remove_messages()),
         tokio::spawn(give_memory_back()),
-        tokio::spawn(systemd::feed_watchdog(progress::watch(&rules, inboxes))),
+        tokio::spawn(Arc::clone(&notifier).feed_watchdog(progress::watch(&rules, inboxes))),
     ];
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
     let accepting = tokio::spawn(server::accept(Arc::clone(&app), listener, stopping));
     tracing::info!(address, "serving");
     tracing::info!("Open {}", app.terms.address());
-    let watching =
-        tokio::spawn(keep_status(store.clone(), format!("serving on {address}"), backups.status));
+    let serving = format!("serving on {address}");
+    let watching = keep_status(Arc::clone(&notifier), store.clone(), serving, backups.status);
+    let watching = tokio::spawn(watching);
 
     let ended = tokio::select! {
         () = shutdown => Ok(()),
-        fatal = database::prepare_in_time(&as_written, store), if !is_prepared => Err(fatal),
+        fatal = database::prepare_in_time(&as_written, store, &notifier), if !is_prepared => Err(fatal),
     };
     watching.abort();
     tracing::info!("stopping");
-    systemd::stopping();
+    notifier.stopping();
     app.stopping.store(true, Relaxed);
     registry.stop();
     join(workers).await;
@@ -202,9 +205,14 @@ async fn join(workers: Vec<JoinHandle<()>>) {
 
 /// Tells the service manager that we serve and keeps its status true, and notices a database that is away even if
 /// nobody asks for it.
-async fn keep_status(store: Store, serving: String, backups: Arc<Mutex<String>>) {
+async fn keep_status(
+    notifier: Arc<Notifier>,
+    store: Store,
+    serving: String,
+    backups: Arc<Mutex<String>>,
+) {
     // How the database is may take a while to know.
-    let mut is_told = systemd::serving(&serving);
+    let mut is_told = notifier.serving(&serving);
     let mut shown = serving.clone();
     loop {
         let why = match store.ping().await {
@@ -223,7 +231,7 @@ async fn keep_status(store: Store, serving: String, backups: Arc<Mutex<String>>)
             backed_up => now.push_str(&format!("; {backed_up}")),
         }
         if !is_told || now != shown {
-            is_told = systemd::serving(&now);
+            is_told = notifier.serving(&now);
             shown = now;
         }
         let pause = if is_told { DATABASE_WATCH_PAUSE } else { NOTIFY_PAUSE };

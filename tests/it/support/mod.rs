@@ -18,7 +18,7 @@ pub mod socket;
 pub use client::{Answer, PASSWORD, Person};
 pub use cluster::put_cluster;
 pub use database::{Database, waiting};
-pub use program::Program;
+pub use program::{Program, with_files};
 pub use raw::{Raw, statuses};
 pub use server::{SECRET, Server, session_cookie};
 pub use socket::{Socket, refusal};

@@ -25,15 +25,8 @@ impl Program {
     }
 
     /// The same, but the kernel allows it only this many files.
-    pub fn with_files(database: &Database, files: u32) -> Self {
-        Self::begin(database, &[], |program| {
-            let mut shell = Command::new("/bin/sh");
-            shell.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh"]);
-            shell.arg(program.get_program()).args(program.get_args()).env_clear();
-            shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            shell.stdin(Stdio::null());
-            shell
-        })
+    pub fn with_files(database: &Database, files: u32, settings: &[(&str, &str)]) -> Self {
+        Self::begin(database, settings, |program| with_files(files, program))
     }
 
     /// The same with a terminal as its output, whose other end is returned.
@@ -146,6 +139,16 @@ impl Program {
         self.reader.take().unwrap().join().unwrap();
         std::mem::take(&mut *self.lines.lock())
     }
+}
+
+/// The program, for which the kernel allows only this many files.
+pub fn with_files(files: u32, program: Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh"]);
+    shell.arg(program.get_program()).args(program.get_args()).env_clear();
+    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.stdin(Stdio::null());
+    shell
 }
 
 impl Drop for Program {
