@@ -38,7 +38,7 @@ impl Scratch {
         let path = Directory::prepare(&options.data_dir)?.file("scratch");
         let directory = Arc::new(Directory::prepare(&path)?);
         let lock = lock_to_serve(&directory).await?;
-        if let Some(left) = Postmaster::running(&directory) {
+        if let Some(left) = Postmaster::running(&directory)? {
             left.stop(None).await;
         }
         end_orphans(&directory.cluster());
@@ -76,7 +76,7 @@ impl Vacancy {
                 directory.path.display()
             ))
         })?;
-        if let Some(left) = Postmaster::running(&directory) {
+        if let Some(left) = Postmaster::running(&directory)? {
             left.stop(None).await;
         }
         Ok(Self { directory, _lock: lock })

@@ -32,7 +32,7 @@ pub(super) async fn start(
     let mut backoff = Backoff::new(PG_RESTART_PAUSES);
     loop {
         let log_length = directory.log_length();
-        let mut postmaster = match Postmaster::running(directory) {
+        let mut postmaster = match Postmaster::running(directory)? {
             Some(running) => running,
             None => Postmaster::spawn(directory, programs)?,
         };
@@ -116,7 +116,7 @@ pub(super) async fn watch(
             Ok(restarted) => postmaster = restarted,
             Err(by) => {
                 // Dropping the attempt told whatever it had started to shut down.
-                if let Some(half_started) = Postmaster::running(&directory) {
+                if let Ok(Some(half_started)) = Postmaster::running(&directory) {
                     half_started.stop(by).await;
                 }
                 return;

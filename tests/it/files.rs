@@ -1,8 +1,8 @@
 //! When no file descriptors are left, accepting waits without spinning, and goes on once there are
-//! some again. The log says so once, and once when it is over. The service manager is told all the time that we
-//! live.
+//! some again. The log says so once, and once when it is over. Nothing else is taken for gone meanwhile that
+//! cannot be seen, and the service manager is told all the time that we live.
 
-use crate::support::{Database, PATIENCE, Person, Program, directory};
+use crate::support::{Database, PATIENCE, Person, Program, directory, put_cluster, with_files};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
@@ -68,4 +68,23 @@ async fn without_file_descriptors_the_watchdog_is_fed() {
     drop(held);
     let said = program.stop();
     assert!(!said.iter().any(|line| line.contains("cannot notify")), "{said:#?}");
+}
+
+/// A PostgreSQL that a killed snug has left is watched by looking at it.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_file_descriptors_postgresql_is_not_taken_for_gone() {
+    let scratch = directory();
+    let data = scratch.path().join("data");
+    put_cluster(&data);
+    let before = Program::start_in(&data, &[]);
+    before.base();
+    // Killed, so that its PostgreSQL goes on.
+    drop(before);
+    let program = Program::start_wrapped(&data, &[], |program| with_files(FILES, program));
+    program.line("adopted PostgreSQL");
+    let held = exhaust(&program).await;
+    drop(let_go_of_some(held).await);
+    program.lines(OVER, 1).await;
+    let said = program.stop();
+    assert!(!said.iter().any(|line| line.contains("PostgreSQL ended")), "{said:#?}");
 }
