@@ -274,12 +274,14 @@ async fn offer_setup(app: Arc<App>) {
 /// Sends what is due, where mail is set up. What cannot be sent is due again later.
 async fn send_mails(app: Arc<App>, mailer: Option<Mailer>) {
     let Some(mailer) = mailer else { return };
+    // That none can be sent is said once, and not for each of them.
+    let mut is_away = false;
     loop {
         tokio::time::sleep(MAIL_PAUSE).await;
         match app.rules.due_mails().await {
             Ok(due) => {
                 for mail in due {
-                    if let Err(error) = send_mail(&app, &mailer, &mail).await {
+                    if let Err(error) = send_mail(&app, &mailer, &mail, &mut is_away).await {
                         tracing::debug!(%error, "a mail waits; will try again");
                     }
                 }
@@ -289,7 +291,13 @@ async fn send_mails(app: Arc<App>, mailer: Option<Mailer>) {
     }
 }
 
-async fn send_mail(app: &App, mailer: &Mailer, mail: &DueMail) -> Result<(), Error> {
+/// `is_away`: whether the last one could not be sent.
+async fn send_mail(
+    app: &App,
+    mailer: &Mailer,
+    mail: &DueMail,
+    is_away: &mut bool,
+) -> Result<(), Error> {
     let Some(path) = app.rules.mailed_link(mail.user_id).await? else {
         return app.rules.settle_mail(mail.user_id).await;
     };
@@ -300,9 +308,14 @@ async fn send_mail(app: &App, mailer: &Mailer, mail: &DueMail) -> Result<(), Err
             tracing::warn!(user.id = %mail.user_id, "the mail server refuses a mail for good");
         }
         Err(Unsent::Later(reason)) => {
-            tracing::warn!(reason, "a mail cannot be sent at present; will try again");
+            if !std::mem::replace(is_away, true) {
+                tracing::warn!(reason, "mails cannot be sent at present; will try again");
+            }
             return Ok(());
         }
+    }
+    if std::mem::take(is_away) {
+        tracing::info!("mails are sent again");
     }
     app.rules.settle_mail(mail.user_id).await
 }

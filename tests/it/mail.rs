@@ -235,6 +235,33 @@ async fn a_mail_waits_for_its_server_also_across_a_restart() {
     reset(&server, &token(&server, &mail), NEW_PASSWORD).await.expect(204);
 }
 
+/// One line, however many mails wait, and one when they are sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_is_away_is_told_of_once() {
+    const AWAY: &str = "mails cannot be sent at present";
+    const BACK: &str = "mails are sent again";
+    let mails = MailServer::start(Manner::Defers).await;
+    let database = Database::new().await;
+    let program = Program::start(&database, &[("SNUG_SMTP_URL", &mails.url())]);
+    let base = program.base();
+    let names = ["ada", "bob", "cyd"];
+    for name in names {
+        let email = format!("{name}@example.org");
+        let body = json!({"username": name, "email": email, "password": PASSWORD});
+        Person::at(base.clone()).post("/auth/signup", body).await.expect(201);
+        Person::at(base.clone()).post("/auth/forgot", json!({"email": email})).await.expect(202);
+    }
+    until("all have been tried", || async { *mails.asked.lock() >= names.len() as u32 }).await;
+    *mails.manner.lock() = Manner::Takes;
+    database.client().await.batch_execute("update mails set next_at = now()").await.unwrap();
+    mails.mails(names.len()).await;
+    program.lines(BACK, 1).await;
+    let said = program.stop();
+    for text in [AWAY, BACK] {
+        assert_eq!(said.iter().filter(|line| line.contains(text)).count(), 1, "{said:#?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_for_good_is_given_up() {
     let mails = MailServer::start(Manner::Refuses).await;
