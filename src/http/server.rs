@@ -28,9 +28,11 @@ use http_stream::HttpStream;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::sys::socket::{MsgFlags, recv};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -128,7 +130,7 @@ impl HttpConnection {
         let idle = if self.guest.is_trusted() { waits.proxy_read } else { waits.read };
         let placed = tokio::select! {
             placed = self.guest.place_to_speak(&stream, idle, waits.read) => placed,
-            _ = self.stop.wait_for(|stop| *stop) => None,
+            _ = self.stop.wait_for(|stop| *stop) => has_sent(&stream).then_some(None),
         };
         let place = match placed {
             // It has sent nothing.
@@ -189,6 +191,12 @@ impl HttpConnection {
             linger(stream).await;
         }
     }
+}
+
+/// Whether something waits to be read.
+fn has_sent(stream: &TcpStream) -> bool {
+    let only_look = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    recv(stream.as_raw_fd(), &mut [0], only_look).is_ok_and(|count| count > 0)
 }
 
 fn builder(head_read: Duration) -> http1::Builder {

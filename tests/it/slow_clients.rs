@@ -231,6 +231,30 @@ async fn connections_without_a_request_make_room() {
     }
 }
 
+/// Connections of this address that take all its places with answers that they do not read.
+async fn take_all_places(server: &Server, from: Ipv4Addr) -> Vec<Raw> {
+    let mut held = Vec::new();
+    for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
+        let mut raw = Raw::narrow_from(server, from).await;
+        raw.send(ASK_FOR_A_PLACE).await;
+        held.push(raw);
+    }
+    for raw in &mut held {
+        raw.until("HTTP/1.1 200").await;
+    }
+    held
+}
+
+const ASK_FOR_A_PLACE: &str = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn assert_told_to_come_back(answer: &str) {
+    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("retry-after: ") && head.contains("connection: close"), "{head}");
+    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{answer}");
+    assert!(body.contains("\"busy\""), "{body}");
+}
+
 /// Whoever waited for a place in vain is told so.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_gets_no_place_is_told_to_come_back() {
@@ -239,25 +263,31 @@ async fn who_gets_no_place_is_told_to_come_back() {
     let requests = RequestWaits { write_stall: Duration::from_secs(120), ..requests };
     let server = Server::narrow(Waits { requests, ..Waits::default() }).await;
     let from = Ipv4Addr::new(127, 0, 0, 2);
-    let ask = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let mut held = Vec::new();
-    for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
-        let mut raw = Raw::narrow_from(&server, from).await;
-        raw.send(ask).await;
-        held.push(raw);
-    }
-    for raw in &mut held {
-        raw.until("HTTP/1.1 200").await;
-    }
+    let _held = take_all_places(&server, from).await;
     let mut waiting = Raw::from(&server, from).await;
-    waiting.send(ask).await;
-    let answer = waiting.rest().await;
-    assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.contains("retry-after: ") && head.contains("connection: close"), "{head}");
-    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{answer}");
-    assert!(body.contains("\"busy\""), "{body}");
+    waiting.send(ASK_FOR_A_PLACE).await;
+    assert_told_to_come_back(&waiting.rest().await);
     Person::nobody(&server).get("/healthz").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_place_when_the_server_stops_is_told_so_too() {
+    raise_file_limit();
+    let requests = RequestWaits::default();
+    let requests = RequestWaits { write_stall: Duration::from_secs(120), ..requests };
+    let mut server = Server::narrow(Waits { requests, ..Waits::default() }).await;
+    let from = Ipv4Addr::new(127, 0, 0, 2);
+    let _held = take_all_places(&server, from).await;
+    let (mut waiting, mut silent) =
+        (Raw::from(&server, from).await, Raw::from(&server, from).await);
+    waiting.send(ASK_FOR_A_PLACE).await;
+    // They are accepted in their order.
+    let mut last = Raw::from(&server, Ipv4Addr::LOCALHOST).await;
+    last.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    last.until("HTTP/1.1 200").await;
+    server.stop().await;
+    assert_told_to_come_back(&waiting.rest().await);
+    assert_eq!(silent.rest().await, "", "it has asked for nothing");
 }
 
 /// Sends a byte now and then until the server has closed, which must be when it has waited for long enough.
