@@ -16,6 +16,8 @@ class BackCount extends HTMLElement {
 
   handleEvent() {
     const { unreadElsewhere } = this.list;
+    if (unreadElsewhere === this.shown) return;
+    this.shown = unreadElsewhere;
     this.hidden = unreadElsewhere === 0;
     this.querySelector(".count").textContent = unreadElsewhere > 99 ? word("many") : unreadElsewhere;
   }

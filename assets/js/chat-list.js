@@ -255,14 +255,19 @@ class ChatList extends HTMLElement {
 
   #showCount(line) {
     const unread = this.#unreadOf(line);
+    if (line.dataset.unread !== `${unread}`) this.#showUnread(line, unread);
+    if (line.dataset.mentioned > 0) this.dispatchEvent(new CustomEvent("named", { detail: line.dataset.chat }));
+    else line.querySelector(".at").hidden = true;
+  }
+
+  #showUnread(line, unread) {
+    line.dataset.unread = unread;
     line.classList.toggle("has-unread", unread > 0);
     line.querySelector(".unread").hidden = unread === 0;
     const link = line.querySelector(".chat-link");
     if (unread) link.setAttribute("aria-describedby", line.querySelector(".unread").id);
     else link.removeAttribute("aria-describedby");
     line.querySelector(".count").textContent = unread > 99 ? word("many") : unread;
-    if (line.dataset.mentioned > 0) this.dispatchEvent(new CustomEvent("named", { detail: line.dataset.chat }));
-    else line.querySelector(".at").hidden = true;
   }
 
   #unreadOf({ dataset: { chat, lastSeq, readSeq } }) {

@@ -42,14 +42,31 @@ export const chunks = (page) => [...page.children].filter(isChunk);
 
 // The last message or line, stored or not.
 export function lastOf(page) {
-  return chunks(page)
-    .reverse()
-    .find((list) => list.lastElementChild)?.lastElementChild;
+  let list = lastList(page);
+  while (list && !list.lastElementChild) list = listAbove(list);
+  return list?.lastElementChild;
+}
+
+export function lastList(page) {
+  const last = page.lastElementChild;
+  return isChunk(last) ? last : listAbove(last);
+}
+
+export function listAbove(element) {
+  let above = element.previousElementSibling;
+  while (above && !isChunk(above)) above = above.previousElementSibling;
+  return above;
+}
+
+// The last message, stored or not.
+export function lastMessage(page) {
+  const last = lastOf(page);
+  return !last || isMessage(last) ? last : messageAbove(last);
 }
 
 // The list to which the latest message is added: a new one if the last is full.
 export function lastChunk(page) {
-  const last = chunks(page).pop();
+  const last = lastList(page);
   if (last.childElementCount < CHUNK_MAX) return last;
   const chunk = last.cloneNode(false);
   last.after(chunk);

@@ -29,7 +29,8 @@ export class Reader {
   constructor(log) {
     this.#log = log;
     this.#scroll = new Scroll(log.querySelector(".scroller"));
-    this.#sight = new Sight(log, this.#scroll, () => this.soon());
+    // At once: where nothing has changed, that takes no frame.
+    this.#sight = new Sight(log, this.#scroll, () => this.#look());
     this.#jump = log.querySelector(".jump");
     this.#news = log.querySelector(".news");
     this.#day = log.querySelector(".day-now");
@@ -52,6 +53,7 @@ export class Reader {
     signal.addEventListener("abort", () => resized.disconnect());
     labelDays(this.#log.page);
     eachMidnight(() => labelDays(this.#log.page), signal);
+    this.#forgetNew();
     const left = this.#left;
     if (left) this.#aim(() => this.#scroll.restore(left));
     else this.#aim(() => this.#scroll.toView(this.#log.newLine));
@@ -91,7 +93,8 @@ export class Reader {
 
   // Read elsewhere.
   raise(seq) {
-    this.seen = Math.max(this.seen, seq);
+    if (seq <= this.seen) return;
+    this.seen = seq;
     this.soon();
   }
 
@@ -212,6 +215,7 @@ export class Reader {
     const hidden = barLeads || (!this.#isAway && this.arrived === 0);
     if (hidden && this.#jump === document.activeElement) this.#scroll.scroller.focus();
     this.#jump.hidden = hidden;
+    if (hidden) return;
     const count = this.#jump.querySelector(".count");
     count.hidden = this.arrived === 0;
     count.textContent = this.arrived > 99 ? word("many") : this.arrived;

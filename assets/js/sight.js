@@ -1,6 +1,6 @@
 // Which messages count as read: those whose end was in view for a second, in a window that has the focus.
 
-import { chunks, isMessage } from "./chunks.js";
+import { isMessage, lastList, listAbove } from "./chunks.js";
 
 const READ_MS = 1_000;
 
@@ -45,7 +45,7 @@ export class Sight {
     const found = [];
     const { scroller } = this.#scroll;
     const { top, bottom } = scroller.getBoundingClientRect();
-    for (const list of chunks(this.#log.page).reverse()) {
+    for (let list = lastList(this.#log.page); list; list = listAbove(list)) {
       const box = list.getBoundingClientRect();
       if (box.top > bottom) continue;
       if (box.bottom < top) break;

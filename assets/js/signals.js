@@ -2,6 +2,7 @@
 // and none of it moves what is on the page. A script of its own; the frames come from `app.js`.
 
 import { call } from "./api.js";
+import { lastMessage } from "./chunks.js";
 import { laterAddress } from "./session.js";
 import { typingFrame } from "./wire.js";
 import { clone, word } from "./words.js";
@@ -119,13 +120,13 @@ export class Signals {
   #showSeen() {
     const { log, chat } = this.views.current;
     if (log?.dataset.type !== "private") return;
-    const messages = log.querySelectorAll(".message");
-    const last = messages[messages.length - 1];
+    const last = lastMessage(log.page);
     const seq = Number(last?.dataset.seq ?? 0);
     const isSeen = seq > 0 && last.matches(".own") && seq === log.upTo && seq <= (this.#seen.get(chat) ?? 0);
-    const said = log.querySelector(".seen");
-    if (!isSeen) said?.remove();
-    else if (!said) log.querySelector(".page").append(clone("seen"));
+    const { lastElementChild } = log.page;
+    const isSaid = lastElementChild.matches(".seen");
+    if (isSaid && !isSeen) lastElementChild.remove();
+    else if (isSeen && !isSaid) log.page.append(clone("seen"));
   }
 }
 

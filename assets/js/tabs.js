@@ -71,7 +71,8 @@ function hold(name) {
 
 // `here` is whether this tab would show it if a person looked at it.
 export async function isShown(what, here) {
-  if (!locks) return here && isLookedAt();
+  if (here && isLookedAt()) return true;
+  if (!locks) return false;
   const { held } = await locks.query();
   return held.some((lock) => lock.name === shown(what));
 }

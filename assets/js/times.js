@@ -11,9 +11,18 @@ const yearFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "l
 
 const HOUR_MS = 3_600_000;
 
-export const clock = (date) => clockFormat.format(date);
+// The last one is asked for again: a message is shown in the log and in the list.
+function once(format) {
+  let [last, text] = [];
+  return (date) => {
+    if (Number(date) !== last) [last, text] = [Number(date), format(date)];
+    return text;
+  };
+}
 
-export const moment = (date) => `${yearFormat.format(date)}, ${clockFormat.format(date)}`;
+export const clock = once((date) => clockFormat.format(date));
+
+export const moment = once((date) => `${yearFormat.format(date)}, ${clock(date)}`);
 
 // As short as a list needs it: the time today, else the day.
 export function short(date) {

@@ -3,17 +3,19 @@
 import { fill, word } from "./words.js";
 
 let { title } = document;
-let shown = 0;
+let shown = null;
 const icon = document.querySelector('link[rel="icon"]');
 const plain = icon.getAttribute("href");
 
 // What the page is called without the number.
 export function entitle(name) {
-  title = name;
-  showUnread(shown);
+  const unread = shown;
+  [title, shown] = [name, null];
+  showUnread(unread);
 }
 
 export function showUnread(unread) {
+  if (unread === shown) return;
   shown = unread;
   const few = unread > 9 ? word("few") : unread;
   document.title = unread ? word("titled", { count: unread > 99 ? word("many") : unread, title }) : title;
