@@ -1,2 +1,2 @@
-/* f9c1efe64f2256e1 */
+/* c3dcb2564a832ebe */
 addEventListener("install",()=>skipWaiting());addEventListener("activate",i=>i.waitUntil(clients.claim()));addEventListener("notificationclick",i=>{i.notification.close(),i.waitUntil(c(i.notification.data.href))});async function c(i){let n=await clients.matchAll({type:"window",includeUncontrolled:!0}),t=n.find(({url:a})=>new URL(a).pathname===i)??n[0];if(!t)return clients.openWindow(i);t.postMessage({href:i}),await t.focus().catch(()=>{})}

@@ -19,6 +19,7 @@ import {
   isForgotten,
   keepSession,
   laterAddress,
+  noteChat,
   paths,
   signalsAddress,
   socketAddress,
@@ -34,6 +35,7 @@ import { word } from "./words.js";
 // A connection that is back within this time was barely interrupted.
 const BANNER_MS = 1_500;
 const AGAIN_MS = 2_000;
+const AHEAD_MS = 1_500;
 
 const list = document.querySelector("chat-list");
 const banner = document.querySelector("line-banner");
@@ -189,6 +191,7 @@ function open(view) {
   list.watch(0);
   hide();
   hide = chat ? show(`chat.${chat}`) : () => {};
+  if (chat) noteChat(chat);
   socket.putFirst(chat);
   if (!log || view.begun) return;
   view.begun = true;
@@ -263,6 +266,16 @@ async function fill(log, from, beyond) {
     if (ok) return log.fill(answer.messages, beyond(answer), viewer);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
+}
+
+// Once there is nothing else to do.
+const fetchAhead = () =>
+  import(laterAddress).then(
+    (later) => later.fetchAhead({ views, list, socket }),
+    () => {},
+  );
+if (!navigator.connection?.saveData) {
+  socket.addEventListener("up", () => setTimeout(fetchAhead, AHEAD_MS), { once: true });
 }
 
 if (document.querySelector(".request")) import(laterAddress);

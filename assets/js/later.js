@@ -10,6 +10,7 @@ import "./people-search.js";
 import "./requests.js";
 import { loadTemplates } from "./templates.js";
 
+export { fetchAhead } from "./ahead.js";
 export { ask } from "./ask.js";
 export { fillFinder } from "./finder.js";
 export { unmarked } from "./formatting.js";

@@ -15,7 +15,7 @@ class MessageLog extends HTMLElement {
   #newLine = null;
 
   connectedCallback() {
-    if (!this.reader) this.#begin();
+    this.begin();
     this.reader.opened();
   }
 
@@ -23,7 +23,9 @@ class MessageLog extends HTMLElement {
     this.reader.closed();
   }
 
-  #begin() {
+  // Before it is in the document, if it is to follow what happens until then.
+  begin() {
+    if (this.reader) return;
     const { chat, readSeq, lastSeq, newer } = this.dataset;
     this.chat = Number(chat);
     this.page = this.querySelector(".page");

@@ -3,6 +3,7 @@
 
 import { call } from "./api.js";
 import * as storage from "./storage.js";
+import { fill } from "./words.js";
 
 const RENEWED = "snug.renewed";
 const CHECK_MS = 60_000;
@@ -24,6 +25,8 @@ export const laterAddress = dataset.later;
 export const signalsAddress = dataset.signals;
 export const laterMarkup = dataset.laterMarkup;
 export const laterStyles = dataset.laterStyles;
+// The chat in which this browser is: the next login begins there.
+export const noteChat = (chat) => (document.cookie = fill(dataset.lastChat, { chat }));
 // The full URL, because until 2024 browsers accepted no other for a socket.
 export const socketAddress = new URL(dataset.socket, location.href).href.replace(/^http/, "ws");
 

@@ -2,6 +2,12 @@
 // Otherwise `views.js` may remember it, and then what happens in its chat happens to it, too.
 
 export class View {
+  // Null if there is none in this part.
+  static of(part, href) {
+    const element = part?.getElementById("view");
+    return element && new View(part, document.adoptNode(element), href);
+  }
+
   // From the page itself, or from a part that was asked for; `element` is its middle.
   constructor({ title, body }, element, href) {
     Object.assign(this, { element, href, title, pane: body.className });

@@ -1,12 +1,13 @@
 // Which view is in the middle of the page. A click on a link to a chat, Back and Forward change it without
-// loading a page. Views visited lately are remembered as they were left and shown at once; others are asked
-// for. Any module can ask for an address by a `visit` event. Emits `opened` with the view.
+// loading a page. Views visited lately are remembered as they were left and shown at once, and so are those that
+// `ahead.js` has fetched; others are asked for. Any module can ask for an address by a `visit` event. Emits `opened`
+// with the view.
 
 import { loadPart } from "./part.js";
 import { View } from "./view.js";
 import { clone } from "./words.js";
 
-const REMEMBERED_MAX = 8;
+const REMEMBERED_MAX = 16;
 // A chat in which more was said in the meantime is asked for again.
 const MESSAGES_MAX = 1_000;
 
@@ -14,6 +15,8 @@ export class Views extends EventTarget {
   // By path; the one visited last is the last.
   #remembered = new Map();
   #loading = null;
+  // What is being fetched ahead: {href, arrived}.
+  coming = null;
 
   // `isOurs` says whether a path is that of a view that can be asked for.
   constructor(main, isOurs) {
@@ -29,6 +32,10 @@ export class Views extends EventTarget {
   // The view of this chat, if there is one.
   of(chat_id) {
     return [...this.#remembered.values()].find(({ chat }) => chat === chat_id);
+  }
+
+  has(href) {
+    return this.#remembered.has(href);
   }
 
   forget(chat_id) {
@@ -86,12 +93,11 @@ export class Views extends EventTarget {
   async #load(href, signal) {
     this.dispatchEvent(new CustomEvent("awaited", { detail: href }));
     this.main.setAttribute("aria-busy", "true");
+    if (this.coming?.href === href) await this.coming.arrived;
+    const view = this.#recall(href);
+    if (view) return view;
     const { status, part } = await loadPart(href, signal);
-    if (status === 200) {
-      const element = part?.getElementById("view");
-      return element && new View(part, document.adoptNode(element), href);
-    }
-    return failed(href, status ? part : null);
+    return status === 200 ? View.of(part, href) : failed(href, status ? part : null);
   }
 
   #open(view) {
@@ -102,16 +108,18 @@ export class Views extends EventTarget {
     this.current = view;
     document.body.className = view.pane;
     left.element.replaceWith(view.element);
-    if (!view.failed) this.#remember(view);
+    if (!view.failed) this.remember(view);
     scrollTo(0, view.scrolled);
     if (document.activeElement === document.body) this.main.focus({ preventScroll: true });
     this.dispatchEvent(new CustomEvent("opened", { detail: view }));
   }
 
-  #remember(view) {
+  remember(view) {
     this.#remembered.delete(view.href);
     this.#remembered.set(view.href, view);
-    if (this.#remembered.size > REMEMBERED_MAX) this.#remembered.delete(this.#remembered.keys().next().value);
+    if (this.#remembered.size <= REMEMBERED_MAX) return;
+    const oldest = [...this.#remembered.keys()].find((href) => href !== this.current.href);
+    this.#remembered.delete(oldest);
   }
 }
 

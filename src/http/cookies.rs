@@ -20,7 +20,7 @@ pub enum Cookie {
     /// Tells browsers apart before anybody has signed in.
     Door,
     Theme,
-    /// The chat in which this browser was last.
+    /// The chat in which this browser was last. Scripts write it, too: from chat to chat no page is loaded.
     LastChat,
 }
 
@@ -94,16 +94,28 @@ impl Cookies {
         value: &str,
         seconds: Option<u64>,
     ) {
+        let cookie = self.written(scheme, cookie, value, seconds);
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    /// As `Set-Cookie` has it.
+    pub fn written(
+        &self,
+        scheme: Scheme,
+        cookie: Cookie,
+        value: &str,
+        seconds: Option<u64>,
+    ) -> String {
         let name = self.name(cookie, scheme);
         let kept = seconds.map(|seconds| format!(" Max-Age={seconds};")).unwrap_or_default();
+        let hidden = if cookie == Cookie::LastChat { "" } else { " HttpOnly;" };
         let secure = match scheme {
             Scheme::Https => "; Secure",
             Scheme::Http => "",
         };
-        let cookie = format!("{name}={value};{kept} Path=/; HttpOnly; SameSite=Lax{secure}");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            answer.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+        format!("{name}={value};{kept} Path=/;{hidden} SameSite=Lax{secure}")
     }
 
     pub fn remove(&self, answer: &mut Answer, scheme: Scheme, cookie: Cookie) {

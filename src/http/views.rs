@@ -195,6 +195,8 @@ pub struct Shell {
     pub epoch: String,
     /// How long until the page renews its session.
     pub renew_seconds: u64,
+    /// The cookie that says in which chat this browser is, with `{chat}` in place of its id.
+    pub last_chat: String,
 }
 
 impl Shell {

@@ -86,7 +86,8 @@ async fn page(
     let page = views::ChatPage { base, shell, chat, history, composer, pins, panel, welcome, may };
     let mut answer = call.page(status, &page)?;
     let here = chat_id.to_string();
-    if call.cookie(Cookie::LastChat) != Some(&here) {
+    // A part may be asked for before anybody opens it.
+    if !call.asks_part() && call.cookie(Cookie::LastChat) != Some(&here) {
         call.set_cookie(&mut answer, Cookie::LastChat, &here, Some(KEPT_SECS));
     }
     Ok(answer)

@@ -1,6 +1,6 @@
 //! What surrounds every page of a signed-in user, and what every page begins with.
 
-use crate::http::cookies::Cookie;
+use crate::http::cookies::{Cookie, KEPT_SECS};
 use crate::http::form::TokenHolder;
 use crate::http::public_url::Scheme;
 use crate::http::views::{
@@ -96,6 +96,12 @@ impl Call {
                 .collect(),
             epoch: overview.epoch.to_string(),
             renew_seconds: renew_after.max(RENEW_AFTER_MIN).as_secs(),
+            last_chat: self.app.cookies.written(
+                self.caller.scheme,
+                Cookie::LastChat,
+                "{chat}",
+                Some(KEPT_SECS),
+            ),
         })
     }
 }

@@ -108,6 +108,7 @@ fn shell(current: Option<i64>, requests: Vec<JoinRequestView>) -> Shell {
         signups: vec![Person::new(22, "newcomer")],
         epoch: "e".into(),
         renew_seconds: 302_400,
+        last_chat: "snug_chat_0123abcd={chat}; Path=/; SameSite=Lax".into(),
     }
 }
 
