@@ -40,6 +40,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0022_mentions", include_str!("../../sql/migrations/0022_mentions.sql")),
     ("0023_removals", include_str!("../../sql/migrations/0023_removals.sql")),
     ("0024_shows_presence", include_str!("../../sql/migrations/0024_shows_presence.sql")),
+    ("0025_names_at_once", include_str!("../../sql/migrations/0025_names_at_once.sql")),
 ];
 
 /// The version that this binary brings a database to.

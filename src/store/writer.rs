@@ -141,7 +141,11 @@ impl Writer {
     pub async fn connect(database: &Store) -> Result<Self> {
         let mut config = database.config.clone();
         let lock_timeout = LANE_LOCK_TIMEOUT.as_millis();
-        let ours = format!("set enable_seqscan = off; set lock_timeout = {lock_timeout}");
+        // A plan for all batches, small ones above all: tables are read by their keys, none is hashed.
+        let ours = format!(
+            "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; \
+             set lock_timeout = {lock_timeout}"
+        );
         let connector = database.connector.setting(&ours);
         // So that it can be told from the others in PostgreSQL's own lists.
         let name = config.get_application_name().unwrap_or_default();
