@@ -31,6 +31,8 @@ struct Indexing {
     /// Entries that the index has collected since they were last sorted in; unknown at the start.
     pending: usize,
     old: Old,
+    /// When the lane was last looked at, and how long it had been storing by then, in microseconds.
+    lane: (Instant, u64),
 }
 
 /// Messages that were there before the index.
@@ -60,6 +62,7 @@ impl Rules {
             looked_at: None,
             pending: 1,
             old: Old::Unknown,
+            lane: (Instant::now(), 0),
         };
         let mut backoff = Backoff::new(INDEX_RETRY_PAUSES);
         loop {
@@ -103,7 +106,8 @@ impl Indexing {
         match self.news.is_empty() && !self.has_edits && matches!(self.old, Old::Done) {
             true => self.wait().await,
             false => {
-                sleep(began.elapsed() * (self.share() - 1)).await;
+                let share = self.share();
+                sleep(began.elapsed() * (share - 1)).await;
                 Ok(())
             }
         }
@@ -185,8 +189,14 @@ impl Indexing {
     }
 
     /// One part in how many of the time may be ours.
-    fn share(&self) -> u32 {
-        let waiting = self.rules.lane_state().waiting.load(Relaxed);
-        if waiting > INDEX_DRAFTS_BUSY { INDEX_SHARE_BUSY } else { INDEX_SHARE }
+    fn share(&mut self) -> u32 {
+        let (lane, now) = (self.rules.lane_state(), Instant::now());
+        let busy = lane.busy_micros.load(Relaxed);
+        let (looked_at, was_busy) = std::mem::replace(&mut self.lane, (now, busy));
+        let is_busy = u128::from(busy - was_busy) * 2 > now.duration_since(looked_at).as_micros();
+        match is_busy || lane.waiting.load(Relaxed) > INDEX_DRAFTS_BUSY {
+            true => INDEX_SHARE_BUSY,
+            false => INDEX_SHARE,
+        }
     }
 }

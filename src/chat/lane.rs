@@ -46,6 +46,8 @@ pub struct LaneState {
     /// Writes that are waiting or being written, and the bytes of their texts.
     pub waiting: AtomicU64,
     pub waiting_bytes: AtomicU64,
+    /// How long it has been storing, in all, in microseconds.
+    pub busy_micros: AtomicU64,
 }
 
 impl LaneState {
@@ -182,7 +184,9 @@ impl LaneWorker {
             self.state.turns.fetch_add(1, Relaxed);
             if !waiting.is_empty() {
                 let batch = batch::next(&mut waiting);
+                let began = Instant::now();
                 self.settle(batch, Attempts::begin()).await;
+                self.state.busy_micros.fetch_add(began.elapsed().as_micros() as u64, Relaxed);
                 self.state.turns.fetch_add(1, Relaxed);
             }
         }

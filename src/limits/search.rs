@@ -48,10 +48,12 @@ pub const INDEX_ROWS_MAX: i64 = 200;
 pub const INDEX_YIELD_BYTES: usize = SEARCH_YIELD_BYTES;
 /// How long new messages are collected before they are put into the index; a search reads them meanwhile.
 pub const INDEX_PAUSE: Duration = Duration::from_millis(200);
-/// Filling takes one part of the time in so many, more if many drafts wait to be stored.
-pub const INDEX_SHARE: u32 = 4;
+/// Filling takes one part of the time in so many: enough for some thousand messages a second.
+pub const INDEX_SHARE: u32 = 8;
+/// The same while storing comes first.
 pub const INDEX_SHARE_BUSY: u32 = 20;
-/// With more drafts in the lane, storing them comes first.
+/// It does with more drafts than this in the lane, or when the lane has nothing to do for less than half of the
+/// time.
 pub const INDEX_DRAFTS_BUSY: u64 = 64;
 /// Chats with news that are remembered, about 10 bytes each; a look at all chats finds any others.
 pub const UNINDEXED_MAX: usize = 10_000;
