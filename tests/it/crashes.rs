@@ -255,7 +255,9 @@ fn a_first_start_that_is_killed_at_any_moment_is_made_good_by_the_next() {
         let data = scratch.path().join("data");
         let killed = Program::start_in(&data, &[]);
         let began = Instant::now();
-        while !data.join(moment).exists() {
+        // Some moments pass quickly: on a busy machine a later one is met instead.
+        let is_met = || [moment, "postgres/postmaster.pid"].iter().any(|at| data.join(at).exists());
+        while !is_met() {
             assert!(began.elapsed() < PATIENCE, "{moment}");
             std::thread::yield_now();
         }
