@@ -245,7 +245,7 @@ pub fn answer_alteration(
 
 /// What a batch brings its chats: messages, and changes after them.
 #[derive(Default)]
-pub struct News {
+pub struct Brought {
     messages: FxHashMap<ChatId, Vec<Message>>,
     changes: FxHashMap<ChatId, Changes>,
 }
@@ -257,7 +257,7 @@ struct Changes {
     messages: FxHashMap<Seq, Message>,
 }
 
-impl News {
+impl Brought {
     pub fn add(&mut self, message: &Message) {
         self.messages.entry(message.chat_id).or_default().push(message.clone());
     }
@@ -369,7 +369,7 @@ mod tests {
 
     #[test]
     fn runs_are_in_order_and_without_gaps() {
-        let mut news = News::default();
+        let mut news = Brought::default();
         for seq in [3, 1, 2, 7] {
             news.add(&stored(seq, None));
         }
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn changes_come_after_messages_and_each_message_once() {
-        let mut news = News::default();
+        let mut news = Brought::default();
         for (number, seq, change) in [(31, 5, 34), (32, 9, 33), (33, 9, 33), (34, 5, 34)] {
             news.add_change(Change(number), &stored(seq, Some(change)));
         }

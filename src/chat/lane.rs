@@ -7,7 +7,7 @@
 
 use super::Posted;
 use super::aside::Aside;
-use super::batch::{self, Keys, News, QueuedWrite, Reply, Write};
+use super::batch::{self, Keys, Brought, QueuedWrite, Reply, Write};
 use super::resume::Standings;
 use crate::limits::{
     BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX,
@@ -378,7 +378,7 @@ impl LaneWorker {
     /// answers. Messages that were stored by an earlier attempt are published, too, because that attempt may
     /// not have got this far; followers that have them ignore them.
     async fn publish(&self, batch: Vec<QueuedWrite>, written: Committed) {
-        let mut news = News::default();
+        let mut news = Brought::default();
         let mut answers = Vec::with_capacity(batch.len());
         let mut callers: Vec<Box<dyn FnOnce() + Send>> = Vec::new();
         let (count, bytes) = batch::size(&batch);
