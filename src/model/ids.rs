@@ -102,7 +102,7 @@ impl fmt::Display for Change {
 
 /// How far a chat reaches, or how much of it somebody has: the last message, and the last change of those up
 /// to there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Position {
     pub seq: Seq,
     pub change: Change,

@@ -131,7 +131,7 @@ pub fn shown_name(user_id: UserId, name: Option<&str>) -> Arc<str> {
 }
 
 /// 128 random bits that identify a sign-in; base64url text in tokens and in the database.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct SessionId(pub [u8; 16]);
 
 impl SessionId {

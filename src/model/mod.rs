@@ -5,6 +5,7 @@ pub mod export;
 pub mod ids;
 pub mod message;
 pub mod more;
+pub mod news;
 pub mod signups;
 pub mod sizes;
 pub mod subnet;

@@ -2,12 +2,13 @@
 //! of replays. Pure.
 
 use super::{MEMBERS_BYTES, MessageMembers, ServerFrame, put_text_frame};
-use crate::model::ids::{Change, ChatId, Position};
+use crate::model::ids::{Change, ChatId, Position, Seq};
 use crate::model::message::Message;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// What a frame tells of its message, and which number of the chat it moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunKind {
     /// That it is there: `seq`.
     Message,
@@ -32,7 +33,7 @@ impl RunKind {
 }
 
 /// What was committed together: messages with consecutive numbers, or messages that changed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     pub chat_id: ChatId,
     pub kind: RunKind,
@@ -62,6 +63,13 @@ impl Run {
         Some(Self::encoded(RunKind::Changed, changed[0].chat_id, first.0, reach, changed))
     }
 
+    /// Messages of a chat that were read, which come after `after`; some may be gone.
+    pub fn after(after: Seq, messages: &[Message]) -> Option<Self> {
+        let (first, last) = (messages.first()?, messages.last()?);
+        let reach = Position { seq: last.seq, change: Change(0) };
+        Some(Self::encoded(RunKind::Message, first.chat_id, after.0 + 1, reach, messages))
+    }
+
     fn encoded(
         kind: RunKind,
         chat_id: ChatId,
@@ -73,6 +81,14 @@ impl Run {
         let numbers = messages.iter().map(|message| kind.number(message));
         let ends = numbers.zip(ends).collect();
         Self { chat_id, kind, first, reach, ends, bytes: bytes.into() }
+    }
+
+    /// Whether its frames lie one after another within its bytes; for one that came from elsewhere.
+    pub fn is_sound(&self) -> bool {
+        let is_sorted =
+            self.ends.is_sorted_by(|(one, end), (two, later)| one < two && end <= later);
+        let fits = |(_, end): &(i64, u32)| *end as usize <= self.bytes.len();
+        is_sorted && self.ends.last().is_some_and(fits)
     }
 
     /// The number of its last frame.
@@ -136,7 +152,7 @@ fn encoded(kind: RunKind, bytes_max: usize, messages: &[Message]) -> (Vec<u8>, V
 mod tests {
     use super::*;
     use crate::limits::{CONTENT_CHARS_MAX, REPLAY_PAGE_BYTES_MAX};
-    use crate::model::ids::{MessageId, Seq, UserId};
+    use crate::model::ids::{MessageId, UserId};
     use crate::model::message::ChatType;
     use crate::model::more::More;
     use std::sync::Arc;
