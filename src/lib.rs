@@ -49,6 +49,7 @@
 //!
 //! - `post`, `alter` (changing a message), `lane` (commit, then publish), `batch` (what writes
 //!   become), `aside` (writes to held chats)
+//! - `elsewhere` (what other nodes do: heard, and looked for)
 //! - `history`, `overview` (the list of chats), `reach`, `resume`, `read_positions`, `presence`
 //!   (who is online, and who is told)
 //! - `search` (finding messages), `indexing` (keeping the index for it, behind the lane)
@@ -66,7 +67,8 @@
 //!   reached), `tls` (and encrypted), `absence` (why not), `pooled` (a connection in use),
 //!   `pooler` (whether it is lent to others), `pipelines` (many pages on one connection),
 //!   `page_rows` (how much these may request), `transactions`, `migrate`, `names` (what senders are
-//!   called), `known` (whom a user knows), `disk` (whether there is room), `writer` (the lane's
+//!   called), `known` (whom a user knows), `followed` (what is read for all who follow a chat),
+//!   `notify` (NOTIFY and LISTEN), `disk` (whether there is room), `writer` (the lane's
 //!   connection), `snapshot` (one moment of everything), `health` (what PostgreSQL says of itself).
 //!   Statements are in `sql/<table>/<function>.sql`, the functions that store and alter messages in
 //!   `sql/migrations`
@@ -74,23 +76,28 @@
 //!   `directory` and `lock` (where it lies, who may touch it), `postmaster` (one process),
 //!   `supervise` (until it answers, again and again), `scratch` (another one beside it),
 //!   `succession` (by a newer version), `tools` (those of its programs that copy)
-//! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `inbox`
+//! - `registry`: the only code that knows who is connected; `shard` (one slice of it), `followed`
+//!   (up to where followers were told, where there are other nodes), `elsewhere` (what is told
+//!   because of these), `inbox`
 //!   (what it is told), `outbox` (what waits for one reader), `backlog` (for all readers), `seats`
 //!   (how many there may be), `presence` (who is online, as others may see it)
+//! - `bus`: what nodes that share a database tell each other: what is to be said; `seal` (what is
+//!   believed), `postgres` (said by NOTIFY). Called by `registry`, made of connections of `store`
 //! - `mail`: the only code that talks to a mail server
 //! - `os`: `random`, `readiness` (files that the runtime watches), `backoff` (pauses between tries)
 //! - `metrics`
 //!
 //! and without:
 //!
-//! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `wire` (frames and
-//!   JSON; `runs` of them), `text` (what people write, a type for each rule; `invites`, links to
-//!   rooms in it; `unseen`, what nobody sees, and `joiners`, what some scripts need of that;
-//!   `emoji`; `formatting`, what marks make of a message, by its `spans`; `names`, whom it may
-//!   name), `signups` (who may), `export` (lines of one), `words` (how texts are compared in a
-//!   search; `sought`, what is looked for), `subnet` (by what clients are told apart), `sizes` (as
-//!   people read them), `error`, `waits` (how long others are waited for; tests shorten them)
-//! - `limits`: every bound, with its reason (`accounts`: of invites, links, mails, exports;
+//! - `model`: `message` (the nouns; `more`, what few messages have), `ids`, `news` (what nodes
+//!   tell each other), `wire` (frames and JSON; `runs` of them), `text` (what people write, a
+//!   type for each rule; `invites`, links to rooms in it; `unseen`, what nobody sees, and
+//!   `joiners`, what some scripts need of that; `emoji`; `formatting`, what marks make of a
+//!   message, by its `spans`; `names`, whom it may name), `signups` (who may), `export` (lines of
+//!   one), `words` (how texts are compared in a search; `sought`, what is looked for), `subnet`
+//!   (by what clients are told apart), `sizes` (as people read them), `error`, `waits` (how long
+//!   others are waited for; tests shorten them)
+//! - `limits`: every bound, with its reason (`accounts`: of invites, links, mails, exports; `bus`;
 //!   `mentions`; `upkeep`: of backups and the like; `search`, `signals`); `fits`, which of them
 //!   must fit into which
 //!
@@ -141,6 +148,7 @@
 //!
 //! `tests/it/tidy.rs` checks those that a text search can check.
 
+pub mod bus;
 pub mod chat;
 pub mod http;
 pub mod limits;

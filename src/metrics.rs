@@ -20,6 +20,17 @@ pub struct Metrics {
     /// Signals handed to readers' sockets, and those that a slow reader has missed or is told later.
     pub signals: IntCounter,
     pub signals_dropped: IntCounter,
+    /// Pieces of news said to other nodes, heard of them, and dropped because the bus was away or too slow.
+    pub bus_said: IntCounter,
+    pub bus_heard: IntCounter,
+    pub bus_dropped: IntCounter,
+    /// By why it was passed over.
+    pub bus_passed_over: IntCounterVec,
+    /// Whether the bus is there.
+    pub bus_connected: IntGauge,
+    /// Chats that were read once for all who follow them, and those of which nobody had told us.
+    pub chat_reads: IntCounter,
+    pub chats_healed: IntCounter,
     /// Messages from before the index of words that are not in it yet.
     pub unindexed: IntGauge,
     requests: IntCounterVec,
@@ -113,6 +124,14 @@ impl Metrics {
             &["kind"],
         )?;
         registry.register(Box::new(notices.clone()))?;
+        let bus_passed_over = IntCounterVec::new(
+            Opts::new(
+                "snug_bus_passed_over_total",
+                "What came on the bus and was not heard: forged, old, newer or unread.",
+            ),
+            &["why"],
+        )?;
+        registry.register(Box::new(bus_passed_over.clone()))?;
         let build = IntGaugeVec::new(
             Opts::new("snug_build_info", "1, for the version that runs and its schema."),
             &["version", "schema"],
@@ -137,6 +156,25 @@ impl Metrics {
             signals_dropped: counter(
                 "snug_signals_dropped_total",
                 "Signals that slow readers missed, or were told later.",
+            )?,
+            bus_said: counter("snug_bus_said_total", "Pieces of news said to other nodes.")?,
+            bus_heard: counter("snug_bus_heard_total", "Pieces of news heard of other nodes.")?,
+            bus_dropped: counter(
+                "snug_bus_dropped_total",
+                "Pieces of news that were not said: the bus was away, or too slow.",
+            )?,
+            bus_passed_over,
+            bus_connected: gauge(
+                "snug_bus_connected",
+                "1 while other nodes can be heard, else 0; also 0 without a bus.",
+            )?,
+            chat_reads: counter(
+                "snug_chat_reads_total",
+                "Reads of what other nodes wrote, each for all who follow a chat here.",
+            )?,
+            chats_healed: counter(
+                "snug_chats_healed_total",
+                "Chats with messages or changes of which no other node had told.",
             )?,
             unindexed: gauge(
                 "snug_unindexed_messages",

@@ -197,7 +197,7 @@ impl Rules {
             match revoked {
                 Ok(()) => rules.end_session(viewer.user_id, viewer.session),
                 // The session may still be alive, and the user must be let in to end it again.
-                Err(_) => rules.registry.end_session(viewer.user_id, viewer.session),
+                Err(_) => rules.registry.end_session_here(viewer.user_id, viewer.session),
             }
             revoked
         })

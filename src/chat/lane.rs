@@ -7,7 +7,7 @@
 
 use super::Posted;
 use super::aside::Aside;
-use super::batch::{self, Keys, Brought, QueuedWrite, Reply, Write};
+use super::batch::{self, Brought, Keys, QueuedWrite, Reply, Write};
 use super::resume::Standings;
 use crate::limits::{
     BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX,
@@ -501,7 +501,7 @@ mod tests {
     async fn the_queue_is_limited_in_bytes() {
         let store = Store::new(tokio_postgres::Config::new(), DatabaseWaits::default());
         let metrics = Arc::new(Metrics::new().expect("nothing is counted twice"));
-        let lane = Lane::begin(store, Registry::new(Vec::new()), Arc::default(), metrics);
+        let lane = Lane::begin(store, Registry::new(Vec::new(), None), Arc::default(), metrics);
         let user_id = UserId(1);
         let sender = Viewer {
             user_id,

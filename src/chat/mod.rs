@@ -8,6 +8,7 @@ mod acts;
 mod alter;
 mod aside;
 mod batch;
+mod elsewhere;
 mod export;
 mod forgotten;
 mod history;

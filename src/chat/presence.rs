@@ -59,6 +59,7 @@ pub async fn tell(rules: Weak<Rules>) {
         // In vain where nobody has come: somebody may be gone long enough.
         let _in_time = tokio::time::timeout(PRESENCE_TICK, presence.has_news()).await;
         let untold = presence.take(Instant::now(), PRESENCE_ROUND_USERS_MAX);
+        strong.registry.say_presence(false);
         if !untold.is_empty() {
             strong.tell_presence(untold).await;
         }

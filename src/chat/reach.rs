@@ -48,9 +48,38 @@ impl Rules {
     /// cannot be read at present, they see it when they come back.
     pub(super) async fn tell_chat_anew(&self, user_id: UserId, chat_id: ChatId) {
         if let Ok(Some(row)) = self.store.chat(user_id, chat_id).await {
-            let frame = text_frame(&ServerFrame::ChatAdded { chat: &self.as_listed(row) });
-            self.registry.tell(user_id, UserEvent::Account(frame));
+            self.tell_row_anew(user_id, row);
         }
+        // The others read it for themselves: it has room for a whole message.
+        self.registry.say_anew(user_id, chat_id);
+    }
+
+    fn tell_row_anew(&self, user_id: UserId, row: ChatRow) {
+        let frame = text_frame(&ServerFrame::ChatAdded { chat: &self.as_listed(row) });
+        self.registry.tell_here(user_id, UserEvent::Account(frame));
+    }
+
+    /// Another node has changed whether a user takes part in a chat, or the chat for them.
+    pub(super) fn reread_reach(self: &Arc<Self>, user_id: UserId, chat_id: ChatId, is_anew: bool) {
+        if !self.registry.presence().is_here(user_id) {
+            // Whoever is just arriving here may have been let in before that: they are looked at again.
+            let event = self.row_event(chat_id, None);
+            return self.registry.tell_here(user_id, event);
+        }
+        let Ok(place) = Arc::clone(&self.untold).try_acquire_owned() else { return };
+        let rules = Arc::clone(self);
+        tokio::spawn(async move {
+            let _place = place;
+            match rules.store.chat(user_id, chat_id).await {
+                Ok(Some(row)) if is_anew => rules.tell_row_anew(user_id, row),
+                Ok(None) if is_anew => {}
+                Ok(row) => rules.registry.tell_here(user_id, rules.row_event(chat_id, row)),
+                // The next look finds it.
+                Err(error) => {
+                    tracing::debug!(%error, chat.id = %chat_id, "cannot tell a user about a chat");
+                }
+            }
+        });
     }
 
     /// After a change that failed: if its outcome is unknown, finds out and tells the user's sockets.
@@ -78,7 +107,11 @@ impl Rules {
     }
 
     fn tell_row(&self, user_id: UserId, chat_id: ChatId, row: Option<ChatRow>) {
-        let news = match row {
+        self.registry.tell(user_id, self.row_event(chat_id, row));
+    }
+
+    pub(super) fn row_event(&self, chat_id: ChatId, row: Option<ChatRow>) -> UserEvent {
+        match row {
             Some(row) => {
                 let Standing { last, chat_type, .. } = row.standing;
                 let frame = text_frame(&ServerFrame::ChatAdded { chat: &self.as_listed(row) });
@@ -88,7 +121,6 @@ impl Rules {
                 let frame = text_frame(&ServerFrame::ChatRemoved { chat_id });
                 UserEvent::Left { chat_id, frame }
             }
-        };
-        self.registry.tell(user_id, news);
+        }
     }
 }

@@ -123,14 +123,30 @@ impl Rules {
     fn tell_read(&self, moved: Moved, but: Option<ConnectionId>) {
         let Moved { read, seen_by } = moved;
         let HasRead { user_id, chat_id, seq } = read;
+        self.registry.tell(user_id, self.read_event(user_id, chat_id, seq, but));
+        if let Some(other) = seen_by {
+            self.registry.tell(other, seen_event(chat_id, user_id, seq));
+        }
+    }
+
+    /// A user has read so far; notes it where it is kept for a moment.
+    pub(super) fn read_event(
+        &self,
+        user_id: UserId,
+        chat_id: ChatId,
+        seq: Seq,
+        but: Option<ConnectionId>,
+    ) -> UserEvent {
         if self.general.get() == Some(&chat_id) {
             self.standings.has_read(user_id, chat_id, seq);
         }
         let frame = text_frame(&ServerFrame::Read { chat_id, seq });
-        self.registry.tell(user_id, UserEvent::Read { chat_id, but, frame });
-        if let Some(other) = seen_by {
-            let frame = text_frame(&ServerFrame::Seen { chat_id, user_id, seq });
-            self.registry.tell(other, UserEvent::Seen { chat_id, by: user_id, seq, frame });
-        }
+        UserEvent::Read { chat_id, seq, but, frame }
     }
+}
+
+/// The other one of a private chat has read so far.
+pub fn seen_event(chat_id: ChatId, by: UserId, seq: Seq) -> UserEvent {
+    let frame = text_frame(&ServerFrame::Seen { chat_id, user_id: by, seq });
+    UserEvent::Seen { chat_id, by, seq, frame }
 }

@@ -121,7 +121,8 @@ impl Rules {
             }
             let living: FxHashSet<SessionId> = living.into_iter().map(|living| living.id).collect();
             for (user_id, session) in part.iter().filter(|(_, session)| !living.contains(session)) {
-                self.end_session(*user_id, *session);
+                // Each node looks for itself.
+                self.end_session_here(*user_id, *session);
             }
         }
         Ok(())
@@ -164,10 +165,16 @@ impl Rules {
         .await
     }
 
-    /// From now on this session lets nobody in, and its sockets are closed.
+    /// From now on this session lets nobody in, and its sockets are closed, on all nodes.
     pub(super) fn end_session(&self, user_id: UserId, session: SessionId) {
         self.sessions.end(session);
         self.registry.end_session(user_id, session);
+    }
+
+    /// The same on this node only.
+    pub(super) fn end_session_here(&self, user_id: UserId, session: SessionId) {
+        self.sessions.end(session);
+        self.registry.end_session_here(user_id, session);
     }
 
     async fn find_viewer(&self, session: SessionId, from: IpAddr) -> Result<Arc<Viewer>> {

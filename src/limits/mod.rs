@@ -1,6 +1,7 @@
 //! Every limit of the program, with its reason, in one place.
 
 mod accounts;
+mod bus;
 mod fits;
 mod mentions;
 mod search;
@@ -11,7 +12,7 @@ mod upkeep;
     unused_imports,
     reason = "the load client, which has these sources too, uses none of them"
 )]
-pub use {accounts::*, mentions::*, search::*, signals::*, upkeep::*};
+pub use {accounts::*, bus::*, mentions::*, search::*, signals::*, upkeep::*};
 
 use std::time::Duration;
 

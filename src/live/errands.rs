@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn an_errand_that_panics_is_reported_as_given_up() {
         let inbox = Arc::<Inbox>::default();
-        let registry = Registry::new(vec![Arc::clone(&inbox)]);
+        let registry = Registry::new(vec![Arc::clone(&inbox)], None);
         let to = ConnectionId { shard: 0, index: 7, generation: 0 };
         let answer = ErrandEnd { registry, to, event: None };
         let panicking = std::thread::spawn(move || {

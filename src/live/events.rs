@@ -365,7 +365,7 @@ impl ShardWorker {
         match event {
             UserEvent::Account(frame) if scope == Scope::All => self.send(index, frame.clone()),
             UserEvent::Account(_) => {}
-            UserEvent::Read { chat_id, but, frame } => {
+            UserEvent::Read { chat_id, but, frame, .. } => {
                 if connection.follow(*chat_id).is_some() && *but != Some(id) {
                     self.send(index, frame.clone());
                 }

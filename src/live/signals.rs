@@ -82,7 +82,8 @@ impl ShardWorker {
         if may_type(self.writing.entry(user_id).or_default(), chat_id, Instant::now()) {
             let user = UserJson { user_id, username: &viewer.username };
             let frame = text_frame(&ServerFrame::Typing { chat_id, user });
-            self.errands.rules.registry.type_on(0, Typing { chat_id, user_id, frame, online: 0 });
+            let typing = Typing { chat_id, user_id, frame, online: 0, is_elsewhere: false };
+            self.errands.rules.registry.type_on(0, typing);
         }
         Ok(())
     }

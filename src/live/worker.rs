@@ -96,13 +96,14 @@ impl ShardWorker {
         // its `exp`.
         let unix = jiff::Timestamp::now();
         let since_second = Duration::from_nanos(unix.subsec_nanosecond().unsigned_abs().into());
+        let shard = Shard::new(errands.rules.registry.followed());
         Self {
             number,
             poll,
             inbox,
             errands,
             waits,
-            shard: Shard::default(),
+            shard,
             connections: Slab::new(number),
             wheel: Wheel::new(),
             scratch: vec![0; SCRATCH_BYTES].into(),

@@ -45,6 +45,8 @@ pub struct DatabaseWaits {
     pub settle: Duration,
     pub change: Duration,
     pub read_patience: Duration,
+    /// Between two looks at what other nodes have done.
+    pub look: Duration,
 }
 
 impl Default for RequestWaits {
@@ -79,6 +81,7 @@ impl Default for DatabaseWaits {
             settle: limits::SETTLE_TIMEOUT,
             change: limits::CHANGE_TIMEOUT,
             read_patience: limits::SOCKET_READ_PATIENCE,
+            look: limits::BUS_LOOK_PAUSE,
         }
     }
 }

@@ -7,6 +7,7 @@
 use super::backup::{self, Noted};
 use super::systemd::Notifier;
 use super::{measure, memory, progress, upgrade};
+use crate::bus::{self, Bus};
 use crate::chat::{Rules, Terms};
 use crate::http::cookies::Cookies;
 use crate::http::form::FormKey;
@@ -18,16 +19,16 @@ use crate::http::render::Renderer;
 use crate::http::server;
 use crate::http::{App, HttpTerms};
 use crate::limits::{
-    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, FORMER_CLUSTER_KEPT, MAIL_PAUSE, MIGRATE_PAUSES,
-    NOTIFY_PAUSE, PURGE_PAUSE, SESSION_CHECK_PAUSE, SESSION_USE_PAUSE, STOP_PATIENCE,
-    STOP_POSTGRES_BY, TRIM_PAUSE,
+    BACKLOG_BYTES_MAX, DATABASE_WATCH_PAUSE, FORMER_CLUSTER_KEPT, LAST_NEWS_PATIENCE, MAIL_PAUSE,
+    MIGRATE_PAUSES, NEWS_WAITING_MAX, NOTIFY_GATHER, NOTIFY_PAUSE, PURGE_PAUSE,
+    SESSION_CHECK_PAUSE, SESSION_USE_PAUSE, STOP_PATIENCE, STOP_POSTGRES_BY, TRIM_PAUSE,
 };
 use crate::live;
 use crate::mail::{Mailer, Unsent};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Fatal};
 use crate::os::backoff::Backoff;
-use crate::process::config::{Config, DatabaseSetting};
+use crate::process::config::{BusSetting, Config, DatabaseSetting};
 use crate::process::database::{self, Database, Opener};
 use crate::registry::{Backlog, Inbox, Registry, SeatLimits, Seats};
 use crate::store::{DueMail, SCHEMA_VERSION, Store};
@@ -39,6 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 /// Serves on `listener` until `shutdown` resolves: the one seam that the program and the tests share.
@@ -87,8 +89,13 @@ async fn serve(
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
     let inboxes: Vec<Arc<Inbox>> = (0..shards).map(|_| Arc::default()).collect();
-    let registry = Registry::new(inboxes.clone());
-    let metrics = Metrics::new().map_err(|error| broken("counting", &error))?;
+    let metrics = Arc::new(Metrics::new().map_err(|error| broken("counting", &error))?);
+    let bus = match config.bus {
+        BusSetting::Off => None,
+        BusSetting::Postgres => Some(Bus::new(Arc::clone(&metrics))),
+    };
+    let bus = bus.transpose().map_err(|error| broken("naming this node", &error))?;
+    let registry = Registry::new(inboxes.clone(), bus.clone());
     let terms = Terms {
         jwt_secret: secret.expose().as_bytes().to_vec(),
         token_lifetime: config.token_lifetime,
@@ -97,7 +104,7 @@ async fn serve(
         rate_limits: config.rate_limits,
         hashers: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let rules = Rules::new(store.clone(), registry.clone(), Arc::new(metrics), terms);
+    let rules = Rules::new(store.clone(), registry.clone(), metrics, terms);
     let backlog = Backlog::new(BACKLOG_BYTES_MAX);
     let workers = live::begin(&inboxes, &rules, &backlog, config.waits.sockets)
         .map_err(|error| broken("starting shards", &error))?;
@@ -136,6 +143,7 @@ async fn serve(
     let mailer = config.smtp_url.map(|url| Mailer::new(url.expose())).transpose();
     let mailer = mailer.map_err(|fault| Fatal::usage(format!("SNUG_SMTP_URL {fault}")))?;
     let chores = [
+        tokio::spawn(meet_others(bus.clone(), store.clone(), Arc::clone(&rules))),
         tokio::spawn(offer_setup(Arc::clone(&app))),
         tokio::spawn(send_mails(Arc::clone(&app), mailer)),
         tokio::spawn(measure::measure(store.clone(), Arc::clone(&rules.metrics), room.clone())),
@@ -176,12 +184,36 @@ async fn serve(
         tracing::error!(%error, "accepting connections ended too early");
     }
     rules.finish(STOP_PATIENCE).await;
+    if let Some(bus) = bus {
+        say_the_rest(&bus).await;
+    }
     for chore in chores {
         chore.abort();
     }
     store.close();
     tracing::info!("stopped");
     ended
+}
+
+/// Tells other nodes that share the database what is new, and hears them.
+async fn meet_others(bus: Option<Arc<Bus>>, store: Store, rules: Arc<Rules>) {
+    let Some(bus) = bus else { return };
+    let (told, heard) = mpsc::channel(NEWS_WAITING_MAX);
+    let looks = Arc::new(Notify::new());
+    tokio::join!(
+        bus::serve(bus, store, told),
+        Arc::clone(&rules).hear_elsewhere(heard, Arc::clone(&looks)),
+        Arc::clone(&rules).read_followed(),
+        rules.look_elsewhere(looks),
+    );
+}
+
+/// What other nodes have not been told in time they find for themselves.
+async fn say_the_rest(bus: &Bus) {
+    let began = Instant::now();
+    while !bus.has_said_all() && began.elapsed() < LAST_NEWS_PATIENCE {
+        tokio::time::sleep(NOTIFY_GATHER).await;
+    }
 }
 
 /// The names by which the machine knows itself; one without a name has none.
@@ -356,6 +388,9 @@ async fn purge(store: Store) {
         }
         if let Err(error) = store.purge_rooms().await {
             tracing::debug!(%error, "cannot delete rooms that are gone; will try again");
+        }
+        if let Err(error) = store.purge_reach_changes().await {
+            tracing::debug!(%error, "cannot forget who came and went long ago; will try again");
         }
         if let Err(error) = store.purge_acts().await {
             tracing::debug!(%error, "cannot delete acts of long ago; will try again");

@@ -43,6 +43,33 @@ impl Inbox {
         }
     }
 
+    /// Waits while the inbox holds more bytes than the bound allows; for those who then push at once.
+    pub async fn has_room(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.queue.lock().bytes < INBOX_BYTES_MAX {
+                return;
+            }
+            room.await;
+        }
+    }
+
+    /// Several events at once, without waiting for room.
+    pub fn push_several(&self, events: impl IntoIterator<Item = Event>) {
+        let has_begun = {
+            let mut queue = self.queue.lock();
+            let was_empty = queue.events.is_empty();
+            for event in events {
+                queue.bytes += weight(&event);
+                queue.events.push(event);
+            }
+            was_empty && !queue.events.is_empty()
+        };
+        if has_begun {
+            self.bell.notify_one();
+        }
+    }
+
     /// Waits while the inbox holds more bytes than the bound allows.
     pub async fn push_all(&self, events: Vec<Event>) {
         if events.is_empty() {
@@ -204,7 +231,7 @@ mod tests {
             Event::Signalled { chat_id, of: None, frame: frame.clone() },
             Event::Removed { chat_id, frame: frame.clone() },
             told(UserEvent::Account(frame.clone())),
-            told(UserEvent::Read { chat_id, but: None, frame: frame.clone() }),
+            told(UserEvent::Read { chat_id, seq: Seq(0), but: None, frame: frame.clone() }),
             told(UserEvent::Joined { chat_id, chat_type, last, frame: frame.clone() }),
             told(UserEvent::Left { chat_id, frame }),
             Event::Greeted { to, standings: vec![standing; 100], epoch: "".into() },

@@ -6,6 +6,8 @@
 //! `Shard` per worker. Nothing here touches a socket or the database.
 
 mod backlog;
+mod elsewhere;
+mod followed;
 mod inbox;
 mod outbox;
 mod presence;
@@ -13,16 +15,20 @@ mod seats;
 mod shard;
 
 pub use backlog::Backlog;
+pub use followed::{FollowedChats, Missing, ToldUpto};
 pub use inbox::Inbox;
 pub use outbox::{Full, Outbox};
 pub use presence::{Asked, Known, Presence, Untold};
 pub use seats::{NoSeat, Seat, SeatLimits, Seats};
 pub use shard::{Followers, Shard};
 
+use crate::bus::Bus;
 use crate::model::ids::{Change, ChatId, Position, Seq, UserId};
 use crate::model::message::{ChatType, SessionId, Standing, Viewer};
+use crate::model::news::{News, Reached};
 use crate::model::wire::{MessageFrames, OnlineJson, Run, ServerFrame, text_frame};
 use bytes::Bytes;
+use followed::Telling;
 use std::net::TcpStream;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -145,8 +151,10 @@ pub struct Typing {
     pub chat_id: ChatId,
     pub user_id: UserId,
     pub frame: Bytes,
-    /// How many users follow the chat in the shards that have counted.
+    /// How many users follow the chat in the shards that have counted, and on the node where they write.
     pub online: usize,
+    /// Whether they write on another node.
+    pub is_elsewhere: bool,
 }
 
 /// What one shard is told in a round.
@@ -201,7 +209,7 @@ pub enum UserEvent {
     /// A frame for `/ws` only.
     Account(Bytes),
     /// The user has read further in this chat, on a connection other than `but`.
-    Read { chat_id: ChatId, but: Option<ConnectionId>, frame: Bytes },
+    Read { chat_id: ChatId, seq: Seq, but: Option<ConnectionId>, frame: Bytes },
     /// The other user of a private chat has read so far.
     Seen { chat_id: ChatId, by: UserId, seq: Seq, frame: Bytes },
     /// Whether the user shows their presence, and sees that of others, from now on.
@@ -242,12 +250,23 @@ pub struct Registry {
     presence: Arc<Presence>,
     /// A permit for each shard.
     turns: Arc<Semaphore>,
+    elsewhere: Option<Elsewhere>,
+}
+
+/// For other nodes, and because of them.
+#[derive(Clone)]
+struct Elsewhere {
+    bus: Arc<Bus>,
+    followed: Arc<FollowedChats>,
 }
 
 impl Registry {
-    pub fn new(inboxes: Vec<Arc<Inbox>>) -> Self {
+    /// Without a bus there are no other nodes.
+    pub fn new(inboxes: Vec<Arc<Inbox>>, bus: Option<Arc<Bus>>) -> Self {
         let turns = Arc::new(Semaphore::new(inboxes.len()));
-        Self { inboxes: inboxes.into(), presence: Arc::default(), turns }
+        let presence = Arc::new(Presence::new(bus.is_some()));
+        let elsewhere = bus.map(|bus| Elsewhere { bus, followed: Arc::default() });
+        Self { inboxes: inboxes.into(), presence, turns, elsewhere }
     }
 
     pub fn arrive(&self, arrival: Arrival) {
@@ -261,6 +280,12 @@ impl Registry {
         for (to, frame) in answers {
             events[usize::from(to.shard)].push(Event::Answered { to, frame });
         }
+        if let Some(elsewhere) = &self.elsewhere {
+            for run in &runs {
+                elsewhere.bus.say(&News::Reached(Reached::of(run)));
+            }
+            return self.pass_on_with(events, runs).await;
+        }
         for run in &runs {
             for events in &mut events {
                 events.push(Event::Published(Arc::clone(run)));
@@ -273,13 +298,23 @@ impl Registry {
 
     /// Tells every shard how far a chat reaches when its end may not have been published.
     pub fn hear(&self, chat_id: ChatId, last: Position) {
-        for inbox in self.inboxes.iter() {
-            inbox.push(Event::Heard { chat_id, last });
+        match &self.elsewhere {
+            None => self.tell_followers(vec![Telling::Reach(chat_id, last)]),
+            Some(elsewhere) => {
+                let reached = Reached::upto(chat_id, last);
+                elsewhere.bus.say(&News::Reached(reached));
+                self.hear_of(reached);
+            }
         }
     }
 
-    /// Tells every shard what happened in a chat; a hint, which readers may miss.
+    /// Tells every shard, of all nodes, what happened in a chat; a hint, which readers may miss.
     pub fn signal(&self, chat_id: ChatId, of: Option<UserId>, frame: Bytes) {
+        self.say(|| News::Signalled { chat_id, of, frame: frame.clone() });
+        self.signal_here(chat_id, of, frame);
+    }
+
+    fn signal_here(&self, chat_id: ChatId, of: Option<UserId>, frame: Bytes) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Signalled { chat_id, of, frame: frame.clone() });
         }
@@ -289,7 +324,14 @@ impl Registry {
     pub fn type_on(&self, shard: usize, typing: Typing) {
         match self.inboxes.get(shard) {
             Some(inbox) => inbox.push(Event::Typing(typing)),
-            None => self.signal(typing.chat_id, Some(typing.user_id), typing.frame),
+            None => {
+                let Typing { chat_id, user_id, frame, online, is_elsewhere } = typing;
+                if !is_elsewhere {
+                    let online = u32::try_from(online).unwrap_or(u32::MAX);
+                    self.say(|| News::Typing { chat_id, user_id, online, frame: frame.clone() });
+                }
+                self.signal_here(chat_id, Some(user_id), frame);
+            }
         }
     }
 
@@ -322,7 +364,7 @@ impl Registry {
         }
     }
 
-    /// Tells every shard that a chat is gone.
+    /// Tells every shard that a chat is gone. Each node finds that out for itself.
     pub fn remove(&self, chat_id: ChatId, frame: Bytes) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Removed { chat_id, frame: frame.clone() });
@@ -338,12 +380,15 @@ impl Registry {
         self.inboxes[usize::from(to.shard)].push(event);
     }
 
+    /// Tells a user's connections, on all nodes.
     pub fn tell(&self, user_id: UserId, event: UserEvent) {
-        self.push(user_id, Event::Told { user_id, event });
+        self.say(|| elsewhere::news_of(user_id, &event));
+        self.tell_here(user_id, event);
     }
 
     pub fn end_session(&self, user_id: UserId, session: SessionId) {
-        self.push(user_id, Event::SessionEnded { user_id, session });
+        self.say(|| News::SessionEnded { user_id, session });
+        self.end_session_here(user_id, session);
     }
 
     /// Disconnects everybody, and everybody who arrives later.

@@ -5,11 +5,13 @@
 //! bounded by the users and connections there are.
 
 use super::ConnectionId;
-use crate::limits::INTRODUCTIONS_MAX;
+use crate::bus::NodeId;
+use crate::limits::{ELSEWHERE_AGE, ELSEWHERE_USERS_MAX, INTRODUCTIONS_MAX};
 use crate::model::ids::{ChatId, UserId};
 use parking_lot::Mutex;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
+use std::collections::hash_map::Entry;
 use std::time::Instant;
 use tokio::sync::Notify;
 
@@ -17,6 +19,8 @@ use tokio::sync::Notify;
 pub struct Presence {
     users: Mutex<Users>,
     news: Notify,
+    /// Whether there are other nodes.
+    is_shared: bool,
 }
 
 #[derive(Default)]
@@ -25,8 +29,15 @@ struct Users {
     online: FxHashMap<UserId, bool>,
     /// Those of them without a socket, and until when they count as online.
     leaving: FxHashMap<UserId, Instant>,
+    /// Who is online on other nodes.
+    elsewhere: FxHashMap<UserId, SmallVec<[Sighting; 1]>>,
     untold: Untold,
+    /// Who has come, gone or switched it here, of which other nodes have not been told.
+    unsaid: FxHashSet<UserId>,
 }
+
+/// On which node somebody is online, whether they show it, and until when without its being said again.
+type Sighting = (NodeId, bool, Instant);
 
 /// What is still to be told.
 #[derive(Default)]
@@ -83,17 +94,44 @@ impl Untold {
     }
 }
 
+impl Users {
+    fn is_online(&self, user_id: UserId) -> bool {
+        let elsewhere = || self.elsewhere.get(&user_id);
+        self.online.get(&user_id).copied().unwrap_or(false)
+            || elsewhere().is_some_and(|nodes| nodes.iter().any(|(_, shows, _)| *shows))
+    }
+}
+
 impl Presence {
-    /// The first socket of a user.
-    pub fn came(&self, user_id: UserId, shows: bool) {
+    pub fn new(is_shared: bool) -> Self {
+        Self { is_shared, ..Self::default() }
+    }
+
+    /// Does something that may change how others see a user.
+    fn change(&self, user_id: UserId, change: impl FnOnce(&mut Users)) {
         let mut users = self.users.lock();
-        users.leaving.remove(&user_id);
-        let before = users.online.insert(user_id, shows);
-        if before.unwrap_or(false) != shows {
+        let (before, was) = (users.is_online(user_id), users.online.get(&user_id).copied());
+        change(&mut users);
+        let is_seen = users.is_online(user_id) != before;
+        let is_said = self.is_shared && users.online.get(&user_id).copied() != was;
+        if is_seen {
             users.untold.changed.insert(user_id);
-            drop(users);
+        }
+        if is_said {
+            users.unsaid.insert(user_id);
+        }
+        drop(users);
+        if is_seen || is_said {
             self.news.notify_one();
         }
+    }
+
+    /// The first socket of a user.
+    pub fn came(&self, user_id: UserId, shows: bool) {
+        self.change(user_id, |users| {
+            users.leaving.remove(&user_id);
+            users.online.insert(user_id, shows);
+        });
     }
 
     /// The last socket of a user is gone; from `then` on they are offline, unless they come back.
@@ -103,19 +141,63 @@ impl Presence {
 
     /// Whether an online user shows it from now on.
     pub fn show(&self, user_id: UserId, shows: bool) {
+        self.change(user_id, |users| {
+            if let Some(before) = users.online.get_mut(&user_id) {
+                *before = shows;
+            }
+        });
+    }
+
+    /// A user has a socket on another node, and shows it or not.
+    pub fn is_there(&self, node: NodeId, user_id: UserId, shows: bool, now: Instant) {
+        self.change(user_id, |users| {
+            let has_room = users.elsewhere.len() < ELSEWHERE_USERS_MAX;
+            if has_room || users.elsewhere.contains_key(&user_id) {
+                let nodes = users.elsewhere.entry(user_id).or_default();
+                nodes.retain(|(other, ..)| *other != node);
+                nodes.push((node, shows, now + ELSEWHERE_AGE));
+            }
+        });
+    }
+
+    /// A user has none there any more.
+    pub fn is_gone(&self, node: NodeId, user_id: UserId) {
+        self.change(user_id, |users| {
+            if let Entry::Occupied(mut nodes) = users.elsewhere.entry(user_id) {
+                nodes.get_mut().retain(|(other, ..)| *other != node);
+                if nodes.get().is_empty() {
+                    nodes.remove();
+                }
+            }
+        });
+    }
+
+    /// Whether the user has a socket on this node, or had one a moment ago.
+    pub fn is_here(&self, user_id: UserId) -> bool {
+        self.users.lock().online.contains_key(&user_id)
+    }
+
+    /// Who is here, and who is not any more: of those of whom other nodes have not been told, or of all.
+    pub fn take_unsaid(&self, is_whole: bool) -> (Vec<(UserId, bool)>, Vec<UserId>) {
         let mut users = self.users.lock();
-        if let Some(before) = users.online.get_mut(&user_id)
-            && std::mem::replace(before, shows) != shows
-        {
-            users.untold.changed.insert(user_id);
-            drop(users);
-            self.news.notify_one();
+        let Users { online, unsaid, .. } = &mut *users;
+        let (mut here, mut gone) = (Vec::new(), Vec::new());
+        for user_id in unsaid.drain() {
+            match online.get(&user_id) {
+                Some(_) if is_whole => {}
+                Some(shows) => here.push((user_id, *shows)),
+                None => gone.push(user_id),
+            }
         }
+        if is_whole {
+            here.extend(online.iter().map(|(user_id, shows)| (*user_id, *shows)));
+        }
+        (here, gone)
     }
 
     /// Whether others may see this user online.
     pub fn is_online(&self, user_id: UserId) -> bool {
-        self.users.lock().online.get(&user_id).copied().unwrap_or(false)
+        self.users.lock().is_online(user_id)
     }
 
     /// A connection is to be told who is online.
@@ -153,13 +235,25 @@ impl Presence {
     /// What is to be told now, of at most so many users and connections.
     pub fn take(&self, now: Instant, most: usize) -> Untold {
         let mut users = self.users.lock();
-        let Users { online, leaving, untold } = &mut *users;
+        let Users { online, leaving, elsewhere, untold, unsaid } = &mut *users;
         leaving.retain(|user_id, then| {
             let stays = *then > now;
-            if !stays && online.remove(user_id).unwrap_or(false) {
-                untold.changed.insert(*user_id);
+            if !stays && let Some(shows) = online.remove(user_id) {
+                if shows {
+                    untold.changed.insert(*user_id);
+                }
+                if self.is_shared {
+                    unsaid.insert(*user_id);
+                }
             }
             stays
+        });
+        elsewhere.retain(|user_id, nodes| {
+            if nodes.iter().any(|(.., until)| *until <= now) {
+                nodes.retain(|(.., until)| *until > now);
+                untold.changed.insert(*user_id);
+            }
+            !nodes.is_empty()
         });
         let part = untold.part(most);
         let has_more = !untold.is_empty();

@@ -3,15 +3,19 @@
 //! It belongs to one worker, so it needs no lock. Connections are named by their index in the worker's
 //! slab. An entry is removed together with its last connection.
 
+use super::FollowedChats;
 use crate::model::ids::{ChatId, Position, UserId};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 #[derive(Default)]
 pub struct Shard {
     chats: FxHashMap<ChatId, Followers>,
     users: FxHashMap<UserId, SmallVec<[u32; 2]>>,
+    /// Those of all shards, where there are other nodes.
+    followed: Option<Arc<FollowedChats>>,
 }
 
 /// A chat that somebody on this shard follows.
@@ -54,13 +58,23 @@ impl Followers {
 }
 
 impl Shard {
+    pub fn new(followed: Option<Arc<FollowedChats>>) -> Self {
+        Self { followed, ..Self::default() }
+    }
+
     pub fn chat(&mut self, chat_id: ChatId) -> Option<&mut Followers> {
         self.chats.get_mut(&chat_id)
     }
 
     /// Adds a follower; returns its index among the chat's followers.
     pub fn follow(&mut self, chat_id: ChatId, connection: u32) -> u32 {
-        let followers = &mut self.chats.entry(chat_id).or_default().followers;
+        let chat = self.chats.entry(chat_id).or_insert_with(|| {
+            if let Some(followed) = &self.followed {
+                followed.follow(chat_id);
+            }
+            Followers::default()
+        });
+        let followers = &mut chat.followers;
         followers.push(connection);
         followers.len() as u32 - 1
     }
@@ -73,6 +87,9 @@ impl Shard {
         let moved = followers.get(place as usize).copied();
         if followers.is_empty() {
             entry.remove();
+            if let Some(followed) = &self.followed {
+                followed.unfollow(chat_id);
+            }
         } else if followers.capacity() > 64 && followers.len() < followers.capacity() / 4 {
             followers.shrink_to_fit();
         }

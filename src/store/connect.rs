@@ -9,7 +9,7 @@ use crate::model::error::Fatal;
 use crate::os::readiness::Watched;
 use deadpool_postgres::Connect;
 use std::ffi::{OsStr, OsString};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::ffi::OsStrExt;
@@ -18,14 +18,18 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::TlsStream;
-use tokio_postgres::{Client, Config, Connection, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
 
 /// A client, and the task that drives its connection.
 pub type Connected = (Client, JoinHandle<()>);
+
+/// Where the payloads of notifications go.
+pub type Notes = mpsc::Sender<String>;
 
 /// The port if the configuration does not name one.
 const PORT: u16 = 5432;
@@ -122,7 +126,7 @@ impl Connector {
     }
 
     pub async fn connect(&self, config: &Config) -> Result<Connected, Error> {
-        let (client, serving) = self.open(config).await?;
+        let (client, serving) = self.open(config, None).await?;
         self.set(&client).await?;
         Ok((client, serving))
     }
@@ -134,13 +138,13 @@ impl Connector {
         }
     }
 
-    /// A connection as it is.
-    pub async fn open(&self, config: &Config) -> Result<Connected, Error> {
+    /// A connection as it is, and who is told what it hears, if it listens.
+    pub async fn open(&self, config: &Config, notes: Option<Notes>) -> Result<Connected, Error> {
         if let Some(path) = socket_path(config) {
             match Stream::connect(&path).await {
                 Ok(stream) => {
                     let (client, connection) = config.connect_raw(stream, NoTls).await?;
-                    return Ok((client, serve(connection)));
+                    return Ok((client, serve(connection, notes)));
                 }
                 // `tokio_postgres` will fail in the same way, and with the error that callers expect.
                 Err(error) => {
@@ -149,12 +153,12 @@ impl Connector {
             }
         }
         match &self.tls {
-            None => plain(config).await,
+            None => plain(config, notes).await,
             Some(tls) => match config.connect(tls.connector.clone()).await {
-                Ok((client, connection)) => Ok((client, serve(connection))),
+                Ok((client, connection)) => Ok((client, serve(connection, notes))),
                 Err(error) if tls.is_optional && may_do_without(&error) => {
                     tracing::debug!(%error, "PostgreSQL without TLS");
-                    plain(config.clone().ssl_mode(SslMode::Disable)).await
+                    plain(config.clone().ssl_mode(SslMode::Disable), notes).await
                 }
                 Err(error) => Err(error),
             },
@@ -170,9 +174,9 @@ fn seen_from_outside(directory: &Path) -> OsString {
     }
 }
 
-async fn plain(config: &Config) -> Result<Connected, Error> {
+async fn plain(config: &Config, notes: Option<Notes>) -> Result<Connected, Error> {
     let (client, connection) = config.connect(NoTls).await?;
-    Ok((client, serve(connection)))
+    Ok((client, serve(connection, notes)))
 }
 
 /// Whether it may go better without encryption: not if PostgreSQL itself gave another reason.
@@ -191,14 +195,26 @@ impl Connect for Connector {
     }
 }
 
-fn serve<S, T>(connection: Connection<S, T>) -> JoinHandle<()>
+fn serve<S, T>(mut connection: Connection<S, T>, mut notes: Option<Notes>) -> JoinHandle<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: TlsStream + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to PostgreSQL ended");
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notification(note)) => {
+                    // Whoever is too slow to hear it all begins anew.
+                    if notes.as_ref().is_some_and(|to| to.try_send(note.payload().into()).is_err())
+                    {
+                        notes = None;
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    return tracing::debug!(%error, "a connection to PostgreSQL ended");
+                }
+            }
         }
     })
 }

@@ -196,7 +196,7 @@ impl Store {
     }
 
     /// The messages in rows of one chat, in the order of the rows.
-    async fn messages_in(
+    pub(super) async fn messages_in(
         &self,
         rows: &[Row],
         chat_id: ChatId,

@@ -41,6 +41,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0023_removals", include_str!("../../sql/migrations/0023_removals.sql")),
     ("0024_shows_presence", include_str!("../../sql/migrations/0024_shows_presence.sql")),
     ("0025_names_at_once", include_str!("../../sql/migrations/0025_names_at_once.sql")),
+    ("0026_bus", include_str!("../../sql/migrations/0026_bus.sql")),
 ];
 
 /// The version that this binary brings a database to.
@@ -128,7 +129,7 @@ impl Store {
 
     /// A server that accepts the connection but then stays silent counts as unavailable, too.
     async fn connected(&self) -> Result<Connected, MigrateError> {
-        let opening = self.connector.open(&self.config);
+        let opening = self.connector.open(&self.config, None);
         let opened = tokio::time::timeout(DATABASE_CONNECT_TIMEOUT, opening).await;
         let (client, serving) = opened
             .map_err(|late| MigrateError::Unavailable(Error::unavailable("PostgreSQL", late)))?

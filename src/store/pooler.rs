@@ -20,7 +20,7 @@ pub(super) async fn unit(
     config: &Config,
 ) -> Result<Option<&'static str>, Error> {
     // There may be none left; then it is not known, and not to be known.
-    let Ok((other, _serving)) = connector.open(config).await else { return Ok(None) };
+    let Ok((other, _serving)) = connector.open(config, None).await else { return Ok(None) };
     for _ in 0..POOLER_LOOKS {
         let before = backend(ours, BACKEND).await?;
         let held = match backend(&other, "begin; select pg_backend_pid()").await {

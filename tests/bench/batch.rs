@@ -29,7 +29,7 @@ fn store_a_batch(bencher: Bencher<'_, '_>) {
     let inbox = Arc::<Inbox>::default();
     let rules = {
         let _within = runtime.enter();
-        let registry = Registry::new(vec![Arc::clone(&inbox)]);
+        let registry = Registry::new(vec![Arc::clone(&inbox)], None);
         Rules::new(store.clone(), registry, Arc::new(Metrics::new().unwrap()), terms())
     };
     let ada = Viewer {

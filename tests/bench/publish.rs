@@ -10,7 +10,7 @@ use std::sync::Arc;
 fn tell_the_shards_of_a_run(bencher: Bencher<'_, '_>, shards: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let inboxes: Vec<Arc<Inbox>> = (0..shards).map(|_| Arc::default()).collect();
-    let registry = Registry::new(inboxes.clone());
+    let registry = Registry::new(inboxes.clone(), None);
     let run = Arc::new(Run::of(&[message(1)]).unwrap());
     bencher.bench_local(|| {
         runtime.block_on(registry.publish(vec![Arc::clone(&run)], Vec::new()));

@@ -39,6 +39,8 @@ mod mentions;
 mod message_pages;
 mod migrations;
 mod model;
+mod news;
+mod nodes;
 mod operators;
 mod order;
 mod origins;

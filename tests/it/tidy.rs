@@ -335,7 +335,7 @@ fn each_type_name_has_one_meaning() {
 /// comment. Add a line here for a new one.
 #[test]
 fn migrations_that_have_landed_never_change() {
-    const LANDED: [(&str, &str); 25] = [
+    const LANDED: [(&str, &str); 26] = [
         ("0001_begin", "9aab7a67d2af7d5111cf34ad0772500e2445ccbdc2bbdec029d78d70f4e305b5"),
         ("0002_subnets", "7bc9002a389a8ce4d6ae1e827e302bb60b24fe43a4e484ff2ca6744d3f4c33a8"),
         ("0003_store_messages", "c267a8c0f5cab9d34815829282b8911c6d48087934e76c1e056ca35100414606"),
@@ -364,6 +364,7 @@ fn migrations_that_have_landed_never_change() {
         ("0023_removals", "c39bea6d794143bd37df288ce4e80782abd143a1f0e3fe94ca53dd6334d16738"),
         ("0024_shows_presence", "a60ac4b8e9d90d626e850f9b6efeb4c9fbdf335e7c183946c3d8af8643293ab0"),
         ("0025_names_at_once", "73abfb45b62955b31a9e98cbab975f952d16d456077c6ee1280faa5f9baa36d2"),
+        ("0026_bus", "489d4229dde43eaf15f2a49e315d112573e2b809005166b7be2484bb9a30e975"),
     ];
     let mut found: Vec<(String, String)> = files("sql/migrations", ".sql")
         .iter()

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::limits::OUTBOX_BYTES_MAX;
-use crate::model::ids::UserId;
+use crate::model::ids::{Seq, UserId};
 use crate::model::message::{Role, SessionId};
 use crate::registry::{SeatLimits, Seats};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
@@ -101,7 +101,7 @@ fn events_before_the_welcome_are_kept_up_to_a_limit() {
     let mut arriving = Arriving { resume: Resume::default(), told: Vec::new(), is_readable: false };
     let read = |chat_id: i64| {
         let frame = Bytes::from_static(b"read");
-        UserEvent::Read { chat_id: ChatId(chat_id), but: None, frame }
+        UserEvent::Read { chat_id: ChatId(chat_id), seq: Seq(0), but: None, frame }
     };
     for _ in 0..TOLD_KEPT_MAX + 1 {
         assert_eq!(arriving.keep(Scope::All, &read(1)), Ok(()), "the last one counts");

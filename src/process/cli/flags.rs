@@ -24,7 +24,7 @@ const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-pub const FLAGS: [Flag; 24] = [
+pub const FLAGS: [Flag; 25] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -37,6 +37,8 @@ pub const FLAGS: [Flag; 24] = [
         help: "An existing PostgreSQL; DATABASE_URL works, too [its own]" },
     Flag { variable: "SNUG_DATABASE_URL_FILE", name: "database-url-file", value: "FILE", heading: STORAGE,
         help: "The same, from a file, for a URL that contains a password" },
+    Flag { variable: "SNUG_BUS", name: "bus", value: "BUS", heading: STORAGE,
+        help: "How servers that share a database hear of each other: postgres or off [by the database]" },
     Flag { variable: "SNUG_PG_BINDIR", name: "pg-bindir", value: "DIR", heading: STORAGE,
         help: "Where initdb and postgres are [found automatically]" },
     Flag { variable: "SNUG_DISK_RESERVE", name: "disk-reserve", value: "SIZE", heading: STORAGE,

@@ -131,7 +131,7 @@ async fn with_store(
         hashers: 1,
     };
     let metrics = Arc::new(Metrics::new()?);
-    let rules = Rules::new(store, Registry::new(Vec::new()), metrics, terms);
+    let rules = Rules::new(store, Registry::new(Vec::new(), None), metrics, terms);
     call(&rules).await.map_err(|error| match error {
         Error::Refused(refusal) => Fatal::new(refusal.detail.into_owned()),
         other => other.into(),

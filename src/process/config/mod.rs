@@ -39,6 +39,7 @@ use std::time::Duration;
 pub struct Config {
     pub listen: SocketAddr,
     pub database: DatabaseSetting,
+    pub bus: BusSetting,
     /// The directory for the private PostgreSQL's cluster, the key and backups; absolute.
     pub data_dir: PathBuf,
     pub pg_bindir: Option<PathBuf>,
@@ -82,6 +83,15 @@ pub enum DatabaseSetting {
     Private,
     /// A URL; masked as a whole, because it may contain a password.
     External(Secret),
+}
+
+/// How nodes that share a database tell each other what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BusSetting {
+    /// There is only one.
+    Off,
+    /// By PostgreSQL's own NOTIFY.
+    Postgres,
 }
 
 /// The names under which settings were given, for complaints that come later than ours.
@@ -162,6 +172,13 @@ impl Config {
                 DatabaseSetting::External(url) => value::masked(url.expose()),
             },
         )?;
+        let is_shared = matches!(database, DatabaseSetting::External(_));
+        let bus = found.value(
+            "SNUG_BUS",
+            |text| value::bus(text, is_shared),
+            || Ok((value::default_bus(is_shared), Source::Default)),
+            |bus| value::spelled_bus(*bus).into(),
+        )?;
         let data_dir = found.value(
             "SNUG_DATA_DIR",
             |text| Ok(written.absolute(text)),
@@ -176,6 +193,7 @@ impl Config {
         let mut config = Self {
             listen,
             database,
+            bus,
             data_dir,
             pg_bindir: found.optional(
                 "SNUG_PG_BINDIR",

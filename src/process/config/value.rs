@@ -2,7 +2,7 @@
 //!
 //! Called by `config` alone. Pure. The caller adds the setting's name and the text to each complaint.
 
-use super::{DatabaseSetting, Secret};
+use super::{BusSetting, DatabaseSetting, Secret};
 use crate::http::public_url::{PublicUrl, Scheme};
 use crate::limits::{
     CONNECTIONS_MAX, CONTACT_CHARS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX,
@@ -45,6 +45,30 @@ pub(super) fn database(text: &str) -> Value<DatabaseSetting> {
             .into());
     }
     Ok(DatabaseSetting::External(Secret::new(text)))
+}
+
+/// Nodes that each have a PostgreSQL of their own cannot meet.
+pub(super) fn bus(text: &str, is_shared: bool) -> Value<BusSetting> {
+    match text {
+        "off" => Ok(BusSetting::Off),
+        "postgres" if is_shared => Ok(BusSetting::Postgres),
+        "postgres" => Err("needs a database that nodes can share: set SNUG_DATABASE_URL".into()),
+        url if url.starts_with("nats://") || url.starts_with("tls://") => {
+            Err("names a NATS server, which this version cannot use yet; use postgres".into())
+        }
+        _ => Err("is neither off nor postgres".into()),
+    }
+}
+
+pub(super) fn default_bus(is_shared: bool) -> BusSetting {
+    if is_shared { BusSetting::Postgres } else { BusSetting::Off }
+}
+
+pub(super) fn spelled_bus(bus: BusSetting) -> &'static str {
+    match bus {
+        BusSetting::Off => "off",
+        BusSetting::Postgres => "postgres",
+    }
 }
 
 /// What a database URL may show of its query; anything else might be a password.

@@ -21,9 +21,10 @@ pub struct Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 23] = [
+pub const SETTINGS: [Setting; 24] = [
     Setting::plain("SNUG_LISTEN", "--listen"),
     Setting { has_file: true, ..Setting::plain("SNUG_DATABASE_URL", "--database-url") },
+    Setting::plain("SNUG_BUS", "--bus"),
     Setting::plain("SNUG_DATA_DIR", "--data-dir"),
     Setting::plain("SNUG_PG_BINDIR", "--pg-bindir"),
     Setting::plain("SNUG_DISK_RESERVE", "--disk-reserve"),

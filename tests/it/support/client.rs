@@ -120,6 +120,13 @@ impl Person {
         self.log_in(name, PASSWORD).await
     }
 
+    /// What this server counts.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").await.text;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    }
+
     /// A visitor without a token.
     pub fn nobody(server: &Server) -> Self {
         Self::at(server.url(""))

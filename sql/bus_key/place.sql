@@ -1,0 +1,2 @@
+-- Where the nodes of this database meet on a bus.
+select bus_place() as place
