@@ -2,7 +2,7 @@
 //! seconds later where they do not.
 
 use crate::support::crowd::{Signals, alter, check, listen, post, stored, talk};
-use crate::support::{Database, Nodes, Person, Server, Socket, until};
+use crate::support::{Database, Nodes, Person, Program, SECRET, Server, Socket, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -284,6 +284,24 @@ async fn the_bus_comes_back_by_itself_and_nothing_is_lost_meanwhile() {
         }
         nodes.wait_until_connected().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_the_bus_is_away_and_back_is_said_once() {
+    let database = Database::new().await;
+    let program = Program::start(&database, &[("SNUG_JWT_SECRET", SECRET)]);
+    let nobody = Person::at(program.base());
+    until("the bus is there", || async { nobody.metric("snug_bus_connected").await == 1 }).await;
+    let watcher = database.client().await;
+    for round in 1..=3 {
+        assert!(end_connections(&watcher, "snug listen").await > 0);
+        program.lines("the bus is away", round).await;
+        program.lines("the bus is back", round).await;
+    }
+    let logged = program.stop();
+    let of_the_bus = |line: &&String| line.contains("the bus is ");
+    assert_eq!(logged.iter().filter(of_the_bus).count(), 6, "{logged:#?}");
+    assert!(logged.iter().filter(of_the_bus).all(|line| !line.contains("ERROR")), "{logged:#?}");
 }
 
 /// Writers, editors and readers on each of two nodes, while connections to the database are ended in an order that is made

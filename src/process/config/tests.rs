@@ -167,3 +167,16 @@ fn connections_leave_room_for_other_files() {
     assert_eq!(default_connections(524_288), 524_088);
     assert_eq!(default_connections(u64::MAX), 1_000_000);
 }
+
+#[test]
+fn servers_that_share_a_database_have_a_bus_and_others_have_none() {
+    let shared = ("SNUG_DATABASE_URL", "postgres://snug@db.example.org/snug");
+    assert_eq!(resolve(&[]).bus, BusSetting::Off);
+    assert_eq!(resolve(&[shared]).bus, BusSetting::Postgres);
+    assert_eq!(resolve(&[shared, ("SNUG_BUS", "off")]).bus, BusSetting::Off);
+    assert_eq!(resolve(&[shared, ("SNUG_BUS", "postgres")]).bus, BusSetting::Postgres);
+    assert!(complaint(&[("SNUG_BUS", "postgres")]).ends_with("set SNUG_DATABASE_URL"));
+    let nats = complaint(&[shared, ("SNUG_BUS", "nats://nats.example.org")]);
+    assert!(nats.contains("this version cannot use yet"), "{nats}");
+    assert!(complaint(&[shared, ("SNUG_BUS", "on")]).ends_with("is neither off nor postgres"));
+}
