@@ -10,8 +10,7 @@ use super::aside::Aside;
 use super::batch::{self, Brought, Keys, QueuedWrite, Reply, Write};
 use super::resume::Standings;
 use crate::limits::{
-    BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_BYTES_MAX, LANE_DRAFTS_MAX,
-    RECONNECT_PAUSES,
+    BATCH_DRAFTS_MAX, CROWDED_PATIENCE, LANE_ASIDE_PAUSE, LANE_DRAFTS_MAX, RECONNECT_PAUSES,
 };
 use crate::metrics::Metrics;
 use crate::model::error::Error;
@@ -36,6 +35,8 @@ pub struct Lane {
     worker: Mutex<Option<tokio::task::JoinHandle<()>>>,
     keys: Keys,
     state: Arc<LaneState>,
+    /// Bytes of the texts of all that waits.
+    bytes_max: u64,
 }
 
 /// What the watchdog asks: whether work is getting done.
@@ -66,6 +67,7 @@ impl Lane {
         registry: Registry,
         standings: Arc<Standings>,
         metrics: Arc<Metrics>,
+        bytes_max: u64,
     ) -> Self {
         let (writes, queue) = mpsc::channel(LANE_DRAFTS_MAX);
         let state = Arc::<LaneState>::default();
@@ -87,6 +89,7 @@ impl Lane {
             worker: Mutex::new(Some(worker)),
             keys: Keys::new(),
             state,
+            bytes_max,
         }
     }
 
@@ -100,7 +103,7 @@ impl Lane {
         let writes = self.writes.lock();
         let writes = writes.as_ref().ok_or(Refused)?;
         let bytes = entry.bytes() as u64;
-        if self.state.waiting_bytes.load(Relaxed) + bytes > LANE_BYTES_MAX {
+        if self.state.waiting_bytes.load(Relaxed) + bytes > self.bytes_max {
             return Err(Refused);
         }
         let place = writes.try_reserve().map_err(|_| Refused)?;
@@ -489,7 +492,7 @@ fn changed_something(written: &Committed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::CONTENT_CHARS_MAX;
+    use crate::limits::{CONTENT_CHARS_MAX, SMALL};
     use crate::model::ids::UserId;
     use crate::model::message::{Role, SessionId, Viewer};
     use crate::model::text::Content;
@@ -501,7 +504,9 @@ mod tests {
     async fn the_queue_is_limited_in_bytes() {
         let store = Store::new(tokio_postgres::Config::new(), DatabaseWaits::default());
         let metrics = Arc::new(Metrics::new().expect("nothing is counted twice"));
-        let lane = Lane::begin(store, Registry::new(Vec::new(), None), Arc::default(), metrics);
+        let standings = Arc::new(Standings::new(1));
+        let (registry, bytes_max) = (Registry::new(Vec::new(), None), SMALL.lane_bytes);
+        let lane = Lane::begin(store, registry, standings, metrics, bytes_max);
         let user_id = UserId(1);
         let sender = Viewer {
             user_id,
@@ -525,7 +530,7 @@ mod tests {
         let taken =
             (0..LANE_DRAFTS_MAX).take_while(|_| lane.push(post(&longest)).is_ok()).count() as u64;
         let each = longest.content.len() as u64;
-        assert_eq!(taken, LANE_BYTES_MAX / each);
+        assert_eq!(taken, bytes_max / each);
         let waiting = (&lane.state.waiting, &lane.state.waiting_bytes);
         assert_eq!((waiting.0.load(Relaxed), waiting.1.load(Relaxed)), (taken, taken * each));
         let short = Draft { content: Content::parse("x").expect("a short one"), ..longest };

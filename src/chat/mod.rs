@@ -53,7 +53,7 @@ pub use signups::{SignedUp, Signup};
 // What the edges ask for and receive.
 pub use crate::store::{HistoryPage, MemberState, PageQuery, PageStart, PoolState, User};
 
-use crate::limits::{CHANGE_PATIENCE, CROWDED_PATIENCE, Pauses, RECONNECT_PAUSES};
+use crate::limits::{CHANGE_PATIENCE, CROWDED_PATIENCE, MemoryBounds, Pauses, RECONNECT_PAUSES};
 use crate::metrics::Metrics;
 use crate::model::error::{Error, Result};
 use crate::model::signups::SignupPolicy;
@@ -76,6 +76,7 @@ pub struct Terms {
     pub signups: SignupPolicy,
     /// How many threads may hash passwords at once.
     pub hashers: usize,
+    pub memory: &'static MemoryBounds,
 }
 
 /// The rules, and what they work on.
@@ -105,25 +106,27 @@ pub struct Rules {
 impl Rules {
     /// Starts the lane, the writing of read positions and the telling of presence, which live as long as the returned value.
     pub fn new(store: Store, registry: Registry, metrics: Arc<Metrics>, terms: Terms) -> Arc<Self> {
-        let standings = Arc::<resume::Standings>::default();
+        let memory = terms.memory;
+        let standings = Arc::new(resume::Standings::new(memory.cached));
         let lane = Lane::begin(
             store.clone(),
             registry.clone(),
             Arc::clone(&standings),
             Arc::clone(&metrics),
+            memory.lane_bytes,
         );
         let rules = Arc::new(Self {
             hasher: passwords::Hasher::new(terms.hashers),
             tokens: tokens::Tokens::new(&terms.jwt_secret),
-            sessions: sessions::SessionCache::default(),
-            uses: uses::Uses::default(),
+            sessions: sessions::SessionCache::new(memory.cached),
+            uses: uses::Uses::new(memory.cached),
             limiter: limiter::Limiter::new(terms.rate_limits),
             reads: read_positions::Reads::default(),
             standings,
-            resumes: tokio::sync::Semaphore::new(crate::limits::SOCKET_READS_MAX),
-            searches: tokio::sync::Semaphore::new(crate::limits::SEARCHES_MAX),
+            resumes: tokio::sync::Semaphore::new(memory.socket_reads),
+            searches: tokio::sync::Semaphore::new(memory.searches),
             exports: Arc::new(tokio::sync::Semaphore::new(crate::limits::EXPORTS_MAX)),
-            searchers: search::Searchers::new(crate::limits::MESSAGE_SEARCHES_MAX),
+            searchers: search::Searchers::new(memory.message_searches),
             untold: Arc::new(tokio::sync::Semaphore::new(crate::limits::UNTOLD_MAX)),
             epoch: Mutex::default(),
             general: tokio::sync::OnceCell::new(),

@@ -4,7 +4,7 @@
 use super::{Rules, patiently};
 use crate::limits::{
     BACKLOG_UNCOUNTED_BYTES_MAX, REPLAY_CHANGED_MAX, REPLAY_MESSAGES_MAX, REPLAY_PAGE_BYTES_MAX,
-    REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES, STANDING_CACHE_AGE, STANDINGS_CACHED_MAX,
+    REPLAY_PAGE_ROWS, SOCKET_READ_PAUSES, STANDING_CACHE_AGE,
 };
 use crate::model::error::{Error, Result};
 use crate::model::ids::{Change, ChatId, Position, Seq, UserId};
@@ -224,9 +224,10 @@ fn within(
 
 /// The users' standings in the general chat, as last read or moved: if a user opens many sockets at
 /// once, one read is enough.
-#[derive(Default)]
 pub struct Standings {
     entries: Mutex<FxHashMap<UserId, CachedStanding>>,
+    /// How many it may hold.
+    most: usize,
 }
 
 struct CachedStanding {
@@ -237,6 +238,10 @@ struct CachedStanding {
 }
 
 impl Standings {
+    pub fn new(most: usize) -> Self {
+        Self { entries: Mutex::default(), most }
+    }
+
     fn get(&self, user_id: UserId) -> Option<Standing> {
         let entries = self.entries.lock();
         let cached = entries.get(&user_id)?;
@@ -273,10 +278,10 @@ impl Standings {
             known.read_at = read_at.max(known.read_at);
             return;
         }
-        if entries.len() >= STANDINGS_CACHED_MAX {
+        if entries.len() >= self.most {
             entries.retain(|_, cached| cached.read_at.elapsed() < STANDING_CACHE_AGE);
         }
-        if entries.len() < STANDINGS_CACHED_MAX {
+        if entries.len() < self.most {
             entries.insert(user_id, CachedStanding { standing, read_at, is_counted });
         }
     }
@@ -337,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_position_that_moved_during_a_read_wins() {
-        let (standings, user_id, chat_id) = (Standings::default(), UserId(1), ChatId(1));
+        let (standings, user_id, chat_id) = (Standings::new(10), UserId(1), ChatId(1));
         let position = || standings.get(user_id).map(|standing| standing.read_seq.0);
         let read_at = Instant::now();
         standings.sent(user_id, chat_id, Seq(7));
@@ -352,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_standing_is_used_only_if_it_says_what_names_the_user() {
-        let (standings, user_id, chat_id) = (Standings::default(), UserId(1), ChatId(1));
+        let (standings, user_id, chat_id) = (Standings::new(10), UserId(1), ChatId(1));
         let mentioned = || standings.get(user_id).map(|standing| standing.mentioned);
         let read = Standing { read_seq: Seq(3), mentioned: 2, ..moved(chat_id, Seq(9)) };
         standings.put(user_id, read, Instant::now(), true);

@@ -3,7 +3,7 @@
 
 use super::tokens::Read;
 use super::{Rules, change_patiently};
-use crate::limits::{SESSION_CACHE_AGE, SESSIONS_ASKED_MAX, SESSIONS_CACHED_MAX};
+use crate::limits::{SESSION_CACHE_AGE, SESSIONS_ASKED_MAX};
 use crate::model::error::{Error, Result};
 use crate::model::ids::{SessionNumber, UserId};
 use crate::model::message::{SessionId, Viewer};
@@ -14,9 +14,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-#[derive(Default)]
 pub struct SessionCache {
     entries: Mutex<FxHashMap<SessionId, CachedSession>>,
+    /// How many it may hold.
+    most: usize,
 }
 
 enum CachedSession {
@@ -43,6 +44,10 @@ pub struct Authenticated {
 }
 
 impl SessionCache {
+    pub fn new(most: usize) -> Self {
+        Self { entries: Mutex::default(), most }
+    }
+
     /// `None` if it must be looked up; refused if it has ended.
     fn get(&self, session: SessionId) -> Result<Option<Arc<Viewer>>> {
         let entries = self.entries.lock();
@@ -67,7 +72,7 @@ impl SessionCache {
             }
             Some(CachedSession::Living { .. }) | None => Arc::new(viewer),
         };
-        make_room(&mut entries);
+        make_room(&mut entries, self.most);
         entries.insert(session, CachedSession::Living { viewer: Arc::clone(&viewer), read_at });
         Ok(viewer)
     }
@@ -75,16 +80,16 @@ impl SessionCache {
     /// From now on this session lets nobody in.
     pub fn end(&self, session: SessionId) {
         let mut entries = self.entries.lock();
-        make_room(&mut entries);
+        make_room(&mut entries, self.most);
         entries.insert(session, CachedSession::Ended);
     }
 }
 
-fn make_room(entries: &mut FxHashMap<SessionId, CachedSession>) {
-    if entries.len() >= SESSIONS_CACHED_MAX {
+fn make_room(entries: &mut FxHashMap<SessionId, CachedSession>, most: usize) {
+    if entries.len() >= most {
         entries.retain(|_, entry| entry.is_fresh());
     }
-    if entries.len() >= SESSIONS_CACHED_MAX {
+    if entries.len() >= most {
         entries.clear();
     }
 }

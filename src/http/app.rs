@@ -8,6 +8,7 @@ use crate::http::notices::Notices;
 use crate::http::pages::docs::Docs;
 use crate::http::public_url::PublicUrl;
 use crate::http::render::Renderer;
+use crate::limits::MemoryBounds;
 use crate::model::waits::RequestWaits;
 use crate::registry::{Backlog, Seats};
 use ipnet::IpNet;
@@ -33,6 +34,7 @@ pub struct HttpTerms {
     /// Whom people ask who have forgotten their password.
     pub contact: Option<String>,
     pub waits: RequestWaits,
+    pub memory: &'static MemoryBounds,
 }
 
 impl HttpTerms {

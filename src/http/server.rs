@@ -44,7 +44,7 @@ use tokio::time::Instant;
 pub async fn accept(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     // Each connection holds a sender; when all of them are gone, the receiver ends.
     let (open, mut closed) = mpsc::channel::<Infallible>(1);
-    let limits = ConnectionLimits::new();
+    let limits = ConnectionLimits::new(app.terms.memory);
     let mut shortage = Shortage::default();
     let is_trusted = |address: IpAddr| {
         let proxies = &app.terms.trusted_proxies;

@@ -100,16 +100,8 @@ const _: () = assert!(
     "BATCH_BYTES_MAX is in the way of CONTENT_CHARS_MAX: the contents of a batch must stay below 64 KiB"
 );
 const _: () = assert!(
-    BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= LANE_BYTES_MAX as usize,
-    "LANE_BYTES_MAX is in the way of CONTENT_CHARS_MAX: a whole batch must fit"
-);
-const _: () = assert!(
     MESSAGE_RATE.burst as usize * CONTENT_BYTES_MAX <= MESSAGE_BYTES_RATE.burst as usize,
     "MESSAGE_BYTES_RATE is in the way of CONTENT_CHARS_MAX: as many of the longest messages as of others may be sent at once"
-);
-const _: () = assert!(
-    PAGES_ROWS_MAX * CONTENT_BYTES_MAX <= 48 * 1024 * 1024,
-    "PAGES_ROWS_MAX is in the way of CONTENT_CHARS_MAX: pages under way may take at most 48 MiB"
 );
 /// A number has at most 16 digits; the token and the rest of the head take less than half.
 const _: () = assert!(
@@ -125,19 +117,44 @@ const _: () = assert!(
     2 * SEARCH_TIMEOUT.as_millis() <= ANSWER_TIMEOUT.as_millis(),
     "ANSWER_TIMEOUT is in the way of SEARCH_TIMEOUT_SECS: a search may begin its last statement at the end of its time"
 );
-const _: () = assert!(
-    MESSAGE_SEARCHES_MAX
-        * (SEARCH_SCAN_ROWS_MAX + SEARCH_CANDIDATES_MAX) as usize
-        * CONTENT_BYTES_MAX
-        <= 72 * 1024 * 1024,
-    "SEARCH_SCAN_ROWS_MAX or SEARCH_CANDIDATES_MAX is in the way of CONTENT_CHARS_MAX: searches under way may take at most 72 MiB"
-);
-const _: () = assert!(
-    MESSAGE_SEARCHES_MAX + SEARCHES_MAX + SOCKET_READS_MAX <= POOL_CONNECTIONS_MAX,
-    "POOL_CONNECTIONS_MAX is in the way of MESSAGE_SEARCHES_MAX or SEARCHES_MAX: sockets are still to be read for"
-);
 /// What PostgreSQL allows for a word of a `tsvector`.
 const _: () = assert!(
     WORD_CHARS_INDEXED * UTF8_BYTES_MAX < 2_046,
     "WORD_CHARS_INDEXED is more than an index of words takes"
 );
+
+/// What must fit whatever the preset.
+const fn fit(memory: &MemoryBounds) {
+    assert!(
+        BATCH_BYTES_MAX + CONTENT_BYTES_MAX <= memory.lane_bytes as usize,
+        "lane_bytes is in the way of CONTENT_CHARS_MAX: a whole batch must fit"
+    );
+    assert!(
+        PAGES_ROWS_PER_USER_MAX <= memory.pages_rows,
+        "pages_rows is in the way of PAGES_ROWS_PER_USER_MAX: the longest page would wait for ever"
+    );
+    assert!(
+        memory.pages_rows * CONTENT_BYTES_MAX <= 48 * 1024 * 1024,
+        "pages_rows is in the way of CONTENT_CHARS_MAX: pages under way may take at most 48 MiB"
+    );
+    assert!(
+        memory.message_searches
+            * (SEARCH_SCAN_ROWS_MAX + SEARCH_CANDIDATES_MAX) as usize
+            * CONTENT_BYTES_MAX
+            <= 72 * 1024 * 1024,
+        "SEARCH_SCAN_ROWS_MAX or SEARCH_CANDIDATES_MAX is in the way of CONTENT_CHARS_MAX: searches under way may take at most 72 MiB"
+    );
+    assert!(
+        memory.message_searches + memory.searches + memory.socket_reads <= memory.pool_connections,
+        "pool_connections is in the way of message_searches or searches: sockets are still to be read for"
+    );
+    assert!(
+        memory.pages_connections < memory.pool_connections,
+        "pool_connections is in the way of pages_connections: not only pages are read"
+    );
+}
+const _: () = {
+    fit(&SMALL);
+    fit(&MEDIUM);
+    fit(&LARGE);
+};

@@ -3,6 +3,7 @@
 mod accounts;
 mod bus;
 mod fits;
+mod memory;
 mod mentions;
 mod search;
 mod signals;
@@ -12,7 +13,7 @@ mod upkeep;
     unused_imports,
     reason = "the load client, which has these sources too, uses none of them"
 )]
-pub use {accounts::*, bus::*, mentions::*, search::*, signals::*, upkeep::*};
+pub use {accounts::*, bus::*, memory::*, mentions::*, search::*, signals::*, upkeep::*};
 
 use std::time::Duration;
 
@@ -150,17 +151,6 @@ pub const BACKLOG_BYTES_MAX: usize = 10 * PAGE_ROWS_MAX as usize * CONTENT_BYTES
 /// What is smaller is never refused and not counted: about as much as an idle connection costs anyway, and
 /// usually the kernel takes all of it at once.
 pub const BACKLOG_UNCOUNTED_BYTES_MAX: usize = 40 * 1024;
-/// HTTP connections at once, not counting sockets: an idle one holds 18 KiB.
-pub const HTTP_CONNECTIONS_MAX: usize = 2_048;
-/// How many of these one address may have (one /64 for IPv6; trusted proxies are exempt): an address
-/// that takes its whole share leaves as much to the others, and it is enough for a large office behind
-/// one address.
-pub const HTTP_CONNECTIONS_PER_ADDRESS_MAX: usize = HTTP_CONNECTIONS_MAX / 2;
-/// Connections that wait for a place, about 1 KiB each: thousands of clients return at once after a
-/// restart. Any more stay in the kernel's backlog.
-pub const HTTP_WAITING_MAX: usize = 8_192;
-/// How many of these one address may have.
-pub const HTTP_WAITING_PER_ADDRESS_MAX: usize = HTTP_WAITING_MAX / 2;
 /// Where places are missing, connections that have been without a request for at least this long are asked
 /// to make room. A request that is on its way usually arrives sooner.
 pub const HTTP_QUIET_MIN: Duration = Duration::from_secs(1);
@@ -211,8 +201,6 @@ pub const SHARD_TURN: u32 = 256;
 pub const QUEUED_AS_WRITTEN: usize = 32;
 /// A shard's scratch buffer, in which frames are parsed.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
-/// Bytes in a shard's inbox; publishing waits for room (backpressure).
-pub const INBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// A longer replay is answered with `reset`.
 pub const REPLAY_MESSAGES_MAX: i64 = 1_000;
 /// And so is one of more messages that have changed.
@@ -223,8 +211,6 @@ pub const REPLAY_PAGE_ROWS: i64 = 100;
 pub const REPLAY_PAGE_BYTES_MAX: usize = 128 * 1024;
 /// Pairs in `?after=` on `/ws`.
 pub const RESUME_PAIRS_MAX: usize = 100;
-/// Concurrent reads for sockets, so that requests still find connections in the pool.
-pub const SOCKET_READS_MAX: usize = 6;
 /// If a socket's chats cannot be read for this long, it is told to come back later.
 pub const SOCKET_READ_PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two attempts to read them.
@@ -284,16 +270,10 @@ pub const SESSION_CHECK_PAUSE: Duration = Duration::from_secs(1);
 pub const SESSION_USE_AGE: Duration = Duration::from_secs(10 * 60);
 /// How often such uses are written, together.
 pub const SESSION_USE_PAUSE: Duration = Duration::from_secs(1);
-/// Uses waiting to be written; any more are noted at their next use.
-pub const USES_PENDING_MAX: usize = SESSIONS_CACHED_MAX;
 /// Sessions in one such look-up: a statement of some ten milliseconds.
 pub const SESSIONS_ASKED_MAX: usize = 2_000;
-/// Cached sessions, about 200 bytes each.
-pub const SESSIONS_CACHED_MAX: usize = 32_768;
 /// The maximum age of read positions in `welcome`.
 pub const STANDING_CACHE_AGE: Duration = Duration::from_secs(1);
-/// Cached standings, about 80 bytes each.
-pub const STANDINGS_CACHED_MAX: usize = 32_768;
 /// How much the clocks may differ when a token's times are checked.
 pub const TOKEN_LEEWAY_SECS: u64 = 2;
 /// The epoch changes only when a backup is restored.
@@ -377,8 +357,6 @@ pub const READS_PENDING_MAX: usize = 100_000;
 
 // ---- PostgreSQL ----
 
-/// Readers and short writes; the private PostgreSQL allows 20 connections, and the lane has its own.
-pub const POOL_CONNECTIONS_MAX: usize = 12;
 /// A request that gets no connection in this time is told to come back: within the protocol's 2 s.
 pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Pages of history under way on one connection before another one is used: beyond a few little is
@@ -387,12 +365,8 @@ pub const PAGES_PER_CONNECTION: usize = 8;
 /// A connection that has returned no page for this long may be stuck, or the disk is slow: new pages use
 /// another one.
 pub const PAGES_STILL_MAX: Duration = Duration::from_millis(100);
-/// Connections for pages, so that everything else still finds one in the pool.
-pub const PAGES_CONNECTIONS_MAX: usize = 8;
-/// Messages that pages under way may request: as much memory as a dozen of the longest pages.
-pub const PAGES_ROWS_MAX: usize = 12 * PAGE_ROWS_MAX as usize;
-/// The same for the pages of one user: one of the longest, so that those who request many at once, and hardly
-/// read them, keep no more than one core busy.
+/// Messages that the pages of one user under way may request: one of the longest, so that those who request
+/// many at once, and hardly read them, keep no more than one core busy.
 pub const PAGES_ROWS_PER_USER_MAX: usize = PAGE_ROWS_MAX as usize;
 /// How much is read from PostgreSQL at once: as much as it writes at once, because the buffer is
 /// zeroed first.
@@ -406,8 +380,6 @@ pub const POOLER_LOOKS: usize = 3;
 /// The longest parts of names in the index of names (`name_parts` in `sql/migrations`): with three
 /// characters few names have them in common, and a name has at most 93 parts.
 pub const NAME_PART_CHARS_MAX: usize = 3;
-/// Searches for people at once, so that everything else still finds a connection in the pool.
-pub const SEARCHES_MAX: usize = 3;
 /// Longer than any of our statements takes; a long snapshot would bloat the chats' rows. Well below
 /// `COMMIT_TIMEOUT`, so that if a batch waits for somebody's lock, PostgreSQL refuses it, and it is
 /// known not to be stored.
@@ -444,8 +416,6 @@ pub const MIGRATE_PAUSES: Pauses =
 
 /// How long the name of a user who was renamed or deleted may still be shown.
 pub const NAME_CACHE_AGE: Duration = Duration::from_secs(1);
-/// Cached names, about 100 bytes each.
-pub const NAMES_CACHED_MAX: usize = 32_768;
 
 // ---- the lane ----
 
@@ -458,8 +428,6 @@ pub const BATCH_DRAFTS_MAX: usize = 512;
 pub const BATCH_BYTES_MAX: usize = 44 * 1024;
 /// Drafts waiting for the lane; senders of further ones are told to try again.
 pub const LANE_DRAFTS_MAX: usize = 8_192;
-/// Bytes of the contents of all waiting drafts, so that long ones cannot fill a small machine's memory.
-pub const LANE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// After this a commit's outcome counts as unknown and is resolved on a fresh connection.
 pub const COMMIT_TIMEOUT: Duration = Duration::from_secs(6);
 /// A batch waits this long for the row of a chat that somebody else holds; then that chat's drafts are set

@@ -20,8 +20,6 @@ pub const MARKS_PER_LETTER_MAX: usize = 30;
 /// For each statement of a search, and for one's other searches before it: most take some milliseconds.
 pub const SEARCH_TIMEOUT: Duration = Duration::from_secs(SEARCH_TIMEOUT_SECS);
 pub const SEARCH_TIMEOUT_SECS: u64 = 2;
-/// Searches at once, so that everything else still finds a connection in the pool.
-pub const MESSAGE_SEARCHES_MAX: usize = 3;
 /// Of somebody with so many chats each is searched by itself, by an index that begins with the chat. Of
 /// somebody with more, most of what is newest is theirs, and all is searched in the order of time.
 pub const SEARCH_LATERAL_CHATS_MAX: i64 = 10;

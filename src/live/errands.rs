@@ -99,11 +99,12 @@ impl Drop for ErrandEnd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SMALL;
     use crate::registry::Inbox;
 
     #[test]
     fn an_errand_that_panics_is_reported_as_given_up() {
-        let inbox = Arc::<Inbox>::default();
+        let inbox = Arc::new(Inbox::new(SMALL.inbox_bytes));
         let registry = Registry::new(vec![Arc::clone(&inbox)], None);
         let to = ConnectionId { shard: 0, index: 7, generation: 0 };
         let answer = ErrandEnd { registry, to, event: None };

@@ -9,7 +9,10 @@ use super::account::Account;
 use super::directory::{Directory, one_line, refuse, write_whole};
 use super::find::Programs;
 use super::postmaster::end_makers;
-use crate::limits::{PG_INITDB_TIMEOUT, PG_PROGRAM_TIMEOUT, PG_REMAINS_MAX, PG_REMAINS_TIMEOUT};
+use crate::limits::{
+    Memory, PG_INITDB_TIMEOUT, PG_PROGRAM_TIMEOUT, PG_REMAINS_MAX, PG_REMAINS_TIMEOUT,
+    PostgresBounds,
+};
 use crate::model::error::Fatal;
 use crate::model::text;
 use std::fs::{self, DirBuilder, File};
@@ -36,14 +39,9 @@ full_page_writes = on
 synchronous_commit = on
 wal_level = minimal
 max_wal_senders = 0
-max_wal_size = 256MB
-min_wal_size = 256MB
 checkpoint_timeout = 15min
 
-shared_buffers = 64MB
 max_connections = 20
-work_mem = 2MB
-maintenance_work_mem = 32MB
 huge_pages = off
 jit = off
 max_parallel_workers_per_gather = 0
@@ -72,6 +70,7 @@ log_checkpoints = off
 pub(super) async fn ensure(
     directory: &Directory,
     bindir: Option<&Path>,
+    memory: Memory,
 ) -> Result<Programs, Fatal> {
     let unused = clear_remains(directory).await?;
     let cluster = directory.cluster();
@@ -80,7 +79,7 @@ pub(super) async fn ensure(
     if pinned.is_none() {
         init(directory, &programs, unused).await?;
     }
-    write_settings(directory, &programs).await?;
+    write_settings(directory, &programs, &memory.bounds().postgres).await?;
     Ok(programs)
 }
 
@@ -239,7 +238,11 @@ async fn clear_remains(directory: &Directory) -> Result<u32, Fatal> {
 
 /// Peer authentication, although only one user may enter the directory: if somebody loosens its mode
 /// later, that does not open the database. When snug runs as root, root has to be mapped too.
-async fn write_settings(directory: &Directory, programs: &Programs) -> Result<(), Fatal> {
+async fn write_settings(
+    directory: &Directory,
+    programs: &Programs,
+    memory: &PostgresBounds,
+) -> Result<(), Fatal> {
     let mut map = format!("snug \"{}\" snug\n", directory.account.name);
     if directory.account.differs {
         map.push_str("snug \"root\" snug\n");
@@ -247,7 +250,22 @@ async fn write_settings(directory: &Directory, programs: &Programs) -> Result<()
     write_whole(&directory.file("pg_hba.conf"), "local all snug peer map=snug\n")?;
     write_whole(&directory.file("pg_ident.conf"), &map)?;
     let compression = if knows_lz4(directory, programs).await { "lz4" } else { "pglz" };
-    let mut settings = format!("{SETTINGS}wal_compression = {compression}\n");
+    let PostgresBounds {
+        shared_buffers,
+        work_mem,
+        maintenance_work_mem,
+        max_wal_size,
+        min_wal_size,
+    } = memory;
+    let mut settings = format!(
+        "{SETTINGS}\
+         wal_compression = {compression}\n\
+         shared_buffers = {shared_buffers}\n\
+         work_mem = {work_mem}\n\
+         maintenance_work_mem = {maintenance_work_mem}\n\
+         max_wal_size = {max_wal_size}\n\
+         min_wal_size = {min_wal_size}\n"
+    );
     if programs.major >= 18 {
         // Its workers would be three more processes for what the page cache answers.
         settings.push_str("io_method = sync\n");

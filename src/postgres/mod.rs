@@ -24,13 +24,13 @@ pub use scratch::{Scratch, Vacancy};
 pub use succession::{Succession, outdated, remove_former};
 pub use tools::{ASIDE, Tools};
 
-use crate::limits::{PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
+use crate::limits::{Memory, PG_ANSWER_TIMEOUT, PG_LOCK_PAUSE, PG_LOCK_TIMEOUT};
 use crate::model::error::Fatal;
 use directory::{Directory, Socket};
 use lock::{Lock, Purpose};
 use postmaster::Postmaster;
 use ready::AskOutcome;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -42,6 +42,8 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Where `initdb` and `postgres` are; found automatically if not set.
     pub bindir: Option<PathBuf>,
+    /// How much memory it may take.
+    pub memory: Memory,
 }
 
 /// Whether there is a cluster, or at least its beginning, which a server may be completing.
@@ -80,15 +82,16 @@ impl Private {
     pub async fn serve(options: &Options) -> Result<Self, Fatal> {
         let directory = Arc::new(Directory::prepare(&options.data_dir)?);
         let lock = lock_to_serve(&directory).await?;
-        Self::supervised(directory, lock, options.bindir.as_deref()).await
+        Self::supervised(directory, lock, options).await
     }
 
     async fn supervised(
         directory: Arc<Directory>,
         lock: Lock,
-        bindir: Option<&Path>,
+        options: &Options,
     ) -> Result<Self, Fatal> {
-        let programs = cluster::ensure(&directory, bindir).await?;
+        let bindir = options.bindir.as_deref();
+        let programs = cluster::ensure(&directory, bindir, options.memory).await?;
         let mut postmaster = supervise::start(&directory, &programs).await?;
         postmaster.ours = true;
         let socket = Socket::find(&directory.cluster())?;
@@ -104,7 +107,8 @@ impl Private {
         loop {
             let holder = match Lock::take(&directory, Purpose::Command)? {
                 Ok(lock) => {
-                    let programs = cluster::ensure(&directory, options.bindir.as_deref()).await?;
+                    let bindir = options.bindir.as_deref();
+                    let programs = cluster::ensure(&directory, bindir, options.memory).await?;
                     let postmaster = supervise::start(&directory, &programs).await?;
                     let socket = Socket::find(&directory.cluster())?;
                     return Ok(Self { socket, using: Using::Held(postmaster), lock: Some(lock) });

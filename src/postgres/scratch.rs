@@ -10,6 +10,7 @@ use super::lock::{Lock, Purpose};
 use super::postmaster::{Postmaster, end_orphans};
 use super::supervise;
 use super::{Options, Private, Using, lock_to_serve};
+use crate::limits::Memory;
 use crate::model::error::Fatal;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
@@ -48,7 +49,7 @@ impl Scratch {
             }
             Ok(()) | Err(_) => {}
         }
-        let private = Private::supervised(directory, lock, options.bindir.as_deref()).await?;
+        let private = Private::supervised(directory, lock, options).await?;
         Ok(Self { path, private })
     }
 
@@ -89,8 +90,8 @@ impl Vacancy {
 
     /// The PostgreSQL of the cluster that is there, started from these programs. It is to be stopped before
     /// `fill`.
-    pub(super) async fn open(&self, bindir: &Path) -> Result<Private, Fatal> {
-        let programs = cluster::ensure(&self.directory, Some(bindir)).await?;
+    pub(super) async fn open(&self, bindir: &Path, memory: Memory) -> Result<Private, Fatal> {
+        let programs = cluster::ensure(&self.directory, Some(bindir), memory).await?;
         let mut postmaster = supervise::start(&self.directory, &programs).await?;
         postmaster.ours = true;
         let socket = Socket::find(&self.directory.cluster())?;

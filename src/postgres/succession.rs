@@ -52,13 +52,13 @@ impl Succession {
         &self.to.bindir
     }
 
-    pub async fn open_old(&self, vacancy: &Vacancy) -> Result<Private, Fatal> {
-        vacancy.open(&self.from.bindir).await
+    pub async fn open_old(&self, vacancy: &Vacancy, options: &Options) -> Result<Private, Fatal> {
+        vacancy.open(&self.from.bindir, options.memory).await
     }
 
     pub async fn make_new(&self, options: &Options) -> Result<Scratch, Fatal> {
         let bindir = Some(self.to.bindir.clone());
-        Scratch::make(&Options { data_dir: options.data_dir.clone(), bindir }).await
+        Scratch::make(&Options { bindir, ..options.clone() }).await
     }
 
     /// The programs that copy: those of the newer version know both.

@@ -8,7 +8,7 @@
 use crate::limits::MIGRATE_PAUSES;
 use crate::model::error::{Error, Fatal};
 use crate::os::backoff::Backoff;
-use crate::postgres::{self, Options, Private};
+use crate::postgres::{self, Private};
 use crate::process::backup::{self, Teller};
 use crate::process::config::{Config, DatabaseSetting};
 use crate::process::systemd::Notifier;
@@ -40,6 +40,7 @@ impl Database {
     /// data directory.
     pub async fn open(config: &Config, opener: Opener) -> Result<Self, Fatal> {
         config.known_key()?;
+        let bounds = config.memory.bounds();
         let options = match &config.database {
             DatabaseSetting::External(url) => {
                 let setting = config.called.name("SNUG_DATABASE_URL");
@@ -47,11 +48,9 @@ impl Database {
                     Store::external(url.expose(), config.waits.database).map_err(|fatal| {
                         Fatal::usage(fatal.message.replacen("SNUG_DATABASE_URL", setting, 1))
                     })?;
-                return Ok(Self { store, private: None });
+                return Ok(Self { store: store.within(bounds), private: None });
             }
-            DatabaseSetting::Private => {
-                Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() }
-            }
+            DatabaseSetting::Private => config.own_postgres(),
         };
         let private = match opener {
             Opener::Server => Private::serve(&options).await?,
@@ -65,7 +64,8 @@ impl Database {
             Opener::Command | Opener::Migration => Private::borrow(&options).await?,
         };
         let disk = WatchedDisk { directories: private.written_to(), reserve: config.disk_reserve };
-        let store = Store::new(private.connection(), config.waits.database).watching(disk);
+        let store =
+            Store::new(private.connection(), config.waits.database).watching(disk).within(bounds);
         Ok(Self { store, private: Some(private) })
     }
 

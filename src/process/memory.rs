@@ -7,6 +7,8 @@
 
 #![allow(unsafe_code)]
 
+use std::path::Path;
+
 /// Two arenas: a process with few threads gains nothing from more, and each arena keeps its peak size.
 #[cfg(target_env = "gnu")]
 const ARENAS: i32 = 2;
@@ -40,4 +42,48 @@ pub fn figure(path: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let number = line.trim_start_matches(':').split_whitespace().next()?;
     number.parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
+}
+
+/// How much there is for this process: the machine's, or less if a control group bounds it, as in a container
+/// or by `MemoryMax=` in a unit. What cannot be found out is taken for plenty.
+pub fn available() -> u64 {
+    let machine = figure("/proc/meminfo", "MemTotal").unwrap_or(u64::MAX);
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    machine.min(bound_of_groups(Path::new("/sys/fs/cgroup"), &groups))
+}
+
+/// The smallest bound of a control group and those that it is in (version 2, whose line begins so).
+fn bound_of_groups(root: &Path, groups: &str) -> u64 {
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let bound = |group: &Path| {
+        let text = std::fs::read_to_string(root.join(group).join("memory.max")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    Path::new(own).ancestors().filter_map(bound).min().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_control_group_or_one_around_it_bounds_the_memory() {
+        let root = tempfile::tempdir().unwrap();
+        let bound = |groups: &str| bound_of_groups(root.path(), groups);
+        std::fs::create_dir_all(root.path().join("system.slice/snug.service")).unwrap();
+        let put = |group: &str, text: &str| {
+            std::fs::write(root.path().join(group).join("memory.max"), text).unwrap();
+        };
+        let own = "12:pids:/elsewhere\n0::/system.slice/snug.service\n";
+        assert_eq!(bound(own), u64::MAX);
+        put("system.slice/snug.service", "max\n");
+        assert_eq!(bound(own), u64::MAX);
+        put("system.slice", "1000000\n");
+        assert_eq!(bound(own), 1_000_000);
+        put("system.slice/snug.service", "500000\n");
+        assert_eq!(bound(own), 500_000);
+        assert_eq!(bound("0::/\n"), u64::MAX);
+        put("", "2000\n");
+        assert_eq!([bound("0::/\n"), bound(own), bound("")], [2_000; 3]);
+    }
 }

@@ -48,6 +48,7 @@ pub fn watch(rules: &Rules, inboxes: Vec<Arc<Inbox>>) -> impl Fn() -> bool + Sen
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SMALL;
 
     #[test]
     fn a_part_is_stuck_if_something_waits_and_it_does_not_turn() {
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_shard_that_does_not_turn_is_noticed() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::new(SMALL.inbox_bytes);
         assert_eq!(inbox.progress(), (0, false));
         inbox.push(crate::registry::Event::Stopped);
         assert_eq!(inbox.progress(), (0, true));

@@ -86,9 +86,11 @@ async fn serve(
     let (for_backups, as_written) = (config.clone(), config.clone());
     let is_own = config.database == DatabaseSetting::Private;
     let room = (is_own.then(|| config.data_dir.clone()), config.disk_reserve);
+    let memory = config.memory.bounds();
     let shards = std::thread::available_parallelism().map_or(1, usize::from);
     let broken = |what, error: &dyn std::fmt::Display| Fatal::new(format!("{what}: {error}"));
-    let inboxes: Vec<Arc<Inbox>> = (0..shards).map(|_| Arc::default()).collect();
+    let inboxes: Vec<Arc<Inbox>> =
+        (0..shards).map(|_| Arc::new(Inbox::new(memory.inbox_bytes))).collect();
     let metrics = Arc::new(Metrics::new().map_err(|error| broken("counting", &error))?);
     let bus = match config.bus {
         BusSetting::Off => None,
@@ -102,7 +104,8 @@ async fn serve(
         session_lifetime: config.session_lifetime,
         signups: config.signups,
         rate_limits: config.rate_limits,
-        hashers: std::thread::available_parallelism().map_or(1, usize::from),
+        hashers: shards.min(memory.hashers),
+        memory,
     };
     let rules = Rules::new(store.clone(), registry.clone(), metrics, terms);
     let backlog = Backlog::new(BACKLOG_BYTES_MAX);
@@ -127,6 +130,7 @@ async fn serve(
             sends_mail: config.smtp_url.is_some(),
             contact: config.contact,
             waits: config.waits.requests,
+            memory,
         },
         rules: Arc::clone(&rules),
         seats,

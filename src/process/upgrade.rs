@@ -8,7 +8,7 @@
 use super::backup::{self, Manifest, Teller, check_room};
 use super::config::{Config, DatabaseSetting};
 use crate::model::error::Fatal;
-use crate::postgres::{Options, Succession, Vacancy, remove_former};
+use crate::postgres::{Succession, Vacancy, remove_former};
 use crate::store::{Contents, Store};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -22,7 +22,7 @@ pub async fn upgrade_database(config: &Config) -> Result<String, Fatal> {
             config.called.name("SNUG_DATABASE_URL")
         )));
     }
-    let options = Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() };
+    let options = config.own_postgres();
     if !crate::postgres::has_cluster(&options) {
         let path = options.data_dir.display();
         return Err(Fatal::new(format!("there is no database in {path}")));
@@ -30,7 +30,7 @@ pub async fn upgrade_database(config: &Config) -> Result<String, Fatal> {
     let vacancy = Vacancy::take(&options).await?;
     let succession = Succession::find(&vacancy, &options).await?;
 
-    let private = succession.open_old(&vacancy).await?;
+    let private = succession.open_old(&vacancy, &options).await?;
     let old = Store::new(private.connection(), config.waits.database);
     let upgraded = async {
         check_room(config, old.database_bytes().await?)?;

@@ -6,15 +6,15 @@
 //! there are.
 
 use super::{Event, UserEvent};
-use crate::limits::INBOX_BYTES_MAX;
 use crate::model::message::Standing;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::Notify;
 
-#[derive(Default)]
 pub struct Inbox {
+    /// How many bytes it may hold before publishing waits.
+    bytes_max: usize,
     queue: Mutex<Queue>,
     room: Notify,
     bell: Notify,
@@ -31,6 +31,17 @@ struct Queue {
 }
 
 impl Inbox {
+    pub fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            queue: Mutex::default(),
+            room: Notify::new(),
+            bell: Notify::new(),
+            connections: AtomicUsize::default(),
+            users: AtomicUsize::default(),
+        }
+    }
+
     pub fn push(&self, event: Event) {
         let was_empty = {
             let mut queue = self.queue.lock();
@@ -47,7 +58,7 @@ impl Inbox {
     pub async fn has_room(&self) {
         loop {
             let room = self.room.notified();
-            if self.queue.lock().bytes < INBOX_BYTES_MAX {
+            if self.queue.lock().bytes < self.bytes_max {
                 return;
             }
             room.await;
@@ -91,7 +102,7 @@ impl Inbox {
     /// `None` if there is no room at present; otherwise whether it was empty before.
     fn try_push_all(&self, events: &mut Option<Vec<Event>>) -> Option<bool> {
         let mut queue = self.queue.lock();
-        if queue.bytes >= INBOX_BYTES_MAX {
+        if queue.bytes >= self.bytes_max {
             return None;
         }
         let was_empty = queue.events.is_empty();
@@ -110,7 +121,7 @@ impl Inbox {
     /// Everything in it, in order of arrival; `spare` becomes the new queue.
     pub fn take(&self, spare: Vec<Event>) -> Vec<Event> {
         let mut queue = self.queue.lock();
-        let was_full = queue.bytes >= INBOX_BYTES_MAX;
+        let was_full = queue.bytes >= self.bytes_max;
         queue.bytes = 0;
         queue.turns += 1;
         let events = std::mem::replace(&mut queue.events, spare);
@@ -178,6 +189,7 @@ fn weight(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SMALL;
     use crate::model::ids::{ChatId, Position, Seq, UserId};
     use crate::model::wire::{Run, RunKind};
     use crate::registry::ConnectionId;
@@ -190,7 +202,7 @@ mod tests {
 
     #[test]
     fn publishing_waits_while_the_inbox_is_too_full() {
-        let inbox = Inbox::default();
+        let inbox = Inbox::new(SMALL.inbox_bytes);
         const PIECE: usize = 1024 * 1024;
         let run = Arc::new(Run {
             chat_id: ChatId(1),
@@ -209,9 +221,9 @@ mod tests {
                 Poll::Ready(()) => published += 1,
                 Poll::Pending => break publishing,
             }
-            assert!(bytes(&inbox) < INBOX_BYTES_MAX + PIECE + size_of::<Event>());
+            assert!(bytes(&inbox) < SMALL.inbox_bytes + PIECE + size_of::<Event>());
         };
-        assert_eq!(published, INBOX_BYTES_MAX / PIECE);
+        assert_eq!(published, SMALL.inbox_bytes / PIECE);
         assert_eq!(inbox.take(Vec::new()).len(), published);
         assert!(waiting.as_mut().poll(&mut context).is_ready(), "there is room again");
         assert_eq!(inbox.take(Vec::new()).len(), 1);

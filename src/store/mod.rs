@@ -71,7 +71,7 @@ pub use writer::{
 };
 
 use crate::limits::{
-    DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, PING_TIMEOUT, POOL_CONNECTIONS_MAX,
+    DATABASE_CONNECT_TIMEOUT, DATABASE_KEEPALIVE, MEDIUM, MemoryBounds, PING_TIMEOUT,
     POOL_WAIT_TIMEOUT,
 };
 use crate::model::error::{Error, Fatal, Result};
@@ -152,7 +152,7 @@ impl Store {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config.clone(), connector.clone(), recycling);
         let pool = Pool::builder(manager)
-            .max_size(POOL_CONNECTIONS_MAX)
+            .max_size(MEDIUM.pool_connections)
             .wait_timeout(Some(POOL_WAIT_TIMEOUT))
             .create_timeout(Some(DATABASE_CONNECT_TIMEOUT))
             .recycle_timeout(Some(DATABASE_CONNECT_TIMEOUT))
@@ -165,12 +165,19 @@ impl Store {
             config,
             connector,
             waits,
-            names: Arc::default(),
-            pipelines: Arc::new(pipelines::Pipelines::new(waits.answer)),
+            names: Arc::new(names::NameCache::new(MEDIUM.cached)),
+            pipelines: Arc::new(pipelines::Pipelines::new(waits.answer, &MEDIUM)),
             disk: Arc::default(),
             absence: Arc::default(),
             unindexed: Arc::default(),
         }
+    }
+
+    /// With these bounds instead of those of a machine of medium size.
+    pub fn within(self, memory: &MemoryBounds) -> Self {
+        self.pool.resize(memory.pool_connections);
+        let pipelines = Arc::new(pipelines::Pipelines::new(self.waits.answer, memory));
+        Self { names: Arc::new(names::NameCache::new(memory.cached)), pipelines, ..self }
     }
 
     /// Whether PostgreSQL answers, with the schema that we know.

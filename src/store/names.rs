@@ -4,7 +4,7 @@
 //! Used by `messages`, and to say who joined or left a room. That a user was renamed or deleted is noticed within a second.
 
 use super::{Store, sql};
-use crate::limits::{NAME_CACHE_AGE, NAMES_CACHED_MAX};
+use crate::limits::NAME_CACHE_AGE;
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
 use crate::model::message::shown_name;
@@ -13,9 +13,10 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-#[derive(Default)]
 pub struct NameCache {
     entries: Mutex<FxHashMap<UserId, CachedName>>,
+    /// How many it may hold.
+    most: usize,
 }
 
 struct CachedName {
@@ -24,6 +25,10 @@ struct CachedName {
 }
 
 impl NameCache {
+    pub fn new(most: usize) -> Self {
+        Self { entries: Mutex::default(), most }
+    }
+
     fn get(&self, user_id: UserId) -> Option<Arc<str>> {
         let entries = self.entries.lock();
         let entry = entries.get(&user_id)?;
@@ -32,10 +37,10 @@ impl NameCache {
 
     fn put(&self, user_id: UserId, name: Arc<str>, read_at: Instant) {
         let mut entries = self.entries.lock();
-        if entries.len() >= NAMES_CACHED_MAX {
+        if entries.len() >= self.most {
             entries.retain(|_, entry| entry.read_at.elapsed() < NAME_CACHE_AGE);
         }
-        if entries.len() < NAMES_CACHED_MAX {
+        if entries.len() < self.most {
             entries.insert(user_id, CachedName { name, read_at });
         }
     }

@@ -1,7 +1,7 @@
 //! How many messages the pages under way may request: in all, and for one user, so that those who read much
 //! wait for themselves and not others for them.
 
-use crate::limits::{PAGES_ROWS_MAX, PAGES_ROWS_PER_USER_MAX, RETRY_SOON};
+use crate::limits::{PAGES_ROWS_PER_USER_MAX, RETRY_SOON};
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
 use parking_lot::Mutex;
@@ -35,8 +35,8 @@ struct UserPage {
 }
 
 impl PageRows {
-    pub fn new() -> Arc<Self> {
-        let all = Arc::new(Semaphore::new(PAGES_ROWS_MAX));
+    pub fn new(most: usize) -> Arc<Self> {
+        let all = Arc::new(Semaphore::new(most));
         Arc::new(Self { all, users: Mutex::default() })
     }
 
@@ -87,12 +87,12 @@ impl Drop for UserPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::PAGE_ROWS_MAX;
+    use crate::limits::{MEDIUM, PAGE_ROWS_MAX};
     use std::time::Duration;
 
     #[tokio::test]
     async fn a_user_waits_for_their_own_pages_and_not_others_for_them() {
-        let rows = PageRows::new();
+        let rows = PageRows::new(MEDIUM.pages_rows);
         let longest = async |user| {
             let until = Instant::now() + Duration::from_millis(1);
             rows.take(UserId(user), PAGE_ROWS_MAX as u32, until).await

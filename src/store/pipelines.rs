@@ -8,9 +8,7 @@
 use super::Store;
 use super::page_rows::{PagePermit, PageRows};
 use super::pooled::{is_done, see_to_its_end};
-use crate::limits::{
-    PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION, PAGES_STILL_MAX, POOL_WAIT_TIMEOUT,
-};
+use crate::limits::{MemoryBounds, PAGES_PER_CONNECTION, PAGES_STILL_MAX, POOL_WAIT_TIMEOUT};
 use crate::model::error::{Error, Result};
 use crate::model::ids::UserId;
 use deadpool_postgres::Object;
@@ -29,6 +27,8 @@ pub struct Pipelines {
     opening: Semaphore,
     /// How long a page is waited for.
     limit: Duration,
+    /// How many connections there may be.
+    most: usize,
 }
 
 /// A connection with pages under way, and how many.
@@ -109,12 +109,13 @@ impl Store {
 }
 
 impl Pipelines {
-    pub fn new(limit: Duration) -> Self {
+    pub fn new(limit: Duration, memory: &MemoryBounds) -> Self {
         Self {
             pipelines: Mutex::default(),
-            rows: PageRows::new(),
+            rows: PageRows::new(memory.pages_rows),
             opening: Semaphore::new(1),
             limit,
+            most: memory.pages_connections,
         }
     }
 
@@ -124,7 +125,7 @@ impl Pipelines {
 
     /// Whether there may be no more connections; those that hang count, too.
     fn is_full(&self) -> bool {
-        self.pipelines().len() >= PAGES_CONNECTIONS_MAX
+        self.pipelines().len() >= self.most
     }
 
     /// The busiest connection that has room and makes progress, so that the others finish and go back
@@ -132,7 +133,7 @@ impl Pipelines {
     /// progress.
     fn join(&self) -> Option<Arc<PipelinedClient>> {
         let mut pipelines = self.pipelines();
-        let is_full = pipelines.len() >= PAGES_CONNECTIONS_MAX;
+        let is_full = pipelines.len() >= self.most;
         let sound =
             || pipelines.iter().enumerate().filter(|(_, pipeline)| pipeline.connection.is_sound());
         let moves = |pipeline: &Pipeline| pipeline.moved_at.elapsed() < PAGES_STILL_MAX;

@@ -4,6 +4,7 @@ use crate::database;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use snug::chat::{Rules, Terms};
+use snug::limits::MEDIUM;
 use snug::live::client_frames::{Meaning, read};
 use snug::metrics::Metrics;
 use snug::model::ids::{ChatId, UserId};
@@ -26,7 +27,7 @@ fn store_a_batch(bencher: Bencher<'_, '_>) {
     let scratch = tempfile::tempdir().unwrap();
     let private = runtime.block_on(database(&scratch, FILL));
     let store = Store::new(private.connection(), DatabaseWaits::default());
-    let inbox = Arc::<Inbox>::default();
+    let inbox = Arc::new(Inbox::new(MEDIUM.inbox_bytes));
     let rules = {
         let _within = runtime.enter();
         let registry = Registry::new(vec![Arc::clone(&inbox)], None);
@@ -69,6 +70,7 @@ fn terms() -> Terms {
         rate_limits: false,
         signups: SignupPolicy::Open,
         hashers: 1,
+        memory: &MEDIUM,
     }
 }
 

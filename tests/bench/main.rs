@@ -9,6 +9,7 @@ mod frames;
 mod history;
 mod publish;
 
+use snug::limits::Memory;
 use snug::model::ids::{ChatId, MessageId, Seq, UserId};
 use snug::model::message::{ChatType, Message};
 use snug::model::waits::DatabaseWaits;
@@ -46,7 +47,8 @@ fn message(seq: i64) -> Message {
 async fn database(scratch: &TempDir, fill: &str) -> Private {
     // PostgreSQL does not run as root: its user must be able to pass through.
     std::fs::set_permissions(scratch.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
-    let options = Options { data_dir: scratch.path().join("data"), bindir: None };
+    let options =
+        Options { data_dir: scratch.path().join("data"), bindir: None, memory: Memory::Medium };
     let private = Private::serve(&options).await.unwrap();
     Store::new(private.connection(), DatabaseWaits::default()).migrate().await.unwrap();
     let (client, connection) = private.connection().connect(tokio_postgres::NoTls).await.unwrap();

@@ -2,6 +2,7 @@
 
 use crate::message;
 use divan::Bencher;
+use snug::limits::MEDIUM;
 use snug::model::wire::Run;
 use snug::registry::{Inbox, Registry};
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 #[divan::bench(args = [1, 2, 8])]
 fn tell_the_shards_of_a_run(bencher: Bencher<'_, '_>, shards: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let inboxes: Vec<Arc<Inbox>> = (0..shards).map(|_| Arc::default()).collect();
+    let inboxes: Vec<Arc<Inbox>> =
+        (0..shards).map(|_| Arc::new(Inbox::new(MEDIUM.inbox_bytes))).collect();
     let registry = Registry::new(inboxes.clone(), None);
     let run = Arc::new(Run::of(&[message(1)]).unwrap());
     bencher.bench_local(|| {

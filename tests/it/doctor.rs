@@ -55,7 +55,7 @@ async fn every_line_says_how_it_is_and_what_to_do() {
         let path = format!("/chats/1/messages/1/reactions/{emoji}");
         person.send(person.request(reqwest::Method::PUT, &path)).await.expect(204);
     }
-    let at = [&variables[..], &[("SNUG_LISTEN", free.as_str())]].concat();
+    let at = [&variables[..], &[("SNUG_LISTEN", free.as_str()), ("SNUG_MEMORY", "small")]].concat();
     let (all, status) = findings(&at, true);
     // There is no backup yet, which is a warning.
     assert_eq!(status, 1, "{all:#?}");
@@ -85,6 +85,7 @@ async fn every_line_says_how_it_is_and_what_to_do() {
     ] {
         assert_eq!(of(&all, topic)["verdict"], "ok", "{:#}", of(&all, topic));
     }
+    assert!(of(&all, "memory")["found"].as_str().unwrap().ends_with("the bounds are small"));
     assert!(of(&all, "messages")["found"].as_str().unwrap().starts_with("1 in 1 chats"));
     let warned: Vec<_> = all.iter().filter(|it| it["verdict"] != "ok").collect();
     for finding in &warned {

@@ -2,6 +2,7 @@
 
 use crate::support::{Database, PASSWORD, Person, Server, directory};
 use serde_json::json;
+use snug::limits::Memory;
 use snug::model::waits::DatabaseWaits;
 use snug::postgres::{Options, Private};
 use snug::store::Store;
@@ -97,7 +98,7 @@ async fn execute(private: &Private, statements: &str) {
 }
 
 async fn epoch_in(data: &Path) -> (String, Private) {
-    let options = Options { data_dir: data.to_owned(), bindir: None };
+    let options = Options { data_dir: data.to_owned(), bindir: None, memory: Memory::Medium };
     let private = Private::serve(&options).await.unwrap();
     execute(
         &private,

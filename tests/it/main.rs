@@ -50,6 +50,7 @@ mod pages;
 mod pins;
 mod poolers;
 mod postgres;
+mod presets;
 mod process;
 mod protocol;
 mod proxies;

@@ -6,6 +6,7 @@ use crate::support::{Database, Program, SECRET, directory, put_cluster};
 use crate::tidy::files;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use snug::limits::Memory;
 use snug::postgres::{Options, Private};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ async fn left_at(schema: usize) -> tempfile::TempDir {
 
 /// Does this to the database in a data directory that nobody uses.
 async fn change(data: &Path, work: impl AsyncFnOnce(&Client)) {
-    let options = Options { data_dir: data.to_owned(), bindir: None };
+    let options = Options { data_dir: data.to_owned(), bindir: None, memory: Memory::Medium };
     let private = Private::borrow(&options).await.unwrap();
     let (client, connection) = private.connection().connect(NoTls).await.unwrap();
     let serving = tokio::spawn(connection);

@@ -5,6 +5,7 @@
 use crate::support::{directory, put_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use snug::limits::Memory;
 use snug::model::error::Fatal;
 use snug::postgres::{Options, Private};
 use std::fs;
@@ -47,7 +48,7 @@ impl DataDir {
     }
 
     fn options(&self) -> Options {
-        Options { data_dir: self.path.clone(), bindir: None }
+        Options { data_dir: self.path.clone(), bindir: None, memory: Memory::Medium }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -225,7 +226,7 @@ async fn a_busy_orphan_of_a_killed_postmaster_does_not_prevent_a_restart() {
 #[tokio::test]
 async fn predecessor() {
     let Some(data_dir) = std::env::var_os(PREDECESSOR) else { return };
-    let options = Options { data_dir: data_dir.into(), bindir: None };
+    let options = Options { data_dir: data_dir.into(), bindir: None, memory: Memory::Medium };
     let _private = Private::serve(&options).await.unwrap();
     std::future::pending().await
 }
@@ -349,7 +350,7 @@ async fn two_commands_take_turns() {
 async fn a_data_directory_too_long_for_a_sockets_address_works() {
     let dir = DataDir::made();
     let data_dir = dir.file(&"long".repeat(25)).join("data");
-    let options = Options { data_dir: data_dir.clone(), bindir: None };
+    let options = Options { data_dir: data_dir.clone(), bindir: None, memory: Memory::Medium };
     fs::create_dir(data_dir.parent().unwrap()).unwrap();
     let private = Private::serve(&options).await.unwrap();
     assert_eq!(ask(&private, "SELECT 'reached'").await.unwrap(), "reached");
@@ -453,7 +454,8 @@ async fn a_start_that_postgres_refuses_says_why_in_one_line() {
 async fn an_unusable_directory_is_named_with_what_to_do() {
     let dir = DataDir::made();
     let serve = async |data_dir: &Path| {
-        let options = Options { data_dir: data_dir.to_owned(), bindir: None };
+        let options =
+            Options { data_dir: data_dir.to_owned(), bindir: None, memory: Memory::Medium };
         Private::serve(&options).await.unwrap_err()
     };
 

@@ -6,7 +6,7 @@ use crate::tidy::files;
 use reqwest::Method;
 use serde_json::{Value, json};
 use snug::limits::{
-    MESSAGE_SEARCH_CHARS_MAX, MESSAGE_SEARCHES_MAX, SEARCH_LATERAL_CHATS_MAX, SEARCH_ROWS_DEFAULT,
+    MEDIUM, MESSAGE_SEARCH_CHARS_MAX, SEARCH_LATERAL_CHATS_MAX, SEARCH_ROWS_DEFAULT,
     SEARCH_ROWS_MAX, SEARCH_SCAN_ROWS_MAX,
 };
 use snug::model::ids::UserId;
@@ -452,7 +452,7 @@ async fn who_does_not_wait_for_an_answer_searches_once_all_the_same() {
         and wait_event_type = 'Lock' and query like '%message_words w%'";
     let searches: i64 = watcher.query_one(mine, &[]).await.unwrap().get(0);
     assert_eq!(searches, 1);
-    assert!(waiting(&watcher).await as usize <= MESSAGE_SEARCHES_MAX);
+    assert!(waiting(&watcher).await as usize <= MEDIUM.message_searches);
     holder.batch_execute("rollback").await.unwrap();
     assert!(found(&ada, &[("q", "needle")]).await.is_empty());
 }

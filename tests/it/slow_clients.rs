@@ -1,9 +1,7 @@
 //! Clients that send or receive too slowly are cut off (slowloris).
 
 use crate::support::{Person, Raw, Server, raise_file_limit, until};
-use snug::limits::{
-    CONTENT_CHARS_MAX, HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, PAGE_ROWS_MAX,
-};
+use snug::limits::{CONTENT_CHARS_MAX, MEDIUM, PAGE_ROWS_MAX};
 use snug::model::waits::{RequestWaits, Waits};
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -193,7 +191,7 @@ async fn an_address_that_takes_all_its_places_leaves_some_for_others() {
     raise_file_limit();
     let server = Server::start().await;
     let mut held = Vec::new();
-    for _ in 0..HTTP_CONNECTIONS_MAX {
+    for _ in 0..MEDIUM.http_connections {
         held.push(Raw::from(&server, Ipv4Addr::new(127, 0, 0, 2)).await);
     }
     let ask = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -215,7 +213,7 @@ async fn connections_without_a_request_make_room() {
         let mut held = Vec::new();
         for subnet in [2, 3] {
             let address = Ipv4Addr::new(127, 0, 0, subnet);
-            for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX + 50 {
+            for _ in 0..MEDIUM.http_connections_per_address() + 50 {
                 let mut raw = Raw::from(&server, address).await;
                 raw.send(begins).await;
                 held.push(raw);
@@ -234,7 +232,7 @@ async fn connections_without_a_request_make_room() {
 /// Connections of this address that take all its places with answers that they do not read.
 async fn take_all_places(server: &Server, from: Ipv4Addr) -> Vec<Raw> {
     let mut held = Vec::new();
-    for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
+    for _ in 0..MEDIUM.http_connections_per_address() {
         let mut raw = Raw::narrow_from(server, from).await;
         raw.send(ASK_FOR_A_PLACE).await;
         held.push(raw);

@@ -7,6 +7,7 @@ use crate::support::{Database, PATIENCE, Person, Program, SECRET, Server, direct
 use crate::tidy::files;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use snug::limits::Memory;
 use snug::postgres::{Options, Private};
 use snug::process::config::{Config, Written};
 use std::fs;
@@ -334,7 +335,8 @@ fn a_cluster_of_another_major_version_is_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_with_which_a_power_cut_could_lose_messages_are_warned_about() {
     let scratch = directory();
-    let options = Options { data_dir: scratch.path().to_owned(), bindir: None };
+    let options =
+        Options { data_dir: scratch.path().to_owned(), bindir: None, memory: Memory::Medium };
     let private = Private::serve(&options).await.unwrap();
     let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -8,10 +8,7 @@
 
 use super::place::{Place, PlacePermit};
 use super::quiet::Quiet;
-use crate::limits::{
-    HTTP_CONNECTIONS_MAX, HTTP_CONNECTIONS_PER_ADDRESS_MAX, HTTP_WAITING_MAX,
-    HTTP_WAITING_PER_ADDRESS_MAX, MAKE_ROOM_PAUSE,
-};
+use crate::limits::{MAKE_ROOM_PAUSE, MemoryBounds};
 use crate::model::subnet::Subnet;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -27,6 +24,7 @@ pub struct ConnectionLimits {
     free: Arc<Semaphore>,
     shares: Mutex<FxHashMap<Subnet, AddressShare>>,
     quiet: Arc<Quiet>,
+    memory: &'static MemoryBounds,
 }
 
 /// What one subnet uses.
@@ -49,12 +47,13 @@ pub struct Guest {
 }
 
 impl ConnectionLimits {
-    pub fn new() -> Arc<Self> {
+    pub fn new(memory: &'static MemoryBounds) -> Arc<Self> {
         Arc::new(Self {
-            room: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX + HTTP_WAITING_MAX)),
-            free: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)),
+            room: Arc::new(Semaphore::new(memory.http_connections + memory.http_waiting)),
+            free: Arc::new(Semaphore::new(memory.http_connections)),
             shares: Mutex::default(),
             quiet: Arc::default(),
+            memory,
         })
     }
 
@@ -79,12 +78,13 @@ impl ConnectionLimits {
     }
 
     fn enter(&self, subnet: Subnet) -> Option<Arc<Semaphore>> {
+        let connections = self.memory.http_connections_per_address();
         let mut shares = self.shares.lock();
         let share = shares.entry(subnet).or_insert_with(|| AddressShare {
             guests: 0,
-            free: Arc::new(Semaphore::new(HTTP_CONNECTIONS_PER_ADDRESS_MAX)),
+            free: Arc::new(Semaphore::new(connections)),
         });
-        if share.guests >= HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
+        if share.guests >= connections + self.memory.http_waiting_per_address() {
             return None;
         }
         share.guests += 1;
@@ -169,7 +169,7 @@ impl Drop for Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::HTTP_QUIET_MIN;
+    use crate::limits::{HTTP_QUIET_MIN, SMALL};
     use futures_util::FutureExt;
 
     const LIMIT: Duration = Duration::from_secs(10);
@@ -180,9 +180,9 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_its_share_an_address_waits() {
-        let limits = ConnectionLimits::new();
+        let limits = ConnectionLimits::new(&SMALL);
         let mut served = Vec::new();
-        for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
+        for _ in 0..SMALL.http_connections_per_address() {
             let guest = guest(&limits, "192.0.2.1", false).await.expect("room");
             let place = guest.place(LIMIT).await.expect("a place");
             served.push((guest, place));
@@ -203,9 +203,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_quiet_connection_makes_room_and_one_with_a_request_does_not() {
-        let limits = ConnectionLimits::new();
+        let limits = ConnectionLimits::new(&SMALL);
         let mut served = Vec::new();
-        for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX {
+        for _ in 0..SMALL.http_connections_per_address() {
             let guest = guest(&limits, "192.0.2.1", false).await.expect("room");
             let place = guest.place(LIMIT).await.expect("a place");
             let under_way = place.begin();
@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_guest_makes_room_first() {
-        let limits = ConnectionLimits::new();
+        let limits = ConnectionLimits::new(&SMALL);
         let [silent, served] = ["192.0.2.1", "192.0.2.2"].map(|from| guest(&limits, from, false));
         let (silent, served) = (silent.await.expect("room"), served.await.expect("room"));
         let place = served.place(LIMIT).await.expect("a place");
@@ -250,9 +250,9 @@ mod tests {
 
     #[tokio::test]
     async fn guests_are_turned_away_when_too_many_from_their_address_wait() {
-        let limits = ConnectionLimits::new();
+        let limits = ConnectionLimits::new(&SMALL);
         let mut guests = Vec::new();
-        for _ in 0..HTTP_CONNECTIONS_PER_ADDRESS_MAX + HTTP_WAITING_PER_ADDRESS_MAX {
+        for _ in 0..SMALL.http_connections_per_address() + SMALL.http_waiting_per_address() {
             guests.push(guest(&limits, "192.0.2.1", false).await.expect("room"));
         }
         assert!(guest(&limits, "192.0.2.1", false).await.is_none());

@@ -3,7 +3,7 @@
 //! The whole of it is there and compared with its manifest before anything takes another one's place. The
 //! history gets another epoch, because positions from after the backup mean nothing in it.
 
-use super::verify::{bring, check_room, compare, opened, options};
+use super::verify::{bring, check_room, compare, opened};
 use super::{BackupFile, Manifest, Teller, stamp};
 use crate::model::error::Fatal;
 use crate::postgres::{ASIDE, Scratch, Vacancy};
@@ -46,7 +46,7 @@ async fn into_own(
     is_replacing: bool,
     teller: Teller,
 ) -> Result<Restored, Fatal> {
-    let options = options(config);
+    let options = config.own_postgres();
     let vacancy = Vacancy::take(&options).await?;
     if vacancy.is_occupied() && !is_replacing {
         return Err(Fatal::new(format!(

@@ -6,7 +6,7 @@ use super::{BackupFile, Manifest, Teller};
 use crate::limits::SCRATCH_BYTES_MIN;
 use crate::model::error::Fatal;
 use crate::model::sizes;
-use crate::postgres::{Options, Scratch, Tools};
+use crate::postgres::{Scratch, Tools};
 use crate::process::config::Config;
 use crate::store::{Store, free};
 use std::path::Path;
@@ -17,7 +17,7 @@ use std::sync::atomic::AtomicU64;
 pub async fn verify(config: &Config, path: &Path, teller: Teller) -> Result<Manifest, Fatal> {
     let file = opened(path).await?;
     check_room(config, file.manifest.database_bytes)?;
-    let scratch = Scratch::make(&options(config)).await?;
+    let scratch = Scratch::make(&config.own_postgres()).await?;
     let store = Store::new(scratch.connection(), config.waits.database);
     let compared = async {
         bring(config, &store, &file, None, teller).await?;
@@ -33,10 +33,6 @@ pub async fn verify(config: &Config, path: &Path, teller: Teller) -> Result<Mani
 pub(super) async fn opened(path: &Path) -> Result<Arc<BackupFile>, Fatal> {
     let path = path.to_owned();
     blocking(move || BackupFile::open(&path)).await.map(Arc::new)
-}
-
-pub(super) fn options(config: &Config) -> Options {
-    Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() }
 }
 
 /// A database that is brought back must not take the room of the one that is used.

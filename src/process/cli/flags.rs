@@ -24,7 +24,7 @@ const LIMITS: &str = "Limits";
 const WATCHING: &str = "Watching";
 
 #[rustfmt::skip]
-pub const FLAGS: [Flag; 25] = [
+pub const FLAGS: [Flag; 26] = [
     Flag { variable: "SNUG_LISTEN", name: "listen", value: "ADDRESS:PORT", heading: NETWORK,
         help: "Where to listen [127.0.0.1:8000]" },
     Flag { variable: "SNUG_PUBLIC_URL", name: "public-url", value: "URL", heading: NETWORK,
@@ -71,6 +71,8 @@ pub const FLAGS: [Flag; 25] = [
         help: "Sockets of one user [{CONNECTIONS_PER_USER_DEFAULT}]" },
     Flag { variable: "SNUG_MAX_CONNECTIONS_PER_ADDRESS", name: "max-connections-per-address", value: "N", heading: LIMITS,
         help: "Sockets from one address [{CONNECTIONS_PER_ADDRESS_DEFAULT}]" },
+    Flag { variable: "SNUG_MEMORY", name: "memory", value: "PRESET", heading: LIMITS,
+        help: "How much memory it and its own PostgreSQL may take: small, medium or large [by the machine]" },
     Flag { variable: "SNUG_LOG", name: "log", value: "FILTER", heading: WATCHING,
         help: "What to log, such as warn or info,snug::live=debug [info]" },
     Flag { variable: "SNUG_METRICS_TOKEN_FILE", name: "metrics-token-file", value: "FILE", heading: WATCHING,

@@ -129,6 +129,7 @@ async fn with_store(
         signups: config.signups,
         rate_limits: false,
         hashers: 1,
+        memory: config.memory.bounds(),
     };
     let metrics = Arc::new(Metrics::new()?);
     let rules = Rules::new(store, Registry::new(Vec::new(), None), metrics, terms);

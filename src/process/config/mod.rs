@@ -17,6 +17,7 @@ pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 
 use crate::http::public_url::{self, PublicUrl};
+use crate::limits::Memory;
 use crate::limits::{
     BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN,
     CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
@@ -26,6 +27,7 @@ use crate::mail::Mailer;
 use crate::model::error::Fatal;
 use crate::model::signups::SignupPolicy;
 use crate::model::waits::Waits;
+use crate::postgres::Options;
 use crate::process::backup::Keep;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -43,6 +45,8 @@ pub struct Config {
     /// The directory for the private PostgreSQL's cluster, the key and backups; absolute.
     pub data_dir: PathBuf,
     pub pg_bindir: Option<PathBuf>,
+    /// How much memory snug and its own PostgreSQL may take.
+    pub memory: Memory,
     /// Bytes that stay free where the private PostgreSQL writes.
     pub disk_reserve: u64,
     /// Where backups are made by themselves; none if they are not.
@@ -201,6 +205,12 @@ impl Config {
                 "(found automatically)",
                 |path| shown_path(path),
             )?,
+            memory: found.value(
+                "SNUG_MEMORY",
+                value::memory,
+                || Ok((Memory::of_machine(written.memory_bytes), Source::Default)),
+                |memory| memory.name().into(),
+            )?,
             disk_reserve: found.value(
                 "SNUG_DISK_RESERVE",
                 value::bytes,
@@ -331,6 +341,15 @@ impl Config {
     pub fn address(&self) -> String {
         let home = || public_url::home(self.listen);
         self.public_url.as_ref().map_or_else(home, ToString::to_string)
+    }
+
+    /// How our own PostgreSQL is started.
+    pub fn own_postgres(&self) -> Options {
+        Options {
+            data_dir: self.data_dir.clone(),
+            bindir: self.pg_bindir.clone(),
+            memory: self.memory,
+        }
     }
 }
 

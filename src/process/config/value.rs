@@ -4,6 +4,7 @@
 
 use super::{BusSetting, DatabaseSetting, Secret};
 use crate::http::public_url::{PublicUrl, Scheme};
+use crate::limits::Memory;
 use crate::limits::{
     CONNECTIONS_MAX, CONTACT_CHARS_MAX, TOKEN_LIFETIME_MAX, TOKEN_LIFETIME_MIN, TRUSTED_PROXIES_MAX,
 };
@@ -270,6 +271,11 @@ pub(super) fn contact(text: &str) -> Value<String> {
 
 pub(super) fn signups(text: &str) -> Value<SignupPolicy> {
     SignupPolicy::from_name(text).ok_or_else(|| "is not open, invite, approval or closed".into())
+}
+
+pub(super) fn memory(text: &str) -> Value<Memory> {
+    let named = Memory::ALL.into_iter().find(|memory| memory.name() == text);
+    named.ok_or_else(|| "is not small, medium or large".into())
 }
 
 pub(super) fn count(text: &str) -> Value<usize> {

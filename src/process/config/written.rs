@@ -6,6 +6,7 @@
 use super::Source;
 use crate::limits::SECRET_FILE_BYTES_MAX;
 use crate::model::error::Fatal;
+use crate::process::memory;
 use nix::sys::resource::{Resource, getrlimit};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,12 +22,13 @@ pub struct Setting {
 }
 
 /// All settings, in the order in which they are shown.
-pub const SETTINGS: [Setting; 24] = [
+pub const SETTINGS: [Setting; 25] = [
     Setting::plain("SNUG_LISTEN", "--listen"),
     Setting { has_file: true, ..Setting::plain("SNUG_DATABASE_URL", "--database-url") },
     Setting::plain("SNUG_BUS", "--bus"),
     Setting::plain("SNUG_DATA_DIR", "--data-dir"),
     Setting::plain("SNUG_PG_BINDIR", "--pg-bindir"),
+    Setting::plain("SNUG_MEMORY", "--memory"),
     Setting::plain("SNUG_DISK_RESERVE", "--disk-reserve"),
     Setting::plain("SNUG_BACKUP_DIR", "--backup-dir"),
     Setting::plain("SNUG_BACKUP_AT", "--backup-at"),
@@ -71,6 +73,8 @@ pub struct Written {
     pub directory: PathBuf,
     /// How many files this process may have open.
     pub files_max: u64,
+    /// How much memory this process may have: that of the machine, or less.
+    pub memory_bytes: u64,
     pub read: fn(&Path) -> io::Result<String>,
 }
 
@@ -94,6 +98,7 @@ impl Written {
             user_is_root: nix::unistd::Uid::effective().is_root(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             files_max: getrlimit(Resource::RLIMIT_NOFILE).map_or(1_024, |(soft, _)| soft),
+            memory_bytes: memory::available(),
             read: read_small,
         })
     }
@@ -107,6 +112,7 @@ impl Written {
             user_is_root: false,
             directory: PathBuf::from("/"),
             files_max: 1_024,
+            memory_bytes: 2 * 1024 * 1024 * 1024,
             read: read_small,
         }
     }

@@ -4,7 +4,7 @@ use super::Finding;
 use crate::limits::{DOCTOR_CLOCK_FAILURE, DOCTOR_CLOCK_WARNING};
 use crate::model::error::{Error, Result};
 use crate::model::sizes::spelled_size;
-use crate::postgres::{Options, Tools, outdated};
+use crate::postgres::{Tools, outdated};
 use crate::process::backup::BackupState;
 use crate::process::config::{Config, DatabaseSetting};
 use crate::process::database::{Database, Opener};
@@ -76,7 +76,7 @@ async fn versions(config: &Config, health: &ServerHealth) -> Finding {
     let version = health.version.split(' ').next().unwrap_or_default();
     let found = format!("PostgreSQL {version} runs");
     let major = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-    let options = Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() };
+    let options = config.own_postgres();
     if config.database == DatabaseSetting::Private
         && let Some((_, newer)) = outdated(&options).await
     {

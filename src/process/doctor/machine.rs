@@ -5,7 +5,7 @@ use crate::limits::{
     DOCTOR_MEMORY_BYTES_MIN, DOCTOR_ROOM_DAYS_FAILURE, DOCTOR_ROOM_DAYS_WARNING, FILES_RESERVED,
 };
 use crate::model::sizes::spelled_size;
-use crate::postgres::{self, Options};
+use crate::postgres;
 use crate::process::backup::BackupState;
 use crate::process::config::{Config, DatabaseSetting};
 use crate::process::memory::figure;
@@ -15,15 +15,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 pub(super) fn look(config: &Config) -> Vec<Finding> {
-    let options = Options { data_dir: config.data_dir.clone(), bindir: config.pg_bindir.clone() };
+    let options = config.own_postgres();
     let server = postgres::served_by(&options);
-    let mut findings = vec![memory(server), page_size()];
+    let mut findings = vec![memory(config, server), page_size()];
     findings.extend(files(config, server));
     findings.push(room(config));
     findings
 }
 
-fn memory(server: Option<i32>) -> Finding {
+fn memory(config: &Config, server: Option<i32>) -> Finding {
     let of_machine = |name| figure("/proc/meminfo", name);
     let (Some(total), Some(left)) = (of_machine("MemTotal"), of_machine("MemAvailable")) else {
         return Finding::ok("memory", "not known here");
@@ -34,6 +34,7 @@ fn memory(server: Option<i32>) -> Finding {
         None => String::new(),
     };
     let found = format!("{} of {} are left{ours}", spelled_size(left), spelled_size(total));
+    let found = format!("{found}; the bounds are {}", config.memory.name());
     match left < DOCTOR_MEMORY_BYTES_MIN {
         true => Finding::warning("memory", found, "stop other programs, or add swap"),
         false => Finding::ok("memory", found),

@@ -1,5 +1,6 @@
 //! A cluster for tests of a PostgreSQL that snug starts itself, without waiting for one to be created.
 
+use snug::limits::Memory;
 use snug::postgres::{Options, Private};
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +18,8 @@ pub fn put_cluster(data_dir: &Path) {
 
 fn make() -> TempDir {
     let made = super::directory();
-    let options = Options { data_dir: made.path().to_owned(), bindir: None };
+    let options =
+        Options { data_dir: made.path().to_owned(), bindir: None, memory: Memory::Medium };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { Private::serve(&options).await.unwrap().stop().await });
     std::fs::remove_file(made.path().join("postgres.log")).unwrap();

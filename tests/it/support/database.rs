@@ -1,6 +1,7 @@
 //! The PostgreSQL of the tests: our own, started once, stopped when the test process is gone, however
 //! that ends. Each test has its own database, copied from one whose schema is up to date.
 
+use snug::limits::Memory;
 use snug::model::waits::DatabaseWaits;
 use snug::postgres::{Options, Private};
 use snug::store::Store;
@@ -138,7 +139,7 @@ fn start() -> PathBuf {
 }
 
 async fn prepare(data_dir: &Path) {
-    let options = Options { data_dir: data_dir.to_owned(), bindir: None };
+    let options = Options { data_dir: data_dir.to_owned(), bindir: None, memory: Memory::Medium };
     let private = Private::serve(&options).await.unwrap();
     let (admin, connection) = private.connection().connect(NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -7,9 +7,7 @@ use crate::cores::Cores;
 use crate::database::{connect, failed};
 use crate::history;
 use crate::ingest;
-use crate::limits::{
-    BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, PAGES_CONNECTIONS_MAX, PAGES_PER_CONNECTION,
-};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_DRAFTS_MAX, MEDIUM, PAGES_PER_CONNECTION};
 use crate::offsets::Offsets;
 use crate::pace::sleep_until;
 use crate::report::{Quantiles, Report};
@@ -91,7 +89,7 @@ pub async fn pages(
 ) -> Result<Option<Report>> {
     let Some(config) = &server.database else { return Ok(None) };
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
-    let count = cores.map_or_else(all, Cores::count).min(PAGES_CONNECTIONS_MAX);
+    let count = cores.map_or_else(all, Cores::count).min(MEDIUM.pages_connections);
     let mut config = config.clone();
     config.options("-c plan_cache_mode=force_generic_plan -c jit=off");
     let began = Instant::now();
