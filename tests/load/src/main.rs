@@ -4,6 +4,7 @@
 //! its floor, and prints what it found. Exit status 1 if the run failed or found a fault, 2 for wrong
 //! usage. Not part of what is shipped.
 
+mod appliance;
 mod bare;
 mod check;
 mod compare;

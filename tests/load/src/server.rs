@@ -153,6 +153,10 @@ impl Server {
         text.lines().last().map(|line| format!("; its last line: {line}")).unwrap_or_default()
     }
 
+    pub fn pid(&self) -> Option<i32> {
+        self.pid
+    }
+
     pub fn usage(&self) -> Option<Usage> {
         usage(self.pid?)
     }

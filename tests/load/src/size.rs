@@ -1,6 +1,7 @@
 //! How large is this machine? Many people online, and more and more messages a second to all of them,
 //! until they arrive late.
 
+use crate::appliance::{Appliance, BUSY, IDLE};
 use crate::crowd::{Bounds, Crowd, GENERAL, doors, rest};
 use crate::flags::{self, Span};
 use crate::pace::paces;
@@ -11,6 +12,7 @@ use crate::tally::Tally;
 use crate::usage::Usages;
 use crate::users::User;
 use nix::sys::resource::{Resource, getrlimit};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -18,6 +20,9 @@ use tokio::time::Instant;
 /// Messages a second to all, one step after another.
 const STEPS: [f64; 14] =
     [1.0, 2.0, 5.0, 10.0, 20.0, 35.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1_000.0];
+/// How much is said while the memory is looked at, and to how many.
+const MEMORY_STEP: f64 = 20.0;
+const MEMORY_SOCKETS: usize = 1_000;
 /// Files that are not sockets: ours, and those that the server reserves for itself.
 const FILES_RESERVED: u64 = 250;
 const SIZE: usize = 100;
@@ -35,6 +40,10 @@ pub struct Args {
     /// Milliseconds within which 99 of 100 deliveries must arrive
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     p99_millis: u64,
+    /// Instead, tell the memory of snug and of its PostgreSQL: idle, and with 1,000 people online at 20 messages
+    /// a second
+    #[arg(long)]
+    report_memory: bool,
 }
 
 pub async fn run(
@@ -45,16 +54,23 @@ pub async fn run(
 ) -> Result<Report> {
     let sockets = match args.sockets {
         Some(sockets) => sockets,
+        None if args.report_memory => MEMORY_SOCKETS,
         None => affordable()?,
     };
-    let before = server.usage();
+    if args.report_memory {
+        // Signing up takes memory, which is given back.
+        rest(Duration::from_secs(args.span.settle), &tally.closed).await;
+    }
+    let (before, idle) = (server.usage(), Appliance::look(server));
     let crowd = Crowd::open(server.address, doors(GENERAL, sockets, users), tally).await?;
     rest(Duration::from_secs(args.span.settle), &tally.closed).await;
     let (open, began) = (server.usage(), Instant::now());
 
     let mut best = None;
     let step_of = sockets.div_ceil(PUBLISHERS);
-    for rate in STEPS {
+    let most = Cell::new(None);
+    let steps = if args.report_memory { &[MEMORY_STEP][..] } else { &STEPS };
+    for rate in steps.iter().copied() {
         // A step that is cut short by this would prove nothing.
         if tally.sent.get() as f64 + rate * args.span.seconds as f64 > args.span.messages as f64 {
             break;
@@ -63,7 +79,15 @@ pub async fn run(
         let seats = crowd.seats.iter().step_by(step_of).cloned();
         let writers: Vec<_> = seats.zip(paces(sockets.div_ceil(step_of), rate)).collect();
         let until = Instant::now() + Duration::from_secs(args.span.seconds);
-        crowd.write(writers, Bounds { until, messages: args.span.messages, size: SIZE }).await?;
+        let bounds = Bounds { until, messages: args.span.messages, size: SIZE };
+        let writing = crowd.write(writers, bounds);
+        match args.report_memory {
+            false => writing.await?,
+            true => tokio::select! {
+                written = writing => written?,
+                () = Appliance::watch(server, &most) => {}
+            },
+        }
         crowd.settle().await;
         let p99 = tally.delivery_micros.borrow().value_at_quantile(0.99);
         eprintln!("{rate:>12} messages a second to all: p99 {:.1} ms", p99 as f64 / 1_000.0);
@@ -81,6 +105,11 @@ pub async fn run(
         report.add("people online", "", sockets as f64);
         report.add("messages to all", "/s", rate);
         report.add("99 of 100 deliveries within", "ms", p99 as f64 / 1_000.0);
+    }
+    for (memory, names) in [(idle, IDLE), (most.get(), BUSY)] {
+        if let Some(memory) = memory.filter(|_| args.report_memory && !server.is_floor()) {
+            memory.add_to(&mut report, names);
+        }
     }
     crowd.leave().await;
     Ok(report)

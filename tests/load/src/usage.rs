@@ -34,12 +34,16 @@ pub struct Usages {
 pub fn usage(pid: i32) -> Option<Usage> {
     // The process's own clock counts nanoseconds, including ended threads; /proc counts hundredths.
     let clock = clock_getcpuclockid(Pid::from_raw(pid)).ok()?.now().ok()?;
-    let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let pss = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     Some(Usage {
         cpu_seconds: clock.tv_sec() as f64 + clock.tv_nsec() as f64 / 1e9,
-        pss_kib: pss.trim().trim_end_matches(" kB").parse().ok()?,
+        pss_kib: pss_kib(pid)?,
     })
+}
+
+pub fn pss_kib(pid: i32) -> Option<u64> {
+    let memory = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let pss = memory.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    pss.trim().trim_end_matches(" kB").parse().ok()
 }
 
 pub fn is_zombie(pid: i32) -> bool {
