@@ -357,6 +357,9 @@ pub const READS_PENDING_MAX: usize = 100_000;
 
 // ---- PostgreSQL ----
 
+/// A connection that nobody has needed for so long is closed: its process holds some megabytes, and a new one is
+/// there within milliseconds.
+pub const POOL_IDLE_MAX: Duration = Duration::from_secs(60);
 /// A request that gets no connection in this time is told to come back: within the protocol's 2 s.
 pub const POOL_WAIT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// Pages of history under way on one connection before another one is used: beyond a few little is

@@ -47,6 +47,8 @@ pub struct DatabaseWaits {
     pub read_patience: Duration,
     /// Between two looks at what other nodes have done.
     pub look: Duration,
+    /// After which a connection that nobody needs is closed.
+    pub idle: Duration,
 }
 
 impl Default for RequestWaits {
@@ -82,6 +84,7 @@ impl Default for DatabaseWaits {
             change: limits::CHANGE_TIMEOUT,
             read_patience: limits::SOCKET_READ_PATIENCE,
             look: limits::BUS_LOOK_PAUSE,
+            idle: limits::POOL_IDLE_MAX,
         }
     }
 }

@@ -160,7 +160,7 @@ async fn serve(
         tokio::spawn(write_uses(Arc::clone(&rules))),
         tokio::spawn(Arc::clone(&rules).index_messages()),
         tokio::spawn(Arc::clone(&rules).remove_messages()),
-        tokio::spawn(give_memory_back()),
+        tokio::spawn(give_memory_back(store.clone())),
         tokio::spawn(Arc::clone(&notifier).feed_watchdog(progress::watch(&rules, inboxes))),
     ];
     let (stop, stopping) = tokio::sync::watch::channel(false);
@@ -428,9 +428,10 @@ async fn write_uses(rules: Arc<Rules>) {
 }
 
 /// From time to time, because what thousands of connections have freed is left in fragments.
-async fn give_memory_back() {
+async fn give_memory_back(store: Store) {
     loop {
         tokio::time::sleep(TRIM_PAUSE).await;
+        store.close_idle();
         if tokio::task::spawn_blocking(memory::give_back).await.is_err() {
             return;
         }

@@ -204,6 +204,11 @@ impl Store {
         }
     }
 
+    /// Closes connections that have not been needed for a while: each is a process of PostgreSQL.
+    pub fn close_idle(&self) {
+        let _closed = self.pool.retain(|_, metrics| metrics.last_used() < self.waits.idle);
+    }
+
     /// Closes idle connections, so that none is cut off when PostgreSQL stops.
     pub fn close(&self) {
         self.pool.close();

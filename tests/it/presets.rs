@@ -2,9 +2,12 @@
 //! PostgreSQL.
 
 use crate::commands::snug;
-use crate::support::{Program, directory, put_cluster};
+use crate::support::{Database, Program, directory, put_cluster};
 use snug::limits::{LARGE, MEDIUM, Memory, SMALL};
+use snug::model::waits::DatabaseWaits;
 use snug::process::config::{Config, Written};
+use snug::store::Store;
+use std::time::Duration;
 use tokio_postgres::NoTls;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,6 +37,28 @@ async fn a_preset_reaches_our_own_postgres_at_each_start() {
         drop(client);
         program.stop();
     }
+}
+
+/// Each is a process with memory of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_nobody_needs_are_closed() {
+    let database = Database::new().await;
+    let store = |idle| {
+        let waits = DatabaseWaits { idle, ..DatabaseWaits::default() };
+        Store::external(&database.url(), waits).unwrap().within(&SMALL)
+    };
+    let (hasty, patient) = (store(Duration::ZERO), store(DatabaseWaits::default().idle));
+    for store in [&hasty, &patient] {
+        for epoch in futures_util::future::join_all((0..50).map(|_| store.epoch())).await {
+            epoch.unwrap();
+        }
+        assert!((2..=SMALL.pool_connections).contains(&store.pool_state().open));
+        store.close_idle();
+    }
+    assert_eq!(hasty.pool_state().open, 0);
+    assert!(patient.pool_state().open > 1);
+    hasty.epoch().await.unwrap();
+    assert_eq!(hasty.pool_state().open, 1);
 }
 
 #[test]
