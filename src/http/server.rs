@@ -128,9 +128,15 @@ impl HttpConnection {
     async fn serve(mut self, stream: TcpStream, from: SocketAddr) {
         let waits = self.app.terms.waits;
         let idle = if self.guest.is_trusted() { waits.proxy_read } else { waits.read };
+        let stop = &mut self.stop;
+        let ending = async {
+            drop(stop.wait_for(|stop| *stop).await);
+            // Its request may be on its way, and nobody else will accept the connection.
+            tokio::time::sleep(waits.speak_at_stop).await;
+        };
         let placed = tokio::select! {
             placed = self.guest.place_to_speak(&stream, idle, waits.read) => placed,
-            _ = self.stop.wait_for(|stop| *stop) => has_sent(&stream).then_some(None),
+            () = ending => has_sent(&stream).then_some(None),
         };
         let place = match placed {
             // It has sent nothing.
@@ -162,6 +168,8 @@ impl HttpConnection {
         let mut stopped = false;
         let ended = loop {
             tokio::select! {
+                // What has arrived is read first: hyper closes a connection of which it has read nothing yet.
+                biased;
                 // Ends when the last answer has been sent, or the connection has become a socket.
                 ended = &mut connection => break ended,
                 _ = self.stop.wait_for(|stop| *stop), if !stopped => {

@@ -168,6 +168,9 @@ pub const ACCEPT_CALM: Duration = Duration::from_secs(2);
 /// For how long, and how much, we read what a peer is still sending after our last answer.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 pub const LINGER_BYTES_MAX: usize = 256 * 1024;
+/// A connection that was accepted right before a stop has its request on its way: with a socket unit nobody is
+/// refused, so none of them may be closed unanswered. Browsers also open some in advance, and keep them silent.
+pub const SPEAK_AT_STOP_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long requests under way are waited for when the server stops.
 pub const REQUESTS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// For clients told to come back, when the obstacle passes by itself (a restart, an unavailable

@@ -20,6 +20,8 @@ pub struct RequestWaits {
     pub read: Duration,
     /// For the next request on a connection of a trusted proxy.
     pub proxy_read: Duration,
+    /// While stopping, for the first request on a connection that has been accepted.
+    pub speak_at_stop: Duration,
     pub write_stall: Duration,
 }
 
@@ -56,6 +58,7 @@ impl Default for RequestWaits {
         Self {
             read: limits::REQUEST_READ_TIMEOUT,
             proxy_read: limits::PROXY_READ_TIMEOUT,
+            speak_at_stop: limits::SPEAK_AT_STOP_TIMEOUT,
             write_stall: limits::HTTP_WRITE_STALL_MAX,
         }
     }

@@ -1,20 +1,40 @@
 //! Clients that send or receive too slowly are cut off (slowloris).
 
-use crate::support::{Person, Raw, Server, raise_file_limit, until};
+use crate::support::{PATIENCE, Person, Raw, Server, raise_file_limit, until};
 use snug::limits::{CONTENT_CHARS_MAX, MEDIUM, PAGE_ROWS_MAX};
 use snug::model::waits::{RequestWaits, Waits};
 use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
 
 /// How long clients are waited for here.
 const WAIT: Duration = Duration::from_secs(3);
 /// When one is cut: not before, and in time even where the machine is busy.
 const CUT: Range<Duration> = Duration::from_millis(2_500)..Duration::from_secs(25);
 
+/// A request, and the end of its connection.
+const ENDING: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
 fn hasty() -> Waits {
     let requests = RequestWaits { read: WAIT, write_stall: WAIT, ..RequestWaits::default() };
     Waits { requests, ..Waits::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_was_made_right_before_a_stop_is_answered() {
+    let requests = RequestWaits { speak_at_stop: PATIENCE, ..RequestWaits::default() };
+    let mut server = Server::waiting(Waits { requests, ..Waits::default() }).await;
+    let (mut early, address) = (Raw::open(&server).await, server.address);
+    // They are accepted in the order in which they come.
+    assert_eq!(Raw::statuses(&server, ENDING).await, [200]);
+    let stopping = tokio::spawn(async move { server.stop().await });
+    until("nobody is let in any more", || async { TcpStream::connect(address).await.is_err() })
+        .await;
+    early.send(ENDING).await;
+    let answer = early.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer:?}");
+    stopping.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,7 +121,8 @@ impl Guest {
         idle: Duration,
         limit: Duration,
     ) -> Option<Option<Arc<Place>>> {
-        let heard = async { stream.readable().await.is_ok() };
+        // A new stream counts as readable until it has been tried.
+        let heard = async { stream.peek(&mut [0]).await.is_ok() };
         let has_spoken = tokio::time::timeout(idle, self.speaks(heard)).await;
         if has_spoken.is_ok_and(|spoken| spoken) { Some(self.place(limit).await) } else { None }
     }
