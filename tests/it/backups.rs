@@ -536,7 +536,10 @@ async fn a_backup_by_itself_that_fails_says_so_and_keeps_the_old_ones() {
     let machine = Machine::used();
     let backups = machine.data().join("backups");
     fs::create_dir_all(&backups).unwrap();
-    fs::write(backups.join("snug-20200101T033000Z.backup"), "old").unwrap();
+    let old = ["snug-20200101T033000Z.backup", "snug-20200102T033000Z.backup"];
+    for name in old {
+        fs::write(backups.join(name), "old").unwrap();
+    }
     let at = soon();
     let settings =
         [("SNUG_BACKUP_AT", at.as_str()), ("TZ", "UTC"), ("SNUG_DISK_RESERVE", "1000TiB")];
@@ -547,7 +550,8 @@ async fn a_backup_by_itself_that_fails_says_so_and_keeps_the_old_ones() {
         Person::at(program.base()).get("/metrics").await.text.contains("\nsnug_backup_failed 1\n")
     })
     .await;
-    assert_eq!(names(&backups), ["snug-20200101T033000Z.backup", "state.json"]);
+    // Without the older one there would be too little room as well.
+    assert_eq!(names(&backups), [old[0], old[1], "state.json"]);
     program.stop();
 }
 

@@ -141,6 +141,35 @@ async fn an_address_may_be_a_port_alone_or_localhost() {
     program.stop();
 }
 
+/// The names of the commands in a help text.
+fn commands_of(help: &str) -> Vec<String> {
+    let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let named = lines.take_while(|line| !line.is_empty());
+    // What a description goes on with is indented further.
+    let first = named.filter_map(|line| line.strip_prefix("  ").filter(|it| !it.starts_with(' ')));
+    first.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_command_has_a_help_and_refuses_what_it_does_not_know() {
+    fn with<'a>(path: &'a [String], last: &'a str) -> Vec<&'a str> {
+        path.iter().map(String::as_str).chain([last]).collect()
+    }
+    let mut waiting = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(path) = waiting.pop() {
+        let help = printed(&with(&path, "--help"), &[]);
+        assert!(help.contains("Usage: snug"), "{path:?}: {help}");
+        let line = refused(2, &with(&path, "--no-such-flag"), &[]);
+        assert!(line.contains("--no-such-flag"), "{path:?}: {line}");
+        seen += 1;
+        for name in commands_of(&help).into_iter().filter(|name| name != "help") {
+            waiting.push([&path[..], &[name]].concat());
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
+
 #[test]
 fn help_and_version_go_to_standard_output() {
     let help = printed(&["--help"], &[]);

@@ -102,6 +102,50 @@ async fn every_line_says_how_it_is_and_what_to_do() {
     assert!(!data.join("postgres/postmaster.pid").exists());
 }
 
+/// What became of the backups, and how the database grew, is in a file beside them.
+#[test]
+fn backups_and_the_room_on_the_disk_are_judged_by_what_became_of_the_last_ones() {
+    let scratch = directory();
+    let backups = scratch.path().join("data/backups");
+    std::fs::create_dir_all(&backups).unwrap();
+    let data = scratch.path().join("data");
+    let variables = [("SNUG_DATA_DIR", data.to_str().unwrap()), ("PATH", "/usr/bin:/bin")];
+    let disk = nix::sys::statvfs::statvfs(&data).unwrap();
+    let free = disk.blocks_available() * disk.fragment_size();
+    let now = jiff::Timestamp::now().as_second();
+    let ago = |hours: i64| now - hours * 3_600;
+    let judged = |state: Value| {
+        std::fs::write(backups.join("state.json"), state.to_string()).unwrap();
+        let (all, _) = findings(&variables, false);
+        let of_backups = all.iter().filter(|it| it["topic"] == "backups");
+        let verdicts = of_backups.map(|it| it["verdict"].as_str().unwrap().to_owned());
+        (verdicts.collect::<Vec<_>>(), of(&all, "disk").clone())
+    };
+    let happened = |hours: i64| json!({ "at": ago(hours), "what": "a file", "bytes": 1 });
+    let grown = |days: u64| {
+        let sizes = [(48, 1_000_000), (24, 1_000_000 + free / days)];
+        let sizes = sizes.map(|(hours, bytes)| json!({ "at": ago(hours), "bytes": bytes }));
+        json!({ "since": 1, "made": happened(1), "verified": happened(1), "sizes": sizes })
+    };
+    // The last one says that they are on the disk of the database.
+    let (verdicts, disk) = judged(grown(1_000));
+    assert_eq!(verdicts, ["ok", "ok", "warning"]);
+    assert_eq!(disk["verdict"], "ok");
+    assert!(disk["found"].as_str().unwrap().contains(" a day, that will do for "), "{disk}");
+    for (days, expected) in [(30, "warning"), (3, "failure")] {
+        let (_, disk) = judged(grown(days));
+        assert_eq!(disk["verdict"], expected, "{disk}");
+        assert!(disk["remedy"].as_str().unwrap().contains("make room"));
+    }
+    let (verdicts, _) =
+        judged(json!({ "since": 1, "made": happened(48), "verified": happened(500) }));
+    assert_eq!(verdicts, ["failure", "warning", "warning"]);
+    let (verdicts, _) = judged(
+        json!({ "since": 1, "made": happened(1), "verified": happened(1), "failed": happened(2) }),
+    );
+    assert_eq!(verdicts, ["ok", "ok", "failure", "warning"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_broken_in_the_database_is_found() {
     let server = Server::start().await;

@@ -5,6 +5,7 @@ use crate::proxy_recipes::system;
 use crate::support::{directory, put_cluster};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
@@ -83,6 +84,20 @@ fn a_log_that_nobody_reads_blocks_nothing() {
     service.terminate();
     service.hear("STOPPING=1");
     assert!(service.child.wait().unwrap().success());
+}
+
+#[test]
+fn the_status_says_when_the_last_backup_was_made_and_proved() {
+    let scratch = directory();
+    let backups = scratch.path().join("data/backups");
+    std::fs::create_dir_all(&backups).unwrap();
+    let happened = |at: i64| json!({ "at": at, "what": "a file", "bytes": 1 });
+    let state = json!({ "since": 1, "made": happened(4_000_000_000), "verified": happened(0) });
+    std::fs::write(backups.join("state.json"), state.to_string()).unwrap();
+    let settings = [("TZ", "UTC"), ("SNUG_BACKUP_AT", "03:30")];
+    let service = Service::on(scratch, Stdio::null(), Stdio::null(), &settings);
+    service.hear_of("; last backup 2096-10-02 07:06, verified 1970-01-01 00:00");
+    service.terminate();
 }
 
 #[test]

@@ -180,23 +180,34 @@ fn backups(directory: &Path) -> Vec<(Timestamp, PathBuf)> {
     backups
 }
 
-/// Removes the oldest until there is room for another one of this size. The newest stays.
+/// Removes the oldest until there is room for another one of this size. The newest stays, and all of them if that
+/// would not be enough.
 fn make_room(config: &Config, directory: &Path, expected: u64) -> Result<(), Fatal> {
     let needed = expected.saturating_add(expected / 4).saturating_add(config.disk_reserve);
+    let room = free(&[directory.to_owned()])
+        .map_err(|error| Fatal::new(format!("{}: {error}", directory.display())))?;
     let mut there = backups(directory);
     there.pop();
-    for (_, path) in there {
-        let room = free(&[directory.to_owned()])
-            .map_err(|error| Fatal::new(format!("{}: {error}", directory.display())))?;
-        if room >= needed {
-            return Ok(());
-        }
+    let sizes: Vec<u64> =
+        there.iter().map(|(_, path)| path.metadata().map_or(0, |it| it.len())).collect();
+    for (_, path) in there.iter().take(removed_for(needed.saturating_sub(room), &sizes)) {
         tracing::warn!(file = %path.display(), "removing a backup, to have room for the next one");
-        if let Err(error) = fs::remove_file(&path) {
+        if let Err(error) = fs::remove_file(path) {
             tracing::warn!(file = %path.display(), %error, "cannot remove a backup");
         }
     }
     Ok(())
+}
+
+/// How many of these, the first ones first, take at least so much; none if all of them do not.
+fn removed_for(missing: u64, sizes: &[u64]) -> usize {
+    let mut gained = 0_u64;
+    let enough = sizes.iter().position(|size| {
+        let is_enough = gained >= missing;
+        gained = gained.saturating_add(*size);
+        is_enough
+    });
+    enough.unwrap_or(if gained >= missing { sizes.len() } else { 0 })
 }
 
 fn remove_surplus(config: &Config, directory: &Path) {
@@ -269,6 +280,22 @@ mod tests {
         ] {
             let (now, due): (Timestamp, Timestamp) = (now.parse().unwrap(), due.parse().unwrap());
             assert_eq!(next(now, at, &berlin), due);
+        }
+    }
+
+    #[test]
+    fn as_many_make_room_as_must_and_none_in_vain() {
+        for (missing, sizes, removed) in [
+            (0, &[5, 5][..], 0),
+            (1, &[5, 5], 1),
+            (5, &[5, 5], 1),
+            (6, &[5, 5], 2),
+            (10, &[5, 5], 2),
+            (11, &[5, 5], 0),
+            (0, &[], 0),
+            (1, &[], 0),
+        ] {
+            assert_eq!(removed_for(missing, sizes), removed, "{missing} of {sizes:?}");
         }
     }
 
