@@ -1,5 +1,6 @@
 //! Compresses what the pages load, once, and writes the tables that `http::assets` includes; makes the
-//! statements for a page of history, which `store::messages` includes, out of one.
+//! statements for a page of history, which `store::messages` includes, out of one; and lists all emoji, for
+//! `model::text::emoji`.
 //!
 //! One fingerprint covers all of it, as a directory in the URL, so that modules can import each other
 //! by relative names. Compressed copies that save nothing are left out. Scripts and styles are there twice:
@@ -26,6 +27,7 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     println!("cargo:rerun-if-changed=build.rs");
     write_statements(&root, &out)?;
+    write_emoji(&out)?;
     let out = out.join("assets");
     let assets = collect(&root.join("assets"))?;
     fs::create_dir_all(&out)?;
@@ -84,6 +86,18 @@ fn write_statements(root: &Path, out: &Path) -> io::Result<()> {
         fs::write(out.join(format!("history_{kind}.sql")), statement)?;
     }
     Ok(())
+}
+
+/// As text: as tables of pointers they would take a megabyte of the program.
+fn write_emoji(out: &Path) -> io::Result<()> {
+    let named = emojis::iter().map(|emoji| format!("{emoji}\t{}\n", emoji.name()));
+    fs::write(out.join("emoji_names.txt"), named.collect::<String>())?;
+    let toned = emojis::iter().filter_map(|emoji| emoji.skin_tones()).flatten();
+    let mut all: Vec<&str> = emojis::iter().chain(toned).map(|emoji| emoji.as_str()).collect();
+    // As they are looked for: whether or not they ask for colour.
+    all.sort_by_key(|emoji| emoji.replace('\u{FE0F}', ""));
+    all.dedup();
+    fs::write(out.join("emoji.txt"), all.join("\n") + "\n")
 }
 
 /// The templates count, too: one of them is kept by browsers as assets are.

@@ -2,17 +2,22 @@
 //! them, those that have the shape of one. Pure.
 
 use crate::limits::EMOJI_BYTES_MAX;
+use std::cmp::Ordering;
 
 /// Asks for the form of an emoji that is in colour (U+FE0F).
 const IN_COLOUR: char = '\u{FE0F}';
 const JOINER: &str = "\u{200D}";
 
+/// Lines of an emoji and its name, without skin tones, in Unicode's order.
+const NAMED: &str = include_str!(concat!(env!("OUT_DIR"), "/emoji_names.txt"));
+/// All of them, with skin tones, a line each, in the order of their characters other than `IN_COLOUR`.
+const LISTED: &str = include_str!(concat!(env!("OUT_DIR"), "/emoji.txt"));
+
 /// The emoji in its fully qualified form, by which all its forms are one.
 pub fn emoji(raw: &str) -> Result<String, String> {
     let one = || {
-        let bare: String = raw.chars().filter(|c| *c != IN_COLOUR).collect();
-        let known = emojis::get(raw).or_else(|| emojis::get(&bare));
-        known.map(|known| known.as_str().to_owned()).or_else(|| newer(&bare))
+        let bare: String = bare(raw).collect();
+        listed(&bare).map(str::to_owned).or_else(|| newer(&bare))
     };
     let one = if raw.len() <= EMOJI_BYTES_MAX { one() } else { None };
     // In its full form it can be longer.
@@ -22,7 +27,28 @@ pub fn emoji(raw: &str) -> Result<String, String> {
 
 /// Every emoji that we know, in Unicode's order and without skin tones, with its name in English.
 pub fn all_emoji() -> impl Iterator<Item = (&'static str, &'static str)> {
-    emojis::iter().map(|known| (known.as_str(), known.name()))
+    NAMED.lines().filter_map(|line| line.split_once('\t'))
+}
+
+fn bare(emoji: &str) -> impl Iterator<Item = char> {
+    emoji.chars().filter(|c| *c != IN_COLOUR)
+}
+
+/// The one in the list that is this without `IN_COLOUR`, in its full form.
+fn listed(wanted: &str) -> Option<&'static str> {
+    let mut rest = LISTED;
+    while !rest.is_empty() {
+        // The line in the middle.
+        let from = rest.as_bytes()[..rest.len() / 2].iter().rposition(|b| *b == b'\n');
+        let (before, after) = rest.split_at(from.map_or(0, |at| at + 1));
+        let (line, after) = after.split_once('\n').unwrap_or((after, ""));
+        match bare(line).cmp(wanted.chars()) {
+            Ordering::Equal => return Some(line),
+            Ordering::Less => rest = after,
+            Ordering::Greater => rest = before,
+        }
+    }
+    None
 }
 
 /// One that is not listed: a pair of letters that make a flag, or known and new emoji that are joined, each in
@@ -51,7 +77,7 @@ fn full_form(c: char) -> Option<String> {
     if is_tone(c) {
         return None;
     }
-    let known = emojis::get(c.encode_utf8(&mut [0; 4])).map(|known| known.as_str().to_owned());
+    let known = listed(c.encode_utf8(&mut [0; 4])).map(str::to_owned);
     let is_new = matches!(c, '\u{1F6D0}'..='\u{1F6FF}' | '\u{1F7E0}'..='\u{1F7FF}' | '\u{1FA70}'..='\u{1FAFF}');
     known.or_else(|| is_new.then(|| c.to_string()))
 }
@@ -88,9 +114,13 @@ mod tests {
         ] {
             assert_eq!(emoji(raw).as_deref(), Ok(kept), "{raw}");
         }
-        for known in emojis::iter() {
+        let toned = emojis::iter().filter_map(|known| known.skin_tones()).flatten();
+        for known in emojis::iter().chain(toned) {
+            assert_eq!(listed(&bare(known.as_str()).collect::<String>()), Some(known.as_str()));
             assert_eq!(emoji(known.as_str()).as_deref(), Ok(known.as_str()));
         }
+        let named = emojis::iter().map(|known| (known.as_str(), known.name()));
+        assert!(all_emoji().eq(named));
     }
 
     #[test]
