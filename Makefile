@@ -14,7 +14,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 # /p' $(firstword $(MAKEFILE_LIST)) | awk -F ' # ' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-.PHONY: help build run test lint format bundles load figures browser-figures bench install deb need-npm need-rust
+.PHONY: help build run test lint format bundles load figures browser-figures bench install deb image need-npm need-rust
 
 build: need-rust ## build the program: target/release/snug
 	@.ci/need cc
@@ -25,7 +25,7 @@ run: build ## build it and serve, with a PostgreSQL of its own
 	@exec $(TARGET)/release/snug serve
 
 test: need-rust ## everything that a change must pass
-	@.ci/need cc postgresql venv node chromium systemd openssl nginx haproxy caddy pgbouncer promtool debootstrap lintian
+	@.ci/need cc postgresql venv node chromium systemd openssl nginx haproxy caddy pgbouncer promtool debootstrap lintian umoci curl
 	$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
 	tests/schemathesis/run --generation-deterministic
@@ -99,6 +99,10 @@ endif
 
 deb: build ## a Debian package: target/debian/snug_VERSION_ARCHITECTURE.deb
 	@systemd/debian/build $(TARGET)/release/snug $(TARGET)/debian
+
+image: build ## as root: an OCI image, made from that package: target/image
+	@.ci/need debootstrap umoci
+	@systemd/debian/image "$$(systemd/debian/build $(TARGET)/release/snug $(TARGET)/debian)" $(TARGET)/image
 
 need-npm:
 	@.ci/need node
