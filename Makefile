@@ -97,8 +97,16 @@ ifeq ($(DESTDIR),)
 	@echo "snug: installed; to start it, run: systemctl enable --now snug"
 endif
 
-deb: build ## a Debian package: target/debian/snug_VERSION_ARCHITECTURE.deb
+# ARCH=arm64 builds it for a Raspberry Pi on another machine: as root, in some ten minutes the first time.
+ARCH =
+ifeq ($(ARCH),arm64)
+deb: need-rust
+	@.ci/need debootstrap
+	@systemd/debian/build "$$(systemd/debian/cross $(TARGET)/arm64)" $(TARGET)/debian
+else
+deb: build ## a Debian package, target/debian/snug_….deb; ARCH=arm64 for a Raspberry Pi
 	@systemd/debian/build $(TARGET)/release/snug $(TARGET)/debian
+endif
 
 image: build ## as root: an OCI image, made from that package: target/image
 	@.ci/need debootstrap umoci
