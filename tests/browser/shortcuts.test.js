@@ -58,6 +58,8 @@ test("a box finds chats and people, keys go from chat to chat, and letters go in
 
   await page.keyboard.press("Control+k");
   await page.keyboard.type("barn");
+  // The page is a new one, in which the box has to be loaded.
+  await box.getByRole("option", { name: "Barn", selected: true }).waitFor();
   await page.keyboard.press("Enter");
   await title(page, "Barn");
   const rooms = await page.locator('[data-kind="room"] .name').allTextContents();
