@@ -3,6 +3,7 @@
 
 import { call } from "./api.js";
 import { before, isMessage, lastOf } from "./chunks.js";
+import { listenToHolds } from "./hold.js";
 import { Intent } from "./intent.js";
 import { listenToMessageKeys } from "./message-keys.js";
 import { openPicker } from "./picker.js";
@@ -17,14 +18,16 @@ export const beginActions = (page) => new Actions(page);
 class Actions {
   #bar = clone("actions");
 
-  // `chats` is the path of the API, `viewer` who is here, and `views` has the chat that is shown.
-  constructor({ chats, viewer, views }) {
+  // `chats` is the path of the API, `viewer` who is here, and `views` has the chat that is shown; `press` tells of
+  // the finger that is down.
+  constructor({ chats, viewer, views, press }) {
     Object.assign(this, { chats, viewer, views });
     for (const kind of ["pointerover", "focusin"]) {
       document.addEventListener(kind, ({ target }) => this.show(target));
     }
     document.addEventListener("click", ({ target }) => this.#clicked(target));
     listenToMessageKeys(this, views);
+    listenToHolds(press(), (message) => this.#hold(message));
   }
 
   // Puts the bar on the message that this belongs to.
@@ -45,6 +48,12 @@ class Actions {
     // There is a clipboard only over https and on the machine itself.
     for (const name of ["copy", "link"]) this.#button(name).hidden = !navigator.clipboard;
     message.append(this.#bar);
+  }
+
+  // Wherever the focus is.
+  #hold(message) {
+    if (this.#bar.contains(document.activeElement)) document.activeElement.blur();
+    this.show(message);
   }
 
   // Opens the quick reactions by keyboard.

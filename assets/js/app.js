@@ -127,11 +127,15 @@ document.addEventListener("discard", ({ target, detail }) => {
 document.addEventListener("submit", ({ target }) => {
   if (target.matches(".leave")) live.leaving = true;
 });
-// What one can do with a message is loaded when one is pointed at, or gets the focus.
+// What one can do with a message is loaded when one is pointed at, or gets the focus. A finger may be held down
+// until then.
 let actions;
+let press = null;
+document.addEventListener("pointerdown", (event) => (press = event));
+for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => (press = null));
 const loadActions = () =>
   (actions ??= import(laterAddress)
-    .then(({ beginActions }) => beginActions({ chats: paths.chats, viewer, views }))
+    .then(({ beginActions }) => beginActions({ chats: paths.chats, viewer, views, press: () => press }))
     .catch(() => (actions = null)));
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, async ({ target }) => {

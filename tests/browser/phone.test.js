@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NARROW, connected, messages, say, sees, stored } from "./lib/browser.js";
+import { NARROW, connected, messages, middle, said, say, sees, stored } from "./lib/browser.js";
 import { look } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 
@@ -85,4 +85,49 @@ test("Enter breaks the line where the keyboard is on the screen, and the button 
   await stored(page, "one");
   assert.equal(await messages(page).last().locator(".content").textContent(), "one\ntwo");
   await dee.leave();
+});
+
+test("a long press opens the bar of a message, and a tap, a slip and a link do not", async () => {
+  const [fae, gus] = [await here.person("fae", PHONE), await here.person("gus")];
+  const chat_id = await here.begin(fae, gus);
+  for (let n = 1; n <= 30; n += 1) await here.tell(gus, chat_id, `line ${n}.`);
+  await here.tell(gus, chat_id, "see https://example.org/menu");
+  const page = await fae.open(`/private/${chat_id}`);
+  await connected(page);
+  const bar = page.getByRole("toolbar", { name: "What to do with this message" });
+  const session = await page.context().newCDPSession(page);
+  const touch = (type, points) => session.send("Input.dispatchTouchEvent", { type, touchPoints: points });
+  const line = said(page, "line 29.");
+  const at = await middle(line.locator(".content"));
+  // The first press loads what opens the bar.
+  await touch("touchStart", [at]);
+  await bar.waitFor();
+  await touch("touchEnd", []);
+  assert.equal(await line.locator(".actions").count(), 1);
+  await look(page, "phone-bar");
+  await page.setViewportSize(NARROW);
+  await bar.getByRole("button", { name: "React", exact: true }).tap();
+  await bar.getByRole("button", { name: "React with 👍" }).tap();
+  await line.locator(".reaction").waitFor();
+  await page.evaluate(() => document.activeElement.blur());
+  await page.getByRole("heading", { level: 1 }).tap();
+  await bar.waitFor({ state: "hidden" });
+
+  await said(page, "line 28.").locator(".content").tap();
+  assert.equal(await bar.isVisible(), false);
+  // Longer than any press needs, without waiting for it.
+  await page.clock.install();
+  const pressed = async (points) => {
+    await touch("touchStart", [points[0]]);
+    for (const point of points.slice(1)) await touch("touchMove", [point]);
+    await page.clock.runFor(2_000);
+    const isOpen = await bar.isVisible();
+    await touch("touchEnd", []);
+    return isOpen;
+  };
+  const link = await middle(page.getByRole("link", { name: "https://example.org/menu" }));
+  assert.equal(await pressed([link]), false, "a link has a menu of its own");
+  assert.equal(await pressed([at, { x: at.x, y: at.y + 60 }]), false, "a slip scrolls");
+  assert.equal(await pressed([await middle(said(page, "line 27.").locator(".content"))]), true);
+  await Promise.all([fae.leave(), gus.leave()]);
 });

@@ -182,6 +182,13 @@ export async function answer(where, question, yes) {
 
 export const logOut = (page) => answer(page, "Log out", "Log out");
 
+// Where a finger or a pointer hits it, once it stands still.
+export async function middle(one) {
+  await one.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await one.boundingBox();
+  return { x: x + width / 2, y: y + height / 2 };
+}
+
 export async function contents(page) {
   return page.locator(".message .content").allTextContents();
 }
