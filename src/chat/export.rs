@@ -55,6 +55,7 @@ impl Rules {
                 email: &account.email,
                 created_at: Micros(account.created_at),
                 role: account.role,
+                shows_presence: account.shows_presence,
             },
             &mut page,
         );

@@ -14,6 +14,7 @@ pub enum ExportLine<'a> {
         email: &'a str,
         created_at: Micros,
         role: Role,
+        shows_presence: bool,
     },
     Session {
         id: SessionNumber,

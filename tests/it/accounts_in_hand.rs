@@ -259,6 +259,7 @@ async fn an_operator_changes_an_address_and_shows_an_account() {
         "name           ada",
         "e-mail address new@example.org",
         "state          active",
+        "shows presence yes",
         "sessions       2",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} in {shown}");

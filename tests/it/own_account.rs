@@ -96,7 +96,7 @@ async fn an_export_has_ones_account_sessions_chats_and_messages_and_nobody_elses
     let lines = lines(&answer.text);
     let of = |kind: &str| lines.iter().filter(|line| line["type"] == kind).collect::<Vec<_>>();
     let me = ada.get("/auth/me").await.expect(200);
-    for name in ["user_id", "username", "email", "created_at", "role"] {
+    for name in ["user_id", "username", "email", "created_at", "role", "shows_presence"] {
         assert_eq!(of("account")[0][name], me[name], "{name}");
     }
     assert_eq!((of("account").len(), of("session").len()), (1, 1));

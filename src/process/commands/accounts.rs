@@ -200,7 +200,7 @@ async fn reset_link(config: &Config, name: &str) -> Result<String, Fatal> {
 /// What is known of an account, a line each.
 async fn show(config: &Config, name: &str) -> Result<String, Fatal> {
     with_rules(config, None, async |rules| {
-        let User { user_id, username, email, created_at, role, state, .. } =
+        let User { user_id, username, email, created_at, role, state, shows_presence } =
             named(rules, name).await?;
         let sessions = rules.sessions_of(user_id).await?;
         let day = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
@@ -211,6 +211,7 @@ async fn show(config: &Config, name: &str) -> Result<String, Fatal> {
             ("e-mail address", email),
             ("role", role.name().to_owned()),
             ("state", state.name().to_owned()),
+            ("shows presence", if shows_presence { "yes" } else { "no" }.to_owned()),
             ("since", day(created_at)),
             ("sessions", sessions.len().to_string()),
             ("last seen", last),
