@@ -6,6 +6,8 @@ use super::messages::moment;
 use super::people::Person;
 use crate::limits::{EXCERPT_CHARS_BEFORE, EXCERPT_CHARS_MAX};
 use crate::model::message::Message;
+use crate::model::text::formatting::{parts, unmarked};
+use crate::model::text::spans::Whose;
 use crate::model::text::{beginning, one_line};
 use crate::model::words::Sought;
 use serde::Serialize;
@@ -70,10 +72,20 @@ impl FoundMessageView {
             chat,
             author: Person::new(message.sender_id.0, &message.username),
             own,
-            excerpt: excerpt(&message.content, &wanted.find(&message.content).unwrap_or_default()),
+            excerpt: found(&message.content, wanted),
             timestamp: format!("{:.6}", message.timestamp),
             moment: moment(message.timestamp),
         }
+    }
+}
+
+/// As the message shows, without marks. Where these divide a word in two they stay, or it would not be found.
+fn found(content: &str, wanted: &Sought) -> Vec<ExcerptPart> {
+    let shown = unmarked(&parts(content, Whose::Anybody));
+    let shown = shown.trim();
+    match wanted.find(shown) {
+        Some(places) => excerpt(shown, &places),
+        None => excerpt(content, &wanted.find(content).unwrap_or_default()),
     }
 }
 
@@ -131,12 +143,23 @@ mod tests {
 
     fn shown(content: &str, typed: &str) -> String {
         let wanted = Sought::parse(typed).expect("something to look for");
-        let parts = excerpt(content, &wanted.find(content).unwrap_or_default());
+        let parts = found(content, &wanted);
         let marked = |part: ExcerptPart| match part.marked {
             true => format!("[{}]", part.text),
             false => part.text,
         };
         parts.into_iter().map(marked).collect()
+    }
+
+    #[test]
+    fn an_excerpt_shows_no_marks() {
+        assert_eq!(shown("**The** ~~old~~ _mill_", "old"), "The [old] mill");
+        assert_eq!(shown("- `old`\n- _mill_\n\n> yes", "mill"), "old [mill] yes");
+        assert_eq!(shown("```js\nlet old = 1;\n```", "old"), "let [old] = 1;");
+        // Where a mark divides what was looked for from the rest of a word, or is what was looked for.
+        assert_eq!(shown("the mill**stone**", "mill"), "the [mill]stone");
+        assert_eq!(shown("mill~~s~~", "\"mill s\""), "[mill~~s]~~");
+        assert_eq!(shown("```js\nold\n```", "js"), "```[js] old ```");
     }
 
     #[test]

@@ -79,6 +79,29 @@ fn gather_mentions<'a>(parts: &'a [Part], to: &mut Vec<&'a str>) {
     }
 }
 
+/// The text without its marks, each block and each item on lines of its own.
+pub fn unmarked(parts: &[Part]) -> String {
+    parts.iter().map(one_unmarked).collect()
+}
+
+fn one_unmarked(part: &Part) -> String {
+    let line = |text: &str| format!("\n{text}\n");
+    match part {
+        Part::Span(
+            Span::Text(text) | Span::Link(text) | Span::Mention(text) | Span::Name(text),
+        )
+        | Part::Marked(Marked::Code { text }) => text.clone(),
+        Part::Marked(
+            Marked::Bold { parts } | Marked::Italic { parts } | Marked::Struck { parts },
+        ) => unmarked(parts),
+        Part::Marked(Marked::Block { text }) => line(text),
+        Part::Marked(Marked::Quote { parts }) => line(&unmarked(parts)),
+        Part::Marked(Marked::List { items, .. }) => {
+            items.iter().map(|item| line(&unmarked(item))).collect()
+        }
+    }
+}
+
 struct Formatter<'a> {
     whose: Whose<'a>,
     /// How many more parts may be other than text.
