@@ -54,8 +54,11 @@ test("words are found from beside any chat, marked, and lead to their message", 
   assert.deepEqual(await results(page).locator("mark").allTextContents(), ["kettle", "Kettle"]);
   const last = results(page).last();
   await last.getByText("<b>Ada</b> & co.").waitFor();
-  assert.equal(await last.locator(".author").textContent(), "ben");
+  // A private chat is called as the other one is, who is named once.
+  assert.equal((await last.locator(".result-head").innerText()).split("ben").length, 2);
   assert.equal(await results(page).first().locator(".author").textContent(), "You");
+  // As the message shows, without its marks.
+  assert.equal(await last.locator(".content").textContent(), "The Kettle is on the stove, <b>Ada</b> & co.");
   await look(page, "search-found");
   await leadsThere(page, chat_id, () => last.getByRole("link").click());
 
@@ -76,7 +79,7 @@ test("a search is limited to a chat and a person, and says what is wrong with it
   await form.getByRole("combobox", { name: "In" }).selectOption(String(chat_id));
   await go();
   await until("one is found", async () => (await results(page).count()) === 1);
-  assert.equal(await results(page).locator(".author").textContent(), "dot");
+  await results(page).getByRole("link", { name: "dot" }).waitFor();
   assert.equal(await form.getByRole("combobox", { name: "In" }).inputValue(), String(chat_id));
   await form.getByRole("textbox", { name: "From" }).fill("cal");
   await go();
@@ -100,6 +103,24 @@ test("on a phone, too, from the list", async () => {
   await until("it is found", async () => (await results(page).count()) === 1);
   assert.deepEqual(await results(page).locator("mark").allTextContents(), ["Kettle", "stove"]);
   await leadsThere(page, chat_id, () => results(page).tap());
+  // What was found is on the first screen, and so is the way to the filters.
+  const box = await results(page).boundingBox();
+  assert.ok(box.y + box.height <= NARROW.height, `the first result is at ${box.y}`);
+  const from = page.getByRole("textbox", { name: "From" });
+  assert.equal(await from.isVisible(), false);
+  await look(page, "search-phone");
+  await page.setViewportSize(NARROW);
+  await page.locator("summary", { hasText: "Filters" }).tap();
+  await from.fill("eve");
+  await page.getByRole("button", { name: "Search", exact: true }).tap();
+  await page.getByText("Nothing was found.").waitFor();
+  await page.locator("summary", { hasText: "Filters (1)" }).waitFor();
+  assert.equal(await from.isVisible(), false);
+  eve.expectsRefusal(422, "/find.*");
+  await page.locator("summary", { hasText: "Filters" }).tap();
+  await from.fill("nobody-at-all");
+  await page.getByRole("button", { name: "Search", exact: true }).tap();
+  await page.getByText("Nobody has that name.").waitFor();
   await page.getByRole("link", { name: "All chats" }).tap();
   await page.getByRole("navigation", { name: "Chats" }).waitFor();
   await Promise.all([eve.leave(), fay.leave()]);
