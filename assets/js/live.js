@@ -16,6 +16,8 @@ export class Live {
   // last one of each chat that deserves a notification.
   #stood = new Map();
   #due = new Map();
+  // Chats whose pins may have changed. What is replayed comes in the order of its last change.
+  #repinned = new Set();
 
   // `page` is {viewer, epoch, list, views, requests, delivery, reloadLog, reload, paths, pageRowsMax}.
   constructor(page) {
@@ -65,13 +67,17 @@ export class Live {
   on_message_changed(message) {
     const view = this.views.of(message.chat_id);
     view?.log?.change(message, this.viewer);
-    if (view && (message.pinned || view.pins)) import(laterAddress).then(({ changePin }) => changePin(view, message));
+    if (view && (message.pinned || view.pins)) {
+      this.#repinned.add(message.chat_id);
+      import(laterAddress).then(({ changePin }) => changePin(view, message));
+    }
     this.list.correct(message);
     if (names(message, this.viewer)) this.named(message.chat_id);
   }
 
   on_caught_up({ chat_id }) {
     this.#tell(chat_id);
+    if (this.#repinned.delete(chat_id)) this.#reloadPins(chat_id);
   }
 
   on_ack(frame) {
@@ -93,7 +99,7 @@ export class Live {
     const view = this.views.of(chat_id);
     if (!view?.log) return;
     this.reloadLog(view.log);
-    import(laterAddress).then(({ reloadPins }) => reloadPins(view, this.paths.chats));
+    this.#reloadPins(chat_id);
   }
 
   on_chat_added({ chat }) {
@@ -139,6 +145,11 @@ export class Live {
   on_join_denied({ room_id }) {
     this.list.decide(room_id);
     if (this.views.current.invite?.waitsFor(room_id)) location.reload();
+  }
+
+  #reloadPins(chat_id) {
+    const view = this.views.of(chat_id);
+    if (view) import(laterAddress).then(({ reloadPins }) => reloadPins(view, this.paths.chats));
   }
 
   #meet(chat, message) {

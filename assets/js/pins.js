@@ -5,28 +5,55 @@ import { call } from "./api.js";
 import { beginning } from "./cut.js";
 import { clone, fillAttributes } from "./words.js";
 
+const AGAIN_MS = 2_000;
+
+// Changes so far, by which an answer of the server is known to be out of date.
+let changes = 0;
+
 // A message of the chat that this view shows is another one now.
 export function changePin({ element }, message) {
-  change(element, message);
+  changes += 1;
+  const pins = listOf(element, message.pinned);
+  if (!pins) return;
+  keepFocus(element, () => {
+    const old = pins.querySelector(`[data-seq="${message.seq}"]`)?.parentElement;
+    if (!message.pinned) old?.remove();
+    else if (old) old.replaceWith(build(message));
+    else pins.prepend(build(message));
+    showLast(element, pins);
+  });
 }
 
 // After a gap, in which anything may have been pinned or unpinned.
-export async function reloadPins({ element, chat }, chats) {
-  const { ok, answer } = await call(`${chats}/${chat}/pins`);
+export async function reloadPins(view, chats) {
+  const { element, chat } = view;
+  const before = changes;
+  const { ok, status, answer } = await call(`${chats}/${chat}/pins`);
+  if (!status) return setTimeout(() => reloadPins(view, chats), AGAIN_MS);
   if (!ok) return;
-  const stale = [...element.querySelectorAll(".pins [data-seq]")];
-  for (const { dataset } of stale) change(element, { seq: Number(dataset.seq) });
-  for (const message of answer.messages.reverse()) change(element, message);
+  if (changes !== before) return reloadPins(view, chats);
+  const pins = listOf(element, answer.messages.length > 0);
+  if (!pins) return;
+  keepFocus(element, () => {
+    pins.replaceChildren(...answer.messages.map(build));
+    showLast(element, pins);
+  });
 }
 
-function change(element, message) {
-  const pins = element.querySelector(".pins ul") ?? (message.pinned ? put(element) : null);
-  if (!pins) return;
-  const old = pins.querySelector(`[data-seq="${message.seq}"]`)?.parentElement;
-  if (!message.pinned) old?.remove();
-  else if (old) old.replaceWith(build(message));
-  else pins.prepend(build(message));
-  showLast(element, pins);
+const listOf = (element, isNeeded) => element.querySelector(".pins ul") ?? (isNeeded ? put(element) : null);
+
+// It stays on the same pin, or goes to the neighbour of one that is gone, or to what is left if all are gone.
+function keepFocus(element, change) {
+  const focused = document.activeElement;
+  const place = focused?.closest(".pins ul, .pin-line, .pins-panel");
+  const links = () => (place.isConnected ? [...place.querySelectorAll("a")] : []);
+  const at = place && links().indexOf(focused);
+  change();
+  if (!place || focused.isConnected) return;
+  const left = links();
+  const same = left.find(({ dataset }) => dataset.seq && dataset.seq === focused.dataset.seq);
+  const rest = element.querySelector(".panel:target") ?? element.querySelector(".scroller");
+  (same ?? left[Math.min(at, left.length - 1)] ?? rest).focus();
 }
 
 function build({ seq, username, content }) {

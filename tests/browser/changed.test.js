@@ -9,8 +9,8 @@ import { until } from "./lib/until.js";
 
 const here = scene();
 
-async function change(person, method, seq, data) {
-  const url = `${here.url}/chats/1/messages/${seq}`;
+async function change(person, method, seq, data, chat_id = 1) {
+  const url = `${here.url}/chats/${chat_id}/messages/${seq}`;
   const answer = await person.context.request.fetch(url, { method, data, headers: { origin: here.url } });
   assert.ok(answer.ok(), `${method} ${seq}: ${await answer.text()}`);
 }
@@ -56,4 +56,38 @@ test("what changed while the line was broken is told when it is back", async () 
   await said(cut.page, "right").locator(".edited").waitFor();
   proxy.close();
   await Promise.all([cyd.leave(), cut.leave()]);
+});
+
+test("pins that were put while the line was broken are in order when it is back", async () => {
+  const [dan, eve] = await Promise.all([here.person("dan"), here.person("eve")]);
+  const chat_id = await here.begin(dan, eve);
+  for (let n = 1; n <= 3; n += 1) await here.tell(dan, chat_id, `line ${n}.`);
+  const pin = (seq) => change(dan, "PUT", `${seq}/pin`, undefined, chat_id);
+  await pin(2);
+  const proxy = await Proxy.to(here.server.port);
+  const cut = await here.visitor("eve", { url: proxy.url });
+  cut.expects(/ERR_(CONNECTION|INTERNET|EMPTY|NETWORK|SOCKET)|WebSocket connection/);
+  await cut.log_in();
+  await cut.open(`/private/${chat_id}`);
+  await connected(cut.page);
+  // What keeps them is there.
+  await cut.page.locator("template#pin").waitFor({ state: "attached" });
+  await cut.page.waitForLoadState("networkidle");
+  await cut.context.setOffline(true);
+  proxy.silence();
+  await cut.page.evaluate(() => dispatchEvent(new Event("online")));
+  await cut.page.getByText("No connection. What you write is kept").waitFor();
+  // What changed last was not pinned last.
+  await pin(1);
+  await pin(3);
+  await change(dan, "PATCH", 1, { content: "changed meanwhile" }, chat_id);
+  await reconnects(cut.page, () => {
+    proxy.revive();
+    return cut.context.setOffline(false);
+  });
+  const pins = () => cut.page.locator(".pins q").allTextContents();
+  await until("they are in order", async () => (await pins()).join() === "line 3.,changed meanwhile,line 2.");
+  assert.equal(await cut.page.locator(".pin-line q").textContent(), "line 3.");
+  proxy.close();
+  await Promise.all([dan.leave(), eve.leave(), cut.leave()]);
 });
