@@ -42,9 +42,7 @@ class Actions {
     this.#close();
     this.#button("edit").hidden = !own;
     this.#button("delete").hidden = !own && dataset.deletes !== "true";
-    const pin = this.#button("pin");
-    pin.hidden = dataset.pins !== "true";
-    this.#say(pin, Boolean(message.querySelector(".pinned")));
+    this.#button("pin").hidden = dataset.pins !== "true";
     // There is a clipboard only over https and on the machine itself.
     for (const name of ["copy", "link"]) this.#button(name).hidden = !navigator.clipboard;
     message.append(this.#bar);
@@ -147,6 +145,7 @@ class Actions {
   }
 
   #open(name, isOpen) {
+    this.#say(this.#button("pin"), Boolean(this.#bar.parentElement?.querySelector(".pinned")));
     this.#bar.querySelector(`.${name}`).hidden = !isOpen;
     this.#button(name).setAttribute("aria-expanded", String(isOpen));
   }

@@ -4,7 +4,7 @@
 
 import { arrange, clearAbove } from "./arrange.js";
 import { addAbove, before, chunks, lastChunk, lastOf, messageBelow } from "./chunks.js";
-import { buildMessage, buildPending, localise, quote, setState, setStored } from "./message.js";
+import { buildMessage, buildPending, localise, quote, renew, setState, setStored } from "./message.js";
 import { Reader } from "./reader.js";
 import { clone } from "./words.js";
 
@@ -85,12 +85,10 @@ class MessageLog extends HTMLElement {
 
   // It stands there as it is now.
   change(message, viewer) {
-    const old = this.#stored.get(message.seq);
-    if (!old) return;
-    const element = buildMessage(message, viewer);
-    this.#stored.set(message.seq, element);
+    const element = this.#stored.get(message.seq);
+    if (!element) return;
     this.reader.keepPlace(() => {
-      old.replaceWith(element);
+      renew(element, buildMessage(message, viewer));
       this.#arrange([element, messageBelow(element)]);
       for (const reply of this.page.querySelectorAll(`.reply[data-seq="${message.seq}"]`)) quote(reply, message);
     });

@@ -22,6 +22,20 @@ export function buildMessage(message, viewer) {
   return element;
 }
 
+// What a message shows becomes what `now` does. What was opened in it stays open, and the focus in it stays there.
+export function renew(element, now) {
+  const focused = element.contains(document.activeElement) && document.activeElement;
+  const unfolded = element.querySelector(".fold[open]");
+  for (const name of ["mentions", "lone-emoji"]) element.classList.toggle(name, now.classList.contains(name));
+  const bar = now.querySelector(".deleted") ? null : element.querySelector(".actions");
+  for (const one of [...element.children]) if (one !== bar) one.remove();
+  element.prepend(...now.children);
+  if (unfolded) element.querySelector(".fold")?.setAttribute("open", "");
+  if (!focused || document.activeElement === focused) return;
+  element.tabIndex = -1;
+  (element.querySelector(`.reaction[value="${focused.value}"]`) ?? element).focus({ preventScroll: true });
+}
+
 // What most messages lack.
 function addMore(element, { deleted, edited_at, pinned, reactions, reply_to }, viewer) {
   const content = element.querySelector(".content");
