@@ -7,7 +7,7 @@ import { listenToHolds } from "./hold.js";
 import { Intent } from "./intent.js";
 import { listenToMessageKeys } from "./message-keys.js";
 import { openPicker } from "./picker.js";
-import { nameReaction } from "./reactions.js";
+import { learnNames, nameReaction, nameReactions } from "./reactions.js";
 import { clone, word } from "./words.js";
 
 // By the name of the button.
@@ -17,6 +17,8 @@ export const beginActions = (page) => new Actions(page);
 
 class Actions {
   #bar = clone("actions");
+  // The message of which it is being asked who has reacted.
+  #asked = null;
 
   // `chats` is the path of the API, `viewer` who is here, and `views` has the chat that is shown; `press` tells of
   // the finger that is down.
@@ -27,13 +29,14 @@ class Actions {
     }
     document.addEventListener("click", ({ target }) => this.#clicked(target));
     listenToMessageKeys(this, views);
+    nameReactions(viewer);
     listenToHolds(press(), (message) => this.#hold(message));
   }
 
   // Puts the bar on the message that this belongs to.
   show(target) {
     const reaction = target.closest?.(".scroller .reaction");
-    if (reaction) nameReaction(reaction, this.views.current.log.page, this.viewer);
+    if (reaction) this.#name(reaction);
     const message = target.closest?.(".scroller .message:not(.pending)");
     if (!message || this.#bar.parentElement === message) return;
     if (message.querySelector(".deleted") || this.#bar.contains(document.activeElement)) return;
@@ -129,6 +132,18 @@ class Actions {
 
   pin(message) {
     this.#send(message.querySelector(".pinned") ? "DELETE" : "PUT", message, "/pin");
+  }
+
+  // Asks who they are whom the page does not know.
+  async #name(reaction) {
+    const message = reaction.closest(".message");
+    if (nameReaction(reaction, this.viewer) || this.#asked === message) return;
+    this.#asked = message;
+    const { ok, answer } = await call(this.#path(this.views.current.chat, message.dataset.seq, "/reactions"));
+    this.#asked = null;
+    if (!ok) return;
+    learnNames(answer.reactions);
+    for (const one of message.querySelectorAll(".reaction")) nameReaction(one, this.viewer);
   }
 
   #button(name) {

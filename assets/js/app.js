@@ -203,7 +203,7 @@ function open(view) {
   if (seq) signal({ type: "seen", chat_id: chat, seq });
   if (log.dataset.at) log.reader.toMessage(log.find(Number(log.dataset.at)));
   if (editUnderWay(chat)) loadActions().then((one) => one?.resume(view.composer));
-  if (view.pins) loadActions();
+  if (view.pins || log.querySelector(".reaction")) loadActions();
   // What came after the server had written it and before it was here.
   log.know(socket.positions.get(chat) ?? 0);
   delivery.fill(log);

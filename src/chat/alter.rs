@@ -3,11 +3,19 @@
 use super::Rules;
 use super::batch::{self, Reply, Write};
 use crate::model::error::{Error, FrameRefusal, Result};
-use crate::model::ids::{ChatId, Seq};
+use crate::model::ids::{ChatId, Seq, UserId};
 use crate::model::message::{Alteration, AlterationKind, ChatType, Message, Viewer};
+use crate::model::more::Reaction;
 use crate::model::text::{ClientId, names};
 use crate::registry::ConnectionId;
 use crate::store::Altered;
+use std::sync::Arc;
+
+/// An emoji, and those who have put it, in that order.
+pub struct Reacted {
+    pub emoji: String,
+    pub users: Vec<(UserId, Arc<str>)>,
+}
 
 impl Rules {
     /// Changes a message and answers after the commit, with the message as it stands; also if there was
@@ -63,6 +71,25 @@ impl Rules {
     pub async fn message(&self, viewer: &Viewer, chat_id: ChatId, seq: Seq) -> Result<Message> {
         let message = self.store.message(viewer.user_id, chat_id, seq).await?;
         message.ok_or_else(Error::not_found)
+    }
+
+    /// Who has reacted to a message, and how they are called now.
+    pub async fn reactions(
+        &self,
+        viewer: &Viewer,
+        chat_id: ChatId,
+        seq: Seq,
+    ) -> Result<Vec<Reacted>> {
+        let message = self.message(viewer, chat_id, seq).await?;
+        let reactions = message.more.map(|more| more.reactions).unwrap_or_default();
+        let ids = reactions.iter().flat_map(|one| one.user_ids.iter().copied());
+        let names = self.store.names(ids).await?;
+        let named = |user_id: &UserId| Some((*user_id, Arc::clone(names.get(user_id)?)));
+        let reacted = |Reaction { emoji, user_ids }: Reaction| Reacted {
+            emoji,
+            users: user_ids.iter().filter_map(named).collect(),
+        };
+        Ok(reactions.into_iter().map(reacted).collect())
     }
 
     /// The pinned messages of a chat, the last pinned first.

@@ -37,6 +37,7 @@ mod turns;
 mod uses;
 
 pub use accounts::{Credentials, Token};
+pub use alter::Reacted;
 pub use export::Export;
 pub use history::History;
 use lane::Lane;

@@ -59,6 +59,7 @@ routes! {
     DELETE /chats/{chat_id}/messages/{seq},         User,   Empty,        api::messages::delete(call, chat_id, seq);
     PUT    /chats/{chat_id}/messages/{seq}/pin,     User,   Empty,        api::messages::pin(call, chat_id, seq, true);
     DELETE /chats/{chat_id}/messages/{seq}/pin,     User,   Empty,        api::messages::pin(call, chat_id, seq, false);
+    GET    /chats/{chat_id}/messages/{seq}/reactions, User, Empty,        api::messages::reactions(call, chat_id, seq);
     PUT    /chats/{chat_id}/messages/{seq}/reactions/{emoji}, User, Empty, api::messages::react(call, chat_id, seq, emoji, true);
     DELETE /chats/{chat_id}/messages/{seq}/reactions/{emoji}, User, Empty, api::messages::react(call, chat_id, seq, emoji, false);
     GET    /chats/{chat_id}/mentions,               User,   Empty,        api::chats::mentions(call, chat_id);

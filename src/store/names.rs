@@ -1,7 +1,7 @@
 //! The names of users: a bounded cache in front of the table `users`, because most messages of a page
 //! are by the same few people, and most pages by the same people as the last.
 //!
-//! Used by `messages`, and to say who joined or left a room. That a user was renamed or deleted is noticed within a second.
+//! Used by `messages`, and to say who joined or left a room, or has reacted. That a user was renamed or deleted is noticed within a second.
 
 use super::{Store, sql};
 use crate::limits::NAME_CACHE_AGE;
@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// The names of all these users; deleted users are called `deleted-<id>`.
-    pub(super) async fn names(
+    pub async fn names(
         &self,
         user_ids: impl Iterator<Item = UserId>,
     ) -> Result<FxHashMap<UserId, Arc<str>>> {

@@ -46,6 +46,30 @@ test("a reaction is put and taken back, and both see who put it", async () => {
   await Promise.all([ada.leave(), ben.leave()]);
 });
 
+test("who has reacted is named before one points at it, and those whom the page does not know after", async () => {
+  const [wim, xia, yan] = [await here.person("wim"), await here.person("xia"), await here.person("yan")];
+  const { seq } = await here.tell(wim, 1, "cake?");
+  await here.tell(xia, 1, "oh");
+  const react = (person, emoji) =>
+    person.context.request.put(`${here.url}/chats/1/messages/${seq}/reactions/${encodeURIComponent(emoji)}`, { headers: { origin: here.url } });
+  await react(xia, "👍");
+  await react(yan, "🎉");
+  const page = await wim.open("/general");
+  await connected(page);
+  const chip = (emoji) => said(page, "cake?").locator(`.reaction[value="${emoji}"]`);
+  const label = (emoji, text) => until(`${emoji} is labelled`, async () => (await chip(emoji).getAttribute("aria-label")) === text);
+  await label("👍", "👍 1: xia");
+  // And as they come.
+  await react(xia, "🫖");
+  await label("🫖", "🫖 1: xia");
+  assert.equal(await chip("🎉").getAttribute("title"), "");
+  await chip("🎉").hover();
+  await label("🎉", "🎉 1: yan");
+  await react(yan, "👍");
+  await label("👍", "👍 2: xia, yan");
+  await Promise.all([wim.leave(), xia.leave(), yan.leave()]);
+});
+
 test("an answer quotes what it answers, which says so when that changes", async () => {
   const [cal, dot, chat_id] = await pair("cal", "dot");
   await here.tell(cal, chat_id, "when is it?");

@@ -79,11 +79,13 @@ const IN_DESCRIPTION: &[(&str, &str, i64)] = &[
     ("q", "minLength", 1), ("q", "maxLength", SEARCH_CHARS_MAX as i64),
     ("reply_to", "minimum", 1), ("reply_to", "maximum", ID_MAX),
     ("q", "maxLength", MESSAGE_SEARCH_CHARS_MAX as i64),
+    ("reactions", "maxItems", REACTION_EMOJI_MAX),
     ("results", "maxItems", SEARCH_ROWS_MAX),
     ("status", "minimum", 400), ("status", "maximum", 599),
     ("unread", "minimum", 0),
     ("user_id", "minimum", 1), ("user_id", "maximum", ID_MAX),
     ("username", "minLength", 1), ("username", "maxLength", EMAIL_CHARS_MAX as i64),
+    ("users", "minItems", 1), ("users", "maxItems", REACTIONS_MAX),
     ("users", "maxItems", SEARCH_ROWS_MAX),
 ];
 

@@ -49,6 +49,34 @@ async fn reactions_are_in_the_order_in_which_they_were_put() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn those_who_reacted_are_named_as_they_are_called_now() {
+    let server = Server::start().await;
+    let (ada, bob, cyd) =
+        (server.person("ada").await, server.person("bob").await, server.person("cyd").await);
+    ada.say(1, "x").await;
+    let named = async || ada.get("/chats/1/messages/1/reactions").await.expect(200);
+    assert_eq!(named().await, json!({"reactions": []}));
+    for (who, emoji) in [(&bob, "🎉"), (&cyd, "👍"), (&bob, "👍")] {
+        who.put(&path(emoji)).await.expect(204);
+    }
+    let of = |person: &Person, name: &str| json!({"user_id": person.id, "username": name});
+    let expected = |name: &str| {
+        json!({"reactions": [
+            {"emoji": "🎉", "users": [of(&bob, "bob")]},
+            {"emoji": "👍", "users": [of(&cyd, name), of(&bob, "bob")]},
+        ]})
+    };
+    assert_eq!(named().await, expected("cyd"));
+    let leave = json!({"current_password": crate::support::PASSWORD, "messages": "keep"});
+    cyd.send(cyd.request(reqwest::Method::DELETE, "/auth/me").json(&leave)).await.expect(204);
+    let gone = format!("deleted-{}", cyd.id);
+    crate::support::until("the name is forgotten", || async { named().await == expected(&gone) })
+        .await;
+    ada.delete("/chats/1/messages/1").await.expect(204);
+    assert_eq!(named().await, json!({"reactions": []}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_emoji_is_one_in_all_its_forms() {
     let server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);

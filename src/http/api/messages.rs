@@ -1,6 +1,6 @@
 //! `/chats/{chat_id}/messages`: sending a message, looking at one, and changing it; `/chats/{chat_id}/pins`.
 
-use crate::chat::Posted;
+use crate::chat::{Posted, Reacted};
 use crate::http::Call;
 use crate::http::body::Fields;
 use crate::http::respond::{self, Answer};
@@ -9,7 +9,7 @@ use crate::model::error::{Because, Error, FrameCode, FrameRefusal, Result};
 use crate::model::ids::{Change, ChatId, ID_MAX, Seq};
 use crate::model::message::{Alteration, AlterationKind, Draft, Message};
 use crate::model::text::{ClientId, Content, Emoji};
-use crate::model::wire::{MEMBERS_BYTES, MessageJson};
+use crate::model::wire::{MEMBERS_BYTES, MessageJson, UserJson};
 use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 
@@ -67,6 +67,25 @@ fn edit_of(call: &Call) -> Result<AlterationKind> {
 pub async fn delete(call: &Call, chat_id: ChatId, seq: Seq) -> Result<Answer> {
     alter(call, chat_id, seq, AlterationKind::Delete).await?;
     Ok(respond::no_content())
+}
+
+/// Who has put which, by name.
+pub async fn reactions(call: &Call, chat_id: ChatId, seq: Seq) -> Result<Answer> {
+    #[derive(serde::Serialize)]
+    struct ReactionsJson<'a> {
+        reactions: Vec<ReactionJson<'a>>,
+    }
+    #[derive(serde::Serialize)]
+    struct ReactionJson<'a> {
+        emoji: &'a str,
+        users: Vec<UserJson<'a>>,
+    }
+    let reactions = call.app.rules.reactions(&*call.viewer()?, chat_id, seq).await?;
+    let named = reactions.iter().map(|Reacted { emoji, users }| {
+        let users = users.iter().map(|(id, name)| UserJson { user_id: *id, username: name });
+        ReactionJson { emoji, users: users.collect() }
+    });
+    Ok(respond::ok(&ReactionsJson { reactions: named.collect() }))
 }
 
 /// Puts a reaction, or takes it back.
