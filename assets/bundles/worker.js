@@ -1,2 +1,2 @@
-/* b48721a5e64f242b */
+/* de67668c5441a919 */
 addEventListener("install",()=>skipWaiting());addEventListener("activate",i=>i.waitUntil(clients.claim()));addEventListener("notificationclick",i=>{i.notification.close(),i.waitUntil(c(i.notification.data.href))});async function c(i){let n=await clients.matchAll({type:"window",includeUncontrolled:!0}),t=n.find(({url:a})=>new URL(a).pathname===i)??n[0];if(!t)return clients.openWindow(i);t.postMessage({href:i}),await t.focus().catch(()=>{})}

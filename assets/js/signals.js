@@ -22,6 +22,8 @@ export class Signals {
   #seen = new Map();
   #sent = new Map();
   #timer = 0;
+  // Private chats whose other one went offline, or is not shown any more: with that, how far they have read.
+  #doubted = new Set();
 
   // `page` is {socket, views, list, viewer, chats}.
   constructor(page) {
@@ -36,18 +38,32 @@ export class Signals {
     this[`on_${frame.type}`]?.(frame);
   }
 
-  // What has been read meanwhile is in the list.
-  async on_welcome() {
+  on_welcome() {
     this.#anew = true;
+    this.#readList();
+  }
+
+  // How far others have read, where they show it.
+  async #readList() {
     const { ok, answer } = await call(this.chats);
-    for (const { chat_id, seen_seq } of ok ? answer.chats : []) this.on_seen({ chat_id, seq: seen_seq ?? 0 });
+    for (const { chat_id, user_id, seen_seq } of ok ? answer.chats : []) {
+      if (!user_id) continue;
+      if (seen_seq === null) this.#seen.delete(chat_id);
+      else this.on_seen({ chat_id, seq: seen_seq });
+    }
+    this.#showSeen();
   }
 
   on_presence({ users }) {
     if (this.#anew) this.#online.clear();
     this.#anew = false;
-    for (const { user_id, online } of users) this.#online[online ? "add" : "delete"](user_id);
+    for (const { user_id, online } of users) {
+      this.#online[online ? "add" : "delete"](user_id);
+      const { chat } = (!online && this.list.querySelector(`[data-user="${user_id}"]`)?.dataset) || {};
+      if (chat) this.#doubted.add(Number(chat));
+    }
     this.#showOnline();
+    this.#showSeen();
   }
 
   // One's own goes to the others.
@@ -120,6 +136,7 @@ export class Signals {
   #showSeen() {
     const { log, chat } = this.views.current;
     if (log?.dataset.type !== "private") return;
+    if (this.#doubted.delete(chat) && this.#seen.has(chat)) this.#readList();
     const last = lastMessage(log.page);
     const seq = Number(last?.dataset.seq ?? 0);
     const isSeen = seq > 0 && last.matches(".own") && seq === log.upTo && seq <= (this.#seen.get(chat) ?? 0);

@@ -142,6 +142,7 @@ test("one switch turns it off in both directions, also where a page is open", as
   await button(section, "Off").click();
   await section.getByRole("button", { name: "Off", pressed: true }).waitFor();
   await Promise.all([isGone(jon.page, "kay"), isGone(kay.page, "jon")]);
+  await jon.page.getByText("Seen", { exact: true }).waitFor({ state: "detached" });
   await say(jon.page, "two");
   await sees(kay.page, "two");
   const stop = write(kay.page);
