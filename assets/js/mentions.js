@@ -1,6 +1,6 @@
 // Completes `@na` to a name while somebody writes: Tab or Enter takes the one that is offered, the arrows choose
 // another, Escape none. The names are those of the people of the chat: the members of a room, the other one of a
-// private chat; in General, which everybody can read, of those who are in the page.
+// private chat; in General, which everybody can read, of those who are in the page, and then of whom the server finds.
 
 import { call } from "./api.js";
 import { bounds, viewer } from "./session.js";
@@ -8,6 +8,8 @@ import { loadTemplates } from "./templates.js";
 import { clone } from "./words.js";
 
 const OFFERED_MAX = 5;
+// Somebody who goes on typing asks for nobody yet.
+const PAUSE_MS = 150;
 const BEGUN = /(?:^|[^\w.\-@/])@([\w.-]+)$/;
 
 export class Mentions {
@@ -17,6 +19,9 @@ export class Mentions {
   #at = 0;
   #people;
   #ready = false;
+  #timer = 0;
+  // What was asked for, in small letters, and whether there are no others than those that were answered.
+  #asked = new Map();
 
   // `say` reads out what is offered.
   constructor(field, list, say) {
@@ -57,6 +62,24 @@ export class Mentions {
     const names = begun ? this.#known().filter((name) => name.toLowerCase().startsWith(begun)) : [];
     const whole = names.some((name) => name.length === begun.length);
     this.#show(whole ? [] : names.slice(0, OFFERED_MAX));
+    clearTimeout(this.#timer);
+    const isMore = begun && !whole && names.length < OFFERED_MAX && this.#people?.search && !this.#isKnown(begun);
+    if (isMore) this.#timer = setTimeout(() => this.#ask(begun), PAUSE_MS);
+  }
+
+  // Nobody else can be found by what begins with something of which all are known.
+  #isKnown(begun) {
+    return this.#asked.has(begun) || [...this.#asked].some(([asked, isAll]) => isAll && begun.startsWith(asked));
+  }
+
+  async #ask(begun) {
+    const { people, search, suggested } = this.#people;
+    const { ok, answer } = await call(`${search}?${new URLSearchParams({ q: begun, limit: suggested })}`);
+    if (!ok) return;
+    const found = answer.users.map(({ username }) => username).filter((name) => name.toLowerCase().startsWith(begun));
+    this.#asked.set(begun, found.length < Number(suggested));
+    people.push(...found.filter((name) => name !== viewer.username && !people.includes(name)));
+    this.#offer();
   }
 
   // Who wrote here lately comes first.
@@ -94,11 +117,13 @@ export class Mentions {
   }
 }
 
+// Those whom one can name there, as far as they are known: whether these are all, and where to search for others.
 // Null if they are not known.
 async function peopleOf(log) {
   const { type, history } = log?.dataset ?? {};
   const other = log?.parentElement.querySelector(".chat-head h1")?.textContent.trim();
   if (type === "private") return { people: [other], isWhole: true };
+  if (type === "general") return { people: [], isWhole: false, ...document.getElementById("offered").dataset };
   if (type !== "room") return null;
   const { ok, answer } = await call(history.replace(/history$/, `members?limit=${bounds.pageRowsMax}`));
   if (!ok) return null;

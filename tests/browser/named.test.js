@@ -75,6 +75,26 @@ test("a button leads to each unread message that names one, and goes when they a
   await Promise.all([cyd.leave(), dan.leave()]);
 });
 
+test("in General anybody's name is completed, also of those who have said nothing", async () => {
+  const people = [];
+  for (const name of ["zoe", "zora", "zorba", "azor"]) people.push(await here.person(name));
+  const [zoe, zora] = people;
+  await here.tell(zora, 1, "hello");
+  const page = await zoe.open("/general");
+  await connected(page);
+  await sees(page, "hello");
+  const asked = [];
+  page.on("request", (request) => request.url().includes("/users?") && asked.push(request.url()));
+  await page.keyboard.type("@zo");
+  await until("those are offered whose names begin so", async () => (await offered(page).allTextContents()).join() === "zora,zorba");
+  await page.keyboard.type("rb");
+  await until("one is left", async () => (await offered(page).allTextContents()).join() === "zorba");
+  await page.keyboard.press("Tab");
+  await until("it is taken", async () => (await page.getByRole("textbox", { name: "Message", exact: true }).inputValue()) === "@zorba ");
+  assert.ok(asked.length > 0 && asked.every((url) => !url.includes("q=zor")), "all that can come was answered before");
+  for (const one of people) await one.leave();
+});
+
 test("names are completed with the people of the chat and nobody else", async () => {
   const people = await Promise.all(["eve", "evelyn", "evan"].map((name) => here.person(name)));
   const [eve, evelyn, evan] = people;
