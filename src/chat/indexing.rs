@@ -143,9 +143,12 @@ impl Indexing {
         self.pending += step.messages;
         fill.done += step.messages;
         fill.left -= step.messages as i64;
-        if !step.has_more || fill.told.elapsed() >= INDEX_TOLD_PAUSE {
+        let is_due = fill.told.elapsed() >= INDEX_TOLD_PAUSE;
+        if !step.has_more || is_due {
             // Other processes may be filling it, too.
             fill.left = store.count_unindexed_old().await?;
+        }
+        if is_due {
             fill.told = Instant::now();
             if fill.left > 0 {
                 tracing::info!(messages = fill.left, "earlier messages are still to be indexed");

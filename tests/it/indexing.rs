@@ -2,12 +2,20 @@
 
 use crate::search::{contents, found, held, indexed, said, search};
 use crate::support::{Server, until, waiting};
+use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::json;
-use snug::limits::INDEX_ROWS_MAX;
+use snug::limits::{INDEX_PAUSE, INDEX_ROWS_MAX};
 use snug::model::ids::ChatId;
 use snug::model::waits::DatabaseWaits;
 use snug::store::Store;
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+/// As if all messages were of a version without search.
+const BEFORE_THE_INDEX: &str = "truncate message_words, indexed_ranges;
+    insert into indexed_ranges (chat_id, above, upto)
+    select id, last_seq, last_seq from chats where last_seq > 0";
 
 /// Messages of a version without search.
 #[tokio::test(flavor = "multi_thread")]
@@ -20,14 +28,7 @@ async fn earlier_messages_are_put_into_the_index_in_the_background() {
     said(&database, 2 * INDEX_ROWS_MAX + 1, "'needle ' || n").await;
     indexed(&database, &ada).await;
     server.stop().await;
-    database
-        .batch_execute(
-            "truncate message_words, indexed_ranges;
-             insert into indexed_ranges (chat_id, above, upto)
-             select id, last_seq, last_seq from chats where last_seq > 0",
-        )
-        .await
-        .unwrap();
+    database.batch_execute(BEFORE_THE_INDEX).await.unwrap();
     let held = held(&server.database, 1).await;
     let server = Server::on(server.database.clone(), &[]).await;
     let ada = ada.at_server(&server);
@@ -220,4 +221,84 @@ async fn two_fillers_share_the_work() {
     let expected = 5 * (INDEX_ROWS_MAX + 2);
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (expected, expected));
     assert_eq!(found(&ada, &[("q", "thread")]).await.len(), 10);
+}
+
+/// What is left of the first fill is in the hands of the other one: each asks for it now and then only.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_share_the_first_fill_and_wait_for_each_other() {
+    const LOOKS: usize = 12;
+    let mut server = Server::start().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let private = ada.private_with(&bob).await;
+    ada.say(private, "needle of two").await;
+    let database = server.database.client().await;
+    said(&database, 2 * INDEX_ROWS_MAX + 1, "'needle ' || n").await;
+    indexed(&database, &ada).await;
+    server.stop().await;
+    database.batch_execute(BEFORE_THE_INDEX).await.unwrap();
+    let held = held(&server.database, 1).await;
+    let one = Server::on(server.database.clone(), &[]).await;
+    let _other = Server::on(server.database.clone(), &[]).await;
+    let ada = ada.at_server(&one);
+    until("the chat that nobody holds is there", || async {
+        let answer = search(&ada, &[("q", "needle two")]).await.expect(200);
+        contents(&answer) == ["needle of two"]
+    })
+    .await;
+    // A look for what is left is the last that its connection did.
+    let looks = "select query_start from pg_stat_activity
+        where datname = current_database() and query like '%sum(i.above)%' and pid <> pg_backend_pid()";
+    let seen = Mutex::new(BTreeSet::<SystemTime>::new());
+    until("they have looked again and again", || async {
+        let rows = database.query(looks, &[]).await.unwrap();
+        let mut seen = seen.lock();
+        seen.extend(rows.iter().map(|row| row.get::<_, SystemTime>(0)));
+        seen.len() >= LOOKS
+    })
+    .await;
+    let seen = seen.into_inner();
+    let span = seen.last().unwrap().duration_since(*seen.first().unwrap()).unwrap();
+    let pauses = (seen.len() / 2 - 1) as u32;
+    assert!(span >= INDEX_PAUSE * pauses, "{} looks in {span:?}", seen.len());
+    held.batch_execute("commit").await.unwrap();
+    indexed(&database, &ada).await;
+    let rows = "select count(*), count(distinct (chat_id, seq)) from message_words";
+    let row = database.query_one(rows, &[]).await.unwrap();
+    let expected = 2 * INDEX_ROWS_MAX + 2;
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (expected, expected));
+}
+
+/// As after a start: many chats have news that nobody has told about.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_news_of_thousands_of_chats_is_indexed_some_hundred_at_a_time() {
+    let mut server = Server::start().await;
+    let ada = server.person("ada").await;
+    ada.say(1, "thread").await;
+    server.stop().await;
+    let database = server.database.client().await;
+    let chats = 5 * INDEX_ROWS_MAX;
+    let fill = format!(
+        "with made as (
+            insert into chats (chat_type, last_seq) select 'private', 1 from generate_series(1, {chats})
+            returning id
+         ), known as (
+            insert into private_chats (chat_id, user_low, user_high) select id, 1, 100000 + id from made
+         )
+         insert into messages (id, chat_type, chat_id, seq, sender_id, receiver_id, content, timestamp,
+            draft_key, content_hash)
+         select nextval('message_ids'), 'private', id, 1, 100000 + id, 1, 'needle ' || id, now(), 's' || id, ''
+         from made"
+    );
+    database.batch_execute(&fill).await.unwrap();
+    let server = Server::on(server.database.clone(), &[]).await;
+    let ada = ada.at_server(&server);
+    indexed(&database, &ada).await;
+    let rows = "select count(*), count(distinct chat_id) from message_words";
+    let row = database.query_one(rows, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (chats + 1, chats + 1));
+    let answer = search(&ada, &[("q", "needle"), ("limit", "50")]).await.expect(200);
+    assert_eq!(
+        (answer["results"].as_array().unwrap().len(), &answer["complete"]),
+        (50, &json!(true))
+    );
 }
