@@ -1,6 +1,7 @@
 //! A model of a chat whose messages change: some hundred operations by several people, made up from a seed,
-//! against the server and against the model here; then the history, what was seen live, and what is seen on
-//! coming back are compared. A failure prints its seed: put it into `SEED` to see it again.
+//! against the server and against the model here; then the history, the pins, what names each of them, what was
+//! seen live, and what is seen on coming back are compared. A failure prints its seed: put it into `SEED` to see
+//! it again.
 
 use crate::support::{Person, Server, Socket};
 use serde_json::{Map, Value, json};
@@ -10,6 +11,20 @@ use std::collections::BTreeMap;
 const SEED: Option<u64> = None;
 const OPERATIONS: usize = 150;
 const EMOJI: [&str; 3] = ["👍", "🎉", "❤\u{FE0F}"];
+const NAMES: [&str; 3] = ["ada", "bob", "cyd"];
+/// Whoever makes the room is the first.
+const CREATOR: usize = 0;
+
+/// The end of a text, whom it names, in order, and whether it names all if the room's creator says it.
+const NAMING: [(&str, &[usize], bool); 7] = [
+    ("", &[], false),
+    ("@bob", &[1], false),
+    ("@cyd and **@ADA**, @cyd!", &[2, 0], false),
+    ("`@bob` @nobody @bobby", &[], false),
+    ("@all", &[], true),
+    ("`@all`", &[], false),
+    ("(@ada, @all; @bob)", &[0, 1], true),
+];
 
 /// Xorshift64*: enough to make things up, and the same everywhere.
 struct Chance(u64);
@@ -28,6 +43,8 @@ impl Chance {
 struct Modelled {
     author: usize,
     content: String,
+    /// Which of `NAMING`.
+    naming: usize,
     edited: bool,
     deleted: bool,
     pinned: bool,
@@ -41,6 +58,10 @@ struct Modelled {
 struct Model {
     messages: Vec<Modelled>,
     last_change: i64,
+    /// Which are pinned, the last one last.
+    pins: Vec<usize>,
+    /// How far each has read.
+    read: [i64; NAMES.len()],
 }
 
 impl Model {
@@ -73,6 +94,13 @@ impl Model {
                 "excerpt": answered.content, "deleted": answered.deleted}),
             );
         }
+        let (_, named, all) = NAMING[message.naming];
+        if !named.is_empty() {
+            put("mentions", named.iter().map(|who| people[*who].id).collect());
+        }
+        if all && message.author == CREATOR {
+            put("mentions_all", json!(true));
+        }
         if message.edited {
             put("edited", json!(true));
         }
@@ -103,6 +131,27 @@ impl Model {
     fn all(&self, people: &[Person]) -> Vec<Value> {
         (0..self.messages.len()).map(|at| self.shown(at, people)).collect()
     }
+
+    /// What others have said since somebody has read, and names them.
+    fn unread_naming(&self, who: usize) -> Vec<i64> {
+        let numbered = self.messages.iter().zip(1..);
+        let names = |message: &Modelled| {
+            let (_, named, all) = NAMING[message.naming];
+            named.contains(&who) || (all && message.author == CREATOR)
+        };
+        numbered
+            .filter(|(message, seq)| {
+                *seq > self.read[who] && message.author != who && names(message)
+            })
+            .map(|(_, seq)| seq)
+            .collect()
+    }
+}
+
+/// A text that names somebody, or nobody.
+fn text(chance: &mut Chance, beginning: &str) -> (String, usize) {
+    let naming = chance.below(NAMING.len());
+    (format!("{beginning} {}", NAMING[naming].0).trim_end().to_owned(), naming)
 }
 
 /// A message without what cannot be foretold.
@@ -175,12 +224,12 @@ async fn the_server_does_what_the_model_does() {
     let mut chance = Chance(seed);
     let server = Server::start().await;
     let mut people = Vec::new();
-    for name in ["ada", "bob", "cyd"] {
+    for name in NAMES {
         people.push(server.person(name).await);
     }
-    let (room, link) = people[0].room("Tea").await;
+    let (room, link) = people[CREATOR].room("Tea").await;
     for person in &people[1..] {
-        person.enter(&people[0], room, &link).await;
+        person.enter(&people[CREATOR], room, &link).await;
     }
     let mut model = Model::default();
     let mut live = Shown::default();
@@ -189,6 +238,7 @@ async fn the_server_does_what_the_model_does() {
     for n in 0..OPERATIONS {
         operate(&mut chance, &mut model, &people, room, n).await;
         if chance.below(10) == 0 {
+            check_what_is_kept_beside(&model, &people, room, seed).await;
             live.read_until(&mut socket, model.messages.len() as i64, model.last_change).await;
             left.push(live.clone());
         }
@@ -207,6 +257,8 @@ async fn the_server_does_what_the_model_does() {
         (Some(end.0), Some(end.1))
     );
 
+    check_what_is_kept_beside(&model, &people, room, seed).await;
+
     left.push(Shown::default());
     for mut shown in left {
         let path = format!("/ws?after={room}:{}:{}", shown.seq, shown.change);
@@ -223,6 +275,25 @@ async fn the_server_does_what_the_model_does() {
     }
 }
 
+/// The pins, and what is unread and names each of them.
+async fn check_what_is_kept_beside(model: &Model, people: &[Person], room: i64, seed: u64) {
+    let pins = people[1].get(&format!("/chats/{room}/pins")).await.expect(200);
+    let pins: Vec<Value> = pins["messages"].as_array().unwrap().iter().map(foretold).collect();
+    let expected: Vec<Value> = model.pins.iter().rev().map(|at| model.shown(*at, people)).collect();
+    assert_eq!(pins, expected, "the pins; the seed is {seed}");
+    for (who, person) in people.iter().enumerate() {
+        let naming = model.unread_naming(who);
+        let unread = person.get(&format!("/chats/{room}/mentions?limit=200")).await.expect(200);
+        assert_eq!(unread["seqs"], json!(naming), "{}; the seed is {seed}", person.name);
+        let chats = person.get("/chats").await.expect(200);
+        let chats = chats["chats"].as_array().unwrap();
+        let chat = chats.iter().find(|chat| chat["chat_id"] == room).unwrap();
+        let stands = (chat["mentioned"].as_u64(), chat["read_seq"].as_i64());
+        let expected = (Some(naming.len() as u64), Some(model.read[who]));
+        assert_eq!(stands, expected, "{}; the seed is {seed}", person.name);
+    }
+}
+
 fn new_seed() -> u64 {
     let bits: [u8; 16] = snug::os::random::bits().unwrap();
     u64::from_le_bytes(bits[..8].try_into().unwrap()) | 1
@@ -235,20 +306,30 @@ async fn operate(chance: &mut Chance, model: &mut Model, people: &[Person], room
     if model.messages.is_empty() || chance.below(3) == 0 {
         let count = model.messages.len();
         let reply_to = (count > 0 && chance.below(2) == 0).then(|| chance.below(count));
-        let content = format!("message {n}");
+        let (content, naming) = text(chance, &format!("message {n}"));
         let draft = json!({"content": content, "reply_to": reply_to.map(|at| at + 1)});
         person.post(&format!("/chats/{room}/messages"), draft).await.expect(201);
-        model.messages.push(Modelled { author: who, content, reply_to, ..Modelled::default() });
+        let message = Modelled { author: who, content, naming, reply_to, ..Modelled::default() };
+        model.messages.push(message);
+        model.read[who] = model.messages.len() as i64;
+        return;
+    }
+    if chance.below(10) == 0 {
+        let seq = 1 + chance.below(model.messages.len()) as i64;
+        person.post(&format!("/chats/{room}/read"), json!({"seq": seq})).await.expect(204);
+        model.read[who] = model.read[who].max(seq);
         return;
     }
     let at = chance.below(model.messages.len());
     let path = format!("/chats/{room}/messages/{}", at + 1);
     let message = model.messages[at].clone();
-    let is_creator = who == 0;
+    let is_creator = who == CREATOR;
     match chance.below(6) {
         0 | 1 => {
-            let content =
-                if chance.below(4) == 0 { message.content.clone() } else { format!("edit {n}") };
+            let (content, naming) = match chance.below(4) {
+                0 => (message.content.clone(), message.naming),
+                _ => text(chance, &format!("edit {n}")),
+            };
             let answer = person.patch(&path, json!({"content": content})).await;
             if message.author != who {
                 answer.refused(403, "not_author");
@@ -260,6 +341,7 @@ async fn operate(chance: &mut Chance, model: &mut Model, people: &[Person], room
                 let is_change = content != message.content;
                 model.messages[at].edited |= is_change;
                 model.messages[at].content = content;
+                model.messages[at].naming = naming;
                 model.changed(at, is_change);
                 assert_eq!(foretold(&answer.expect(200)), model.shown(at, people));
             }
@@ -293,6 +375,10 @@ async fn operate(chance: &mut Chance, model: &mut Model, people: &[Person], room
             } else {
                 assert_eq!(answer.status.as_u16(), 204);
                 model.messages[at].pinned = on;
+                if on != message.pinned {
+                    model.pins.retain(|other| *other != at);
+                    model.pins.extend(on.then_some(at));
+                }
                 model.changed(at, on != message.pinned);
             }
         }
@@ -325,6 +411,7 @@ async fn operate(chance: &mut Chance, model: &mut Model, people: &[Person], room
             assert_eq!(answer.status.as_u16(), 204);
             let Modelled { author, change, .. } = message;
             model.messages[at] = Modelled { author, change, deleted: true, ..Modelled::default() };
+            model.pins.retain(|other| *other != at);
             model.changed(at, !message.deleted);
         }
     }
