@@ -1,7 +1,9 @@
 //! The program and its own PostgreSQL, killed repeatedly while people talk.
 
 use crate::commands::snug;
-use crate::support::crowd::{Signals, alter, check, listen, post, stored_in, talk, wait_for};
+use crate::support::crowd::{
+    NAMED, Signals, alter, check, listen, pin, post, stored_in, talk, wait_for,
+};
 use crate::support::{PATIENCE, Person, Program, directory, put_cluster, until};
 use futures_util::future::join_all;
 use nix::sys::signal::{Signal, kill};
@@ -128,8 +130,12 @@ async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut App
     let nobody = Person::at(appliance.base());
     let people = join_all(["ada", "bob", "cyd"].map(|name| nobody.joined_by(name))).await;
     let (signals, end) = (Signals::default(), AtomicI64::new(0));
-    let (room, _) = people[0].room("Tea").await;
-    people[0].say(room, "to be edited").await;
+    let (ada, bob) = (&people[0], &people[1]);
+    let (room, link) = ada.room("Tea").await;
+    bob.enter(ada, room, &link).await;
+    ada.say(room, "to be edited").await;
+    let (kept, _) = ada.room("Cake").await;
+    ada.say(kept, "to be pinned").await;
     let readers = join_all([
         listen(&people[0], "/ws/general", 1, &end, None),
         listen(&people[1], "/ws", 1, &end, None),
@@ -142,15 +148,19 @@ async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut App
             wait_for(&signals, 100).await;
             signals.stop.store(true, Relaxed);
         };
-        let altering = alter(&people[0], room, 1, &signals);
-        let (mut acked, posted, changes, ()) = tokio::join!(talking, posting, altering, breaking);
+        let altering = alter(ada, room, 1, [bob, ada], &signals);
+        let pinning = pin(ada, kept, 1, &signals);
+        let (mut acked, posted, changes, pins, ()) =
+            tokio::join!(talking, posting, altering, pinning, breaking);
         acked.push(posted);
+        check_pins(ada, kept, pins).await;
         // Each edit was acknowledged with a number of its own, and none was made twice.
         assert_eq!(changes, (1..=changes.len() as i64).collect::<Vec<_>>());
         let chat = people[0].get(&format!("/chats/room/{room}/history")).await.expect(200);
         assert_eq!(chat["last_change"].as_u64(), Some(changes.len() as u64));
-        let last = format!("edit {}", changes.len() - 1);
-        assert_eq!(chat["messages"][0]["content"], last.as_str());
+        let last = format!("edit {} @", changes.len() - 1);
+        let content = chat["messages"][0]["content"].as_str().unwrap();
+        assert!(content.starts_with(&last), "{content}");
         end.store(stored_in(&appliance.database().await, 1).await.1, Relaxed);
         (acked, appliance)
     };
@@ -159,7 +169,37 @@ async fn under_load(appliance: &mut Appliance, faults: impl AsyncFnOnce(&mut App
     check(&history, last_seq, &acked, &seen);
     // Every draft was settled in the end: nothing is stored that nobody knows of.
     assert_eq!(history.len(), acked.iter().map(Vec::len).sum::<usize>());
+    check_mentions(&appliance.database().await, bob).await;
     appliance.stop();
+}
+
+/// Each time that it was pinned or unpinned is one change, and the last one stands.
+async fn check_pins(person: &Person, chat_id: i64, count: i64) {
+    let chat = person.get(&format!("/chats/room/{chat_id}/history")).await.expect(200);
+    assert_eq!(chat["last_change"], count);
+    let pins = person.get(&format!("/chats/{chat_id}/pins")).await.expect(200);
+    assert_eq!(pins["messages"].as_array().unwrap().len() as i64, count % 2);
+}
+
+/// Whom messages name is what their texts say as they stand, and so is what is counted.
+async fn check_mentions(database: &tokio_postgres::Client, person: &Person) {
+    assert_eq!(person.name, NAMED);
+    let said =
+        "select chat_id, seq from messages where content like '%@' || $2::text and sender_id <> $1";
+    let kept = "select chat_id, seq from mentions where user_id = $1 and $2::text <> ''";
+    for (some, others) in [(said, kept), (kept, said)] {
+        let query = format!("{some} except {others}");
+        let wrong = database.query(&query, &[&person.id, &NAMED]).await.unwrap();
+        let wrong: Vec<(i64, i64)> = wrong.iter().map(|row| (row.get(0), row.get(1))).collect();
+        assert!(wrong.is_empty(), "{query}: {wrong:?}");
+    }
+    let unread = "select count(*) from messages m join read_positions p on p.chat_id = m.chat_id
+        where p.user_id = $1 and m.seq > p.read_seq and m.content like '%@' || $2::text and m.sender_id <> $1";
+    let unread: i64 = database.query_one(unread, &[&person.id, &NAMED]).await.unwrap().get(0);
+    let chats = person.get("/chats").await.expect(200);
+    let chats = chats["chats"].as_array().unwrap();
+    let counted: i64 = chats.iter().map(|chat| chat["mentioned"].as_i64().unwrap()).sum();
+    assert_eq!(counted, unread);
 }
 
 #[tokio::test(flavor = "multi_thread")]

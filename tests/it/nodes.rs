@@ -344,8 +344,8 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_happens_to_the_bus() {
             talk(&ada[0], 1, "zero", &signals),
             talk(&bob[1], 1, "one", &signals),
             post(&bob[0], 1, "post", &signals),
-            alter(&ada[0], 1, 1, &signals),
-            alter(&ada[1], 1, 2, &signals),
+            alter(&ada[0], 1, 1, [&bob[0], &ada[0]], &signals),
+            alter(&ada[1], 1, 2, [&bob[1], &ada[1]], &signals),
             breaking,
         );
         let changes = first.len() + second.len();

@@ -264,6 +264,11 @@ impl Person {
         Some((status, serde_json::from_str(&answer.text().await.ok()?).unwrap_or_default()))
     }
 
+    /// The status of the answer to a request without a body.
+    pub async fn try_request(&self, method: Method, path: &str) -> Option<u16> {
+        Some(self.request(method, path).send().await.ok()?.status().as_u16())
+    }
+
     /// Posts a message by HTTP; returns its `seq`.
     pub async fn say(&self, chat_id: i64, content: &str) -> i64 {
         let path = format!("/chats/{chat_id}/messages");

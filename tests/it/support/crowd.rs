@@ -4,6 +4,7 @@
 use super::check::{self, Acked, History, Said};
 use super::{Database, Person, Socket};
 use crate::support::socket::End;
+use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
@@ -36,11 +37,17 @@ pub async fn connect(person: &Person, path: &str) -> Socket {
     }
 }
 
+/// Whom all that is said by sockets names, if there is such a user.
+pub const NAMED: &str = "bob";
+
 /// Sends drafts on a socket, a few under way at once, and each again until it is acknowledged.
 pub async fn talk(person: &Person, chat_id: i64, name: &str, signals: &Signals) -> Vec<Acked> {
     let mut acked = Vec::new();
     let (mut open, mut next): (Vec<String>, usize) = (Vec::new(), 0);
-    let draft = |client_id: &str| json!({"type": "message", "chat_id": chat_id, "content": client_id, "client_id": client_id});
+    let draft = |client_id: &str| {
+        let content = format!("{client_id} @{NAMED}");
+        json!({"type": "message", "chat_id": chat_id, "content": content, "client_id": client_id})
+    };
     'connected: loop {
         let mut socket = connect(person, "/ws").await;
         for client_id in &open {
@@ -102,17 +109,26 @@ pub async fn post(person: &Person, chat_id: i64, name: &str, signals: &Signals) 
     acked
 }
 
-/// Edits a message of this person again and again, and each time until the answer is yes; returns the number of each change.
-pub async fn alter(person: &Person, chat_id: i64, seq: i64, signals: &Signals) -> Vec<i64> {
+/// Edits a message of this person again and again, so that it names each of these in turn, and each time until the
+/// answer is yes; returns the number of each change.
+pub async fn alter(
+    person: &Person,
+    chat_id: i64,
+    seq: i64,
+    named: [&Person; 2],
+    signals: &Signals,
+) -> Vec<i64> {
     let path = format!("/chats/{chat_id}/messages/{seq}");
     let mut changes = Vec::new();
     while !signals.stop.load(Relaxed) {
-        let content = format!("edit {}", changes.len());
+        let named = named[changes.len() % 2];
+        let content = format!("edit {} @{}", changes.len(), named.name);
         loop {
             let answer = person.try_patch(&path, &json!({"content": content})).await;
             match answer {
                 Some((200, message)) => {
                     assert_eq!(message["content"], content.as_str());
+                    assert_eq!(message["mentions"], json!([named.id]));
                     changes.push(message["change"].as_i64().unwrap());
                     signals.acked.fetch_add(1, Relaxed);
                     break;
@@ -123,6 +139,24 @@ pub async fn alter(person: &Person, chat_id: i64, seq: i64, signals: &Signals) -
         }
     }
     changes
+}
+
+/// Pins a message and unpins it again and again, and each time until the answer is yes; returns how often.
+pub async fn pin(person: &Person, chat_id: i64, seq: i64, signals: &Signals) -> i64 {
+    let path = format!("/chats/{chat_id}/messages/{seq}/pin");
+    let mut count = 0;
+    while !signals.stop.load(Relaxed) {
+        let method = if count % 2 == 0 { Method::PUT } else { Method::DELETE };
+        match person.try_request(method, &path).await {
+            Some(204) => {
+                count += 1;
+                signals.acked.fetch_add(1, Relaxed);
+            }
+            Some(503) | None => tokio::time::sleep(Duration::from_millis(20)).await,
+            Some(status) => panic!("{status}"),
+        }
+    }
+    count
 }
 
 /// Listens to one chat until its message `until` is set and seen. Comes back with `after` whenever the
