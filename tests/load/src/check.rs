@@ -3,6 +3,8 @@
 //! Pure; `crowd` feeds it what each socket receives. A message that is overtaken counts as lost
 //! until it arrives, and as out of order afterwards, so that the three faults are never confused.
 
+use std::collections::BTreeSet;
+
 /// If more messages than this are missing at once, a late one counts as a duplicate: the run has
 /// failed either way, and memory stays flat.
 const MISSING_MAX: usize = 10_000;
@@ -63,9 +65,85 @@ impl Order {
     }
 }
 
+/// How far one connection has come in the changes of one chat, of which no message changes twice: a number that is
+/// passed over is a loss.
+#[derive(Debug, Default)]
+pub struct Changes {
+    order: Order,
+    /// Numbers after the last one that came with messages: those that are told after their change have it already.
+    told: BTreeSet<u64>,
+}
+
+impl Changes {
+    /// A connection that begins after the change `last`.
+    pub fn from(last: u64) -> Self {
+        Self { order: Order::from(last), told: BTreeSet::new() }
+    }
+
+    pub fn last(&self) -> u64 {
+        self.order.last()
+    }
+
+    /// A message came that had changed before.
+    pub fn tell(&mut self, change: u64) {
+        if change > self.last() {
+            self.told.insert(change);
+            self.advance();
+        }
+    }
+
+    pub fn see(&mut self, change: u64) -> Verdict {
+        self.told.remove(&change);
+        let verdict = self.order.see(change);
+        self.advance();
+        verdict
+    }
+
+    /// Everything up to this one should have come. Returns how many did not.
+    pub fn catch_up(&mut self, change: u64) -> u64 {
+        let missing = self.missing_at_the_end(change);
+        if missing > 0 {
+            self.told.retain(|told| *told > change);
+            self.order = Order::from(change);
+            self.advance();
+        }
+        missing
+    }
+
+    pub fn missing_at_the_end(&self, end: u64) -> u64 {
+        let told = self.told.range(..=end).count() as u64;
+        self.order.missing_at_the_end(end).saturating_sub(told)
+    }
+
+    fn advance(&mut self) {
+        while self.told.remove(&(self.last() + 1)) {
+            self.order.see(self.last() + 1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changes_that_came_with_their_messages_are_not_missed() {
+        let mut changes = Changes::from(10);
+        changes.tell(9);
+        changes.tell(13);
+        changes.tell(11);
+        assert_eq!(changes.last(), 11);
+        assert_eq!(changes.see(12), Verdict::Next);
+        assert_eq!(changes.last(), 13);
+        assert_eq!(changes.see(14), Verdict::Next);
+        assert_eq!(changes.see(12), Verdict::Double);
+        assert_eq!(changes.see(17), Verdict::Gap(2));
+        assert_eq!(changes.see(15), Verdict::Late);
+        changes.tell(19);
+        assert_eq!(changes.missing_at_the_end(20), 2);
+        assert_eq!(changes.catch_up(20), 2);
+        assert_eq!((changes.last(), changes.catch_up(20)), (20, 0));
+    }
 
     fn verdicts(seqs: &[u64]) -> Vec<Verdict> {
         let mut order = Order::from(10);

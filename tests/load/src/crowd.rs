@@ -4,7 +4,8 @@
 //! everything that was acknowledged.
 
 use crate::check::Order;
-use crate::frame::{self, Frame};
+use crate::frame::{self, Frame, Position};
+use crate::mix::{Mix, Next, Written};
 use crate::pace::{Pace, sleep_until};
 use crate::socket::{Incoming, SCRATCH_BYTES, Scratch, Socket};
 use crate::stop::{Result, Stop};
@@ -53,19 +54,37 @@ pub fn doors(path: &str, sockets: usize, users: &[User]) -> Vec<Door> {
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub until: Instant,
+    /// Changes, too.
     pub messages: u64,
     pub size: usize,
+    pub mix: Mix,
+}
+
+/// How far a socket has come in one chat.
+struct Heard {
+    chat_id: u64,
+    messages: Order,
+    changes: Order,
+}
+
+impl From<Position> for Heard {
+    fn from(Position { chat_id, last_seq, last_change }: Position) -> Self {
+        Self { chat_id, messages: Order::from(last_seq), changes: Order::from(last_change) }
+    }
 }
 
 pub struct Seat {
     socket: Socket,
     /// Most sockets follow only one chat.
-    orders: RefCell<Vec<(u64, Order)>>,
+    heard: RefCell<Vec<Heard>>,
+    written: RefCell<Written>,
     under_way: RefCell<HashMap<String, u64>>,
     room: RefCell<Rc<Semaphore>>,
     is_leaving: Cell<bool>,
     /// Whether what it sends has to say for which chat it is.
     names_chats: bool,
+    /// Whether it changes messages.
+    changes: Cell<bool>,
 }
 
 pub struct Crowd {
@@ -124,7 +143,8 @@ impl Crowd {
         let deadline = Instant::now() + DRAIN_TIMEOUT;
         let mut moved = (0, 0, Instant::now());
         loop {
-            let arrived = (self.tally.deliveries.get(), self.tally.acknowledged.get());
+            let acknowledged = self.tally.acknowledged.get() + self.tally.changed.get();
+            let arrived = (self.tally.deliveries.get(), acknowledged);
             if arrived != (moved.0, moved.1) {
                 moved = (arrived.0, arrived.1, Instant::now());
             }
@@ -169,11 +189,14 @@ impl Crowd {
     }
 
     fn missing(&self) -> u64 {
-        let ends = self.tally.ends.borrow();
-        let missing = |(chat_id, order): &(u64, Order)| {
-            ends.get(chat_id).map_or(0, |end| order.missing_at_the_end(*end))
+        let (ends, change_ends) = (self.tally.ends.borrow(), self.tally.change_ends.borrow());
+        let missing = |heard: &Heard| {
+            let of = |order: &Order, ends: &HashMap<u64, u64>| {
+                ends.get(&heard.chat_id).map_or(0, |end| order.missing_at_the_end(*end))
+            };
+            of(&heard.messages, &ends) + of(&heard.changes, &change_ends)
         };
-        self.seats.iter().map(|s| s.orders.borrow().iter().map(missing).sum::<u64>()).sum()
+        self.seats.iter().map(|s| s.heard.borrow().iter().map(missing).sum::<u64>()).sum()
     }
 }
 
@@ -189,14 +212,16 @@ impl Seat {
         let (socket, mut incoming) = Socket::open(source, address, &door.path, &door.token).await?;
         let seat = Rc::new(Self {
             socket,
-            orders: RefCell::default(),
+            heard: RefCell::default(),
+            written: RefCell::default(),
             under_way: RefCell::default(),
             room: RefCell::new(Rc::new(Semaphore::new(0))),
             is_leaving: Cell::new(false),
             names_chats: door.path == ALL_CHATS,
+            changes: Cell::new(false),
         });
         seat.socket.begin(&mut incoming, &mut |text| seat.hear(text, &tally))?;
-        while seat.orders.borrow().is_empty() {
+        while seat.heard.borrow().is_empty() {
             let mut hear = |text: &[u8]| seat.hear(text, &tally);
             if !seat.socket.receive(&scratch, &mut incoming, &mut hear).await? {
                 return Err(Stop::new("closed before the welcome"));
@@ -236,22 +261,34 @@ impl Seat {
     fn hear(&self, text: &[u8], tally: &Tally) {
         match frame::read(tally.run, text) {
             Some(Frame::Message { chat_id, seq, sent_nanos }) => {
-                let mut orders = self.orders.borrow_mut();
-                let known = orders.iter_mut().find(|(id, _)| *id == chat_id);
-                let verdict = known.map(|(_, order)| order.see(seq));
-                match verdict {
-                    Some(verdict) => tally.delivered(verdict, sent_nanos),
+                let mut heard = self.heard.borrow_mut();
+                match heard.iter_mut().find(|heard| heard.chat_id == chat_id) {
+                    Some(heard) => tally.delivered(heard.messages.see(seq), sent_nanos),
+                    None => add(&tally.unreadable, 1),
+                }
+            }
+            Some(Frame::Changed { chat_id, seq, change }) => {
+                let mut heard = self.heard.borrow_mut();
+                match heard.iter_mut().find(|heard| heard.chat_id == chat_id) {
+                    // A change never comes before its message.
+                    Some(heard) if seq > heard.messages.last() => add(&tally.out_of_order, 1),
+                    Some(heard) => tally.delivered(heard.changes.see(change), None),
                     None => add(&tally.unreadable, 1),
                 }
             }
             Some(Frame::Welcome { positions }) => {
-                let orders = positions.into_iter().map(|(chat, last)| (chat, Order::from(last)));
-                *self.orders.borrow_mut() = orders.collect();
+                *self.heard.borrow_mut() = positions.into_iter().map(Heard::from).collect();
             }
-            Some(Frame::Ack { client_id, chat_id, seq }) => {
-                match self.under_way.borrow_mut().remove(&client_id) {
-                    Some(sent_nanos) => tally.acknowledged(chat_id, seq, sent_nanos),
-                    None => add(&tally.acknowledged_twice, 1),
+            Some(Frame::Ack { client_id, chat_id, seq, change }) => {
+                match (self.under_way.borrow_mut().remove(&client_id), change) {
+                    (Some(sent_nanos), None) => {
+                        tally.acknowledged(chat_id, seq, sent_nanos);
+                        if self.changes.get() {
+                            self.written.borrow_mut().acknowledged(seq);
+                        }
+                    }
+                    (Some(sent_nanos), Some(change)) => tally.changed(chat_id, change, sent_nanos),
+                    (None, _) => add(&tally.acknowledged_twice, 1),
                 }
                 self.room.borrow().add_permits(1);
             }
@@ -260,7 +297,7 @@ impl Seat {
                 tally.refused(code);
                 self.room.borrow().add_permits(1);
             }
-            Some(Frame::Other) => {}
+            Some(Frame::CaughtUp { .. } | Frame::Other) => {}
             None => add(&tally.unreadable, 1),
         }
     }
@@ -278,6 +315,7 @@ impl Seat {
             }
         };
         let room = self.room.borrow().clone();
+        self.changes.set(bounds.mix.has_changes());
         while due < bounds.until {
             match interval {
                 Some(_) => sleep_until(due).await,
@@ -293,19 +331,25 @@ impl Seat {
             }
             // When it was due, not when it was sent: a late writer must not hide a wait (coordinated
             // omission).
-            if self.post(tally.nanos(due), bounds.size, &tally).await.is_err() {
+            if self.post(tally.nanos(due), bounds, &tally).await.is_err() {
                 return;
             }
             due += interval.unwrap_or_default();
         }
     }
 
-    async fn post(&self, sent_nanos: u64, size: usize, tally: &Tally) -> Result<()> {
+    async fn post(&self, sent_nanos: u64, bounds: Bounds, tally: &Tally) -> Result<()> {
         let client_id = format!("{:x}-{}", tally.run, tally.sent.get());
         // The first one in its `welcome` is the general chat.
-        let first = self.orders.borrow().first().map(|(chat_id, _)| *chat_id);
+        let first = self.heard.borrow().first().map(|heard| heard.chat_id);
         let chat_id = first.filter(|_| self.names_chats);
-        let text = frame::draft(tally.run, &client_id, sent_nanos, size, chat_id);
+        let (run, size) = (tally.run, bounds.size);
+        let next = self.written.borrow_mut().next(bounds.mix);
+        let text = match next {
+            Next::Message => frame::draft(run, &client_id, sent_nanos, size, chat_id),
+            Next::Edit(seq) => frame::edit(run, &client_id, sent_nanos, size, chat_id, seq),
+            Next::Reaction(seq) => frame::reaction(&client_id, chat_id, seq),
+        };
         self.put(client_id, sent_nanos, &text, tally).await
     }
 

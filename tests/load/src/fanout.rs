@@ -2,7 +2,7 @@
 //! it take (`fanout`, at a rate), and how many are there flat out (`burst`, in a closed loop)?
 
 use crate::crowd::{ALL_CHATS, Crowd, GENERAL, doors, rest};
-use crate::flags::{self, Writing};
+use crate::flags::{self, Changing, Writing};
 use crate::pace::{Pace, paces};
 use crate::report::Report;
 use crate::server::Server;
@@ -59,6 +59,8 @@ pub struct Common {
     all_chats: bool,
     #[command(flatten)]
     writing: Writing,
+    #[command(flatten)]
+    changing: Changing,
 }
 
 impl Common {
@@ -156,6 +158,7 @@ async fn broadcast(
     users: &[User],
     tally: &Rc<Tally>,
 ) -> Result<Report> {
+    let mix = common.changing.mix(server)?;
     let before = server.usage();
     let crowd =
         Crowd::open(server.address, doors(common.path(), common.sockets, users), tally).await?;
@@ -169,7 +172,7 @@ async fn broadcast(
     // Spread across the crowd, so that they are different users on different shards.
     let writers: Vec<_> =
         crowd.seats.iter().step_by(common.sockets / paces.len()).cloned().zip(paces).collect();
-    let bounds = common.writing.bounds(began);
+    let bounds = common.writing.bounds(began, mix);
     let (peak, writing) = (Cell::new(open), async {
         crowd.write(writers, bounds).await?;
         Ok::<_, Stop>(crowd.drain().await)

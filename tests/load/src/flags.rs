@@ -3,13 +3,17 @@
 use crate::crowd::Bounds;
 use crate::database::Snapshot;
 use crate::limits;
+use crate::mix::Mix;
 use crate::server::Server;
-use crate::stop::Result;
+use crate::stop::{Result, Stop};
 use crate::tally::Tally;
 use clap::builder::{RangedU64ValueParser, TypedValueParser};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Each change is of a message of its own.
+const SHARE_MAX: f64 = 0.5;
 
 /// How long a scenario writes, and how much at the most.
 #[derive(Clone, clap::Args)]
@@ -38,11 +42,33 @@ pub struct Writing {
     pub snapshot_seconds: u64,
 }
 
+/// Which of it are changes.
+#[derive(Clone, clap::Args)]
+pub struct Changing {
+    /// The share of edits in what is written, up to 0.5; no message is changed twice
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    edits: f64,
+    /// The same of reactions; together with edits up to 0.5
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    reactions: f64,
+}
+
+impl Changing {
+    /// The floor knows messages only, and gets as many of these.
+    pub fn mix(&self, server: &Server) -> Result<Mix> {
+        let Self { edits, reactions } = *self;
+        if edits + reactions > SHARE_MAX {
+            return Err(Stop::new("--edits and --reactions are together 0.5 at most"));
+        }
+        Ok(if server.is_floor() { Mix::default() } else { Mix { edits, reactions } })
+    }
+}
+
 impl Writing {
     /// Where writing that begins now ends.
-    pub fn bounds(&self, began: Instant) -> Bounds {
+    pub fn bounds(&self, began: Instant, mix: Mix) -> Bounds {
         let until = began + Duration::from_secs(self.span.seconds);
-        Bounds { until, messages: self.span.messages, size: self.size }
+        Bounds { until, messages: self.span.messages, size: self.size, mix }
     }
 
     pub async fn snapshot(&self, server: &Server, tally: &Rc<Tally>) -> Result<Option<Snapshot>> {
@@ -93,6 +119,11 @@ pub fn gentle_rate(text: &str) -> std::result::Result<f64, String> {
     rate(text).ok().filter(|rate| *rate <= 500.0).ok_or_else(|| "expected 0.01 to 500".to_owned())
 }
 
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=SHARE_MAX).contains(share));
+    share.ok_or_else(|| format!("expected a share from 0 to {SHARE_MAX}"))
+}
+
 pub fn stalled() -> impl TypedValueParser<Value = usize> {
     at_most(0, 10_000)
 }
@@ -113,12 +144,31 @@ pub fn rows() -> RangedU64ValueParser<u64> {
 
 #[cfg(test)]
 mod tests {
+    use crate::server::Server;
     use crate::{Cli, Scenario};
     use clap::{CommandFactory, Parser};
 
     #[test]
     fn flags_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn shares_of_changes_leave_a_message_for_each() {
+        let parse =
+            |flags: &str| Cli::try_parse_from(format!("snug-load --start snug {flags}").split(' '));
+        for scenario in ["fanout", "burst", "ingest", "soak"] {
+            assert!(parse(&format!("{scenario} --edits 0.3 --reactions 0.2")).is_ok());
+            for bad in ["0.6", "-0.1", "NaN", "x"] {
+                assert!(parse(&format!("{scenario} --edits={bad}")).is_err(), "{bad}");
+            }
+        }
+        let Scenario::Soak(args) = parse("soak --edits 0.3 --reactions 0.3").unwrap().scenario
+        else {
+            unreachable!("a soak")
+        };
+        let server = Server::at("127.0.0.1:1".parse().unwrap(), None);
+        assert!(args.changing.mix(&server).is_err());
     }
 
     #[test]

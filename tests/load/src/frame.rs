@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame {
     Welcome {
-        positions: Vec<(u64, u64)>,
+        positions: Vec<Position>,
     },
     /// `sent_nanos` is set if this run wrote the message.
     Message {
@@ -18,10 +18,20 @@ pub enum Frame {
         seq: u64,
         sent_nanos: Option<u64>,
     },
+    Changed {
+        chat_id: u64,
+        seq: u64,
+        change: u64,
+    },
+    /// Of a message, or of a change, which has a number.
     Ack {
         client_id: String,
         chat_id: u64,
         seq: u64,
+        change: Option<u64>,
+    },
+    CaughtUp {
+        change: u64,
     },
     Refused {
         code: String,
@@ -41,10 +51,20 @@ enum Parsed {
         seq: u64,
         content: String,
     },
+    MessageChanged {
+        chat_id: u64,
+        seq: u64,
+        change: u64,
+    },
     Ack {
         client_id: String,
         chat_id: u64,
         seq: u64,
+        change: Option<u64>,
+    },
+    CaughtUp {
+        #[serde(default)]
+        change: u64,
     },
     Error {
         code: String,
@@ -54,10 +74,13 @@ enum Parsed {
     Other,
 }
 
-#[derive(Deserialize)]
-struct Position {
-    chat_id: u64,
-    last_seq: u64,
+/// Where a chat stands. The floor knows no changes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Position {
+    pub chat_id: u64,
+    pub last_seq: u64,
+    #[serde(default)]
+    pub last_change: u64,
 }
 
 /// The frame that sends a message of `size` characters. It carries the time, so that every reader
@@ -69,11 +92,42 @@ pub fn draft(
     size: usize,
     chat_id: Option<u64>,
 ) -> String {
+    let (chat, content) = (chat_member(chat_id), content(run, sent_nanos, size));
+    format!(r#"{{"type":"message",{chat}"content":"{content}","client_id":"{client_id}"}}"#)
+}
+
+/// The frame that changes the text of a message.
+pub fn edit(
+    run: u64,
+    client_id: &str,
+    sent_nanos: u64,
+    size: usize,
+    chat_id: Option<u64>,
+    seq: u64,
+) -> String {
+    let (chat, content) = (chat_member(chat_id), content(run, sent_nanos, size));
+    format!(
+        r#"{{"type":"edit",{chat}"seq":{seq},"content":"{content}","client_id":"{client_id}"}}"#
+    )
+}
+
+/// The frame that puts a reaction on a message.
+pub fn reaction(client_id: &str, chat_id: Option<u64>, seq: u64) -> String {
+    let chat = chat_member(chat_id);
+    format!(
+        r#"{{"type":"react",{chat}"seq":{seq},"emoji":"👍","on":true,"client_id":"{client_id}"}}"#
+    )
+}
+
+fn content(run: u64, sent_nanos: u64, size: usize) -> String {
     let mut content = format!("@{run}.{sent_nanos}@");
     let padding = size.saturating_sub(content.len());
     content.extend(std::iter::repeat_n('x', padding));
-    let chat = chat_id.map(|id| format!(r#""chat_id":{id},"#)).unwrap_or_default();
-    format!(r#"{{"type":"message",{chat}"content":"{content}","client_id":"{client_id}"}}"#)
+    content
+}
+
+fn chat_member(chat_id: Option<u64>) -> String {
+    chat_id.map(|id| format!(r#""chat_id":{id},"#)).unwrap_or_default()
 }
 
 /// One of the longest possible messages: four bytes per character. It carries no time.
@@ -88,13 +142,15 @@ pub fn read(run: u64, payload: &[u8]) -> Option<Frame> {
         return Some(message);
     }
     let frame = match serde_json::from_slice(payload).ok()? {
-        Parsed::Welcome { chats } => {
-            Frame::Welcome { positions: chats.iter().map(|c| (c.chat_id, c.last_seq)).collect() }
-        }
+        Parsed::Welcome { chats } => Frame::Welcome { positions: chats },
         Parsed::Message { chat_id, seq, content } => {
             Frame::Message { chat_id, seq, sent_nanos: marker(run, content.as_bytes()) }
         }
-        Parsed::Ack { client_id, chat_id, seq } => Frame::Ack { client_id, chat_id, seq },
+        Parsed::MessageChanged { chat_id, seq, change } => Frame::Changed { chat_id, seq, change },
+        Parsed::Ack { client_id, chat_id, seq, change } => {
+            Frame::Ack { client_id, chat_id, seq, change }
+        }
+        Parsed::CaughtUp { change } => Frame::CaughtUp { change },
         Parsed::Error { code, client_id } => Frame::Refused { code, client_id },
         Parsed::Other => Frame::Other,
     };
@@ -122,6 +178,11 @@ fn anywhere(payload: &[u8]) -> Option<(u64, u64)> {
     let chat_id = number(after(payload, br#""chat_id":"#)?)?;
     let seq = number(after(payload, br#""seq":"#)?)?;
     Some((seq, chat_id))
+}
+
+/// The number of the last change of a message that had changed before it was told. Not for the fast path.
+pub fn change(payload: &[u8]) -> Option<u64> {
+    number(after(payload, br#""change":"#)?)
 }
 
 fn marker(run: u64, content: &[u8]) -> Option<u64> {
@@ -180,10 +241,21 @@ mod tests {
     #[test]
     fn the_other_kinds_of_frame_are_recognised() {
         let welcome = br#"{"type":"welcome","chats":[{"chat_id":1,"last_seq":8,"read_seq":8}]}"#;
-        assert_eq!(read(7, welcome), Some(Frame::Welcome { positions: vec![(1, 8)] }));
+        let positions = vec![Position { chat_id: 1, last_seq: 8, last_change: 0 }];
+        assert_eq!(read(7, welcome), Some(Frame::Welcome { positions }));
         let ack = br#"{"type":"ack","client_id":"a","chat_id":1,"id":5,"seq":2}"#;
         let client_id = "a".to_owned();
-        assert_eq!(read(7, ack), Some(Frame::Ack { client_id, chat_id: 1, seq: 2 }));
+        let expected = Frame::Ack { client_id, chat_id: 1, seq: 2, change: None };
+        assert_eq!(read(7, ack), Some(expected));
+        let ack = br#"{"type":"ack","client_id":"a","chat_id":1,"seq":2,"change":3}"#;
+        let client_id = "a".to_owned();
+        let expected = Frame::Ack { client_id, chat_id: 1, seq: 2, change: Some(3) };
+        assert_eq!(read(7, ack), Some(expected));
+        let changed = br#"{"type":"message_changed","id":9,"seq":4,"chat_id":1,"content":"\"change\":8","change":5}"#;
+        assert_eq!(read(7, changed), Some(Frame::Changed { chat_id: 1, seq: 4, change: 5 }));
+        assert_eq!(change(changed), Some(5));
+        let caught_up = br#"{"type":"caught_up","chat_id":1,"seq":4,"change":5}"#;
+        assert_eq!(read(7, caught_up), Some(Frame::CaughtUp { change: 5 }));
         let error = br#"{"type":"error","code":"rate_limited","detail":""}"#;
         let code = "rate_limited".to_owned();
         assert_eq!(read(7, error), Some(Frame::Refused { code, client_id: None }));
@@ -198,5 +270,10 @@ mod tests {
         let content = value["content"].as_str().unwrap();
         assert_eq!(content.len(), 40);
         assert_eq!(marker(7, content.as_bytes()), Some(123));
+        let edit: serde_json::Value =
+            serde_json::from_str(&edit(7, "c", 123, 40, Some(1), 9)).unwrap();
+        assert_eq!((&edit["content"], &edit["seq"]), (&value["content"], &serde_json::json!(9)));
+        let reaction: serde_json::Value = serde_json::from_str(&reaction("c", None, 9)).unwrap();
+        assert_eq!((&reaction["emoji"], &reaction["on"]), (&"👍".into(), &true.into()));
     }
 }

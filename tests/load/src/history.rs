@@ -107,7 +107,7 @@ pub async fn floor(
 
 async fn last_seq(server: &Server, users: &[User]) -> Result<u64> {
     let user = users.first().ok_or_else(|| Stop::new("history: needs a user"))?;
-    users::last_seq_general(&users::client()?, server, user).await
+    Ok(users::general_stands(&users::client()?, server, user).await?.last_seq)
 }
 
 /// One connection.

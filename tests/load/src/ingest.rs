@@ -1,10 +1,10 @@
 //! Many rooms are written to at once, each by its creator: how many messages are stored a second?
 //!
-//! Afterwards every room is asked how many messages it holds: an acknowledgement without a message
-//! is a loss. The floor is the bare transaction in `bare`.
+//! Afterwards every room is asked how many messages it holds, and how many changes it has counted: an acknowledgement
+//! without one is a loss. The floor is the bare transaction in `bare`.
 
 use crate::crowd::{Crowd, Door, rest};
-use crate::flags::{self, Writing};
+use crate::flags::{self, Changing, Writing};
 use crate::pace::{Pace, paces};
 use crate::report::Report;
 use crate::server::Server;
@@ -12,6 +12,7 @@ use crate::stop::Result;
 use crate::tally::{Tally, add};
 use crate::usage::Usages;
 use crate::users::{self, User};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -35,6 +36,8 @@ pub struct Args {
     pub rate: Option<f64>,
     #[command(flatten)]
     pub writing: Writing,
+    #[command(flatten)]
+    changing: Changing,
 }
 
 impl Args {
@@ -50,6 +53,7 @@ pub async fn run(
     users: &[User],
     tally: &Rc<Tally>,
 ) -> Result<Report> {
+    let mix = args.changing.mix(server)?;
     let rooms = users::make_rooms(server, users, args.rooms, tally.run).await?;
     let door = |(room, user): &(u64, User)| Door {
         path: format!("/ws/room/{room}"),
@@ -70,20 +74,25 @@ pub async fn run(
             seats.map(|seat| (seat, Pace::Shared(room.clone()))).collect()
         }
     };
-    crowd.write(writers, args.writing.bounds(began)).await?;
+    crowd.write(writers, args.writing.bounds(began, mix)).await?;
     let last = crowd.drain().await;
     let usages = Usages { before, open, end: server.usage() };
 
     let client = users::client()?;
-    let ends = tally.ends.borrow().clone();
+    let (ends, change_ends) = (tally.ends.borrow().clone(), tally.change_ends.borrow().clone());
     for (room, user) in &rooms {
-        let acknowledged = ends.get(room).copied().unwrap_or(0);
-        let stored = users::last_seq(&client, server, user, *room).await?;
-        add(&tally.lost, acknowledged.saturating_sub(stored));
+        let end = |ends: &HashMap<u64, u64>| ends.get(room).copied().unwrap_or(0);
+        let stored = users::stands(&client, server, user, *room).await?;
+        add(&tally.lost, end(&ends).saturating_sub(stored.last_seq));
+        add(&tally.lost, end(&change_ends).saturating_sub(stored.last_change));
     }
     let mut report = Report::new("ingest", &crowd, tally, last - began, usages);
     let speed = report.acknowledged_per_second;
     report.add_beside("messages stored", "/s", speed, ELSEWHERE);
+    if report.changed > 0 {
+        let speed = report.changed_per_second;
+        report.add("changes stored beside them", "/s", speed);
+    }
     report.add_rates(snapshot, last, tally).await?;
     report.add_waits();
     report.add_slowest();

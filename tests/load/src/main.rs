@@ -24,6 +24,7 @@ mod ingest;
 #[allow(dead_code)]
 #[path = "../../../src/limits/mod.rs"]
 mod limits;
+mod mix;
 mod offsets;
 mod pace;
 mod report;

@@ -35,6 +35,9 @@ pub struct Report {
     pub deliveries_per_second: f64,
     pub delivery_micros: Option<Quantiles>,
     pub ack_micros: Option<Quantiles>,
+    pub changed: u64,
+    pub changed_per_second: f64,
+    pub change_micros: Option<Quantiles>,
     pub acknowledged_each_second: Vec<u64>,
     pub requests: u64,
     pub requests_per_second: f64,
@@ -79,12 +82,12 @@ impl Report {
         usages: Usages,
     ) -> Self {
         let sockets = crowd.seats.len();
-        let (deliveries, acknowledged) = (tally.deliveries.get(), tally.acknowledged.get());
+        let written = tally.acknowledged.get() + tally.changed.get();
         Self {
             sockets,
             opened_per_second: sockets as f64 / crowd.opened_in.as_secs_f64().max(1e-9),
             unacknowledged: crowd.unacknowledged(),
-            server: Cost::of(&usages, sockets, deliveries, acknowledged),
+            server: Cost::of(&usages, sockets, tally.deliveries.get(), written),
             ..Self::counted(scenario, tally, span)
         }
     }
@@ -104,6 +107,9 @@ impl Report {
             deliveries_per_second: deliveries as f64 / seconds,
             delivery_micros: Quantiles::of(&tally.delivery_micros.borrow()),
             ack_micros: Quantiles::of(&tally.ack_micros.borrow()),
+            changed: tally.changed.get(),
+            changed_per_second: tally.changed.get() as f64 / seconds,
+            change_micros: Quantiles::of(&tally.change_micros.borrow()),
             lost: tally.lost.get(),
             doubled: tally.doubled.get(),
             out_of_order: tally.out_of_order.get(),
@@ -222,10 +228,15 @@ impl Report {
             let deliveries = format!("{}  ({:.0}/s)", self.deliveries, self.deliveries_per_second);
             rows.push(("sent", self.sent.to_string()));
             rows.push(("acknowledged", acked));
+            if self.changed > 0 {
+                let changed = format!("{}  ({:.0}/s)", self.changed, self.changed_per_second);
+                rows.push(("changes, too", changed));
+            }
             rows.push(("delivered", deliveries));
         }
         rows.extend(self.delivery_micros.as_ref().map(|q| ("time to a reader", q.words())));
         rows.extend(self.ack_micros.as_ref().map(|q| ("time to acknowledge", q.words())));
+        rows.extend(self.change_micros.as_ref().map(|q| ("time to change", q.words())));
         if let (Some(least), [first, .., last]) =
             (self.acknowledged_each_second.iter().min(), &self.acknowledged_each_second[..])
         {

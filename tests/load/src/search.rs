@@ -8,6 +8,7 @@ use crate::crowd::{Crowd, Door, rest};
 use crate::database;
 use crate::flags::{self, Writing};
 use crate::http::Line;
+use crate::mix::Mix;
 use crate::offsets::Offsets;
 use crate::pace::paces;
 use crate::report::Report;
@@ -87,7 +88,7 @@ pub async fn run(
         searchers.push(tokio::task::spawn_local(searching));
     }
     let writers = crowd.seats.iter().cloned().zip(paces(args.rooms, args.rate)).collect();
-    crowd.write(writers, args.writing.bounds(began)).await?;
+    crowd.write(writers, args.writing.bounds(began, Mix::default())).await?;
     let last = crowd.drain().await;
     let mut count = 0;
     for searching in searchers {

@@ -4,6 +4,7 @@
 use crate::appliance::{Appliance, BUSY, IDLE};
 use crate::crowd::{Bounds, Crowd, GENERAL, doors, rest};
 use crate::flags::{self, Span};
+use crate::mix::Mix;
 use crate::pace::paces;
 use crate::report::Report;
 use crate::server::Server;
@@ -79,7 +80,8 @@ pub async fn run(
         let seats = crowd.seats.iter().step_by(step_of).cloned();
         let writers: Vec<_> = seats.zip(paces(sockets.div_ceil(step_of), rate)).collect();
         let until = Instant::now() + Duration::from_secs(args.span.seconds);
-        let bounds = Bounds { until, messages: args.span.messages, size: SIZE };
+        let bounds =
+            Bounds { until, messages: args.span.messages, size: SIZE, mix: Mix::default() };
         let writing = crowd.write(writers, bounds);
         match args.report_memory {
             false => writing.await?,

@@ -1,11 +1,11 @@
 //! A mixed load for as long as one likes: people who write, read history, drop their connection in the
 //! middle of things and resume from their position. Nothing may be lost or duplicated at any seam.
 //!
-//! A message whose acknowledgement was lost with its connection is sent again with the same `client_id`.
-//! At the end the chat must have grown by exactly the number of messages acknowledged, so nobody else
-//! may write in the meantime.
+//! A message or a change whose acknowledgement was lost with its connection is sent again. At the end the chat must
+//! have grown by exactly the number of messages acknowledged, and of changes, so nobody else may write in the
+//! meantime.
 
-use crate::flags;
+use crate::flags::{self, Changing};
 use crate::http::Line;
 use crate::report::Report;
 use crate::server::Server;
@@ -16,6 +16,7 @@ use crate::tally::{Tally, add};
 use crate::usage::{Cost, Usages};
 use crate::users::{self, User};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -39,6 +40,8 @@ pub struct Args {
     /// The most messages to send
     #[arg(long, default_value_t = 10_000_000)]
     messages: u64,
+    #[command(flatten)]
+    pub changing: Changing,
     /// Average seconds that a person stays before the connection drops
     #[arg(long, default_value_t = 5, value_parser = flags::seconds())]
     stay: u64,
@@ -58,7 +61,8 @@ pub async fn run(
 ) -> Result<Report> {
     let client = users::client()?;
     let first = users.first().ok_or_else(|| Stop::new("soak: needs a user"))?;
-    let stored_before = users::last_seq_general(&client, server, first).await?;
+    let mix = args.changing.mix(server)?;
+    let stood = users::general_stands(&client, server, first).await?;
     let before = server.usage();
     let scratch: Rc<Scratch> = Rc::new(RefCell::new(vec![0; SCRATCH_BYTES]));
     let began = Instant::now();
@@ -68,7 +72,7 @@ pub async fn run(
     let mut living = JoinSet::new();
     let mut people = Vec::with_capacity(args.sockets);
     for (place, user) in users.iter().cycle().take(args.sockets).enumerate() {
-        let soaker = Soaker::new(server.address, user.token.clone(), place, stored_before);
+        let soaker = Soaker::new(server.address, user.token.clone(), place, &stood, mix);
         living.spawn_local(soaker.clone().live(until, stay, scratch.clone(), tally.clone()));
         people.push(soaker);
     }
@@ -89,16 +93,22 @@ pub async fn run(
     wait_until_level(&people, tally).await;
     living.shutdown().await;
 
-    let stored = users::last_seq_general(&client, server, first).await? - stored_before;
-    let acknowledged = tally.acknowledged.get();
-    add(&tally.lost, acknowledged.saturating_sub(stored) + missing(&people, tally));
-    add(&tally.doubled, stored.saturating_sub(acknowledged));
+    let stands = users::general_stands(&client, server, first).await?;
+    let (acknowledged, changed) = (tally.acknowledged.get(), tally.changed.get());
+    for (acknowledged, stored) in [
+        (acknowledged, stands.last_seq - stood.last_seq),
+        (changed, stands.last_change - stood.last_change),
+    ] {
+        add(&tally.lost, acknowledged.saturating_sub(stored));
+        add(&tally.doubled, stored.saturating_sub(acknowledged));
+    }
+    add(&tally.lost, missing(&people, tally));
     let usages = Usages { before, open, end: server.usage() };
     let mut report = Report {
         sockets: people.len(),
         unacknowledged: unacknowledged(&people),
         reconnects: people.iter().map(|soaker| soaker.returns()).sum(),
-        server: Cost::of(&usages, people.len(), tally.deliveries.get(), acknowledged),
+        server: Cost::of(&usages, people.len(), tally.deliveries.get(), acknowledged + changed),
         ..Report::counted("soak", tally, until - began)
     };
     report.count_requests(reads.acknowledged.get(), &reads.ack_micros.borrow());
@@ -120,10 +130,12 @@ fn unacknowledged(people: &[Rc<Soaker>]) -> u64 {
     people.iter().map(|soaker| soaker.unacknowledged()).sum()
 }
 
-/// How many messages were acknowledged to somebody but have not reached everybody.
+/// How many messages and changes were acknowledged to somebody but have not reached everybody.
 fn missing(people: &[Rc<Soaker>], tally: &Tally) -> u64 {
-    let end = tally.ends.borrow().values().copied().max().unwrap_or(0);
-    people.iter().map(|soaker| soaker.missing(end)).sum()
+    let end =
+        |ends: &RefCell<HashMap<u64, u64>>| ends.borrow().values().copied().max().unwrap_or(0);
+    let (seq, change) = (end(&tally.ends), end(&tally.change_ends));
+    people.iter().map(|soaker| soaker.missing(seq, change)).sum()
 }
 
 /// Reads the newest page repeatedly, at a leisurely pace.

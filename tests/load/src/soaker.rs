@@ -1,13 +1,15 @@
 //! One person of a soak: stays for a while, drops the connection, resumes from where they were.
 
-use crate::check::Order;
+use crate::check::{Changes, Order};
 use crate::crowd::source;
 use crate::frame::{self, Frame};
+use crate::mix::{Mix, Next, Written};
 use crate::offsets::Offsets;
 use crate::pace::sleep_until;
 use crate::socket::{Scratch, Socket};
 use crate::stop::Result;
 use crate::tally::{Tally, add};
+use crate::users::Stands;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,6 +34,9 @@ pub struct Soaker {
     token: Rc<str>,
     place: usize,
     order: RefCell<Order>,
+    changes: RefCell<Changes>,
+    mix: Mix,
+    written: RefCell<Written>,
     line: RefCell<Option<Rc<Socket>>>,
     /// What was sent but not yet acknowledged, by `client_id`: when it was due, and the frame.
     unanswered: RefCell<BTreeMap<String, (u64, String)>>,
@@ -39,12 +44,21 @@ pub struct Soaker {
 }
 
 impl Soaker {
-    pub fn new(address: SocketAddr, token: Rc<str>, place: usize, last_seq: u64) -> Rc<Self> {
+    pub fn new(
+        address: SocketAddr,
+        token: Rc<str>,
+        place: usize,
+        stood: &Stands,
+        mix: Mix,
+    ) -> Rc<Self> {
         Rc::new(Self {
             address,
             token,
             place,
-            order: RefCell::new(Order::from(last_seq)),
+            order: RefCell::new(Order::from(stood.last_seq)),
+            changes: RefCell::new(Changes::from(stood.last_change)),
+            mix,
+            written: RefCell::default(),
             line: RefCell::default(),
             unanswered: RefCell::default(),
             lines: Cell::new(0),
@@ -55,8 +69,9 @@ impl Soaker {
         self.unanswered.borrow().len() as u64
     }
 
-    pub fn missing(&self, end: u64) -> u64 {
-        self.order.borrow().missing_at_the_end(end)
+    pub fn missing(&self, seq: u64, change: u64) -> u64 {
+        let changes = self.changes.borrow().missing_at_the_end(change);
+        self.order.borrow().missing_at_the_end(seq) + changes
     }
 
     pub fn returns(&self) -> u64 {
@@ -91,7 +106,8 @@ impl Soaker {
         scratch: &Scratch,
         tally: &Tally,
     ) -> Result<()> {
-        let path = format!("/ws/general?after={}", self.order.borrow().last());
+        let (after, change) = (self.order.borrow().last(), self.changes.borrow().last());
+        let path = format!("/ws/general?after={after}&change={change}");
         let from = source(tally.run, self.place);
         let (line, mut incoming) = Socket::open(from, self.address, &path, &self.token).await?;
         let line = Rc::new(line);
@@ -131,12 +147,34 @@ impl Soaker {
         match frame::read(tally.run, text) {
             Some(Frame::Message { seq, sent_nanos, .. }) => {
                 let verdict = self.order.borrow_mut().see(seq);
+                if let Some(change) = frame::change(text) {
+                    self.changes.borrow_mut().tell(change);
+                }
                 tally.delivered(verdict, sent_nanos);
             }
-            Some(Frame::Ack { client_id, chat_id, seq }) => {
-                match self.unanswered.borrow_mut().remove(&client_id) {
-                    Some((sent_nanos, _)) => tally.acknowledged(chat_id, seq, sent_nanos),
-                    None => add(&tally.acknowledged_twice, 1),
+            // A change never comes before its message.
+            Some(Frame::Changed { seq, .. }) if seq > self.order.borrow().last() => {
+                add(&tally.out_of_order, 1);
+            }
+            Some(Frame::Changed { change, .. }) => {
+                let verdict = self.changes.borrow_mut().see(change);
+                tally.delivered(verdict, None);
+            }
+            Some(Frame::CaughtUp { change }) => {
+                add(&tally.lost, self.changes.borrow_mut().catch_up(change));
+            }
+            Some(Frame::Ack { client_id, chat_id, seq, change }) => {
+                match (self.unanswered.borrow_mut().remove(&client_id), change) {
+                    (Some((sent_nanos, _)), None) => {
+                        tally.acknowledged(chat_id, seq, sent_nanos);
+                        if self.mix.has_changes() {
+                            self.written.borrow_mut().acknowledged(seq);
+                        }
+                    }
+                    (Some((sent_nanos, _)), Some(change)) => {
+                        tally.changed(chat_id, change, sent_nanos);
+                    }
+                    (None, _) => add(&tally.acknowledged_twice, 1),
                 }
             }
             // What could not be stored now is sent again on the next connection.
@@ -157,7 +195,13 @@ impl Soaker {
             add(&tally.sent, 1);
             let name = format!("{:x}-{}", tally.run, tally.sent.get());
             let sent_nanos = tally.nanos(due);
-            let text = frame::draft(tally.run, &name, sent_nanos, MESSAGE_CHARS, None);
+            let (run, size) = (tally.run, MESSAGE_CHARS);
+            let next = self.written.borrow_mut().next(self.mix);
+            let text = match next {
+                Next::Message => frame::draft(run, &name, sent_nanos, size, None),
+                Next::Edit(seq) => frame::edit(run, &name, sent_nanos, size, None, seq),
+                Next::Reaction(seq) => frame::reaction(&name, None, seq),
+            };
             self.unanswered.borrow_mut().insert(name, (sent_nanos, text.clone()));
             let line = self.line.borrow().clone();
             if let Some(line) = line {

@@ -24,6 +24,8 @@ pub struct Tally {
     pub sent: Cell<u64>,
     pub acknowledged: Cell<u64>,
     pub acknowledged_twice: Cell<u64>,
+    /// Changes that were acknowledged.
+    pub changed: Cell<u64>,
     pub deliveries: Cell<u64>,
     pub lost: Cell<u64>,
     pub doubled: Cell<u64>,
@@ -34,8 +36,11 @@ pub struct Tally {
     pub refused: RefCell<BTreeMap<String, u64>>,
     pub delivery_micros: RefCell<Histogram<u64>>,
     pub ack_micros: RefCell<Histogram<u64>>,
+    pub change_micros: RefCell<Histogram<u64>>,
     /// The largest acknowledged `seq` of each chat: every reader must get that far.
     pub ends: RefCell<HashMap<u64, u64>>,
+    /// Likewise the largest number of a change.
+    pub change_ends: RefCell<HashMap<u64, u64>>,
     /// How many were acknowledged in each second of the writing.
     pub each_second: RefCell<Vec<u64>>,
 }
@@ -44,6 +49,12 @@ pub struct Tally {
 pub fn histogram() -> Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, LATENCY_MICROS_MAX, 3)
         .map_err(|error| Stop::new(error.to_string()))
+}
+
+fn raise(ends: &RefCell<HashMap<u64, u64>>, chat_id: u64, number: u64) {
+    let mut ends = ends.borrow_mut();
+    let end = ends.entry(chat_id).or_default();
+    *end = number.max(*end);
 }
 
 pub fn add(cell: &Cell<u64>, count: u64) {
@@ -60,6 +71,7 @@ impl Tally {
             sent: Cell::default(),
             acknowledged: Cell::default(),
             acknowledged_twice: Cell::default(),
+            changed: Cell::default(),
             deliveries: Cell::default(),
             lost: Cell::default(),
             doubled: Cell::default(),
@@ -70,7 +82,9 @@ impl Tally {
             refused: RefCell::default(),
             delivery_micros: RefCell::new(histogram()?),
             ack_micros: RefCell::new(histogram()?),
+            change_micros: RefCell::new(histogram()?),
             ends: RefCell::default(),
+            change_ends: RefCell::default(),
             each_second: RefCell::default(),
         }))
     }
@@ -103,9 +117,13 @@ impl Tally {
     pub fn acknowledged(&self, chat_id: u64, seq: u64, sent_nanos: u64) {
         add(&self.acknowledged, 1);
         self.record(&self.ack_micros, sent_nanos);
-        let mut ends = self.ends.borrow_mut();
-        let end = ends.entry(chat_id).or_default();
-        *end = seq.max(*end);
+        raise(&self.ends, chat_id, seq);
+    }
+
+    pub fn changed(&self, chat_id: u64, change: u64, sent_nanos: u64) {
+        add(&self.changed, 1);
+        self.record(&self.change_micros, sent_nanos);
+        raise(&self.change_ends, chat_id, change);
     }
 
     pub fn refused(&self, code: String) {
@@ -126,6 +144,7 @@ impl Tally {
     pub fn forget_times(&self) {
         self.delivery_micros.borrow_mut().reset();
         self.ack_micros.borrow_mut().reset();
+        self.change_micros.borrow_mut().reset();
     }
 
     /// Prints progress once a second, until dropped.
@@ -133,7 +152,7 @@ impl Tally {
         let mut last = (0, 0);
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let now = (self.deliveries.get(), self.acknowledged.get());
+            let now = (self.deliveries.get(), self.acknowledged.get() + self.changed.get());
             if now != last {
                 self.each_second.borrow_mut().push(now.1 - last.1);
                 eprintln!(

@@ -28,19 +28,74 @@ enum Fault {
     AcknowledgesTwice,
     Refuses,
     Closes,
+    SwallowsAChange,
+    SwallowsTheLastChange,
+    DoublesAChange,
+    SwapsChanges,
+    ChangesWhatIsNotThere,
+    NeverAcknowledgesAChange,
 }
 
 const SPOILED: u64 = 5;
 const MESSAGES: u64 = 40;
+/// Of 40 that are written, with a quarter of edits and as many reactions.
+const CHANGES: u64 = 19;
 
 struct Room {
     fault: Fault,
     last_seq: u64,
+    last_change: u64,
     held: Option<String>,
     readers: Vec<UnboundedSender<String>>,
 }
 
 impl Room {
+    fn take(&mut self, frame: &Value) -> Vec<String> {
+        match frame["type"] == "message" {
+            true => self.post(frame),
+            false => self.change(frame),
+        }
+    }
+
+    /// What becomes of the message itself is nobody's business here.
+    fn change(&mut self, frame: &Value) -> Vec<String> {
+        self.last_change += 1;
+        let (change, client_id) = (self.last_change, &frame["client_id"]);
+        let told = |seq: &Value| {
+            json!({"type": "message_changed", "id": seq, "seq": seq, "chat_id": 1, "content": "x",
+                "change": change})
+            .to_string()
+        };
+        let is_spoiled = change == SPOILED;
+        for (place, reader) in self.readers.iter().enumerate() {
+            let first = place == 0;
+            let copies = match self.fault {
+                Fault::SwallowsAChange if first && is_spoiled => 0,
+                Fault::SwallowsTheLastChange if first && change == CHANGES => 0,
+                Fault::DoublesAChange if first && is_spoiled => 2,
+                Fault::SwapsChanges if first && is_spoiled => {
+                    self.held = Some(told(&frame["seq"]));
+                    0
+                }
+                Fault::ChangesWhatIsNotThere if first && is_spoiled => {
+                    reader.send(told(&json!(self.last_seq + 1))).unwrap();
+                    1
+                }
+                _ => 1,
+            };
+            (0..copies).for_each(|_| reader.send(told(&frame["seq"])).unwrap());
+            if let Some(held) = self.held.take_if(|_| first && change > SPOILED) {
+                reader.send(held).unwrap();
+            }
+        }
+        let ack = json!({"type": "ack", "client_id": client_id, "chat_id": 1, "seq": frame["seq"],
+            "change": change});
+        match self.fault {
+            Fault::NeverAcknowledgesAChange if change == SPOILED => Vec::new(),
+            _ => vec![ack.to_string()],
+        }
+    }
+
     fn post(&mut self, draft: &Value) -> Vec<String> {
         if self.fault == Fault::Refuses && self.last_seq + 1 == SPOILED {
             self.fault = Fault::None;
@@ -101,7 +156,7 @@ async fn converse(stream: TcpStream, room: Rc<RefCell<Room>>) {
             frame = socket.next() => {
                 let Some(Ok(Message::Text(text))) = frame else { return };
                 let draft = serde_json::from_str(&text).unwrap();
-                let answers = room.borrow_mut().post(&draft);
+                let answers = room.borrow_mut().take(&draft);
                 answers.into_iter().for_each(|answer| sender.send(answer).unwrap());
             }
         }
@@ -111,7 +166,7 @@ async fn converse(stream: TcpStream, room: Rc<RefCell<Room>>) {
 async fn serve(fault: Fault) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let room = Room { fault, last_seq: 0, held: None, readers: Vec::new() };
+    let room = Room { fault, last_seq: 0, last_change: 0, held: None, readers: Vec::new() };
     let room = Rc::new(RefCell::new(room));
     tokio::task::spawn_local(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -155,6 +210,40 @@ fn a_faithful_server_gets_a_clean_report() {
     assert_eq!((report.sent, report.acknowledged), (MESSAGES, MESSAGES));
     assert_eq!(report.deliveries, 3 * MESSAGES);
     assert!(report.delivery_micros.is_some() && report.ack_micros.is_some());
+}
+
+/// A closed loop of one, so that every change finds a message that it can be made of.
+fn changing(fault: Fault, window: usize) -> Report {
+    let shares = "--messages 40 --edits 0.25 --reactions 0.25";
+    run(fault, &format!("burst --sockets 3 --publishers 1 --window {window} {shares}"))
+}
+
+#[test]
+fn changes_are_counted_beside_messages() {
+    let report = changing(Fault::None, 1);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!((report.sent, report.changed), (MESSAGES, CHANGES));
+    assert_eq!(report.acknowledged, MESSAGES - CHANGES);
+    assert_eq!(report.deliveries, 3 * MESSAGES);
+    assert!(report.ack_micros.is_some() && report.change_micros.is_some());
+}
+
+#[test]
+fn a_change_that_is_lost_doubled_or_out_of_order_is_found() {
+    for (fault, counts) in [
+        (Fault::SwallowsAChange, (1, 0, 0)),
+        (Fault::SwallowsTheLastChange, (1, 0, 0)),
+        (Fault::DoublesAChange, (0, 1, 0)),
+        (Fault::SwapsChanges, (0, 0, 1)),
+        (Fault::ChangesWhatIsNotThere, (0, 0, 1)),
+    ] {
+        let report = changing(fault, 1);
+        assert!(!report.is_clean(), "{fault:?}");
+        assert_eq!((report.lost, report.doubled, report.out_of_order), counts, "{fault:?}");
+    }
+    let report = changing(Fault::NeverAcknowledgesAChange, 2);
+    assert!(!report.is_clean());
+    assert_eq!(report.unacknowledged, 1);
 }
 
 /// The floor is measured like a server, so it must behave like one.

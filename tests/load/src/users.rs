@@ -34,9 +34,11 @@ struct Room {
     room_id: u64,
 }
 
+/// Where a chat stands.
 #[derive(Deserialize)]
-struct History {
-    last_seq: u64,
+pub struct Stands {
+    pub last_seq: u64,
+    pub last_change: u64,
 }
 
 /// The environment's proxy settings are ignored, since the server is on this machine.
@@ -119,16 +121,16 @@ pub async fn make_rooms(
     }
 }
 
-/// How many messages the general chat holds.
-pub async fn last_seq_general(client: &Client, server: &Server, user: &User) -> Result<u64> {
+/// How many messages the general chat holds, and how many changes it has counted.
+pub async fn general_stands(client: &Client, server: &Server, user: &User) -> Result<Stands> {
     let url = server.url("/chats/general/history?limit=1");
-    Ok(ask::<History>(client.get(url).bearer_auth(&user.token)).await?.last_seq)
+    ask(client.get(url).bearer_auth(&user.token)).await
 }
 
-/// How many messages the room holds.
-pub async fn last_seq(client: &Client, server: &Server, user: &User, room: u64) -> Result<u64> {
+/// The same of a room.
+pub async fn stands(client: &Client, server: &Server, user: &User, room: u64) -> Result<Stands> {
     let url = server.url(&format!("/chats/room/{room}/history?limit=1"));
-    Ok(ask::<History>(client.get(url).bearer_auth(&user.token)).await?.last_seq)
+    ask(client.get(url).bearer_auth(&user.token)).await
 }
 
 /// Asks again while the server is too busy.
