@@ -4,7 +4,7 @@
 use crate::support::{Database, Person, Server, Socket, refusal, until};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use snug::limits::{CONTENT_CHARS_MAX, REPLAY_CHANGED_MAX};
+use snug::limits::{BODY_BYTES_MAX, CONTENT_CHARS_MAX, REPLAY_CHANGED_MAX};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
@@ -192,6 +192,7 @@ async fn mistakes_are_told_in_one_order() {
         };
         bad("application/json", "{").await.refused(400, "bad_json");
         bad("text/plain", "{}").await.refused(415, "unsupported_media_type");
+        bad("application/json", &" ".repeat(BODY_BYTES_MAX + 1)).await.refused(413, "too_large");
     }
     bob.put(&format!("{theirs}/reactions/x")).await.refused(404, "not_found");
     bob.put(&format!("{own}/reactions/x")).await.refused(422, "bad_emoji");

@@ -91,6 +91,32 @@ async fn a_message_out_of_reach_is_not_found_like_an_unknown_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_message_leads_those_there_who_can_read_it() {
+    let server = Server::start().await;
+    let (ada, _bob) = (server.person("ada").await, server.person("bob").await);
+    let (room, _) = ada.room("Tea").await;
+    ada.say(room, "hello").await;
+    let mut hers = Browser::signed_in(&server, "ada").await;
+    let mut theirs = Browser::signed_in(&server, "bob").await;
+    let page = hers.get(&format!("/room/{room}?at=1")).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("data-at=\"1\"") && page.text.contains("id=\"at\""));
+    // Neither what is not there nor what others have is told from what has never been.
+    let unknown = hers.get("/room/4711?at=1").await;
+    for answer in [
+        hers.get(&format!("/room/{room}?at=2")).await,
+        theirs.get(&format!("/room/{room}?at=1")).await,
+        theirs.get(&format!("/room/{room}?at=1&part=view")).await,
+    ] {
+        assert_eq!((answer.status.as_u16(), unknown.status.as_u16()), (404, 404));
+        assert!(!answer.text.contains("Tea") && answer.text.contains("Nothing here"));
+    }
+    let login = format!("/login?next=%2Froom%2F{room}%3Fat%3D1");
+    let mut nobody = Browser::new(&server);
+    assert_eq!(location(&nobody.get(&format!("/room/{room}?at=1")).await), login);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_shown_beside_what_was_typed() {
     let server = Server::start().await;
     let (ada, _, private, page) = scene(&server).await;
