@@ -460,9 +460,9 @@ async fn the_readme_leads_back_to_an_older_version() {
     program.stop();
 }
 
-/// A time of day some seconds from now.
+/// A time of day some seconds from now, by which a program that is started now serves on a busy machine, too.
 fn soon() -> String {
-    let at = jiff::Timestamp::now().checked_add(std::time::Duration::from_secs(3)).unwrap();
+    let at = jiff::Timestamp::now().checked_add(std::time::Duration::from_secs(7)).unwrap();
     at.strftime("%H:%M:%S").to_string()
 }
 
