@@ -51,6 +51,8 @@ test("visits stay within their budgets", async (t) => {
   const ada = await here.visitor("ada");
   await ada.register();
   await ada.log_in();
+  // What is fetched ahead comes after all this, and not for those who save data: see `ahead.test.js`.
+  await ada.context.addInitScript(() => Object.defineProperty(navigator, "connection", { value: { saveData: true } }));
   const page = await ada.context.newPage();
   const first = await weigh(page, () => page.goto("/general"));
   t.diagnostic(`first visit to a chat: ${sum(first)} bytes in ${first.length} parts`);
