@@ -193,6 +193,8 @@ impl Shown {
                 }
             }
             "caught_up" => self.change = self.change.max(change),
+            // By a call of one's own.
+            "read" => {}
             other => panic!("{other}: {frame}"),
         }
     }
