@@ -17,13 +17,22 @@ pub struct Appliance {
     pub processes: usize,
 }
 
-/// What the figures of one moment are called: of the server, of PostgreSQL, of both, its processes.
+/// What the figures of one moment are called, each by a name of its own: of the server, of PostgreSQL, of both, its
+/// processes.
 pub type Names = [&'static str; 4];
 
-pub const IDLE: Names =
-    ["memory, idle: snug", "its PostgreSQL", "together", "processes of PostgreSQL"];
-pub const BUSY: Names =
-    ["memory, at most: snug", "its PostgreSQL", "together", "processes of PostgreSQL"];
+pub const IDLE: Names = [
+    "memory of snug, idle",
+    "of its PostgreSQL, idle",
+    "of both, idle",
+    "processes of PostgreSQL, idle",
+];
+pub const BUSY: Names = [
+    "memory of snug, online",
+    "of its PostgreSQL, online",
+    "of both, online",
+    "processes of PostgreSQL, online",
+];
 
 impl Appliance {
     pub fn look(server: &Server) -> Option<Self> {
