@@ -1,2 +1,2 @@
-/* 2e66b6f6c56bfb63 */
+/* 3bb1f7392a04f0bf */
 var s=class extends HTMLElement{connectedCallback(){let e=this.querySelector("input"),t=this.querySelector("button"),d={password:t.textContent,text:t.dataset.shown},n=o=>{e.type=o,t.textContent=d[o]};t.hidden=!1,t.addEventListener("click",()=>n(e.type==="text"?"password":"text")),e.form.addEventListener("submit",()=>n("password"))}};customElements.define("password-field",s);

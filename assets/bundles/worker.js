@@ -1,2 +1,2 @@
-/* 2e66b6f6c56bfb63 */
+/* 3bb1f7392a04f0bf */
 addEventListener("install",()=>skipWaiting());addEventListener("activate",i=>i.waitUntil(clients.claim()));addEventListener("notificationclick",i=>{i.notification.close(),i.waitUntil(c(i.notification.data.href))});async function c(i){let n=await clients.matchAll({type:"window",includeUncontrolled:!0}),t=n.find(({url:a})=>new URL(a).pathname===i)??n[0];if(!t)return clients.openWindow(i);t.postMessage({href:i}),await t.focus().catch(()=>{})}

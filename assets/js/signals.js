@@ -21,6 +21,8 @@ export class Signals {
   #writing = new Map();
   #seen = new Map();
   #sent = new Map();
+  // When the newest edit was made, of those that were heard of.
+  #edited = "";
   #timer = 0;
   // Private chats whose other one went offline, or is not shown any more: with that, how far they have read.
   #doubted = new Set();
@@ -85,10 +87,21 @@ export class Signals {
     this.#showSeen();
   }
 
-  on_message({ chat_id, username }) {
+  on_message(message) {
+    this.#endWriting(message);
+    this.#showSeen();
+  }
+
+  // A message also changes when somebody reacts to it or pins it: that ends no writing.
+  on_message_changed(message) {
+    if (!(message.edited_at > this.#edited)) return;
+    this.#edited = message.edited_at;
+    this.#endWriting(message);
+  }
+
+  #endWriting({ chat_id, username }) {
     if (username === this.viewer.username) this.#sent.delete(chat_id);
     if (this.#writing.get(chat_id)?.delete(username)) this.#showWriting();
-    this.#showSeen();
   }
 
   on_chat_added() {

@@ -66,10 +66,17 @@ test("one at a desk and one with a phone go through all of it in a room", async 
   await field(desk).focus();
   await desk.keyboard.press("ArrowUp");
   await desk.getByText("You are changing your message.").waitFor();
-  await field(desk).fill("Tea at **five**, @ben?");
+  const writing = phone.getByText("ada is writing…");
+  // What is told too soon after the last time is dropped.
+  await until("the change is being written", async () => {
+    if (await writing.isVisible()) return true;
+    await field(desk).fill("Tea at **five**, @ben?");
+    return false;
+  });
   await desk.keyboard.press("Enter");
   const edited = said(phone, "Tea at five").getByText("edited");
   await edited.waitFor();
+  assert.equal(await phone.locator(".writing").textContent(), "", "it is not being written any more");
   assert.match(await edited.getAttribute("title"), /\d{4}.*\d:\d\d/);
   await answer(phone).locator(".reply").getByText("Tea at **five**, @ben?").waitFor();
 
