@@ -1,2 +1,2 @@
-/* 3bb1f7392a04f0bf */
+/* f70731f467c14741 */
 addEventListener("install",()=>skipWaiting());addEventListener("activate",i=>i.waitUntil(clients.claim()));addEventListener("notificationclick",i=>{i.notification.close(),i.waitUntil(c(i.notification.data.href))});async function c(i){let n=await clients.matchAll({type:"window",includeUncontrolled:!0}),t=n.find(({url:a})=>new URL(a).pathname===i)??n[0];if(!t)return clients.openWindow(i);t.postMessage({href:i}),await t.focus().catch(()=>{})}

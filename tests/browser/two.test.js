@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NARROW, connected, middle, said, say, sees, stored, write } from "./lib/browser.js";
-import { look } from "./lib/look.js";
+import { look, shoot } from "./lib/look.js";
 import { scene } from "./lib/scene.js";
 import { until } from "./lib/until.js";
 
@@ -111,7 +111,13 @@ test("one at a desk and one with a phone go through all of it in a room", async 
   await line.getByText("Tea at **five**").waitFor();
   await lookAtPhone(phone, "two-pinned");
   await line.getByRole("link", { name: "All 1 pins" }).tap();
-  await phone.getByRole("complementary", { name: "About this room" }).getByText("Tea at **five**").tap();
+  const listed = phone.getByRole("complementary", { name: "About this room" }).getByRole("link", { name: "Tea at" });
+  for (const one of [line.getByRole("link", { name: "Tea at" }), listed]) {
+    const { height } = await one.boundingBox();
+    assert.ok(height >= 32, `a finger meets it: ${height} pixels`);
+  }
+  await shoot(phone, "two-pins");
+  await listed.tap();
   await said(phone, "Tea at five").and(phone.locator(".found")).waitFor();
 
   // Copying: text as it was written, a link, and code.
