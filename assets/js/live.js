@@ -18,6 +18,7 @@ export class Live {
   #due = new Map();
   // Chats whose pins may have changed. What is replayed comes in the order of its last change.
   #repinned = new Set();
+  #pinned = Promise.resolve();
 
   // `page` is {viewer, epoch, list, views, requests, delivery, reloadLog, reload, paths, pageRowsMax}.
   constructor(page) {
@@ -69,7 +70,7 @@ export class Live {
     view?.log?.change(message, this.viewer);
     if (view && (message.pinned || view.pins)) {
       this.#repinned.add(message.chat_id);
-      import(laterAddress).then(({ changePin }) => changePin(view, message));
+      this.#pin((later) => later.changePin(view, message));
     }
     this.list.correct(message);
     if (names(message, this.viewer)) this.named(message.chat_id);
@@ -147,9 +148,17 @@ export class Live {
     if (this.views.current.invite?.waitsFor(room_id)) location.reload();
   }
 
+  // In the order of the frames, whichever part of the script is there first.
+  #pin(change) {
+    this.#pinned = this.#pinned
+      .then(() => import(laterAddress))
+      .then(change)
+      .catch(() => {});
+  }
+
   #reloadPins(chat_id) {
     const view = this.views.of(chat_id);
-    if (view) import(laterAddress).then(({ reloadPins }) => reloadPins(view, this.paths.chats));
+    if (view) this.#pin((later) => later.reloadPins(view, this.paths.chats));
   }
 
   #meet(chat, message) {
