@@ -7,6 +7,7 @@ import { fill } from "./words.js";
 
 const RENEWED = "snug.renewed";
 const CHECK_MS = 60_000;
+const SETTLE_MS = 1_000;
 
 const { dataset } = document.querySelector("snug-session");
 
@@ -48,7 +49,12 @@ export const isForgotten = () => storage.recall(RENEWED) === null;
 // who is no longer signed in goes to the login page and then back here, where what they wrote is kept;
 // for somebody else, the page is loaded afresh.
 export async function checkSession() {
-  const { status, answer } = await call(dataset.me);
+  let { status, answer } = await call(dataset.me);
+  if (status === 401) {
+    // A login in another tab ends this session a moment before the browser has the new one.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    ({ status, answer } = await call(dataset.me));
+  }
   if (leaving) return false;
   if (status === 401) {
     const next = encodeURIComponent(location.pathname + location.search);
