@@ -1,2 +1,2 @@
-/* f81c2eab62cb6156 */
+/* f9e6a73d704d573f */
 var s=class extends HTMLElement{connectedCallback(){let e=this.querySelector("input"),t=this.querySelector("button"),d={password:t.textContent,text:t.dataset.shown},n=o=>{e.type=o,t.textContent=d[o]};t.hidden=!1,t.addEventListener("click",()=>n(e.type==="text"?"password":"text")),e.form.addEventListener("submit",()=>n("password"))}};customElements.define("password-field",s);

@@ -1,2 +1,2 @@
-/* f81c2eab62cb6156 */
+/* f9e6a73d704d573f */
 addEventListener("install",()=>skipWaiting());addEventListener("activate",i=>i.waitUntil(clients.claim()));addEventListener("notificationclick",i=>{i.notification.close(),i.waitUntil(c(i.notification.data.href))});async function c(i){let n=await clients.matchAll({type:"window",includeUncontrolled:!0}),t=n.find(({url:a})=>new URL(a).pathname===i)??n[0];if(!t)return clients.openWindow(i);t.postMessage({href:i}),await t.focus().catch(()=>{})}

@@ -61,11 +61,11 @@ export function show(what) {
   };
 }
 
-// Returns a function that releases the lock, even one that has not been granted yet.
+// Returns a function that releases the lock, even one that has not been granted yet. A page that is being left gets none.
 function hold(name) {
   let letGo;
   const held = new Promise((resolve) => (letGo = resolve));
-  locks?.request(name, { mode: "shared" }, () => held);
+  locks?.request(name, { mode: "shared" }, () => held).catch(() => {});
   return letGo;
 }
 
@@ -73,6 +73,6 @@ function hold(name) {
 export async function isShown(what, here) {
   if (here && isLookedAt()) return true;
   if (!locks) return false;
-  const { held } = await locks.query();
+  const { held } = await locks.query().catch(() => ({ held: [] }));
   return held.some((lock) => lock.name === shown(what));
 }
