@@ -30,6 +30,7 @@ use crate::model::waits::Waits;
 use crate::postgres::Options;
 use crate::process::backup::Keep;
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -434,8 +435,17 @@ fn complaint(setting: &Setting, text: &str, source: &Source, fault: &str) -> Fat
     Fatal::usage(if setting.has_file {
         format!("{name} {fault}")
     } else {
-        format!("{name}: {text:?} {fault}")
+        format!("{name}: {:?} {fault}", without_credentials(text))
     })
+}
+
+/// A password may stand in a URL, wherever that was written.
+fn without_credentials(text: &str) -> Cow<'_, str> {
+    let parts = text.split_once("://");
+    match parts.and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://…@{rest}").into(),
+        None => text.into(),
+    }
 }
 
 fn default_database(written: &Written) -> Result<(DatabaseSetting, Source), Fatal> {

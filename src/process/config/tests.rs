@@ -180,3 +180,13 @@ fn servers_that_share_a_database_have_a_bus_and_others_have_none() {
     assert!(nats.contains("this version cannot use yet"), "{nats}");
     assert!(complaint(&[shared, ("SNUG_BUS", "on")]).ends_with("is neither off nor postgres"));
 }
+
+#[test]
+fn a_password_in_a_url_is_not_repeated_whatever_it_was_set_for() {
+    let shared = ("SNUG_DATABASE_URL", "postgres://snug@db.example.org/snug");
+    for setting in ["SNUG_BUS", "SNUG_LISTEN", "SNUG_MEMORY"] {
+        let said = complaint(&[shared, (setting, "nats://ada:open@sesame@nats.example.org")]);
+        assert!(said.contains("\"nats://…@nats.example.org\""), "{said}");
+        assert!(!said.contains("sesame"), "{said}");
+    }
+}
