@@ -1,15 +1,13 @@
 -- Messages of the chat $1 after the message $2, at most $3, for all who follow it on this node: whom they are told was
--- decided when these began to follow. Each row has how far the chat reaches; if nothing follows there is one without a
--- message, and no row means that there is no such chat. chats_pkey, the messages' primary keys.
-select c.last_seq, c.last_change, c.chat_type, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp,
-    m.draft_key, m.more, m.reply_seq
+-- decided when these began to follow. chats_pkey, the messages' primary keys.
+select c.chat_type, m.id, m.seq, m.sender_id, m.receiver_id, m.content, m.timestamp, m.draft_key, m.more, m.reply_seq
 from chats c
-left join lateral (
+cross join lateral (
     select k.id, k.seq, k.sender_id, k.receiver_id, k.content, k.timestamp, k.draft_key, k.more, k.reply_seq
     from current_messages k
     where k.chat_type = c.chat_type and k.chat_id = c.id and k.seq > $2::bigint and k.seq <= c.last_seq
     order by k.seq
     limit $3::bigint
-) m on true
+) m
 where c.id = $1
 order by m.seq

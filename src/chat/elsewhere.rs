@@ -112,8 +112,7 @@ impl Rules {
         let (mut runs, limit) = (Vec::new(), REPLAY_PAGE_ROWS);
         let mut upto = missing.told.seq.unwrap_or(missing.reach.seq);
         if let Some(after) = missing.messages_after() {
-            let page = self.store.messages_after(chat_id, after, limit).await?;
-            let messages = page.map(|page| page.messages).unwrap_or_default();
+            let messages = self.store.messages_after(chat_id, after, limit).await?;
             let Some(run) = Run::after(after, &messages) else { return Ok(runs) };
             upto = Seq(run.last());
             runs.push(Arc::new(run));
@@ -122,8 +121,7 @@ impl Rules {
             }
         }
         if let Some(after) = missing.changes_after() {
-            let page = self.store.changed_after(chat_id, after, upto, limit).await?;
-            let changed = page.map(|page| page.messages).unwrap_or_default();
+            let changed = self.store.changed_after(chat_id, after, upto, limit).await?;
             runs.extend(Run::of_changes(after.next(), &changed).map(Arc::new));
         }
         Ok(runs)

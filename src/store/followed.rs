@@ -19,23 +19,17 @@ pub struct ReachChange {
     pub is_in: bool,
 }
 
-/// Messages of a chat in order, and how far it reached when they were read.
-pub struct FollowedPage {
-    pub messages: Vec<Message>,
-    pub last: Position,
-}
-
 impl Store {
-    /// `None` if there is no such chat.
+    /// Messages of a chat in order; none if there is no such chat.
     pub async fn messages_after(
         &self,
         chat_id: ChatId,
         after: Seq,
         limit: i64,
-    ) -> Result<Option<FollowedPage>> {
+    ) -> Result<Vec<Message>> {
         let params: [&(dyn ToSql + Sync); 3] = [&chat_id.0, &after.0, &limit];
         let rows = self.rows(sql!("messages/after"), &params).await?;
-        self.chat_page(chat_id, &rows).await
+        self.messages_of(chat_id, &rows).await
     }
 
     /// Those up to `upto` that changed after `after`, in the order of their last changes.
@@ -45,16 +39,17 @@ impl Store {
         after: Change,
         upto: Seq,
         limit: i64,
-    ) -> Result<Option<FollowedPage>> {
+    ) -> Result<Vec<Message>> {
         let params: [&(dyn ToSql + Sync); 4] = [&chat_id.0, &after.0, &upto.0, &limit];
         let rows = self.rows(sql!("messages/changed_after"), &params).await?;
-        self.chat_page(chat_id, &rows).await
+        self.messages_of(chat_id, &rows).await
     }
 
-    async fn chat_page(&self, chat_id: ChatId, rows: &[Row]) -> Result<Option<FollowedPage>> {
-        let Some(row) = rows.first() else { return Ok(None) };
-        let messages = self.messages_in(rows, chat_id, chats::chat_type(row)?).await?;
-        Ok(Some(FollowedPage { messages, last: last(row) }))
+    async fn messages_of(&self, chat_id: ChatId, rows: &[Row]) -> Result<Vec<Message>> {
+        match rows.first() {
+            Some(row) => self.messages_in(rows, chat_id, chats::chat_type(row)?).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// What has changed within this time, the latest first.

@@ -43,7 +43,7 @@ pub use chat_rooms::{Room, RoomInvite, RoomRow};
 pub use chats::ChatRow;
 pub use connect::Libpq;
 pub use disk::{WatchedDisk, WriteKind, free};
-pub use followed::{FollowedPage, ReachChange};
+pub use followed::ReachChange;
 pub use health::{Disagreement, SequenceHealth, ServerHealth};
 pub use indexed_ranges::Indexed;
 pub use leaving::{Left, Legacy};
