@@ -61,7 +61,7 @@ impl Rules {
             News::Standing { user_id, chat_id } => self.reread_reach(user_id, chat_id, false),
             News::Anew { user_id, chat_id } => self.reread_reach(user_id, chat_id, true),
             News::SessionEnded { user_id, session } => self.end_session_here(user_id, session),
-            News::Signalled { chat_id, of, frame } => registry.signal_heard(chat_id, of, frame),
+            News::Signalled { chat_id, of, frame } => registry.signal_here(chat_id, of, frame),
             News::Typing { chat_id, user_id, online, frame } => {
                 registry.typing_heard(chat_id, user_id, online as usize, frame);
             }

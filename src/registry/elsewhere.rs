@@ -100,11 +100,6 @@ impl Registry {
         self.push(user_id, Event::SessionEnded { user_id, session });
     }
 
-    /// What has happened in a chat on another node.
-    pub fn signal_heard(&self, chat_id: ChatId, of: Option<UserId>, frame: Bytes) {
-        self.signal_here(chat_id, of, frame);
-    }
-
     /// That somebody writes on another node, where so many are online.
     pub fn typing_heard(&self, chat_id: ChatId, user_id: UserId, online: usize, frame: Bytes) {
         self.type_on(0, Typing { chat_id, user_id, frame, online, is_elsewhere: true });

@@ -314,7 +314,8 @@ impl Registry {
         self.signal_here(chat_id, of, frame);
     }
 
-    fn signal_here(&self, chat_id: ChatId, of: Option<UserId>, frame: Bytes) {
+    /// The same on this node only.
+    pub fn signal_here(&self, chat_id: ChatId, of: Option<UserId>, frame: Bytes) {
         for inbox in self.inboxes.iter() {
             inbox.push(Event::Signalled { chat_id, of, frame: frame.clone() });
         }

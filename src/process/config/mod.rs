@@ -17,11 +17,10 @@ pub use value::lifetime;
 pub use written::{SETTINGS, Setting, Written};
 
 use crate::http::public_url::{self, PublicUrl};
-use crate::limits::Memory;
 use crate::limits::{
     BACKUP_AT_DEFAULT, BACKUP_KEEP_DEFAULT, CONNECTIONS_DEFAULT_MAX, CONNECTIONS_DEFAULT_MIN,
     CONNECTIONS_PER_ADDRESS_DEFAULT, CONNECTIONS_PER_USER_DEFAULT, DISK_RESERVE_DEFAULT,
-    FILES_RESERVED, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
+    FILES_RESERVED, Memory, SESSION_LIFETIME_DEFAULT, TOKEN_LIFETIME_DEFAULT,
 };
 use crate::mail::Mailer;
 use crate::model::error::Fatal;
