@@ -1,7 +1,7 @@
 //! The index of words: filled behind those who write, and never other than the messages.
 
 use crate::search::{contents, found, held, indexed, said, search};
-use crate::support::{Server, until, waiting};
+use crate::support::{Person, Server, until, waiting};
 use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::json;
@@ -11,15 +11,15 @@ use snug::model::waits::DatabaseWaits;
 use snug::store::Store;
 use std::collections::BTreeSet;
 use std::time::SystemTime;
+use tokio_postgres::Client;
 
 /// As if all messages were of a version without search.
 const BEFORE_THE_INDEX: &str = "truncate message_words, indexed_ranges;
     insert into indexed_ranges (chat_id, above, upto)
     select id, last_seq, last_seq from chats where last_seq > 0";
 
-/// Messages of a version without search.
-#[tokio::test(flavor = "multi_thread")]
-async fn earlier_messages_are_put_into_the_index_in_the_background() {
+/// A server that has stopped with messages of a version without search in two chats, a private one among them.
+async fn stopped_before_the_index() -> (Server, Client, Person) {
     let mut server = Server::start().await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let private = ada.private_with(&bob).await;
@@ -29,6 +29,13 @@ async fn earlier_messages_are_put_into_the_index_in_the_background() {
     indexed(&database, &ada).await;
     server.stop().await;
     database.batch_execute(BEFORE_THE_INDEX).await.unwrap();
+    (server, database, ada)
+}
+
+/// Messages of a version without search.
+#[tokio::test(flavor = "multi_thread")]
+async fn earlier_messages_are_put_into_the_index_in_the_background() {
+    let (server, database, ada) = stopped_before_the_index().await;
     let held = held(&server.database, 1).await;
     let server = Server::on(server.database.clone(), &[]).await;
     let ada = ada.at_server(&server);
@@ -227,15 +234,7 @@ async fn two_fillers_share_the_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_the_first_fill_and_wait_for_each_other() {
     const LOOKS: usize = 12;
-    let mut server = Server::start().await;
-    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
-    let private = ada.private_with(&bob).await;
-    ada.say(private, "needle of two").await;
-    let database = server.database.client().await;
-    said(&database, 2 * INDEX_ROWS_MAX + 1, "'needle ' || n").await;
-    indexed(&database, &ada).await;
-    server.stop().await;
-    database.batch_execute(BEFORE_THE_INDEX).await.unwrap();
+    let (server, database, ada) = stopped_before_the_index().await;
     let held = held(&server.database, 1).await;
     let one = Server::on(server.database.clone(), &[]).await;
     let _other = Server::on(server.database.clone(), &[]).await;
